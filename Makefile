@@ -1,0 +1,48 @@
+# All that is installed goes into .venv (Python packages) and .debian (programs for the tests).
+
+SHELL := /bin/bash
+BIN := .venv/bin
+PIP := $(BIN)/pip -qq --disable-pip-version-check
+UNPACKED := $(CURDIR)/.debian
+LIBRARIES := $(UNPACKED)/usr/lib/$(shell uname -m)-linux-gnu:$(UNPACKED)/lib/$(shell uname -m)-linux-gnu
+
+export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:$(UNPACKED)/bin:$(UNPACKED)/sbin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.level=debug
+	@exec $(BIN)/python -m exporter $(ARGS)
+
+test: lint types ## run every check and every test; pytest's flags go in ARGS
+	@tools/programs
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest $(ARGS)
+
+lint: .venv/dev ## check style, format and the direction of imports
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/lint-imports --no-cache >.venv/imports.log || { cat .venv/imports.log; false; }
+
+types: .venv/dev ## check types
+	@$(BIN)/mypy --no-error-summary
+
+lock: .venv/dev ## choose the newest versions again and write locks/
+	@tools/lock
+
+clean: ## remove all that make and the tools leave behind
+	rm -rf .venv .debian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find exporter tests -name __pycache__ -prune -exec rm -rf {} +
+
+# Wheels only: to build a package would fetch tools that no lock names.
+.venv/run: locks/run.txt tools/venv
+	@tools/venv
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r locks/run.txt
+	@touch $@
+
+.venv/dev: locks/dev.txt pyproject.toml .venv/run
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r locks/dev.txt
+	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	@touch $@

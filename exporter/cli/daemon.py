@@ -1,0 +1,102 @@
+"""The daemon: the one place where every room is put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Sequence
+
+from exporter import __version__
+from exporter.cli import logs
+from exporter.cli.flags import RunFlags
+from exporter.config import load
+from exporter.config.model import Config
+from exporter.errors import ExporterError
+from exporter.metrics.exporter_families import Reload
+from exporter.metrics.page import Page
+from exporter.sampling.sampler import Sampler
+from exporter.web import Format, ListenAddress, Server, Site, bind
+
+# SIGTERM promises an end within two seconds, with a sample and slow clients under way.
+_STOP_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+
+def run(flags: RunFlags) -> int:
+    """Sample and serve until a signal comes. Return 0 after SIGTERM or SIGINT, 1 where sampling broke.
+
+    Raises ConfigError, UseError or RunError before anything is started.
+    """
+    logs.set_up(flags.log_level, flags.log_format)
+    config = load(flags.config_file) if flags.config_file else Config()
+    addresses = [ListenAddress.parse(text) for text in flags.listen_addresses]
+    daemon = Daemon(flags, config)
+    return asyncio.run(daemon.serve(bind(addresses)))
+
+
+class Daemon:
+    """The running exporter: the sampler's thread, the server in this one, and the signals."""
+
+    def __init__(self, flags: RunFlags, config: Config) -> None:
+        """Put the rooms together; nothing runs yet. Raises UseError for a path that cannot be served."""
+        self._flags = flags
+        self._sampler = Sampler(config)
+        self._reload = Reload(successful=True, timestamp=time.time())
+        # SIGHUP and the endpoint come from different threads.
+        self._reloading = threading.Lock()
+        self._page = Page(self._sampler, lambda: self._reload)
+        self._site = Site(
+            render=lambda wanted: self._page.write(openmetrics=wanted is Format.OPENMETRICS),
+            ready=self._sampler.ready,
+            reload=self.reload,
+            telemetry_path=flags.telemetry_path,
+            lifecycle=flags.lifecycle,
+            max_requests=flags.max_requests,
+            version=__version__,
+        )
+
+    async def serve(self, sockets: Sequence[socket.socket]) -> int:
+        """Serve until a signal or a failure ends it, and return the exit status."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        server = Server(self._site, sockets)
+        server.start()
+        self._sampler.start(failed=lambda: loop.call_soon_threadsafe(ended.set))
+        log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
+        await ended.wait()
+        self._sampler.stop(_STOP_SECONDS)
+        await server.stop()
+        return 0 if self._sampler.failure is None else 1
+
+    def reload(self) -> str | None:
+        """Read the configuration file again. Where it is wrong the old one stays; return what is wrong."""
+        with self._reloading:
+            return self._read_again()
+
+    def _read_again(self) -> str | None:
+        if self._flags.config_file is None:
+            log.info("nothing to reload: started without --config.file")
+            return None
+        try:
+            config = load(self._flags.config_file)
+        except ExporterError as error:
+            self._reload = Reload(successful=False, timestamp=self._reload.timestamp)
+            for line in str(error).splitlines():
+                log.error("configuration not reloaded: %s", line)
+            return str(error)
+        self._sampler.configure(config)
+        self._reload = Reload(successful=True, timestamp=time.time())
+        log.info("configuration reloaded", extra={"fields": {"file": self._flags.config_file}})
+        return None
+
+
+def _names(sockets: Sequence[socket.socket]) -> str:
+    return " ".join("{}:{}".format(*opened.getsockname()) for opened in sockets)

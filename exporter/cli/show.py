@@ -1,0 +1,102 @@
+"""`show`: the listeners of this host, once, as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+from exporter.cli.flags import ShowFlags
+from exporter.config import load
+from exporter.config.model import Config, Protocol
+from exporter.errors import RunError
+from exporter.metrics.catalogue import KEY_LABELS, LISTENER_METRICS
+from exporter.sampling.listener import WatchedListener
+from exporter.sampling.sampler import Sampler
+
+Row = dict[str, str | float | None]
+
+# What one sample can tell; peaks and seconds take time.
+_FIGURES = (
+    "accept_length",
+    "accept_limit",
+    "accept_utilization_ratio",
+    "accept_oldest_wait_seconds",
+    "syn_recv",
+    "syn_recv_limit",
+    "drops_total",
+    "sockets",
+)
+_PREFIX = "listen_queue_"
+_READ = {metric.sample_name.removeprefix(_PREFIX): metric.read for metric in LISTENER_METRICS}
+_COLUMNS = ("LISTENER", "PROCESS", "WAITING", "BACKLOG", "FULL", "OLDEST", "HALF-OPEN", "DROPS")
+
+
+def show(flags: ShowFlags) -> int:
+    """Ask every source once and print what was found, fullest first. Raises RunError where nothing can be read."""
+    sampler = Sampler(load(flags.config_file) if flags.config_file else Config())
+    sampler.sample()
+    _check(sampler)
+    with sampler.lock:
+        rows = [_row(watched) for watched in sorted(sampler.shown(time.monotonic()), key=_order)]
+    print(json.dumps(rows, indent=2) if flags.json else _table(rows))
+    return 0
+
+
+def _check(sampler: Sampler) -> None:
+    """Refuse to print an empty table where the truth is that nothing could be seen."""
+    failed = [source for source in sampler.sources if source.name in ("inet", "unix") and source.error is not None]
+    if failed:
+        reasons = "; ".join(f"{source.name}: {source.error}" for source in failed)
+        message = f"cannot read the listeners: {reasons}"
+        raise RunError(message)
+
+
+def _order(watched: WatchedListener) -> tuple[float, str, str, int]:
+    key = watched.group.key
+    return -(watched.group.utilization or 0.0), key.protocol, key.address, int(key.port or 0)
+
+
+def _row(watched: WatchedListener) -> Row:
+    names: Row = dict(zip(KEY_LABELS, watched.group.key, strict=True))
+    names["process"] = watched.owner.process if watched.owner else ""
+    return names | {figure: _READ[figure](watched) for figure in _FIGURES}
+
+
+def _table(rows: Sequence[Row]) -> str:
+    lines = [_COLUMNS, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS))]
+    return "\n".join(_line(cells, widths) for cells in lines)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        _place(row),
+        str(row["process"] or "-"),
+        _figure(row["accept_length"]),
+        _figure(row["accept_limit"]),
+        _figure(row["accept_utilization_ratio"], "{:.0%}"),
+        _figure(row["accept_oldest_wait_seconds"], "{:.1f}s"),
+        _figure(row["syn_recv"]),
+        _figure(row["drops_total"]),
+    )
+
+
+def _place(row: Row) -> str:
+    address, port = str(row["address"]), row["port"]
+    if row["protocol"] == Protocol.UNIX:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _figure(value: str | float | None, form: str = "{}") -> str:
+    return "-" if value is None else form.format(value)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Names to the left, figures to the right."""
+    padded = [
+        text.ljust(width) if column < 2 else text.rjust(width)
+        for column, (text, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(padded).rstrip()

@@ -1,0 +1,38 @@
+"""One row of a TCP dump: struct inet_diag_msg behind its netlink header.
+
+Source: include/uapi/linux/inet_diag.h. Offsets count from the start of the netlink message.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Collection
+from typing import Final
+
+from exporter.kernel.errors import MalformedReplyError
+from exporter.kernel.records import Endpoint
+
+ROW_BYTES: Final = 88
+_ADDRESS = struct.Struct(">16x BB 2x H 2x 16s 16x")
+_INTERFACE = struct.Struct("=56x I")
+_ADDRESS_BYTES: Final = {socket.AF_INET: 4, socket.AF_INET6: 16}
+
+
+def check_size(row: bytes) -> None:
+    """Raise MalformedReplyError where a row is too short for the fixed part."""
+    if len(row) < ROW_BYTES:
+        raise MalformedReplyError(f"inet_diag row of {len(row)} bytes, fewer than {ROW_BYTES}")
+
+
+def endpoint(row: bytes, states: Collection[int]) -> Endpoint:
+    """Decode the local side of a row.
+
+    Raises MalformedReplyError on a row that is too short, of another family than IPv4 and IPv6,
+    or in another state than the ones that were asked for.
+    """
+    check_size(row)
+    family, state, port, address = _ADDRESS.unpack_from(row)
+    if family not in _ADDRESS_BYTES or state not in states:
+        raise MalformedReplyError(f"inet_diag row of family {family} in state {state}, asked for {sorted(states)}")
+    return Endpoint(family, address[: _ADDRESS_BYTES[family]], port, _INTERFACE.unpack_from(row)[0])

@@ -1,0 +1,74 @@
+"""A network namespace as the kernel shows it: every question this program asks of one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from exporter.config.model import Method
+from exporter.kernel import counters, inet, procfs, requests, waiting
+from exporter.kernel.counters import Sysctls, TcpCounters
+from exporter.kernel.errors import KernelError
+from exporter.kernel.ladder import Ladder
+from exporter.kernel.netlink import Connect, connect, dump, messages
+from exporter.kernel.readers import HalfOpenReader, ListenerReader
+from exporter.kernel.records import Endpoint
+from exporter.kernel.watch import TCP, UNIX
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """Where to ask: how sock_diag sockets are opened there, and the /proc that shows it."""
+
+    name: str
+    connect: Connect = connect
+    proc: Path = counters.PROC
+
+    def tcp_listeners(self, method: Method) -> ListenerReader:
+        """Return a reader of the TCP listeners of both families."""
+        ask = partial(dump, requests.TCP_LISTENERS, self.connect)
+        return ListenerReader(TCP, ask, partial(procfs.tcp_listeners, self.proc), Ladder(method))
+
+    def unix_listeners(self, method: Method) -> ListenerReader:
+        """Return a reader of the unix listeners, stream and seqpacket."""
+        ask = partial(dump, requests.UNIX_LISTENERS, self.connect)
+        return ListenerReader(UNIX, ask, partial(procfs.unix_listeners, self.proc), Ladder(method))
+
+    def half_open(self, method: Method) -> HalfOpenReader:
+        """Return a reader of the half-open connections."""
+        ask = partial(dump, requests.HALF_OPEN, self.connect)
+        gate = partial(counters.read_tcp_segments, self.proc)
+        return HalfOpenReader(ask, partial(procfs.half_open, self.proc), gate, Ladder(method))
+
+    def oldest_waits(self, ports: Collection[int]) -> dict[Endpoint, float]:
+        """Return the longest wait for accept at each endpoint with one of these ports, in seconds.
+
+        Raises KernelError; there is no other way than sock_diag.
+        """
+        return waiting.oldest(dump(requests.waiting(ports), self.connect))
+
+    def mptcp_inodes(self) -> frozenset[int]:
+        """Return the inodes of the MPTCP listeners, an empty set where the kernel has no MPTCP."""
+        found: set[int] = set()
+        for family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                datagrams = list(dump(requests.mptcp_listeners(family), self.connect))
+            except KernelError:
+                continue
+            found.update(inet.listener(row).inode for datagram in datagrams for row in messages(datagram))
+        return frozenset(found)
+
+    def counters(self) -> TcpCounters:
+        """Read the TCP counters. Raises KernelError."""
+        return counters.read_counters(self.proc)
+
+    def sysctls(self) -> Sysctls:
+        """Read the settings of the listen queues. Raises KernelError."""
+        return counters.read_sysctls(self.proc)
+
+
+HOST: Final = Namespace("host")

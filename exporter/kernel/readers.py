@@ -1,0 +1,89 @@
+"""Questions that remember: what the last answer was, and which way it was got."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from exporter.kernel import half_open
+from exporter.kernel.ladder import Ladder
+from exporter.kernel.procfs import Found, ProcfsWatch
+from exporter.kernel.records import Changes, Endpoint
+from exporter.kernel.watch import Decoder, ListenerWatch
+
+Dump = Callable[[], Iterable[bytes]]
+
+
+class _Watch(Protocol):
+    @property
+    def known(self) -> Collection[int]: ...
+
+
+class ListenerReader:
+    """The listeners of one protocol in one namespace: each read returns what changed since the last."""
+
+    def __init__(self, decoder: Decoder, dump: Dump, fallback: Callable[[], list[Found]], ladder: Ladder) -> None:
+        """Take the two ways to ask and the ladder that chooses."""
+        self._decoder = decoder
+        self._dump = dump
+        self._fallback = fallback
+        self.ladder = ladder
+        self._by_diag = ListenerWatch(decoder)
+        self._by_procfs = ProcfsWatch()
+        self._last: _Watch = self._by_diag
+
+    def read(self, now: float) -> Changes:
+        """Ask once, at `now` in monotonic seconds. Raises KernelError; nothing is lost by one."""
+        return self.ladder.ask(now, sock_diag=self._read_diag, procfs=self._read_procfs)
+
+    def _read_diag(self) -> Changes:
+        changes = self._by_diag.update(self._dump())
+        return self._leave_other(changes, self._by_diag)
+
+    def _read_procfs(self) -> Changes:
+        changes = self._by_procfs.update(self._fallback())
+        return self._leave_other(changes, self._by_procfs)
+
+    def _leave_other(self, changes: Changes, watch: _Watch) -> Changes:
+        """Close what the other way had found, since the two know a socket by different numbers."""
+        if watch is self._last:
+            return changes
+        left = tuple(self._last.known)
+        self._last = watch
+        if watch is self._by_diag:
+            self._by_procfs = ProcfsWatch()
+        else:
+            self._by_diag = ListenerWatch(self._decoder)
+        return replace(changes, closed=left)
+
+
+class HalfOpenReader:
+    """The half-open connections of one namespace, without a walk where there can be none.
+
+    A walk goes over the whole established hash of the host. When the last one found nothing and
+    no TCP segment has come in since (InSegs), there is nothing to find.
+    """
+
+    def __init__(
+        self,
+        dump: Dump,
+        fallback: Callable[[], dict[Endpoint, int]],
+        segments: Callable[[], int | None],
+        ladder: Ladder,
+    ) -> None:
+        """Take the two ways to ask, the gate and the ladder that chooses."""
+        self._dump = dump
+        self._fallback = fallback
+        self._segments = segments
+        self.ladder = ladder
+        self._empty_at: int | None = None
+
+    def read(self, now: float) -> dict[Endpoint, int]:
+        """Count the half-open connections of each endpoint, at `now` in monotonic seconds. Raises KernelError."""
+        segments = self._segments()
+        if segments is not None and segments == self._empty_at:
+            return {}
+        found = self.ladder.ask(now, sock_diag=lambda: half_open.count(self._dump()), procfs=self._fallback)
+        self._empty_at = None if found else segments
+        return found

@@ -1,0 +1,68 @@
+"""What the kernel room hands to the others: frozen records with the kernel's names translated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from exporter.config.model import Protocol
+
+
+class Endpoint(NamedTuple):
+    """Where a half-open or a waiting connection arrived. It names no listener.
+
+    `address` is 4 or 16 raw bytes by `family`; `interface` is an index, 0 where unbound.
+    """
+
+    family: int
+    address: bytes
+    port: int
+    interface: int
+
+
+class Reading(NamedTuple):
+    """One look at the accept queue of one socket.
+
+    `length` and `limit` count connections; the queue is full at limit + 1 (sk_acceptq_is_full,
+    include/net/sock.h). `drops` counts packets in 32 bits that wrap. None where the source, or
+    the protocol, cannot know.
+    """
+
+    cookie: int
+    length: int | None
+    limit: int | None
+    drops: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket: what stays the same as long as it lives.
+
+    `cookie` is the kernel's number that is never used twice (sock_gen_cookie); with procfs the
+    inode stands in for it. `name` holds the bytes given to bind() of a unix socket, a leading NUL
+    for an abstract name. `device` is set where SO_BINDTODEVICE is.
+    """
+
+    cookie: int
+    inode: int
+    protocol: Protocol
+    uid: int | None = None
+    endpoint: Endpoint | None = None
+    device: str = ""
+    v6only: bool = False
+    name: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one sample found different from the one before.
+
+    `moved` holds new readings of listeners that were there before, `closed` cookies.
+    """
+
+    opened: tuple[tuple[Listener, Reading], ...] = ()
+    moved: tuple[Reading, ...] = ()
+    closed: tuple[int, ...] = ()
+
+
+UNCHANGED = Changes()

@@ -1,0 +1,94 @@
+"""A group of sockets that listen in one place, and what they add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exporter.kernel.records import Listener, Reading
+from exporter.listeners.key import ListenerKey
+
+_DROPS_WRAP = 1 << 32
+
+
+@dataclass(slots=True)
+class Member:
+    """One socket of a group with its newest reading."""
+
+    listener: Listener
+    reading: Reading
+
+
+class Group:
+    """The present state of one listener as users see it: the sum, and the fullest socket.
+
+    `length` and `limit` are sums over the sockets, in connections; None where the source cannot
+    tell. `utilization` is length / (backlog + 1) of the fullest socket, since the kernel spreads
+    connections over a SO_REUSEPORT group without looking at how full each is: 1 is full, and it
+    may be more. `drops` is the sum of packets dropped by each socket, present and past.
+    """
+
+    __slots__ = ("drops", "key", "length", "limit", "members", "utilization")
+
+    def __init__(self, key: ListenerKey) -> None:
+        """Start without a socket."""
+        self.key = key
+        self.members: dict[int, Member] = {}
+        self.length: int | None = None
+        self.limit: int | None = None
+        self.utilization: float | None = None
+        self.drops: int | None = None
+
+    def open(self, listener: Listener, reading: Reading) -> None:
+        """Take a socket in. Its drops count from zero, since they were born with it."""
+        self.members[listener.cookie] = Member(listener, reading)
+        if reading.drops is not None:
+            self.drops = (self.drops or 0) + reading.drops
+        self._add_up()
+
+    def move(self, reading: Reading) -> None:
+        """Take a new reading of one of its sockets. Drops are 32 bits in the kernel and wrap."""
+        member = self.members[reading.cookie]
+        before = member.reading.drops
+        member.reading = reading
+        if reading.drops != before and reading.drops is not None and before is not None:
+            self.drops = (self.drops or 0) + (reading.drops - before) % _DROPS_WRAP
+        self._add_up()
+
+    def close(self, cookie: int) -> None:
+        """Let a socket go; what it dropped stays counted."""
+        del self.members[cookie]
+        self._add_up()
+
+    def forget_past(self) -> None:
+        """Let go of what sockets before the present ones dropped."""
+        self.drops = _sum([member.reading.drops for member in self.members.values()])
+
+    def syn_recv_limit(self, most_each: int | None) -> int | None:
+        """Add up how many half-open connections the kernel admits, at most `most_each` a socket.
+
+        A socket's SYN queue has the size of its accept queue, backlog + 1
+        (inet_csk_reqsk_queue_is_full, include/net/inet_connection_sock.h).
+        """
+        limits = [member.reading.limit for member in self.members.values()]
+        if None in limits:
+            return None
+        return sum(min(limit + 1, most_each or limit + 1) for limit in limits if limit is not None)
+
+    def _add_up(self) -> None:
+        readings = [member.reading for member in self.members.values()]
+        if len(readings) == 1:
+            _, self.length, self.limit, _ = readings[0]
+        else:
+            self.length = _sum([reading.length for reading in readings])
+            self.limit = _sum([reading.limit for reading in readings])
+        ratios = [
+            reading.length / (reading.limit + 1)
+            for reading in readings
+            if reading.length is not None and reading.limit is not None
+        ]
+        self.utilization = max(ratios, default=None)
+
+
+def _sum(values: list[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None

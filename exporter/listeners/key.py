@@ -1,0 +1,39 @@
+"""What a listener is called: the part of its labels that never changes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import NamedTuple
+
+from exporter.config.model import Protocol
+from exporter.kernel.records import Endpoint, Listener
+from exporter.listeners.text import printable
+
+
+class ListenerKey(NamedTuple):
+    """Sockets with equal keys are one group: SO_REUSEPORT, or two that share a unix name."""
+
+    netns: str
+    protocol: Protocol
+    address: str
+    port: str
+
+
+def key_of(listener: Listener, netns: str) -> ListenerKey:
+    """Name a listener of the namespace `netns`."""
+    if listener.endpoint is None:
+        return ListenerKey(netns, listener.protocol, _unix_address(listener.name), "")
+    device = f"%{printable(os.fsencode(listener.device))}" if listener.device else ""
+    address = _ip_address(listener.endpoint) + device
+    return ListenerKey(netns, listener.protocol, address, str(listener.endpoint.port))
+
+
+def _ip_address(endpoint: Endpoint) -> str:
+    return socket.inet_ntop(endpoint.family, endpoint.address)
+
+
+def _unix_address(name: bytes) -> str:
+    if name.startswith(b"\0"):
+        return "@" + printable(name[1:])
+    return printable(name)

@@ -1,0 +1,78 @@
+"""Every listener of a namespace, by socket and by name, with those that left not long ago."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from exporter.kernel.records import Changes, Listener
+from exporter.listeners.group import Group
+from exporter.listeners.key import ListenerKey, key_of
+
+# A service that restarts within this time goes on with its counters.
+REMEMBER_SECONDS = 300.0
+# So many that left are remembered at most: a program that listens on a new port each time
+# must not fill the memory.
+REMEMBER_GROUPS = 4096
+
+
+class Register:
+    """The groups of one namespace and protocol."""
+
+    def __init__(self, netns: str) -> None:
+        """Start empty."""
+        self.netns = netns
+        self._groups: dict[ListenerKey, Group] = {}
+        self._by_cookie: dict[int, Group] = {}
+        # In the order of their leaving: who comes back is taken out, so who leaves is always new here.
+        self._left: dict[ListenerKey, float] = {}
+
+    def apply(self, changes: Changes, now: float) -> list[Group]:
+        """Fold in what a sample changed (`now` in monotonic seconds) and return the groups it touched."""
+        touched: dict[Group, None] = {}
+        for cookie in changes.closed:
+            group = self._by_cookie.pop(cookie)
+            group.close(cookie)
+            touched[group] = None
+        for listener, reading in changes.opened:
+            group = self._group(key_of(listener, self.netns))
+            group.open(listener, reading)
+            self._by_cookie[listener.cookie] = group
+            touched[group] = None
+        for reading in changes.moved:
+            group = self._by_cookie[reading.cookie]
+            group.move(reading)
+            touched[group] = None
+        if changes.closed or changes.opened:
+            self._note_departures(touched, now)
+        return list(touched)
+
+    def forget(self, now: float) -> list[Group]:
+        """Drop the groups that left long ago, and the oldest of too many, and return them."""
+        dropped = []
+        while self._left:
+            key, left = next(iter(self._left.items()))
+            if now - left <= REMEMBER_SECONDS and len(self._left) <= REMEMBER_GROUPS:
+                break
+            del self._left[key]
+            dropped.append(self._groups.pop(key))
+        return dropped
+
+    def present(self) -> Iterator[Group]:
+        """Iterate over the groups that have a socket."""
+        return (group for group in self._groups.values() if group.members)
+
+    def listeners(self) -> Iterator[tuple[Listener, Group]]:
+        """Iterate over the sockets, each with its group."""
+        return ((group.members[cookie].listener, group) for cookie, group in self._by_cookie.items())
+
+    def _group(self, key: ListenerKey) -> Group:
+        if key not in self._groups:
+            self._groups[key] = Group(key)
+        return self._groups[key]
+
+    def _note_departures(self, touched: Iterable[Group], now: float) -> None:
+        for group in touched:
+            if group.members:
+                self._left.pop(group.key, None)
+            else:
+                self._left[group.key] = now

@@ -1,0 +1,1 @@
+"""Every metric once, and the page made from them."""

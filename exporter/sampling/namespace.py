@@ -1,0 +1,184 @@
+"""The sources of one network namespace, and what their samples do to its listeners."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from exporter.config.model import Config, Method, Protocol
+from exporter.kernel.counters import Sysctls, TcpCounters
+from exporter.kernel.errors import UnavailableError
+from exporter.kernel.namespace import Namespace
+from exporter.kernel.records import Changes, Endpoint
+from exporter.listeners.group import Group
+from exporter.listeners.matching import Matcher
+from exporter.listeners.register import Register
+from exporter.sampling.listener import WatchedListener
+from exporter.sampling.source import Source
+from exporter.thresholds.rules import RuleBook
+
+# Half-open connections live for seconds, and a count of them walks every connection of the host.
+_SYN_RECV_SECONDS = 0.25
+_WAITING_SECONDS = 1.0
+_COUNTERS_SECONDS = 1.0
+
+
+class NamespaceSampler:
+    """Samples one namespace. The sampling thread alone writes; readers hold `lock`."""
+
+    def __init__(self, namespace: Namespace, config: Config, lock: threading.Lock) -> None:
+        """Set the sources up; nothing is asked yet."""
+        self.namespace = namespace
+        self.watched: dict[Group, WatchedListener] = {}
+        self.counters: TcpCounters | None = None
+        self.sysctls = Sysctls(None, None, None, None)
+        self.unmatched = 0
+        self.sockets_changed = False
+        self._lock = lock
+        self._rules = RuleBook(config)
+        self._peak_window = config.sampling.peak_window_seconds
+        self._registers = {protocol: Register(namespace.name) for protocol in Protocol}
+        self._matcher: Matcher | None = None
+        self._half_open: set[WatchedListener] = set()
+        method = config.sampling.method
+        self._tcp = namespace.tcp_listeners(method)
+        self._unix = namespace.unix_listeners(method)
+        self._syn = namespace.half_open(method)
+        fast, name = config.sampling.interval_seconds, namespace.name
+        self.inet = Source("inet", name, fast, self._take_tcp)
+        self.unix = Source("unix", name, fast, self._take_unix)
+        self.syn_recv = Source("syn_recv", name, max(fast, _SYN_RECV_SECONDS), self._take_half_open)
+        self.waiting = Source("oldest_wait", name, max(fast, _WAITING_SECONDS), self._take_waits, self._anyone_waits)
+        self.netstat = Source("netstat", name, _COUNTERS_SECONDS, self._take_counters)
+        self.sources = (self.inet, self.unix, self.netstat, self.syn_recv, self.waiting)
+
+    def methods(self) -> dict[str, str]:
+        """Return how each source asks the kernel now."""
+        return {
+            "inet": self._tcp.ladder.method,
+            "unix": self._unix.ladder.method,
+            "syn_recv": self._syn.ladder.method,
+            "oldest_wait": "sock_diag",
+            "netstat": "procfs",
+        }
+
+    def healthy(self, source: str, now: float) -> bool:
+        """Tell whether the series of the source with this name may be shown."""
+        return any(known.healthy(now) for known in self.sources if known.name == source)
+
+    def configure(self, config: Config) -> None:
+        """Take another configuration; histories go on. The caller holds the lock."""
+        self._rules = RuleBook(config)
+        self._peak_window = config.sampling.peak_window_seconds
+        for reader in (self._tcp, self._unix, self._syn):
+            reader.ladder.choose(config.sampling.method)
+        fast = config.sampling.interval_seconds
+        for source, slowest in ((self.inet, 0.0), (self.unix, 0.0), (self.syn_recv, _SYN_RECV_SECONDS)):
+            source.pace(max(fast, slowest))
+        for watched in self.watched.values():
+            watched.judge(self._rules, self._peak_window)
+
+    def inodes(self) -> set[int]:
+        """Return the inodes of every listening socket."""
+        return {listener.inode for register in self._registers.values() for listener, _ in register.listeners()}
+
+    def judge(self, watched: WatchedListener) -> None:
+        """Ask the rules about a listener whose owner is known now."""
+        watched.judge(self._rules, self._peak_window)
+
+    def replace(self, watched: WatchedListener) -> WatchedListener:
+        """Start a listener's histories afresh, since another program took its place."""
+        watched.group.forget_past()
+        return self._watch(watched.group)
+
+    def _take_tcp(self, now: float) -> None:
+        self._fold(self._tcp.read(now), self.inet, Protocol.TCP, now)
+
+    def _take_unix(self, now: float) -> None:
+        self._fold(self._unix.read(now), self.unix, Protocol.UNIX, now)
+
+    def _fold(self, changes: Changes, source: Source, protocol: Protocol, now: float) -> None:
+        register = self._registers[protocol]
+        with self._lock:
+            source.clock.tick(now, source.interval_in_force)
+            if changes.opened or changes.closed:
+                self.sockets_changed = True
+                self._matcher = None
+            for group in register.apply(changes, now):
+                (self.watched.get(group) or self._watch(group)).observe_accept()
+            for group in register.forget(now):
+                self._half_open.discard(self.watched.pop(group))
+
+    def _watch(self, group: Group) -> WatchedListener:
+        tcp = group.key.protocol is Protocol.TCP
+        clocks = (self.inet.clock, self.syn_recv.clock) if tcp else (self.unix.clock, None)
+        watched = WatchedListener(group, clocks, self._syn_recv_limit, self._peak_window)
+        watched.judge(self._rules, self._peak_window)
+        watched.observe_syn_recv(0)
+        self.watched[group] = watched
+        return watched
+
+    def _take_half_open(self, now: float) -> None:
+        counts = self._syn.read(now)
+        with self._lock:
+            self.syn_recv.clock.tick(now, self.syn_recv.interval_in_force)
+            by_group, self.unmatched = self._match(counts)
+            for watched in self._half_open - by_group.keys():
+                watched.observe_syn_recv(0)
+            for watched, count in by_group.items():
+                watched.observe_syn_recv(count)
+            self._half_open = set(by_group)
+
+    def _match(self, counts: dict[Endpoint, int]) -> tuple[dict[WatchedListener, int], int]:
+        found: dict[WatchedListener, int] = {}
+        unmatched = 0
+        for endpoint, count in counts.items():
+            watched = self._find(endpoint)
+            if watched is None:
+                unmatched += count
+            else:
+                found[watched] = found.get(watched, 0) + count
+        return found, unmatched
+
+    def _find(self, endpoint: Endpoint) -> WatchedListener | None:
+        if self._matcher is None:
+            self._matcher = Matcher(self._registers[Protocol.TCP].listeners())
+        group = self._matcher.find(endpoint)
+        return None if group is None else self.watched[group]
+
+    def _syn_recv_limit(self, group: Group) -> int | None:
+        """Return how many half-open connections the kernel admits at a listener.
+
+        With SYN cookies off, new peers are refused once fewer than a quarter of tcp_max_syn_backlog
+        is free (tcp_conn_request, net/ipv4/tcp_input.c).
+        """
+        most = self.sysctls.max_syn_backlog
+        if self.sysctls.syncookies == 0 and most is not None:
+            return group.syn_recv_limit(most - (most >> 2) + 1)
+        return group.syn_recv_limit(None)
+
+    def _anyone_waits(self, _now: float) -> bool:
+        return any(self._waited_for())
+
+    def _waited_for(self) -> Iterable[Group]:
+        return (group for group in self._registers[Protocol.TCP].present() if group.length)
+
+    def _take_waits(self, now: float) -> None:
+        if self._tcp.ladder.method is Method.PROCFS:
+            raise UnavailableError("/proc/net does not tell how long a connection has waited", "procfs")
+        groups = list(self._waited_for())
+        oldest = self.namespace.oldest_waits({int(group.key.port) for group in groups})
+        with self._lock:
+            self.waiting.clock.tick(now, self.waiting.interval_in_force)
+            for group in groups:
+                self.watched[group].oldest_wait_seconds = None
+            for endpoint, seconds in oldest.items():
+                watched = self._find(endpoint)
+                if watched is not None:
+                    watched.oldest_wait_seconds = max(watched.oldest_wait_seconds or 0.0, seconds)
+
+    def _take_counters(self, now: float) -> None:
+        counters, sysctls = self.namespace.counters(), self.namespace.sysctls()
+        with self._lock:
+            self.netstat.clock.tick(now, self.netstat.interval_in_force)
+            self.counters, self.sysctls = counters, sysctls

@@ -1,0 +1,72 @@
+"""Which rule of the configuration speaks for a listener."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+
+from exporter.config.model import Config, Match, Protocol, Thresholds
+from exporter.listeners.key import ListenerKey
+from exporter.listeners.owners import Owner
+
+DEFAULTS = "defaults"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the configuration says of one listener."""
+
+    rule: str
+    export: bool
+    thresholds: Thresholds
+
+
+class RuleBook:
+    """The rules in the order of the file; the first that matches speaks, then the defaults."""
+
+    def __init__(self, config: Config) -> None:
+        """Take the rules of a valid configuration."""
+        self._rules = config.rules
+        self._defaults = Verdict(DEFAULTS, export=True, thresholds=config.defaults)
+
+    def judge(self, key: ListenerKey, owner: Owner) -> Verdict:
+        """Return the verdict on one listener."""
+        for rule in self._rules:
+            if matches(rule.match, key, owner):
+                return Verdict(rule.name, rule.export, rule.thresholds)
+        return self._defaults
+
+
+def matches(match: Match, key: ListenerKey, owner: Owner) -> bool:
+    """Tell whether a listener is what a rule asks for. Nothing asked matches everything."""
+    facts = {"netns": key.netns, "process": owner.process}
+    return (
+        (not match.protocols or key.protocol in match.protocols)
+        and (not match.ports or _port_in(key.port, match.ports))
+        and ((not match.networks and not match.paths) or _address_in(key, match))
+        and all(_glob_in(facts.get(name, ""), globs) for name, globs in match.owners.items())
+    )
+
+
+def _port_in(port: str, ranges: Iterable[tuple[int, int]]) -> bool:
+    return port != "" and any(first <= int(port) <= last for first, last in ranges)
+
+
+def _address_in(key: ListenerKey, match: Match) -> bool:
+    if key.protocol is Protocol.UNIX:
+        return _glob_in(key.address, match.paths)
+    bound = ipaddress.ip_address(key.address.partition("%")[0])
+    return any(bound in network for network in match.networks)
+
+
+def _glob_in(text: str, globs: Iterable[str]) -> bool:
+    return any(_pattern(glob).fullmatch(text) for glob in globs)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(glob: str) -> re.Pattern[str]:
+    return re.compile(translate(glob))

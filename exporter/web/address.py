@@ -1,0 +1,157 @@
+"""Where the server listens."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import re
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Self
+
+from exporter.errors import RunError, UseError
+
+# The last is what a Python without IPv6 gives for an IPv6 address.
+_SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+
+_BACKLOG = 128
+_HIGHEST_PORT = 65535
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+_FORMS = "write :10511, 127.0.0.1:10511, [::1]:10511 or a host name and a port"
+
+# An address of a family that this machine does not have, or has switched off.
+_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """A host and a port; an empty host means every interface of both families, port 0 any free port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `HOST:PORT`, `[IPV6]:PORT` or `:PORT`.
+
+        Raises UseError.
+        """
+        host, colon, port = text.rpartition(":")
+        if not (colon and port.isascii() and port.isdigit()):
+            raise _refusal(text, f"has no port; {_FORMS}")
+        if len(port) > len(str(_HIGHEST_PORT)) or int(port) > _HIGHEST_PORT:
+            raise _refusal(text, f"the port must be 0 to {_HIGHEST_PORT}")
+        return cls(_parse_host(text, host), int(port))
+
+    def __str__(self) -> str:
+        """Give the form that `parse` reads."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def _refusal(text: str, why: str) -> UseError:
+    return UseError(f"--web.listen-address: {text!r}: {why}")
+
+
+def _parse_host(text: str, host: str) -> str:
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            return str(ipaddress.IPv6Address(host[1:-1]))
+        except ipaddress.AddressValueError:
+            raise _refusal(text, f"what stands in brackets is no IPv6 address; {_FORMS}") from None
+    if ":" in host:
+        raise _refusal(text, "an IPv6 address stands in brackets, as in [::1]:10511")
+    if host and not _HOST_NAME.fullmatch(host):
+        raise _refusal(text, f"is no address; {_FORMS}")
+    return host
+
+
+def bind(addresses: Sequence[ListenAddress]) -> list[socket.socket]:
+    """Open a listening, non-blocking socket for each address; a host name may give several.
+
+    Raises RunError, and leaves nothing open, where one of them cannot be had.
+    """
+    with ExitStack() as undo:
+        opened = [undo.enter_context(listener) for address in addresses for listener in _bind_one(address)]
+        undo.pop_all()
+    return opened
+
+
+def _bind_one(address: ListenAddress) -> Iterator[socket.socket]:
+    """Open what the address stands for; one that this machine lacks is passed over while there is another."""
+    any_opened = False
+    failure: OSError | None = None
+    for family, socket_address in _resolve(address):
+        if any_opened and not address.host:
+            return
+        try:
+            listener = _listen(family, socket_address)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                raise _failure(address, error) from error
+            failure = failure or error
+        else:
+            any_opened = True
+            yield listener
+    if failure is not None and not any_opened:
+        raise _failure(address, failure) from failure
+
+
+def _resolve(address: ListenAddress) -> list[tuple[int, _SocketAddress]]:
+    """Give the families and socket addresses to try, in order.
+
+    For every interface that is the IPv6 wildcard, whose socket takes IPv4 as well, and the IPv4 wildcard for
+    machines without IPv6. One socket for both families has one port even where the kernel chooses it.
+    """
+    if not address.host:
+        return [
+            (socket.AF_INET6, ("::", address.port, 0, 0)),
+            (socket.AF_INET, ("0.0.0.0", address.port)),  # noqa: S104  (asked for by name)
+        ]
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "malformed name"
+        message = f"cannot listen on {address}: the name does not resolve ({reason}); write an IP address"
+        raise RunError(message) from error
+    # A hosts file may name an address twice, and the second socket would find its port taken by the first.
+    return list(dict.fromkeys((family, socket_address) for family, _, _, _, socket_address in found))
+
+
+def _listen(family: int, socket_address: _SocketAddress) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # Connections of an earlier run in TIME_WAIT do not hold the port; a second listener is still refused.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # ip(7)'s bindv6only must not decide whether `[::]` answers IPv4.
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(socket_address)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)  # noqa: FBT003  (the standard library's signature)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _failure(address: ListenAddress, error: OSError) -> RunError:
+    """Say what to do about it."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            advice = (
+                f"the port is taken; `ss -ltnp 'sport = :{address.port}'` names the process that has it; "
+                "stop that, or choose another port with --web.listen-address"
+            )
+        case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
+            advice = "this machine has no such address; `ip address` lists those it has"
+        case errno.EACCES | errno.EPERM:
+            advice = (
+                "not permitted; choose a port from 1024 up with --web.listen-address, "
+                "or grant the capability CAP_NET_BIND_SERVICE"
+            )
+        case _:
+            advice = f"{error.strerror or error}; choose another with --web.listen-address"
+    return RunError(f"cannot listen on {address}: {advice}")

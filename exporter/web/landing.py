@@ -1,0 +1,61 @@
+"""The page a person sees who opens the exporter's address in a browser."""
+
+from __future__ import annotations
+
+from html import escape
+
+from exporter.web.site import HEALTHY_PATH, READY_PATH, Site
+
+# Nothing is loaded from anywhere, and the page says so to the browser.
+CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>listen-queue-exporter</title>
+<style>
+:root {{ --ink: #1c2430; --faint: #5b6675; --paper: #fbfbf9; --line: #dcdfe3; --link: #14589c; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ink: #e4e7eb; --faint: #9aa5b1; --paper: #15181c; --line: #30363d; --link: #8ab8ea; }}
+}}
+body {{ margin: 0 auto; max-width: 36rem; padding: 12vh 1.25rem 2rem; color: var(--ink);
+  background: var(--paper); font: 1rem/1.6 system-ui, sans-serif; }}
+h1 {{ margin: 0 0 .5rem; font-size: 1.5rem; font-weight: 600; }}
+p {{ margin: 0 0 2rem; }}
+ul {{ margin: 0; padding: 0; list-style: none; border-top: 1px solid var(--line); }}
+li {{ border-bottom: 1px solid var(--line); }}
+a {{ display: block; padding: .75rem 0; color: var(--link); text-decoration: none; }}
+a:hover, a:focus {{ text-decoration: underline; }}
+a span, footer {{ color: var(--faint); font-size: .875rem; }}
+a span {{ display: block; }}
+footer {{ margin-top: 2rem; }}
+</style>
+</head>
+<body>
+<main>
+<h1>listen-queue-exporter</h1>
+<p>How full every listen queue of this host is, for Prometheus.</p>
+<ul>
+<li><a href="{metrics}">Metrics <span>what Prometheus scrapes</span></a></li>
+<li><a href="{ready}">Ready <span>whether there is a sample to serve</span></a></li>
+<li><a href="{healthy}">Healthy <span>whether the process answers</span></a></li>
+</ul>
+</main>
+<footer>Version {version}</footer>
+</body>
+</html>
+"""
+
+
+def page(site: Site) -> bytes:
+    """Render the landing page; it does not change while the process lives."""
+    return _PAGE.format(
+        metrics=escape(site.telemetry_path),
+        ready=READY_PATH,
+        healthy=HEALTHY_PATH,
+        version=escape(site.version),
+    ).encode()

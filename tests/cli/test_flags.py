@@ -1,0 +1,189 @@
+"""What the command line means, and what is said when it means nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter import __version__
+from exporter.cli.flags import CheckConfigFlags, RunFlags, ShowFlags, parse
+from exporter.errors import UseError
+
+_DEFAULTS = RunFlags(
+    config_file=None,
+    listen_addresses=(":10511",),
+    telemetry_path="/metrics",
+    lifecycle=False,
+    max_requests=40,
+    log_level="info",
+    log_format="logfmt",
+)
+_EVERY_FLAG = [
+    ("--config.file", "a.yaml"),
+    ("--web.listen-address", "127.0.0.1:1"),
+    ("--web.listen-address", "[::1]:2"),
+    ("--web.telemetry-path", "/m"),
+    ("--web.max-requests", "0"),
+    ("--log.level", "debug"),
+    ("--log.format", "json"),
+]
+
+
+def test_daemon_runs_without_flags() -> None:
+    """The defaults are the contract's."""
+    assert parse([]) == _DEFAULTS
+
+
+@pytest.mark.parametrize("separate", [True, False])
+def test_every_flag(separate: bool) -> None:  # noqa: FBT001  (a parameter of the test)
+    """`--flag value` and `--flag=value` are the same; addresses add up and replace the default."""
+    argv = ["--web.enable-lifecycle"]
+    for flag, value in _EVERY_FLAG:
+        argv += [flag, value] if separate else [f"{flag}={value}"]
+    assert parse(argv) == RunFlags(
+        config_file="a.yaml",
+        listen_addresses=("127.0.0.1:1", "[::1]:2"),
+        telemetry_path="/m",
+        lifecycle=True,
+        max_requests=0,
+        log_level="debug",
+        log_format="json",
+    )
+
+
+def test_parsing_leaves_nothing_behind() -> None:
+    """A repeatable flag starts empty each time."""
+    parse(["--web.listen-address=:1"])
+    assert parse([]) == _DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("argv", "flags"),
+    [
+        (["check-config", "a.yaml"], CheckConfigFlags("a.yaml")),
+        (["check-config", "--", "-a.yaml"], CheckConfigFlags("-a.yaml")),
+        (["show"], ShowFlags(json=False, config_file=None)),
+        (["show", "--json", "--config.file", "a.yaml"], ShowFlags(json=True, config_file="a.yaml")),
+    ],
+)
+def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
+    """Each has flags of its own."""
+    assert parse(argv) == flags
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["--config"], "unknown flag '--config'; did you mean --config.file?"),
+        (["-config.file", "a"], "unknown flag '-config.file'; did you mean --config.file?"),
+        (["-help"], "unknown flag '-help'; did you mean --help?"),
+        (
+            ["--web.listen-adress=:1"],
+            "unknown flag '--web.listen-adress'; did you mean --web.listen-address?",
+        ),
+        (["--max-requests", "1"], "unknown flag '--max-requests'; did you mean --web.max-requests?"),
+        (["--web.config.file=a"], "unknown flag '--web.config.file'; see listen-queue-exporter --help"),
+        (["--nothing"], "unknown flag '--nothing'; see listen-queue-exporter --help"),
+        (["--a\nb"], r"unknown flag '--a\nb'; see listen-queue-exporter --help"),
+        (["--config.file"], "--config.file: needs a value"),
+        (["--config.file", "--json"], "--config.file: needs a value"),
+        (["--config.file="], "--config.file: needs a file name, and got none"),
+        (["--web.enable-lifecycle=yes"], "--web.enable-lifecycle: takes no value, and got 'yes'"),
+        (["--web.max-requests=-1"], "--web.max-requests: '-1' is no whole number from 0 up"),
+        (["--web.max-requests=1_0"], "--web.max-requests: '1_0' is no whole number from 0 up"),
+        (["--web.max-requests=x\ny"], r"--web.max-requests: 'x\ny' is no whole number from 0 up"),
+        (["--log.level=loud"], "--log.level: 'loud' is none of debug, info, warn, error"),
+        (["--log.format=xml"], "--log.format: 'xml' is none of logfmt, json"),
+        (["--log.level=info", "show"], "unexpected 'show'; a command comes first, before any flag"),
+        (["--log.level=info", "more"], "unexpected argument 'more'; see listen-queue-exporter --help"),
+        (["--"], "unexpected argument '--'; see listen-queue-exporter --help"),
+        ([""], "unexpected argument ''; see listen-queue-exporter --help"),
+        (["sho"], "unknown command 'sho'; did you mean show?"),
+        (["chek-config"], "unknown command 'chek-config'; did you mean check-config?"),
+        (["run"], "unknown command 'run'; see listen-queue-exporter --help"),
+        (["check-config"], "FILE is missing"),
+        (["check-config", ""], "FILE: needs a file name, and got none"),
+        (
+            ["check-config", "a", "b"],
+            "unexpected argument 'b'; see listen-queue-exporter check-config --help",
+        ),
+        (["show", "--jsn"], "unknown flag '--jsn'; did you mean --json?"),
+        (["show", "--version"], "unknown flag '--version'; see listen-queue-exporter show --help"),
+    ],
+)
+def test_wrong_use_gets_one_line(argv: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line says what is wrong and what to do; nothing is printed by the way, and the status is 2."""
+    with pytest.raises(UseError) as caught:
+        parse(argv)
+    assert str(caught.value) == line
+    assert caught.value.exit_status == 2
+    assert capsys.readouterr() == ("", "")
+
+
+_WORDS = st.sampled_from(
+    ["show", "check-config", "--json", "--config.file", "--log.level=info", "--", "-", "-x", "="]
+)
+
+
+@given(st.lists(st.one_of(_WORDS, st.text())))
+def test_any_arguments_mean_something_or_get_one_line(argv: list[str]) -> None:
+    """Nothing but flags and UseError comes out."""
+    try:
+        flags = parse(argv)
+    except UseError as error:
+        assert str(error)  # noqa: PT017  (either outcome is right)
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
+    except SystemExit as end:
+        assert end.code == 0  # noqa: PT017
+    else:
+        assert isinstance(flags, RunFlags | CheckConfigFlags | ShowFlags)
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], ["show", "--help"], ["check-config", "-h"]])
+def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It fits a terminal of 80 columns, goes to stdout, and ends with 0."""
+    with pytest.raises(SystemExit) as caught:
+        parse(argv)
+    assert caught.value.code == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("usage: listen-queue-exporter")
+    assert max(map(len, out.splitlines())) <= 82
+
+
+def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every flag and command of the contract that there is."""
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    out = capsys.readouterr().out
+    names = {flag for flag, _ in _EVERY_FLAG} | {
+        "--web.enable-lifecycle",
+        "--version",
+        "show",
+        "check-config",
+    }
+    assert all(f"\n  {name} " in out for name in names)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line: program, version, Python."""
+    with pytest.raises(SystemExit) as caught:
+        parse(["--version"])
+    assert caught.value.code == 0
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert capsys.readouterr().out == f"listen-queue-exporter {__version__} (python {python})\n"
+
+
+def test_import_is_light() -> None:
+    """Help comes without loading the server, the configuration's parser or the network's."""
+    script = "import sys, exporter.cli.flags; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "argparse" in loaded
+    assert loaded.isdisjoint(
+        {"asyncio", "difflib", "logging", "socket", "tornado", "yaml", "prometheus_client"}
+    )

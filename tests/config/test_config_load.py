@@ -1,0 +1,88 @@
+"""Files that cannot be read at all: one line each, never a wait and never a traceback."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from exporter.config import Config, ConfigError, load
+from exporter.errors import UseError
+
+
+def refusal(path: Path | str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(str(path))
+    (line,) = caught.value.lines
+    return line
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "none.yaml"
+    assert refusal(path) == f"{path}: cannot be read: no such file or directory"
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "secret.yaml"
+
+    def denied(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", denied)
+    assert refusal(path) == f"{path}: cannot be read (by user id {os.geteuid()}): permission denied"
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == f"{tmp_path}: is a directory; a regular file belongs here"
+
+
+def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    assert refusal(path) == f"{path}: is a pipe; a regular file belongs here"
+
+
+def test_a_device() -> None:
+    assert refusal("/dev/null") == "/dev/null: is a device; a regular file belongs here"
+
+
+def test_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("s")
+        assert refusal("s").startswith("s: cannot be read: ")
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    assert refusal("a\0b") == r"a\x00b: no file can have this name; check --config.file"
+
+
+def test_a_byte_that_is_not_utf8_is_named_by_line_and_column(tmp_path: Path) -> None:
+    path = tmp_path / "latin1.yaml"
+    path.write_bytes("labels: []\n# caf\u00e9 caf".encode() + b"\xe9\n")
+    assert refusal(path) == f"{path}:2:11: this byte is not UTF-8; save the file in UTF-8"
+
+
+def test_a_mebibyte_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.yaml"
+    path.write_bytes(b"#" * (1 << 20))
+    assert load(str(path)) == Config()
+
+
+def test_more_than_a_mebibyte_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "larger.yaml"
+    path.write_bytes(b"#" * ((1 << 20) + 1))
+    assert refusal(path) == f"{path}: is over 1 MiB, the most that is read; check the name of the file"
+
+
+def test_a_wrong_configuration_is_the_users_to_change(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("max_listeners: 0\nlabels: 0\n")
+    with pytest.raises(UseError) as caught:
+        load(str(path))
+    assert caught.value.exit_status == 2
+    assert isinstance(caught.value, ConfigError)
+    assert str(caught.value) == "\n".join(caught.value.lines)
+    assert len(caught.value.lines) == 2

@@ -1,0 +1,103 @@
+"""What the keys become: seconds, ratios, networks, patterns, and thresholds completed from the defaults."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from exporter.config import Config, load, parse
+from exporter.config.model import Level, Method, Protocol, Queue, Sampling, Severity, Unit
+
+GOOD = Path(__file__).parent / "good"
+ACCEPT_WARNING = (Queue.ACCEPT, Severity.WARNING)
+ACCEPT_CRITICAL = (Queue.ACCEPT, Severity.CRITICAL)
+SYN_WARNING = (Queue.SYN_RECV, Severity.WARNING)
+SYN_CRITICAL = (Queue.SYN_RECV, Severity.CRITICAL)
+
+
+@pytest.fixture
+def everything() -> Config:
+    return load(str(GOOD / "everything.yaml"))
+
+
+def test_sampling_is_in_seconds_and_ratios(everything: Config) -> None:
+    assert everything.sampling == Sampling(1.5, 0.005, Method.PROCFS, 3600.0, histogram=False)
+
+
+def test_labels_keep_their_order(everything: Config) -> None:
+    assert everything.labels == ("user", "pod")
+
+
+def test_labels_may_be_none_at_all() -> None:
+    assert parse("labels: []", "c.yaml").labels == ()
+
+
+def test_a_level_keeps_the_unit_it_was_written_in(everything: Config) -> None:
+    assert everything.defaults.levels == {
+        ACCEPT_WARNING: Level(0.125, Unit.RATIO),
+        ACCEPT_CRITICAL: Level(10.0, Unit.RATIO),
+        SYN_WARNING: Level(4294967295, Unit.CONNECTIONS),
+        SYN_CRITICAL: Level(0.9, Unit.RATIO),
+    }
+
+
+def test_hold_and_release_of_the_defaults(everything: Config) -> None:
+    assert (everything.defaults.hold_seconds, everything.defaults.release_seconds) == (3.0, 86400.0)
+
+
+def test_a_rule_takes_from_the_defaults_what_it_leaves_out(everything: Config) -> None:
+    rule = everything.rules[0]
+    assert rule.thresholds.levels == {
+        ACCEPT_WARNING: Level(10, Unit.CONNECTIONS),
+        ACCEPT_CRITICAL: Level(10.0, Unit.RATIO),
+        SYN_WARNING: Level(4294967295, Unit.CONNECTIONS),
+        SYN_CRITICAL: Level(0.91, Unit.RATIO),
+    }
+    assert (rule.thresholds.hold_seconds, rule.thresholds.release_seconds) == (120.0, 0.25)
+
+
+def test_a_rule_that_says_nothing_has_the_thresholds_of_the_defaults(everything: Config) -> None:
+    assert everything.rules[1].thresholds == everything.defaults
+
+
+def test_an_address_is_a_network_or_a_pattern(everything: Config) -> None:
+    match = everything.rules[0].match
+    assert match.networks == (ip_network("10.0.0.0/8"), ip_network("::ffff:192.0.2.1/128"))
+    assert match.paths == ("/run/a.sock", "@abstract", "*", "relative.sock", "cafe", "./1.2")
+
+
+def test_a_value_alone_is_a_list_of_one(everything: Config) -> None:
+    assert everything.rules[0].match.owners == {
+        "netns": ("host",),
+        "process": ("no",),
+        "unit": ("a.service", "b-?.service"),
+        "container": ("80",),
+        "pod": ("web-[01]",),
+        "namespace": ("*",),
+    }
+
+
+def test_ports_are_ranges_with_both_ends(everything: Config) -> None:
+    assert everything.rules[1].match.ports == ((1, 1), (80, 80), (8000, 8999), (65535, 65535))
+
+
+def test_protocols_and_export(everything: Config) -> None:
+    first, second = everything.rules
+    assert first.match.protocols == (Protocol.TCP, Protocol.UNIX)
+    assert (first.export, second.export) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1ms", 0.001), ("50ms", 0.05), ("57ms", 0.057), ("0.07s", 0.07), ("1.5s", 1.5), ("1m", 60.0)],
+)
+def test_a_duration_is_the_nearest_number_of_seconds(text: str, seconds: float) -> None:
+    config = parse(f"sampling: {{interval: {text}, peak_window: 1h}}", "c.yaml")
+    assert config.sampling.interval_seconds == seconds
+
+
+def test_a_byte_order_mark_and_line_ends_of_another_system_are_no_matter() -> None:
+    config = load(str(GOOD / "byte-order-mark-and-crlf.yaml"))
+    assert (config.max_listeners, config.labels) == (10, ())

@@ -1,0 +1,24 @@
+"""The programs of the system that tests compare with."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+
+def find(name: str) -> str:
+    """The path of a program; the test is skipped where there is none."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not on PATH (make test fetches it where apt-get can)")
+    return path
+
+
+def output(name: str, *arguments: str) -> str:
+    """What a program prints; fails with what it said where its exit status is not 0."""
+    done = subprocess.run([find(name), *arguments], capture_output=True, text=True, check=False, timeout=30)
+    if done.returncode != 0:
+        pytest.fail(f"{name} {' '.join(arguments)} exited with {done.returncode}: {done.stderr}{done.stdout}")
+    return done.stdout

@@ -1,0 +1,58 @@
+"""How the house is built: which room may import which, and how big a file may be."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted((ROOT / "exporter").rglob("*.py"))
+MOST_LINES = 250
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+each_source = pytest.mark.parametrize("source", SOURCES, ids=named)
+
+
+def test_imports_keep_the_contracts_of_pyproject() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@each_source
+def test_a_file_can_be_read_in_one_go(source: Path) -> None:
+    assert len(source.read_text().splitlines()) <= MOST_LINES
+
+
+@each_source
+def test_a_file_is_named_after_what_it_holds(source: Path) -> None:
+    assert source.stem not in {"utils", "util", "helpers", "helper", "common", "misc"}
+    assert source.parent.name not in {"utils", "helpers", "common"}
+
+
+@each_source
+def test_a_module_says_what_it_is(source: Path) -> None:
+    assert ast.get_docstring(ast.parse(source.read_text()))
+
+
+@pytest.mark.parametrize("source", [path for path in SOURCES if path.name == "__init__.py"], ids=named)
+def test_a_package_only_hands_names_on(source: Path) -> None:
+    for statement in ast.parse(source.read_text()).body:
+        is_docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        is_import = isinstance(statement, ast.Import | ast.ImportFrom)
+        assert is_docstring or is_import or assigned(statement) in {"__all__", "__version__"}
+
+
+def assigned(statement: ast.stmt) -> str | None:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+    return None

@@ -1,0 +1,228 @@
+"""Where the server listens, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import RunError, UseError
+from exporter.web import ListenAddress, bind
+
+_UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+_NOBODY = 65534
+
+
+def _has_ipv6_loopback() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+_needs_ipv6 = pytest.mark.skipif(not _has_ipv6_loopback(), reason="this machine has no IPv6 loopback")
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        (":10511", "", 10511),
+        ("127.0.0.1:10511", "127.0.0.1", 10511),
+        ("[::1]:10511", "::1", 10511),
+        ("[::]:0", "::", 0),
+        ("[0:0::1]:1", "::1", 1),
+        ("[fe80::1%eth0]:1", "fe80::1%eth0", 1),
+        ("localhost:65535", "localhost", 65535),
+        ("my-host.example.org:80", "my-host.example.org", 80),
+    ],
+)
+def test_address_is_read_and_written_back(text: str, host: str, port: int) -> None:
+    """The forms that the contract names, and what `str` makes of them reads the same."""
+    address = ListenAddress.parse(text)
+    assert address == ListenAddress(host, port)
+    assert ListenAddress.parse(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "no port"),
+        ("10511", "no port"),
+        ("127.0.0.1", "no port"),
+        ("127.0.0.1:", "no port"),
+        (":http", "no port"),
+        (":-1", "no port"),
+        (":\N{ARABIC-INDIC DIGIT ONE}", "no port"),
+        (":65536", "0 to 65535"),
+        (":" + "9" * 5000, "0 to 65535"),
+        ("::1:10511", "in brackets"),
+        ("::", "no port"),
+        ("[127.0.0.1]:10511", "no IPv6 address"),
+        ("[]:10511", "no IPv6 address"),
+        ("[::1:10511", "in brackets"),
+        ("http://localhost:10511", "in brackets"),
+        ("a b:10511", "no address"),
+        ("*:10511", "no address"),
+        ("a\nb:10511", "no address"),
+        ("-a:1", "no address"),
+    ],
+)
+def test_wrong_address_gets_one_line(text: str, complaint: str) -> None:
+    """The line names the flag and what is wrong."""
+    with pytest.raises(UseError, match=complaint) as caught:
+        ListenAddress.parse(text)
+    assert "--web.listen-address" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(), st.integers())
+def test_any_text_is_read_or_refused(host: str, port: int) -> None:
+    """Nothing but UseError comes out."""
+    for text in (host, f"{host}:{port}", f"[{host}]:{port}"):
+        try:
+            ListenAddress.parse(text)
+        except UseError as error:
+            assert "\n" not in str(error)  # noqa: PT017  (either outcome is right)
+
+
+def _reaches(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=30).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+def opened() -> Iterator[list[socket.socket]]:
+    """Collect sockets to close."""
+    sockets: list[socket.socket] = []
+    yield sockets
+    for one in sockets:
+        one.close()
+
+
+def test_ipv4_address(opened: list[socket.socket]) -> None:
+    """A single listening, non-blocking socket at the address."""
+    opened += bind([ListenAddress("127.0.0.1", 0)])
+    [listener] = opened
+    assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+    assert not listener.getblocking()
+    assert _reaches("127.0.0.1", listener.getsockname()[1])
+
+
+@_needs_ipv6
+def test_ipv6_address(opened: list[socket.socket]) -> None:
+    """The address in brackets is reached over IPv6 and not over IPv4."""
+    opened += bind([ListenAddress.parse("[::1]:0")])
+    port = opened[0].getsockname()[1]
+    assert _reaches("::1", port)
+    assert not _reaches("127.0.0.1", port)
+
+
+@_needs_ipv6
+@pytest.mark.parametrize("text", [":0", "[::]:0"])
+def test_every_interface_means_both_families_on_one_port(text: str, opened: list[socket.socket]) -> None:
+    """Both loopbacks reach it, whatever the sysctl bindv6only says."""
+    opened += bind([ListenAddress.parse(text)])
+    port = opened[0].getsockname()[1]
+    assert _reaches("::1", port)
+    assert _reaches("127.0.0.1", port)
+
+
+def test_every_interface_without_ipv6(opened: list[socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel without IPv6 still serves IPv4."""
+    real = socket.socket
+
+    def without_ipv6(family: int, *rest: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        return real(family, *rest)
+
+    monkeypatch.setattr(socket, "socket", without_ipv6)
+    listeners = bind([ListenAddress("", 0)])
+    monkeypatch.undo()
+    opened += listeners
+    [listener] = opened
+    assert listener.family == socket.AF_INET
+    assert _reaches("127.0.0.1", listener.getsockname()[1])
+
+
+def test_host_name(opened: list[socket.socket]) -> None:
+    """A name listens at the addresses it stands for."""
+    opened += bind([ListenAddress("localhost", 0)])
+    assert opened
+    for listener in opened:
+        assert listener.getsockname()[0] in ("127.0.0.1", "::1")
+
+
+def test_several_addresses(opened: list[socket.socket]) -> None:
+    """Each gets its own."""
+    opened += bind([ListenAddress("127.0.0.1", 0), ListenAddress("127.0.0.2", 0)])
+    assert [listener.getsockname()[0] for listener in opened] == ["127.0.0.1", "127.0.0.2"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", ""])
+def test_taken_port_is_named(host: str, opened: list[socket.socket]) -> None:
+    """The line names the address and how to find who has the port."""
+    opened += bind([ListenAddress("127.0.0.1", 0)])
+    port = opened[0].getsockname()[1]
+    with pytest.raises(RunError) as caught:
+        bind([ListenAddress(host, port)])
+    assert str(caught.value).startswith(f"cannot listen on {host}:{port}: the port is taken")
+    assert f"ss -ltnp 'sport = :{port}'" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_address_of_another_machine() -> None:
+    """An address that no interface has (RFC 5737 sets it aside for documentation) is refused by name."""
+    with pytest.raises(
+        RunError, match=r"cannot listen on 192\.0\.2\.1:10511: this machine has no such address"
+    ):
+        bind([ListenAddress("192.0.2.1", 10511)])
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64])
+def test_name_that_does_not_resolve(host: str) -> None:
+    """RFC 6761 keeps `.invalid` from resolving anywhere; a label of 64 letters is no name."""
+    with pytest.raises(RunError, match="does not resolve"):
+        bind([ListenAddress(host, 10511)])
+
+
+def test_privileged_port_without_the_capability() -> None:
+    """The line says which ports are free for all and which capability is missing."""
+    if int(_UNPRIVILEGED_PORTS.read_text(encoding="ascii")) <= 1:
+        pytest.skip("every port is free for all here")
+    user = os.geteuid()
+    if user == 0:
+        # Clears the effective capabilities, and coming back restores them: capabilities(7).
+        os.seteuid(_NOBODY)
+    try:
+        with pytest.raises(RunError, match=r"cannot listen on 127\.0\.0\.1:1: not permitted; .*1024"):
+            bind([ListenAddress("127.0.0.1", 1)])
+    finally:
+        os.seteuid(user)
+
+
+def test_failure_leaves_nothing_open(opened: list[socket.socket]) -> None:
+    """What was opened before the failing address is closed again."""
+    opened += bind([ListenAddress("127.0.0.1", 0)])
+    taken = opened[0].getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        free = probe.getsockname()[1]
+    before = _descriptors()
+    with pytest.raises(RunError):
+        bind([ListenAddress("127.0.0.1", free), ListenAddress("127.0.0.1", taken)])
+    assert _descriptors() == before
+
+
+def _descriptors() -> list[str]:
+    return sorted(entry.name for entry in Path("/proc/self/fd").iterdir())

@@ -1,0 +1,159 @@
+"""Which format and encoding a header gets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
+
+from exporter.web import Format, accepts_gzip, negotiate
+
+_PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+_PROMETHEUS_2 = "application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+_BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        _PROMETHEUS_3,
+        _PROMETHEUS_2,
+        "application/openmetrics-text",
+        "APPLICATION/OpenMetrics-Text ; Version=1.0.0",
+        'application/openmetrics-text;version="1.0.0"',
+        'application/openmetrics-text;version="1.\\0.0"',
+        "application/openmetrics-text;version=0.0.1",
+        "text/plain, application/openmetrics-text",
+        "text/plain;q=0.9,application/openmetrics-text",
+        "application/openmetrics-text, */*;q=0.1",
+        "application/openmetrics-text;q=0.5,text/plain;q=0,*/*",
+        " , application/openmetrics-text , ",
+        'text/html;title="a,b;c", application/openmetrics-text',
+        "application/openmetrics-text;q=0.001",
+        "application/openmetrics-text;version=2.0.0, application/openmetrics-text;version=1.0.0;q=0.1",
+    ],
+)
+def test_openmetrics_goes_to_those_who_name_it(accept: str) -> None:
+    """OpenMetrics is sent where it is named and wanted at least as much as text."""
+    assert negotiate(accept) is Format.OPENMETRICS
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        None,
+        "",
+        "*/*",
+        "application/*",
+        _BROWSER,
+        "text/plain;version=0.0.4",
+        "application/openmetrics-text;q=0",
+        "application/openmetrics-text;version=2.0.0",
+        "application/openmetrics-text;version=1.0.0;q=0,application/openmetrics-text",
+        "application/openmetrics-text;q=0.5,text/plain;q=0.6",
+        "application/openmetrics-text;q=0.5,*/*",
+        "application/openmetrics-text;q=0,*/*",
+        "application/json",
+    ],
+)
+def test_text_goes_to_everyone_else(accept: str | None) -> None:
+    """Text is sent without a header, to wildcards, and where OpenMetrics is wanted less or not at all."""
+    assert negotiate(accept) is Format.TEXT
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;q=high",
+        "application/openmetrics-text;q=2",
+        "application/openmetrics-text;q=-1",
+        "application/openmetrics-text;q=0.1234",
+        "application/openmetrics-text;q=nan",
+        "application/openmetrics-text;version",
+        'application/openmetrics-text;version="1.0.0',
+        "application/openmetrics-text, nonsense",
+        "application/openmetrics-text, a/b/c",
+        "application/openmetrics-text, /",
+        "application/openmetrics-text, text/html; q=.2",
+    ],
+)
+def test_malformed_accept_gets_text(accept: str) -> None:
+    """A header that breaks the grammar anywhere is not trusted anywhere."""
+    assert negotiate(accept) is Format.TEXT
+
+
+@pytest.mark.parametrize(
+    "accept_encoding",
+    [
+        "gzip",
+        "GZIP",
+        "x-gzip",
+        "*",
+        "deflate, gzip;q=0.5",
+        "br;q=0, *;q=0.1",
+        "gzip, identity;q=0.5",
+        "gzip;q=1.0",
+    ],
+)
+def test_gzip_is_admitted(accept_encoding: str) -> None:
+    """Named, or meant by the wildcard."""
+    assert accepts_gzip(accept_encoding)
+
+
+@pytest.mark.parametrize(
+    "accept_encoding",
+    [
+        None,
+        "",
+        "identity",
+        "deflate, br",
+        "gzip;q=0",
+        "gzip;q=0.0, *",
+        "*;q=0",
+        "gzip;q=0.5, identity",
+        "gzip;q=much",
+        "gzipped",
+        'gzip;q="',
+    ],
+)
+def test_gzip_is_not_admitted(accept_encoding: str | None) -> None:
+    """Not named, forbidden by a weight of 0, wanted less than the identity, or malformed."""
+    assert not accepts_gzip(accept_encoding)
+
+
+_PIECES = st.sampled_from(
+    [
+        *',;=/*"\\ \t.',
+        "q=",
+        "q=1",
+        "q=0.5",
+        "version=1.0.0",
+        "application/openmetrics-text",
+        "text/plain",
+        "gzip",
+    ]
+)
+
+
+@given(st.one_of(st.none(), st.text(), st.lists(_PIECES).map("".join)))
+def test_no_header_raises(header: str | None) -> None:
+    """Whatever the header holds, there is an answer."""
+    assert negotiate(header) in Format
+    assert accepts_gzip(header) in (True, False)
+
+
+@pytest.mark.parametrize("piece", [";" + " " * 30, "a/b;" * 10, '"', '"\\', 'a/b;a="', ",", "q=;"])
+def test_long_headers_take_no_long_time(piece: str) -> None:
+    """Doubling the header doubles the work: a grammar that backtracks would never come back from this."""
+    negotiate("a/b" + piece * (16384 // len(piece)) + "!")
+
+
+def test_content_types_are_those_of_the_reference() -> None:
+    """The OpenMetrics content type is the one that prometheus_client sends."""
+    assert Format.OPENMETRICS.content_type == CONTENT_TYPE_LATEST
+    assert Format.TEXT.content_type == "text/plain; version=0.0.4; charset=utf-8"
