@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from exporter import __version__
 from exporter.cli import logs
@@ -69,7 +70,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         server = Server(self._site, sockets)
         server.start()
-        self._sampler.start(failed=lambda: loop.call_soon_threadsafe(ended.set))
+        self._sampler.start(failed=partial(loop.call_soon_threadsafe, ended.set))
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
         await ended.wait()
         self._sampler.stop(_STOP_SECONDS)
@@ -90,7 +91,7 @@ class Daemon:
         except ExporterError as error:
             self._reload = Reload(successful=False, timestamp=self._reload.timestamp)
             for line in str(error).splitlines():
-                log.error("configuration not reloaded: %s", line)
+                log.error("configuration not reloaded: %s", line)  # noqa: TRY400  (the text is the whole story)
             return str(error)
         self._sampler.configure(config)
         self._reload = Reload(successful=True, timestamp=time.time())

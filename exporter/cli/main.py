@@ -42,4 +42,3 @@ def _run(flags: Flags) -> int:
             from exporter.cli.show import show  # noqa: PLC0415
 
             return show(flags)
-

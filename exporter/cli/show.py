@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from exporter.cli.flags import ShowFlags
 from exporter.config import load
-from exporter.config.model import Config, Protocol
+from exporter.config.model import Config
 from exporter.errors import RunError
+from exporter.kernel.records import Protocol
 from exporter.metrics.catalogue import KEY_LABELS, LISTENER_METRICS
 from exporter.sampling.listener import WatchedListener
 from exporter.sampling.sampler import Sampler
@@ -29,11 +30,12 @@ _FIGURES = (
 )
 _PREFIX = "listen_queue_"
 _READ = {metric.sample_name.removeprefix(_PREFIX): metric.read for metric in LISTENER_METRICS}
+_NAMES = 2
 _COLUMNS = ("LISTENER", "PROCESS", "WAITING", "BACKLOG", "FULL", "OLDEST", "HALF-OPEN", "DROPS")
 
 
 def show(flags: ShowFlags) -> int:
-    """Ask every source once and print what was found, fullest first. Raises RunError where nothing can be read."""
+    """Ask every source once and print what was found, fullest first. Raises RunError where it cannot."""
     sampler = Sampler(load(flags.config_file) if flags.config_file else Config())
     sampler.sample()
     _check(sampler)
@@ -45,7 +47,9 @@ def show(flags: ShowFlags) -> int:
 
 def _check(sampler: Sampler) -> None:
     """Refuse to print an empty table where the truth is that nothing could be seen."""
-    failed = [source for source in sampler.sources if source.name in ("inet", "unix") and source.error is not None]
+    failed = [
+        source for source in sampler.sources if source.name in ("inet", "unix") and source.error is not None
+    ]
     if failed:
         reasons = "; ".join(f"{source.name}: {source.error}" for source in failed)
         message = f"cannot read the listeners: {reasons}"
@@ -96,7 +100,7 @@ def _figure(value: str | float | None, form: str = "{}") -> str:
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Names to the left, figures to the right."""
     padded = [
-        text.ljust(width) if column < 2 else text.rjust(width)
+        text.ljust(width) if column < _NAMES else text.rjust(width)
         for column, (text, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return "  ".join(padded).rstrip()

@@ -13,6 +13,8 @@ THRESHOLD_KEYS = (*Queue, "hold", "release")
 
 # The kernel counts connections in 32 bits (struct sock, sk_ack_backlog).
 _MOST_CONNECTIONS = 2**32 - 1
+# A queue can hold more than its limit, but not ten times as much.
+_MOST_RATIO = 10.0
 _DAY_SECONDS = 24 * 60 * 60.0
 _HOLD = Duration(0.0, _DAY_SECONDS, "write a duration from 0s to 24h, such as 30s")
 
@@ -20,12 +22,12 @@ _HOLD = Duration(0.0, _DAY_SECONDS, "write a duration from 0s to 24h, such as 30
 class LevelKind:
     """Reads one threshold: a percentage of the queue, or a whole number of connections.
 
-    Zero is an error: a queue is never below it, so the threshold would always be exceeded.
+    Zero stands for any connection at all.
     """
 
     allowed = (
-        "write a percentage of the queue over 0% and up to 1000%, such as 50%,"
-        f" or a whole number of connections from 1 to {_MOST_CONNECTIONS}, such as 100"
+        "write a percentage of the queue from 0% to 1000%, such as 50%,"
+        f" or a whole number of connections from 0 to {_MOST_CONNECTIONS}, such as 100"
     )
 
     def read(self, scalar: Scalar) -> Level:
@@ -34,12 +36,12 @@ class LevelKind:
             return Level(float(self._connections(scalar)), Unit.CONNECTIONS)
         if not scalar.text.endswith("%"):
             raise WrongValueError(f"{scalar.shown} is neither a percentage nor a number of connections")
-        return Level(Percentage(high_ratio=10.0, allowed=self.allowed).read(scalar), Unit.RATIO)
+        return Level(Percentage(0.0, _MOST_RATIO, self.allowed).read(scalar), Unit.RATIO)
 
     def _connections(self, scalar: Scalar) -> int:
         if not scalar.quoted and re.fullmatch(r"[0-9]+\.[0-9]+", scalar.text):
             raise WrongValueError(f"{scalar.shown} is no whole number of connections")
-        return Whole(1, _MOST_CONNECTIONS, self.allowed).read(scalar)
+        return Whole(0, _MOST_CONNECTIONS, self.allowed).read(scalar)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,10 @@ import enum
 import ipaddress
 from dataclasses import dataclass, field
 
+from exporter.kernel.records import Method as Method
+from exporter.kernel.records import Protocol as Protocol
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class Method(enum.StrEnum):
-    """How the kernel is asked."""
-
-    AUTO = "auto"
-    SOCK_DIAG = "sock_diag"
-    PROCFS = "procfs"
-
-
-class Protocol(enum.StrEnum):
-    """What a listener speaks; the value of the `protocol` label."""
-
-    TCP = "tcp"
-    UNIX = "unix"
 
 
 class Queue(enum.StrEnum):

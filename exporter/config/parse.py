@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from yaml.nodes import Node, ScalarNode
 
 from exporter.config.document import compose
@@ -22,7 +24,9 @@ _SECTION_OF = {
 
 _INTERVAL = Duration(0.001, 60.0, "write a duration from 1ms to 60s, such as 50ms")
 _PEAK_WINDOW = Duration(0.001, 3600.0, "write a duration from the interval to 1h, such as 60s")
-_CPU_BUDGET = Percentage(1.0, "write a percentage of one core over 0% and up to 100%, such as 2%")
+# Any ratio but zero: the least that a float can hold.
+_OVER_ZERO = math.ulp(0.0)
+_CPU_BUDGET = Percentage(_OVER_ZERO, 1.0, "write a percentage of one core over 0% and up to 100%, such as 2%")
 _LISTENERS = Whole(1, 1_000_000_000, "write a whole number from 1 to 1000000000, such as 2000")
 _LABELS = f"write a list of {', '.join(OWNER_LABELS)}, such as [process, unit]; [] for none"
 

@@ -109,8 +109,9 @@ class Duration:
 
 @dataclass(frozen=True, slots=True)
 class Percentage:
-    """A ratio (1.0 is all) over 0, from a percentage: `2%`, `0.5%`."""
+    """A ratio (1.0 is all), from a percentage: `2%`, `0.5%`."""
 
+    low_ratio: float
     high_ratio: float
     allowed: str
 
@@ -119,10 +120,7 @@ class Percentage:
         found = _PERCENTAGE.fullmatch(scalar.text)
         if found is None:
             raise _no_measure(scalar, "percentage", "%")
-        ratio = float(found[1]) / 100
-        if ratio == 0:
-            raise WrongValueError(f"{scalar.shown} is too little")
-        return _within(scalar, ratio, 0, self.high_ratio)
+        return _within(scalar, float(found[1]) / 100, self.low_ratio, self.high_ratio)
 
 
 @dataclass(frozen=True, slots=True)

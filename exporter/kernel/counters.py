@@ -14,6 +14,7 @@ from typing import Final
 from exporter.kernel.errors import MalformedReplyError, from_errno
 
 PROC: Final = Path("/proc")
+_PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def parse_table(text: str, section: str, name: str) -> dict[str, int]:
     Raises MalformedReplyError where the section is missing or its two lines do not fit.
     """
     lines = [line.split()[1:] for line in text.splitlines() if line.startswith(section + ":")]
-    if len(lines) != 2 or len(lines[0]) != len(lines[1]):
+    if len(lines) != _PAIR or len(lines[0]) != len(lines[1]):
         raise MalformedReplyError(f"{name}: no pair of {section} lines of one length")
     try:
         return {key: int(value) for key, value in zip(*lines, strict=True)}

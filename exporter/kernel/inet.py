@@ -8,10 +8,9 @@ from __future__ import annotations
 import socket
 import struct
 
-from exporter.config.model import Protocol
 from exporter.kernel.inet_row import ROW_BYTES, check_size, endpoint
 from exporter.kernel.netlink import attributes
-from exporter.kernel.records import Listener, Reading
+from exporter.kernel.records import Listener, Protocol, Reading
 from exporter.kernel.requests import INET_DIAG_SKMEMINFO, TCP_LISTEN
 
 _OWNER = struct.Struct("=80x II")
@@ -42,7 +41,9 @@ def listener(row: bytes) -> Listener:
         uid=uid,
         endpoint=local,
         device=_device(local.interface),
-        v6only=any(kind == _INET_DIAG_SKV6ONLY and row[at] for kind, at, size in attributes(row, ROW_BYTES) if size),
+        v6only=any(
+            kind == _INET_DIAG_SKV6ONLY and row[at] for kind, at, size in attributes(row, ROW_BYTES) if size
+        ),
     )
 
 

@@ -34,5 +34,7 @@ def endpoint(row: bytes, states: Collection[int]) -> Endpoint:
     check_size(row)
     family, state, port, address = _ADDRESS.unpack_from(row)
     if family not in _ADDRESS_BYTES or state not in states:
-        raise MalformedReplyError(f"inet_diag row of family {family} in state {state}, asked for {sorted(states)}")
+        raise MalformedReplyError(
+            f"inet_diag row of family {family} in state {state}, asked for {sorted(states)}"
+        )
     return Endpoint(family, address[: _ADDRESS_BYTES[family]], port, _INTERFACE.unpack_from(row)[0])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from exporter.config.model import Method
 from exporter.kernel.errors import UnavailableError
+from exporter.kernel.records import Method
 
 # A module may be loaded, or a filter lifted, while this program runs.
 _RETRY_SECONDS = 60.0

@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from exporter.config.model import Method
 from exporter.kernel import counters, inet, procfs, requests, waiting
 from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import KernelError
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.netlink import Connect, connect, dump, messages
 from exporter.kernel.readers import HalfOpenReader, ListenerReader
-from exporter.kernel.records import Endpoint
+from exporter.kernel.records import Endpoint, Method
 from exporter.kernel.watch import TCP, UNIX
 
 

@@ -22,6 +22,8 @@ _RECEIVE_BYTES = 65536
 _TIMEOUT = struct.pack("@ll", 1, 0)
 _HEADER = struct.Struct("=IHHII")
 _TAIL = struct.Struct("=IHHIIi")
+_ATTRIBUTE = struct.Struct("=HH")
+_TYPE_MASK = 0x3FFF
 _LENGTH = struct.Struct("=I")
 _SEQUENCE = struct.Struct("=8xI")
 
@@ -135,10 +137,10 @@ def attributes(message: bytes, start: int) -> Iterator[tuple[int, int, int]]:
     """
     at, end = start, len(message)
     while at < end:
-        if end - at < 4:
+        if end - at < _ATTRIBUTE.size:
             raise MalformedReplyError(f"{end - at} bytes after the last netlink attribute")
-        length, kind = struct.unpack_from("=HH", message, at)
-        if not 4 <= length <= end - at:
+        length, kind = _ATTRIBUTE.unpack_from(message, at)
+        if not _ATTRIBUTE.size <= length <= end - at:
             raise MalformedReplyError(f"netlink attribute of {length} bytes where {end - at} are left")
-        yield kind & 0x3FFF, at + 4, length - 4
+        yield kind & _TYPE_MASK, at + _ATTRIBUTE.size, length - _ATTRIBUTE.size
         at += length + 3 & ~3

@@ -41,7 +41,7 @@ class Holding:
 
 def holdings(proc: Path = PROC) -> Iterator[Holding]:
     """Walk all processes, one portion of one process a step. A process that ends meanwhile is skipped."""
-    for entry in os.listdir(proc):
+    for entry in os.listdir(proc):  # noqa: PTH208  (names are all that is needed, and there may be thousands)
         if entry.isdecimal():
             try:
                 yield from _sockets(int(entry), proc / entry / "fd")
@@ -75,7 +75,7 @@ def user_name(uid: int) -> str:
 def _sockets(pid: int, directory: Path) -> Iterator[Holding]:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        names = os.listdir(descriptor)
+        names = os.listdir(descriptor)  # noqa: PTH208  (pathlib takes no descriptor)
         for start in range(0, len(names), _PORTION):
             inodes = (_inode(name, descriptor) for name in names[start : start + _PORTION])
             yield Holding(pid, frozenset(inode for inode in inodes if inode is not None))

@@ -14,10 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from exporter.config.model import Protocol
 from exporter.kernel.counters import PROC
 from exporter.kernel.errors import MalformedReplyError, from_errno
-from exporter.kernel.records import UNCHANGED, Changes, Endpoint, Listener, Reading
+from exporter.kernel.records import UNCHANGED, Changes, Endpoint, Listener, Protocol, Reading
 
 Found = tuple[Listener, Reading]
 
@@ -78,7 +77,9 @@ class ProcfsWatch:
         """Fold one whole read in and return what it changed."""
         now = {listener.cookie: (listener, reading) for listener, reading in found}
         opened = tuple(pair for cookie, pair in now.items() if cookie not in self.known)
-        moved = tuple(reading for cookie, (_, reading) in now.items() if self.known.get(cookie, reading) != reading)
+        moved = tuple(
+            reading for cookie, (_, reading) in now.items() if self.known.get(cookie, reading) != reading
+        )
         closed = tuple(self.known.keys() - now.keys())
         self.known = {cookie: reading for cookie, (_, reading) in now.items()}
         return Changes(opened, moved, closed) if opened or moved or closed else UNCHANGED

@@ -23,7 +23,9 @@ class _Watch(Protocol):
 class ListenerReader:
     """The listeners of one protocol in one namespace: each read returns what changed since the last."""
 
-    def __init__(self, decoder: Decoder, dump: Dump, fallback: Callable[[], list[Found]], ladder: Ladder) -> None:
+    def __init__(
+        self, decoder: Decoder, dump: Dump, fallback: Callable[[], list[Found]], ladder: Ladder
+    ) -> None:
         """Take the two ways to ask and the ladder that chooses."""
         self._decoder = decoder
         self._dump = dump
@@ -80,7 +82,10 @@ class HalfOpenReader:
         self._empty_at: int | None = None
 
     def read(self, now: float) -> dict[Endpoint, int]:
-        """Count the half-open connections of each endpoint, at `now` in monotonic seconds. Raises KernelError."""
+        """Count the half-open connections of each endpoint, at `now` in monotonic seconds.
+
+        Raises KernelError.
+        """
         segments = self._segments()
         if segments is not None and segments == self._empty_at:
             return {}

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from exporter.config.model import Protocol
+
+class Method(enum.StrEnum):
+    """How the kernel is asked."""
+
+    AUTO = "auto"
+    SOCK_DIAG = "sock_diag"
+    PROCFS = "procfs"
+
+
+class Protocol(enum.StrEnum):
+    """What a listener speaks; the value of the `protocol` label."""
+
+    TCP = "tcp"
+    UNIX = "unix"
 
 
 class Endpoint(NamedTuple):

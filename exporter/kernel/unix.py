@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import struct
 
-from exporter.config.model import Protocol
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.netlink import attributes
-from exporter.kernel.records import Listener, Reading
+from exporter.kernel.records import Listener, Protocol, Reading
 from exporter.kernel.requests import TCP_LISTEN
 
 _MESSAGE_BYTES = 32

@@ -81,7 +81,9 @@ class ListenerWatch:
         stale = gone.difference(came)
         return stale - {b""}, [row for row in came if row and row not in gone]
 
-    def _settle_missing(self, fresh: list[bytes], stale: set[bytes], moved: dict[int, Reading]) -> tuple[int, ...]:
+    def _settle_missing(
+        self, fresh: list[bytes], stale: set[bytes], moved: dict[int, Reading]
+    ) -> tuple[int, ...]:
         """Close what is missing for the second time; what is missing for the first gets its grace."""
         suspects = {self._decoder.cookie(row) for row in stale}.difference(moved)
         if not suspects and not self._missing:

@@ -6,8 +6,7 @@ import os
 import socket
 from typing import NamedTuple
 
-from exporter.config.model import Protocol
-from exporter.kernel.records import Endpoint, Listener
+from exporter.kernel.records import Endpoint, Listener, Protocol
 from exporter.listeners.text import printable
 
 

@@ -15,7 +15,7 @@ from exporter.kernel.records import Endpoint, Listener
 from exporter.listeners.group import Group
 
 _MAPPED_PREFIX = bytes(10) + b"\xff\xff"
-_ANY = {socket.AF_INET: bytes(4), socket.AF_INET6: bytes(16)}
+_ANY: dict[int, bytes] = {socket.AF_INET: bytes(4), socket.AF_INET6: bytes(16)}
 
 
 class Matcher:

@@ -101,7 +101,9 @@ class Owners:
             else:
                 self._wanted[inode] -= 1
         # A socket that opened during the walk may have been passed by: it gets a walk of its own.
-        missed = self._wanted.keys() - self._sought - {inode for inode, looks in self._wanted.items() if not looks}
+        missed = (
+            self._wanted.keys() - self._sought - {inode for inode, looks in self._wanted.items() if not looks}
+        )
         self._next_scan = now if missed else now + _AGAIN_SECONDS
         self.blind = bool(self._wanted) and self._denied > 0
 

@@ -40,7 +40,9 @@ Sample = tuple[dict[str, str], float]
 Read = Callable[[Moment], Iterable[Sample]]
 
 
-def _exporter(name: str, kind: str, help_text: str, labels: tuple[str, ...], read: Read) -> tuple[Metric, Read]:
+def _exporter(
+    name: str, kind: str, help_text: str, labels: tuple[str, ...], read: Read
+) -> tuple[Metric, Read]:
     return Metric(f"listen_queue_exporter_{name}", kind, help_text, labels), read
 
 
@@ -50,7 +52,8 @@ def _one(read: Callable[[Moment], float]) -> Read:
 
 def _by_netns(read: Callable[[Source, float], float]) -> Read:
     return lambda moment: [
-        ({"source": source.name, "netns": source.netns}, read(source, moment.now)) for source in moment.sampler.sources
+        ({"source": source.name, "netns": source.netns}, read(source, moment.now))
+        for source in moment.sampler.sources
     ]
 
 
@@ -59,7 +62,10 @@ def _by_source(read: Callable[[Source], float], fold: Callable[[Iterable[float]]
 
     def samples(moment: Moment) -> Iterator[Sample]:
         for name in dict.fromkeys(source.name for source in moment.sampler.sources):
-            yield {"source": name}, fold(read(source) for source in moment.sampler.sources if source.name == name)
+            yield (
+                {"source": name},
+                fold(read(source) for source in moment.sampler.sources if source.name == name),
+            )
 
     return samples
 
@@ -85,7 +91,9 @@ def _build(_moment: Moment) -> list[Sample]:
 def _levels(unit: Unit) -> Read:
     def samples(moment: Moment) -> Iterator[Sample]:
         config: Config = moment.sampler.config
-        for rule, thresholds in [(DEFAULTS, config.defaults)] + [(rule.name, rule.thresholds) for rule in config.rules]:
+        for rule, thresholds in [(DEFAULTS, config.defaults)] + [
+            (rule.name, rule.thresholds) for rule in config.rules
+        ]:
             for (queue, severity), level in thresholds.levels.items():
                 if level.unit is unit:
                     yield {"rule": rule, "queue": queue, "severity": severity}, level.value
@@ -107,12 +115,17 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         _levels(Unit.CONNECTIONS),
     ),
     _exporter(
-        "build_info", "gauge", "Always 1; its labels say what runs.", ("version", "revision", "python"), _build
+        "build_info",
+        "gauge",
+        "Always 1; its labels say what runs.",
+        ("version", "revision", "python"),
+        _build,
     ),
     _exporter(
         "source_success",
         "gauge",
-        "Whether the newest sample of a source succeeded and is young enough: 1 is yes. At 0 its series are gone.",
+        "Whether the newest sample of a source succeeded and is young enough: 1 is yes. "
+        "At 0 its series are gone.",
         _SOURCE_NETNS,
         _by_netns(lambda source, now: source.healthy(now)),
     ),
@@ -130,7 +143,9 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         (*_SOURCE_NETNS, "method"),
         _methods,
     ),
-    _exporter("samples", "counter", "Samples taken.", _SOURCE, _by_source(lambda source: source.samples, sum)),
+    _exporter(
+        "samples", "counter", "Samples taken.", _SOURCE, _by_source(lambda source: source.samples, sum)
+    ),
     _exporter("sample_errors", "counter", "Samples that failed.", (*_SOURCE, "reason"), _errors),
     _exporter(
         "samples_missed",
@@ -142,7 +157,8 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
     _exporter(
         "sample_interval_seconds",
         "gauge",
-        "Time between two samples that is in force now, in seconds; longer than configured where cpu_budget binds.",
+        "Time between two samples that is in force now, in seconds; "
+        "longer than configured where cpu_budget binds.",
         _SOURCE,
         _by_source(lambda source: source.interval_in_force, max),
     ),
@@ -171,7 +187,8 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
     _exporter(
         "config_last_reload_successful",
         "gauge",
-        "Whether the configuration file was valid when it was last read: 1 is yes, 0 keeps the old one in force.",
+        "Whether the configuration file was valid when it was last read: 1 is yes, "
+        "0 keeps the old one in force.",
         (),
         _one(lambda moment: moment.reload.successful),
     ),

@@ -31,7 +31,8 @@ class _Families(Collector):
 def families_text(families: Iterable[Family], *, openmetrics: bool) -> bytes:
     """Write whole families as prometheus_client does; the closing `# EOF` is left off."""
     if openmetrics:
-        return generate_openmetrics(_Families(families)).removesuffix(EOF)
+        written: bytes = generate_openmetrics(_Families(families))
+        return written.removesuffix(EOF)
     return generate_latest(_Families(families))
 
 

@@ -27,9 +27,15 @@ class ListenerLines:
         self.mptcp = watched.mptcp
         owner = watched.owner or NOBODY
         labels = dict(watched.group.key._asdict()) | {name: getattr(owner, name, "") for name in owner_labels}
-        self._scalars = [(metric, f"{metric.sample_name}{{{label_set(labels)}}} ") for metric in LISTENER_METRICS]
-        self._buckets = [f"{HISTOGRAM.name}_bucket{{{label_set(labels | {'le': bound})}}} " for bound in _BOUNDS]
-        self._count, self._sum = (f"{HISTOGRAM.name}_{part}{{{label_set(labels)}}} " for part in ("count", "sum"))
+        self._scalars = [
+            (metric, f"{metric.sample_name}{{{label_set(labels)}}} ") for metric in LISTENER_METRICS
+        ]
+        self._buckets = [
+            f"{HISTOGRAM.name}_bucket{{{label_set(labels | {'le': bound})}}} " for bound in _BOUNDS
+        ]
+        self._count, self._sum = (
+            f"{HISTOGRAM.name}_{part}{{{label_set(labels)}}} " for part in ("count", "sum")
+        )
         self._thresholds = [
             (metric, queue, source, severity, read, f"{metric.sample_name}{{{label_set(extra)}}} ")
             for metric in THRESHOLD_METRICS

@@ -47,8 +47,16 @@ NAMESPACE_METRICS: Final = (
         "syn_queue_full_cookies",
     ),
     _counter("syncookies_sent", "SYN cookies sent (TcpExt SyncookiesSent).", "syncookies_sent"),
-    _counter("syncookies_received", "Valid SYN cookies that came back (TcpExt SyncookiesRecv).", "syncookies_received"),
-    _counter("syncookies_failed", "Invalid SYN cookies that came back (TcpExt SyncookiesFailed).", "syncookies_failed"),
+    _counter(
+        "syncookies_received",
+        "Valid SYN cookies that came back (TcpExt SyncookiesRecv).",
+        "syncookies_received",
+    ),
+    _counter(
+        "syncookies_failed",
+        "Invalid SYN cookies that came back (TcpExt SyncookiesFailed).",
+        "syncookies_failed",
+    ),
     _sysctl("net_core_somaxconn", "Largest backlog that listen() grants (net.core.somaxconn).", "somaxconn"),
     _sysctl(
         "net_ipv4_tcp_max_syn_backlog",
@@ -69,7 +77,8 @@ NAMESPACE_METRICS: Final = (
         Metric(
             "listen_queue_syn_recv_unmatched",
             "gauge",
-            "Half-open connections that fit no listener: it closed a moment ago, or TPROXY took them elsewhere.",
+            "Half-open connections that fit no listener: it closed a moment ago, "
+            "or TPROXY took them elsewhere.",
             _LABELS,
         ),
         "syn_recv",

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from prometheus_client import ProcessCollector
 from prometheus_client.metrics_core import Metric as Family
 
-from exporter.config.model import Protocol
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.exporter_families import Moment, Reload, exporter_families
 from exporter.metrics.exposition import EOF, families_text, header
@@ -41,7 +40,10 @@ class Page:
             moment = Moment(sampler, self._reload(), now, len(chosen), len(listeners) - len(chosen))
             families = list(self._families(moment))
         parts = [
-            (header(metric.name, metric.kind, metric.help, openmetrics=openmetrics) + "".join(lines[metric])).encode()
+            (
+                header(metric.name, metric.kind, metric.help, openmetrics=openmetrics)
+                + "".join(lines[metric])
+            ).encode()
             for metric in FAMILIES
         ]
         parts.append(families_text(families, openmetrics=openmetrics))
@@ -56,9 +58,10 @@ class Page:
         self._refresh(chosen)
         page: dict[Metric, list[str]] = {metric: [] for metric in FAMILIES}
         histogram = self._sampler.config.sampling.histogram
-        healthy = self._healthy(now)
+        healthy = {known.namespace.name: known.showable(now) for known in self._sampler.namespaces}
         for watched, lines in self._kept.items():
-            lines.write(page, healthy[watched.group.key.netns, watched.group.key.protocol], histogram=histogram)
+            key = watched.group.key
+            lines.write(page, healthy[key.netns][key.protocol], histogram=histogram)
         return page
 
     def _refresh(self, chosen: list[WatchedListener]) -> None:
@@ -71,23 +74,11 @@ class Page:
             lines = before.get(watched)
             self._kept[watched] = lines if lines and lines.current() else ListenerLines(watched, labels)
 
-    def _healthy(self, now: float) -> dict[tuple[str, Protocol], dict[str, bool]]:
-        """Tell for each namespace and protocol which kinds of figure may be shown."""
-        found: dict[tuple[str, Protocol], dict[str, bool]] = {}
-        for namespace in self._sampler.namespaces:
-            healthy = {source.name: source.healthy(now) for source in namespace.sources}
-            inet = healthy["inet"]
-            found[namespace.namespace.name, Protocol.UNIX] = {"accept": healthy["unix"]}
-            found[namespace.namespace.name, Protocol.TCP] = {
-                "accept": inet,
-                "syn_recv": inet and healthy["syn_recv"],
-                "oldest_wait": inet and healthy["oldest_wait"],
-            }
-        return found
-
 
 def _choose(listeners: list[WatchedListener], most: int) -> list[WatchedListener]:
     """Choose whom to show where there are too many: the fullest, and of equals the oldest."""
     if len(listeners) <= most:
         return listeners
-    return heapq.nlargest(most, listeners, key=lambda watched: (watched.accept.peak_ratio() or 0.0, -watched.since))
+    return heapq.nlargest(
+        most, listeners, key=lambda watched: (watched.accept.peak_ratio() or 0.0, -watched.since)
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from exporter.config.model import Protocol, Queue
+from exporter.config.model import Queue
+from exporter.kernel.records import Protocol
 from exporter.listeners.group import Group
 from exporter.listeners.owners import NOBODY, Owner
 from exporter.sampling.accept import AcceptHistory
@@ -20,7 +21,17 @@ _NAMELESS_SECONDS = 1.0
 class WatchedListener:
     """A group of sockets, its histories, its owner and the verdict of the rules on it."""
 
-    __slots__ = ("_syn_recv_limit", "accept", "group", "mptcp", "oldest_wait_seconds", "owner", "since", "syn_recv", "verdict")
+    __slots__ = (
+        "_syn_recv_limit",
+        "accept",
+        "group",
+        "mptcp",
+        "oldest_wait_seconds",
+        "owner",
+        "since",
+        "syn_recv",
+        "verdict",
+    )
 
     def __init__(
         self,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from exporter.config.model import Config, Method, Protocol
+from exporter.config.model import Config
 from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.namespace import Namespace
-from exporter.kernel.records import Changes, Endpoint
+from exporter.kernel.records import Changes, Endpoint, Method, Protocol
 from exporter.listeners.group import Group
 from exporter.listeners.matching import Matcher
 from exporter.listeners.register import Register
@@ -48,7 +48,9 @@ class NamespaceSampler:
         self.inet = Source("inet", name, fast, self._take_tcp)
         self.unix = Source("unix", name, fast, self._take_unix)
         self.syn_recv = Source("syn_recv", name, max(fast, _SYN_RECV_SECONDS), self._take_half_open)
-        self.waiting = Source("oldest_wait", name, max(fast, _WAITING_SECONDS), self._take_waits, self._anyone_waits)
+        self.waiting = Source(
+            "oldest_wait", name, max(fast, _WAITING_SECONDS), self._take_waits, self._anyone_waits
+        )
         self.netstat = Source("netstat", name, _COUNTERS_SECONDS, self._take_counters)
         self.sources = (self.inet, self.unix, self.netstat, self.syn_recv, self.waiting)
 
@@ -66,6 +68,17 @@ class NamespaceSampler:
         """Tell whether the series of the source with this name may be shown."""
         return any(known.healthy(now) for known in self.sources if known.name == source)
 
+    def showable(self, now: float) -> dict[Protocol, dict[str, bool]]:
+        """Tell for each protocol which kinds of figure of its listeners may be shown.
+
+        Without the listeners themselves nothing can be said of their half-open connections.
+        """
+        inet, syn_recv, waiting = (source.healthy(now) for source in (self.inet, self.syn_recv, self.waiting))
+        return {
+            Protocol.UNIX: {"accept": self.unix.healthy(now)},
+            Protocol.TCP: {"accept": inet, "syn_recv": inet and syn_recv, "oldest_wait": inet and waiting},
+        }
+
     def configure(self, config: Config) -> None:
         """Take another configuration; histories go on. The caller holds the lock."""
         self._rules = RuleBook(config)
@@ -80,7 +93,9 @@ class NamespaceSampler:
 
     def inodes(self) -> set[int]:
         """Return the inodes of every listening socket."""
-        return {listener.inode for register in self._registers.values() for listener, _ in register.listeners()}
+        return {
+            listener.inode for register in self._registers.values() for listener, _ in register.listeners()
+        }
 
     def judge(self, watched: WatchedListener) -> None:
         """Ask the rules about a listener whose owner is known now."""

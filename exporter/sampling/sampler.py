@@ -39,9 +39,11 @@ class Sampler:
     @property
     def sources(self) -> list[Source]:
         """Every source, in the order in which it is asked when several are due."""
-        return [source for namespace in self.namespaces for source in namespace.sources] + [self.naming.source]
+        return [source for namespace in self.namespaces for source in namespace.sources] + [
+            self.naming.source
+        ]
 
-    def start(self, failed: Callable[[], None]) -> None:
+    def start(self, failed: Callable[[], object]) -> None:
         """Start the thread; `failed` is called from it where it cannot go on."""
         self._thread = threading.Thread(target=self._run, args=(failed,), name="sampler", daemon=True)
         self._thread.start()
@@ -77,10 +79,13 @@ class Sampler:
     def shown(self, now: float) -> list[WatchedListener]:
         """Return the listeners that belong on the page. The caller holds the lock."""
         return [
-            watched for namespace in self.namespaces for watched in namespace.watched.values() if watched.shown(now)
+            watched
+            for namespace in self.namespaces
+            for watched in namespace.watched.values()
+            if watched.shown(now)
         ]
 
-    def _run(self, failed: Callable[[], None]) -> None:
+    def _run(self, failed: Callable[[], object]) -> None:
         try:
             self.sample()
             self._ready.set()

@@ -62,5 +62,5 @@ class Scrapes:
 
 def _page(site: Site, page_format: Format, *, compressed: bool) -> bytes:
     body = site.render(page_format)
-    # Without a time stamp, equal pages have equal bytes.
+    # With a time stamp of 0 the page is one call into zlib, which leaves the interpreter to others meanwhile.
     return gzip.compress(body, _COMPRESS_LEVEL, mtime=0) if compressed else body

@@ -59,8 +59,6 @@ class Server(HTTPServerConnectionDelegate):
         self._http.stop()
         if self._answers:
             await asyncio.wait(self._answers, timeout=self._limits.stop_seconds)
-        for answer in self._answers:
-            answer.cancel()
         await self._http.close_all_connections()
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:

@@ -96,6 +96,10 @@ def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
         (["--web.max-requests=-1"], "--web.max-requests: '-1' is no whole number from 0 up"),
         (["--web.max-requests=1_0"], "--web.max-requests: '1_0' is no whole number from 0 up"),
         (["--web.max-requests=x\ny"], r"--web.max-requests: 'x\ny' is no whole number from 0 up"),
+        (
+            ["--web.max-requests=\N{ARABIC-INDIC DIGIT ONE}"],
+            "--web.max-requests: '\N{ARABIC-INDIC DIGIT ONE}' is no whole number from 0 up",
+        ),
         (["--log.level=loud"], "--log.level: 'loud' is none of debug, info, warn, error"),
         (["--log.format=xml"], "--log.format: 'xml' is none of logfmt, json"),
         (["--log.level=info", "show"], "unexpected 'show'; a command comes first, before any flag"),

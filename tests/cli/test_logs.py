@@ -85,6 +85,12 @@ def test_logfmt_escapes(text: str, shown: str) -> None:
     assert LogfmtFormatter().format(_record("a", fields={"field": text})).endswith(f"field={shown}")
 
 
+def test_json_escapes() -> None:
+    """DEL too, which JSON itself would leave as it is."""
+    line = JsonFormatter().format(_record("\x7f\x1b\n"))
+    assert r'"msg": "\u007f\u001b\n"' in line
+
+
 def test_keys_are_made_safe() -> None:
     """A key can neither break the line nor stand for a field of the log's own."""
     line = LogfmtFormatter().format(_record("a", fields={"a b": 1, 'c="d\n': 2, "msg": 3, "": 4}))

@@ -43,6 +43,12 @@ def test_a_level_keeps_the_unit_it_was_written_in(everything: Config) -> None:
     }
 
 
+def test_a_level_may_be_zero() -> None:
+    levels = parse("defaults: {accept: {warning: 0, critical: 0%}}", "c.yaml").defaults.levels
+    assert levels[ACCEPT_WARNING] == Level(0, Unit.CONNECTIONS)
+    assert levels[ACCEPT_CRITICAL] == Level(0, Unit.RATIO)
+
+
 def test_hold_and_release_of_the_defaults(everything: Config) -> None:
     assert (everything.defaults.hold_seconds, everything.defaults.release_seconds) == (3.0, 86400.0)
 

@@ -133,7 +133,8 @@ def test_ipv6_address(opened: list[socket.socket]) -> None:
 def test_every_interface_means_both_families_on_one_port(text: str, opened: list[socket.socket]) -> None:
     """Both loopbacks reach it, whatever the sysctl bindv6only says."""
     opened += bind([ListenAddress.parse(text)])
-    port = opened[0].getsockname()[1]
+    [listener] = opened
+    port = listener.getsockname()[1]
     assert _reaches("::1", port)
     assert _reaches("127.0.0.1", port)
 

@@ -54,6 +54,7 @@ def test_openmetrics_goes_to_those_who_name_it(accept: str) -> None:
         "text/plain;version=0.0.4",
         "application/openmetrics-text;q=0",
         "application/openmetrics-text;version=2.0.0",
+        "application/openmetrics-text;VERSION=2.0.0",
         "application/openmetrics-text;version=1.0.0;q=0,application/openmetrics-text",
         "application/openmetrics-text;q=0.5,text/plain;q=0.6",
         "application/openmetrics-text;q=0.5,*/*",

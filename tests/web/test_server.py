@@ -49,15 +49,15 @@ def test_silent_client_is_dropped_at_the_deadline() -> None:
         assert running.say(b"") == b""
 
 
-def test_deadline_is_for_the_first_header_only() -> None:
+def test_deadlines_end_with_what_they_are_for() -> None:
     """A connection that has been of use may stay idle longer, as that of Prometheus between two scrapes."""
-    limits = Limits(header_seconds=0.2, idle_seconds=_NEVER)
+    limits = Limits(header_seconds=0.2, write_seconds=0.1, idle_seconds=_NEVER)
     with Running(site(), limits) as running:
         kept = http.client.HTTPConnection("127.0.0.1", running.port, timeout=PATIENCE_SECONDS)
         kept.request("GET", "/metrics")
         assert kept.getresponse().read() == TEXT_PAGE
         before = kept.sock
-        # Connected later and dropped by now: the deadline of the connection that is kept has passed as well.
+        # Connected later and dropped by now: the deadlines of the connection that is kept have passed as well.
         assert running.say(b"") == b""
         kept.request("GET", "/metrics")
         assert kept.getresponse().read() == TEXT_PAGE
