@@ -21,6 +21,7 @@ LABEL org.opencontainers.image.title="listen-queue-exporter" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+ENV LISTEN_QUEUE_EXPORTER_REVISION=${REVISION}
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 \
     && rm -rf /var/lib/apt/lists/*

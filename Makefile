@@ -9,7 +9,7 @@ LIBRARIES := $(UNPACKED)/usr/lib/$(shell uname -m)-linux-gnu:$(UNPACKED)/lib/$(s
 export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:$(UNPACKED)/bin:$(UNPACKED)/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types lock clean
+.PHONY: help run test lint types lock reference picture clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -31,6 +31,13 @@ types: .venv/dev ## check types
 
 lock: .venv/dev ## choose the newest versions again and write locks/
 	@tools/lock
+
+reference: .venv/dev ## write docs/metrics.md anew from the catalogue of metrics
+	@$(BIN)/python -m exporter.metrics.reference >docs/metrics.md
+
+picture: .venv/dev ## draw docs/show.svg anew, from a scene in a network namespace
+	@tools/programs
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.picture
 
 clean: ## remove all that make and the tools leave behind
 	rm -rf .venv .debian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
