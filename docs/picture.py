@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import html
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,12 +14,13 @@ import time
 from pathlib import Path
 from signal import SIGSTOP
 
-from tests.lab import namespace
+from tests.lab import namespace, programs
 
 _PICTURE = Path(__file__).with_name("show.svg")
 _PORT = 10511
 _STUCK_PORT = 8000
-_COMMAND = [sys.executable, "-m", "exporter"]
+_PROMETHEUS_PORT = 9090
+_EXPORTER = ["-m", "exporter"]
 _FAMILIES = (
     "accept_length",
     "accept_utilization_ratio",
@@ -30,7 +30,7 @@ _FAMILIES = (
 
 _CHARACTER, _LINE, _MARGIN = 8.4, 20, 24
 _STYLE = (
-    "text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#d8dee9;white-space:pre}"
+    "text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#d8dee9}"
     ".prompt{fill:#88c0d0}.full{fill:#ebcb8b}"
 )
 
@@ -39,48 +39,34 @@ def main() -> None:
     """Make the scene, run the commands in it and draw what they print."""
     namespace.enter()
     with tempfile.TemporaryDirectory() as folder:
-        services = [_web_server(folder), _prometheus(folder)]
-        exporter = subprocess.Popen(
-            [*_COMMAND, f"--web.listen-address=127.0.0.1:{_PORT}", "--log.level=error"]
-        )
+        web_server = _start(["-m", "http.server", str(_STUCK_PORT), "--directory", folder])
+        exporter = _start([*_EXPORTER, f"--web.listen-address=127.0.0.1:{_PORT}", "--log.level=error"])
+        prometheus = _prometheus(folder)
         try:
-            _wait_for(_STUCK_PORT, _PORT, *([9090] if services[1] else []))
-            services[0].send_signal(SIGSTOP)
+            _wait_for(_STUCK_PORT, _PORT, _PROMETHEUS_PORT)
+            web_server.send_signal(SIGSTOP)
             clients = _fill(_STUCK_PORT)
             # Long enough for the counters of seconds to show something.
             time.sleep(5)
             lines = _lines()
             del clients
         finally:
-            for process in (*services, exporter):
-                if process is not None:
-                    process.kill()
-                    process.wait()
+            for process in (web_server, exporter, prometheus):
+                process.kill()
+                process.wait()
     _PICTURE.write_text(_svg(lines))
 
 
-def _web_server(folder: str) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "http.server",
-        str(_STUCK_PORT),
-        "--bind",
-        "0.0.0.0",
-        "--directory",
-        folder,
-    ]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _start(arguments: list[str], program: str = sys.executable) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _prometheus(folder: str) -> subprocess.Popen[bytes] | None:
-    program = shutil.which("prometheus")
-    if program is None:
-        return None
+def _prometheus(folder: str) -> subprocess.Popen[bytes]:
     config = Path(folder, "prometheus.yml")
     config.write_text("{}\n")
-    command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder}/data"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return _start(
+        [f"--config.file={config}", f"--storage.tsdb.path={folder}/data"], programs.find("prometheus")
+    )
 
 
 def _wait_for(*ports: int) -> None:
@@ -105,7 +91,7 @@ def _fill(port: int) -> list[socket.socket]:
 
 def _lines() -> list[str]:
     shown = subprocess.run(
-        [*_COMMAND, "show"], check=True, capture_output=True, text=True
+        [sys.executable, *_EXPORTER, "show"], check=True, capture_output=True, text=True
     ).stdout.splitlines()
     page = subprocess.run(
         ["curl", "-s", f"http://127.0.0.1:{_PORT}/metrics"], check=True, capture_output=True, text=True
@@ -127,8 +113,9 @@ def _svg(lines: list[str]) -> str:
         for index, line in enumerate(lines)
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" '
-        f'height="{height}">\n<style>{_STYLE}</style>\n<rect width="100%" height="100%" rx="8" fill="#2e3440"/>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" '
+        f'height="{height}">\n<style>{_STYLE}</style>\n'
+        '<rect width="100%" height="100%" rx="8" fill="#2e3440"/>\n'
         f"{rows}\n</svg>\n"
     )
 

@@ -27,7 +27,6 @@ _COMMANDS = {
     "check-config": "read a configuration file and report every error in it",
     "show": "print the listeners of this host and their queues once",
 }
-_HELP_WIDTH = 82  # argparse keeps two columns free
 
 # What argparse says, and what is said instead.
 _REWORDED = (
@@ -82,7 +81,8 @@ class _Parser(argparse.ArgumentParser):
             description=description,
             add_help=False,
             allow_abbrev=False,
-            formatter_class=_layout,
+            # Indentation, room for the longest flag, and 80 columns (argparse keeps two free).
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, 2, 32, 82),
         )
         self.flags = self.add_argument_group("flags")
 
@@ -96,10 +96,6 @@ class _Parser(argparse.ArgumentParser):
     def known_flags(self) -> list[str]:
         """List every flag in its long form."""
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
-
-
-def _layout(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=_HELP_WIDTH)
 
 
 def parse(argv: Sequence[str]) -> Flags:
@@ -122,33 +118,23 @@ def parse(argv: Sequence[str]) -> Flags:
 
 
 def _parse_run(argv: Sequence[str]) -> RunFlags:
-    values = _read(_run_parser(), argv)
-    return RunFlags(
-        config_file=values.config_file,
-        listen_addresses=tuple(values.addresses or (DEFAULT_LISTEN_ADDRESS,)),
-        telemetry_path=values.telemetry_path,
-        lifecycle=values.lifecycle,
-        max_requests=values.max_requests,
-        log_level=values.log_level,
-        log_format=values.log_format,
-    )
+    values = vars(_read(_run_parser(), argv))
+    values["listen_addresses"] = tuple(values["listen_addresses"] or (DEFAULT_LISTEN_ADDRESS,))
+    return RunFlags(**values)
 
 
 def _parse_check_config(argv: Sequence[str]) -> CheckConfigFlags:
     parser = _Parser("check-config", "check-config FILE", f"{_COMMANDS['check-config'].capitalize()}.")
-    _add_help(parser)
     arguments = parser.add_argument_group("arguments")
-    arguments.add_argument("file", metavar="FILE", type=_text("file name"), help="the configuration file")
-    return CheckConfigFlags(file=_read(parser, argv).file)
+    arguments.add_argument("file", metavar="FILE", type=_text, help="the configuration file")
+    return CheckConfigFlags(**vars(_read(parser, argv)))
 
 
 def _parse_show(argv: Sequence[str]) -> ShowFlags:
     parser = _Parser("show", "show [flags]", f"{_COMMANDS['show'].capitalize()}.")
     parser.flags.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _add_config_file(parser)
-    _add_help(parser)
-    values = _read(parser, argv)
-    return ShowFlags(json=values.json, config_file=values.config_file)
+    return ShowFlags(**vars(_read(parser, argv)))
 
 
 def _run_parser() -> _Parser:
@@ -166,30 +152,22 @@ def _run_parser() -> _Parser:
     version = "{} {} (python {}.{}.{})".format(PROGRAM, __version__, *sys.version_info[:3])
     text = "show the version and exit"
     parser.flags.add_argument("--version", action="version", version=version, help=text)
-    _add_help(parser)
     return parser
-
-
-def _add_help(parser: _Parser) -> None:
-    parser.flags.add_argument("-h", "--help", action="help", help="show this text and exit")
 
 
 def _add_config_file(parser: _Parser) -> None:
     add = parser.flags.add_argument
     text = "configuration (YAML); without it, the defaults"
-    add("--config.file", dest="config_file", metavar="FILE", type=_text("file name"), help=text)
+    add("--config.file", dest="config_file", metavar="FILE", type=_text, help=text)
 
 
 def _add_web(parser: _Parser) -> None:
     add = parser.flags.add_argument
-    text = (
-        "where to listen, as in 127.0.0.1:10511 or [::1]:10511; may be repeated "
-        f"(default: {DEFAULT_LISTEN_ADDRESS}, every interface)"
-    )
-    address = _text("address")
-    add("--web.listen-address", dest="addresses", metavar="ADDRESS", action="append", type=address, help=text)
+    text = f"as in 127.0.0.1:10511, [::1]:10511; may be repeated (default: {DEFAULT_LISTEN_ADDRESS})"
+    name = "--web.listen-address"
+    add(name, dest="listen_addresses", metavar="ADDRESS", action="append", type=_text, help=text)
     text = f"path of the metrics page (default: {DEFAULT_TELEMETRY_PATH})"
-    add("--web.telemetry-path", dest="telemetry_path", metavar="PATH", type=_text("path"), help=text)
+    add("--web.telemetry-path", dest="telemetry_path", metavar="PATH", type=_text, help=text)
     text = "let POST /-/reload read the configuration again, as SIGHUP does"
     add("--web.enable-lifecycle", dest="lifecycle", action="store_true", help=text)
     text = f"scrapes served at once; 0: no limit (default: {DEFAULT_MAX_REQUESTS})"
@@ -206,14 +184,11 @@ def _add_log(parser: _Parser) -> None:
     parser.set_defaults(log_level="info", log_format="logfmt")
 
 
-def _text(what: str) -> Callable[[str], str]:
-    def convert(text: str) -> str:
-        if not text:
-            message = f"needs a {what}, and got none"
-            raise argparse.ArgumentTypeError(message)
-        return text
-
-    return convert
+def _text(text: str) -> str:
+    if not text:
+        message = "needs a value, and got an empty one"
+        raise argparse.ArgumentTypeError(message)
+    return text
 
 
 def _one_of(allowed: Sequence[str]) -> Callable[[str], str]:
@@ -235,6 +210,7 @@ def _count(text: str) -> int:
 
 
 def _read(parser: _Parser, argv: Sequence[str]) -> argparse.Namespace:
+    parser.flags.add_argument("-h", "--help", action="help", help="show this text and exit")
     for argument in argv:
         if argument == "--":
             break

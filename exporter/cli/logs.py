@@ -46,8 +46,7 @@ class JsonFormatter(_Formatter):
     """One JSON object a line, in ASCII."""
 
     def _line(self, values: Mapping[str, _Scalar]) -> str:
-        # JSON leaves DEL as it is, and a terminal need not.
-        return json.dumps(values).replace("\x7f", "\\u007f")
+        return json.dumps(values)
 
 
 _FORMATTERS: dict[str, type[_Formatter]] = {"logfmt": LogfmtFormatter, "json": JsonFormatter}
@@ -119,4 +118,4 @@ def _logfmt(name: str, value: _Scalar) -> str:
 
 
 def _escaped(character: str) -> str:
-    return character if character.isprintable() else json.dumps(character)[1:-1].replace("\x7f", "\\u007f")
+    return character if character.isprintable() else json.dumps(character)[1:-1]

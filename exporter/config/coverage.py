@@ -6,25 +6,54 @@ that is plain. Two rules that together cover a third are not seen.
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from exporter.config.model import Match, Network, Protocol
 
 HIGHEST_PORT = 65535
 
-_EVERY_PORT = ((1, HIGHEST_PORT),)
-_EVERY_NETWORK: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+Ranges = tuple[tuple[int, int], ...]
+
+_EVERY_PORT: Ranges = ((1, HIGHEST_PORT),)
+# IPs as numbers on one line: IPv4 from 0, IPv6 well behind it so that the two never touch.
+_IPV6_FROM = 1 << 33
+_EVERY_IP: Ranges = ((0, 2**32 - 1), (_IPV6_FROM, _IPV6_FROM + 2**128 - 1))
 
 
-def _reach(match: Match) -> frozenset[Protocol]:
-    """Return the protocols of the listeners that `match` can take; none where it contradicts itself."""
-    protocols = set(match.protocols or Protocol)
-    if match.paths and not match.networks:
-        protocols.discard(Protocol.TCP)
-    if match.ports or (match.networks and not match.paths):
-        protocols.discard(Protocol.UNIX)
-    return frozenset(protocols)
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a match takes, in a form made for comparing it with many others. Ranges have both ends in them."""
+
+    protocols: frozenset[Protocol]
+    ports: Ranges
+    ips: Ranges
+    names: tuple[str, ...]
+    owners: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, match: Match) -> Coverage:
+        """Return what `match` takes."""
+        return cls(
+            protocols=_reach(match),
+            ports=_merged(match.ports) or _EVERY_PORT,
+            ips=_merged(map(_range, match.networks)) or _EVERY_IP,
+            names=match.paths,
+            owners=match.owners,
+        )
+
+    def covers(self, later: Coverage) -> bool:
+        """Return whether every listener that `later` takes is taken here as well."""
+        return (
+            later.protocols <= self.protocols
+            and (Protocol.TCP not in later.protocols or self._covers_tcp(later))
+            and (Protocol.UNIX not in later.protocols or _patterns_cover(self.names, later.names))
+            and all(_patterns_cover(own, later.owners.get(key, ())) for key, own in self.owners.items())
+        )
+
+    def _covers_tcp(self, later: Coverage) -> bool:
+        return _ranges_cover(self.ports, later.ports) and _ranges_cover(self.ips, later.ips)
 
 
 def contradiction(match: Match) -> tuple[str, str] | None:
@@ -41,58 +70,34 @@ def contradiction(match: Match) -> tuple[str, str] | None:
     return key, f"no listener can match: unix sockets have no {what}; write protocol tcp, or take {key} out"
 
 
-def covers(earlier: Match, later: Match) -> bool:
-    """Return whether every listener that `later` matches is matched by `earlier` as well."""
-    if not _owners_cover(earlier, later):
-        return False
-    wanted = _reach(later)
-    return (Protocol.TCP not in wanted or _tcp_covers(earlier, later)) and (
-        Protocol.UNIX not in wanted or _unix_covers(earlier, later)
-    )
+def _reach(match: Match) -> frozenset[Protocol]:
+    """Return the protocols of the listeners that `match` can take; none where it contradicts itself."""
+    protocols = set(match.protocols or Protocol)
+    if match.paths and not match.networks:
+        protocols.discard(Protocol.TCP)
+    if match.ports or (match.networks and not match.paths):
+        protocols.discard(Protocol.UNIX)
+    return frozenset(protocols)
 
 
-def _tcp_covers(earlier: Match, later: Match) -> bool:
-    return (
-        Protocol.TCP in _reach(earlier)
-        and _ports_cover(earlier.ports or _EVERY_PORT, later.ports or _EVERY_PORT)
-        and _networks_cover(earlier.networks or _EVERY_NETWORK, later.networks or _EVERY_NETWORK)
-    )
+def _range(network: Network) -> tuple[int, int]:
+    start = 0 if network.version == 4 else _IPV6_FROM  # noqa: PLR2004  # the version is its own name
+    return start + int(network.network_address), start + int(network.broadcast_address)
 
 
-def _unix_covers(earlier: Match, later: Match) -> bool:
-    return Protocol.UNIX in _reach(earlier) and _patterns_cover(earlier.paths, later.paths)
-
-
-def _owners_cover(earlier: Match, later: Match) -> bool:
-    return all(
-        _patterns_cover(patterns, later.owners.get(key, ())) for key, patterns in earlier.owners.items()
-    )
-
-
-def _ports_cover(earlier: tuple[tuple[int, int], ...], later: tuple[tuple[int, int], ...]) -> bool:
-    merged = _merged(earlier)
-    return all(any(low <= first and last <= high for low, high in merged) for first, last in later)
-
-
-def _merged(ranges: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+def _merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """Return the ranges in order, those that overlap or touch made one."""
     merged: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
         if merged and first <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
         else:
             merged.append((first, last))
-    return merged
+    return tuple(merged)
 
 
-def _networks_cover(earlier: tuple[Network, ...], later: tuple[Network, ...]) -> bool:
-    v4 = list(ipaddress.collapse_addresses(n for n in earlier if isinstance(n, ipaddress.IPv4Network)))
-    v6 = list(ipaddress.collapse_addresses(n for n in earlier if isinstance(n, ipaddress.IPv6Network)))
-    return all(
-        any(network.subnet_of(wider) for wider in v4)
-        if isinstance(network, ipaddress.IPv4Network)
-        else any(network.subnet_of(wider) for wider in v6)
-        for network in later
-    )
+def _ranges_cover(earlier: Ranges, later: Ranges) -> bool:
+    return all(any(low <= first and last <= high for low, high in earlier) for first, last in later)
 
 
 def _patterns_cover(earlier: tuple[str, ...], later: tuple[str, ...]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.config.coverage import covers
+from exporter.config.coverage import Coverage
 from exporter.config.entry import Entry, Section
 from exporter.config.errors import shown
 from exporter.config.levels import THRESHOLD_KEYS, Draft, read_thresholds
@@ -95,19 +95,16 @@ def _refuse_repeated_names(candidates: list[_Candidate]) -> None:
 
 def _refuse_shadowed(candidates: list[_Candidate]) -> None:
     """Note rules that come after one that takes every listener they ask for."""
-    earlier: list[tuple[_Candidate, Match]] = []
+    earlier: list[tuple[_Candidate, Coverage]] = []
     for candidate in candidates:
         if candidate.match is None:
             continue
-        wider = _first_that_covers(earlier, candidate.match)
+        coverage = Coverage.of(candidate.match)
+        wider = next((other for other, taken in earlier if taken.covers(coverage)), None)
         if wider:
             at = candidate.section.get("match") or candidate.entry
             at.refuse(
                 f"no listener can match: {wider} comes first and takes all that this rule asks for;"
                 " write this rule before it, or take it out"
             )
-        earlier.append((candidate, candidate.match))
-
-
-def _first_that_covers(earlier: list[tuple[_Candidate, Match]], match: Match) -> _Candidate | None:
-    return next((candidate for candidate, wider in earlier if covers(wider, match)), None)
+        earlier.append((candidate, coverage))

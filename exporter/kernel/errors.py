@@ -56,5 +56,7 @@ def from_errno(what: str, number: int) -> KernelError:
     """Turn an errno (positive) into the error that tells whether a fallback makes sense."""
     kind = UnavailableError if number in _ABSENT else KernelError
     error = kind(what, errno.errorcode.get(number, f"errno_{number}"))
-    error.add_note(os.strerror(number))
+    # strerror() refuses what is too large for a C int.
+    if number in errno.errorcode:
+        error.add_note(os.strerror(number))
     return error

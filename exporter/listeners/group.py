@@ -8,6 +8,8 @@ from exporter.kernel.records import Listener, Reading
 from exporter.listeners.key import ListenerKey
 
 _DROPS_WRAP = 1 << 32
+# So many sockets that closed are remembered at most, for a service that restarts without end.
+_REMEMBER_CLOSED = 256
 
 
 @dataclass(slots=True)
@@ -27,7 +29,7 @@ class Group:
     may be more. `drops` is the sum of packets dropped by each socket, present and past.
     """
 
-    __slots__ = ("drops", "key", "length", "limit", "members", "utilization")
+    __slots__ = ("_closed", "drops", "key", "length", "limit", "members", "utilization")
 
     def __init__(self, key: ListenerKey) -> None:
         """Start without a socket."""
@@ -37,12 +39,16 @@ class Group:
         self.limit: int | None = None
         self.utilization: float | None = None
         self.drops: int | None = None
+        # What sockets had dropped when they closed. A cookie comes back where only the source left,
+        # for procfs and back, and what it had dropped by then stands in the sum already.
+        self._closed: dict[int, int] = {}
 
     def open(self, listener: Listener, reading: Reading) -> None:
         """Take a socket in. Its drops count from zero, since they were born with it."""
         self.members[listener.cookie] = Member(listener, reading)
         if reading.drops is not None:
-            self.drops = (self.drops or 0) + reading.drops
+            counted = self._closed.pop(listener.cookie, 0)
+            self.drops = (self.drops or 0) + (reading.drops - counted) % _DROPS_WRAP
         self._add_up()
 
     def move(self, reading: Reading) -> None:
@@ -56,7 +62,11 @@ class Group:
 
     def close(self, cookie: int) -> None:
         """Let a socket go; what it dropped stays counted."""
-        del self.members[cookie]
+        drops = self.members.pop(cookie).reading.drops
+        if drops:
+            self._closed[cookie] = drops
+            if len(self._closed) > _REMEMBER_CLOSED:
+                del self._closed[next(iter(self._closed))]
         self._add_up()
 
     def forget_past(self) -> None:

@@ -15,7 +15,9 @@ from exporter.kernel.records import Endpoint, Listener
 from exporter.listeners.group import Group
 
 _MAPPED_PREFIX = bytes(10) + b"\xff\xff"
-_ANY: dict[int, bytes] = {socket.AF_INET: bytes(4), socket.AF_INET6: bytes(16)}
+_ANY: dict[int, tuple[bytes, ...]] = {socket.AF_INET: (bytes(4),), socket.AF_INET6: (bytes(16),)}
+# A socket bound to ::ffff:0.0.0.0 takes every IPv4 client, and keeps that address.
+_ANY_MAPPED = (_MAPPED_PREFIX + bytes(4), bytes(16))
 
 
 class Matcher:
@@ -37,7 +39,7 @@ class Matcher:
         family, address, port, interface = arrived
         mapped = family == socket.AF_INET6 and address.startswith(_MAPPED_PREFIX)
         index = self._takes_ipv4 if mapped else self._by_endpoint
-        for bound in (address, _ANY[family]):
+        for bound in (address, *(_ANY_MAPPED if mapped else _ANY[family])):
             for device in (interface, 0):
                 group = index.get(Endpoint(family, bound, port, device))
                 if group is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -83,9 +84,12 @@ class Owners:
         """Return the owner of a group: of its sockets' owners the one that started first."""
         members = [member.listener for member in group.members.values()]
         processes = [self._found[member.inode] for member in members if member.inode in self._found]
-        users = [user_name(member.uid) for member in members if member.uid is not None]
+        uids = [member.uid for member in members if member.uid is not None]
         first = min(processes, key=_rank, default=None)
-        return Owner(process=printable(first.name) if first else "", user=users[0] if users else "")
+        return Owner(
+            process=printable(first.name) if first else "",
+            user=printable(os.fsencode(user_name(uids[0]))) if uids else "",
+        )
 
     def unseen(self) -> int:
         """Count the sockets whose owner was looked for and could not be seen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from typing import Final
 
 from prometheus_client.metrics_core import Metric as Family
 
-from exporter import __revision__, __version__
+from exporter import __version__
 from exporter.config.model import Config, Unit
 from exporter.metrics.catalogue import Metric
 from exporter.sampling.sampler import Sampler
 from exporter.sampling.source import Source
 from exporter.thresholds.rules import DEFAULTS
+
+# Which commit this is: whoever builds an image sets it, since an installed package cannot know.
+_REVISION: Final = os.environ.get("LISTEN_QUEUE_EXPORTER_REVISION", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def _methods(moment: Moment) -> Iterator[Sample]:
 
 
 def _build(_moment: Moment) -> list[Sample]:
-    return [({"version": __version__, "revision": __revision__, "python": platform.python_version()}, 1)]
+    return [({"version": __version__, "revision": _REVISION, "python": platform.python_version()}, 1)]
 
 
 def _levels(unit: Unit) -> Read:

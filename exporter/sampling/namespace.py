@@ -86,7 +86,12 @@ class NamespaceSampler:
         for reader in (self._tcp, self._unix, self._syn):
             reader.ladder.choose(config.sampling.method)
         fast = config.sampling.interval_seconds
-        for source, slowest in ((self.inet, 0.0), (self.unix, 0.0), (self.syn_recv, _SYN_RECV_SECONDS)):
+        for source, slowest in (
+            (self.inet, 0.0),
+            (self.unix, 0.0),
+            (self.syn_recv, _SYN_RECV_SECONDS),
+            (self.waiting, _WAITING_SECONDS),
+        ):
             source.pace(max(fast, slowest))
         for watched in self.watched.values():
             watched.judge(self._rules, self._peak_window)
@@ -104,7 +109,9 @@ class NamespaceSampler:
     def replace(self, watched: WatchedListener) -> WatchedListener:
         """Start a listener's histories afresh, since another program took its place."""
         watched.group.forget_past()
-        return self._watch(watched.group)
+        fresh = self._watch(watched.group)
+        fresh.observe_accept()
+        return fresh
 
     def _take_tcp(self, now: float) -> None:
         self._fold(self._tcp.read(now), self.inet, Protocol.TCP, now)

@@ -91,7 +91,7 @@ def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
         (["--a\nb"], r"unknown flag '--a\nb'; see listen-queue-exporter --help"),
         (["--config.file"], "--config.file: needs a value"),
         (["--config.file", "--json"], "--config.file: needs a value"),
-        (["--config.file="], "--config.file: needs a file name, and got none"),
+        (["--config.file="], "--config.file: needs a value, and got an empty one"),
         (["--web.enable-lifecycle=yes"], "--web.enable-lifecycle: takes no value, and got 'yes'"),
         (["--web.max-requests=-1"], "--web.max-requests: '-1' is no whole number from 0 up"),
         (["--web.max-requests=1_0"], "--web.max-requests: '1_0' is no whole number from 0 up"),
@@ -110,7 +110,7 @@ def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
         (["chek-config"], "unknown command 'chek-config'; did you mean check-config?"),
         (["run"], "unknown command 'run'; see listen-queue-exporter --help"),
         (["check-config"], "FILE is missing"),
-        (["check-config", ""], "FILE: needs a file name, and got none"),
+        (["check-config", ""], "FILE: needs a value, and got an empty one"),
         (
             ["check-config", "a", "b"],
             "unexpected argument 'b'; see listen-queue-exporter check-config --help",

@@ -86,7 +86,7 @@ def test_logfmt_escapes(text: str, shown: str) -> None:
 
 
 def test_json_escapes() -> None:
-    """DEL too, which JSON itself would leave as it is."""
+    """DEL too, which JSON allows as it is."""
     line = JsonFormatter().format(_record("\x7f\x1b\n"))
     assert r'"msg": "\u007f\u001b\n"' in line
 
