@@ -113,8 +113,8 @@ def _svg(lines: list[str]) -> str:
         for index, line in enumerate(lines)
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" '
-        f'height="{height}">\n<style>{_STYLE}</style>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width:.0f} {height}" '
+        f'width="{width:.0f}" height="{height}">\n<style>{_STYLE}</style>\n'
         '<rect width="100%" height="100%" rx="8" fill="#2e3440"/>\n'
         f"{rows}\n</svg>\n"
     )

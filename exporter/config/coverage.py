@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from exporter.config.model import Match, Network, Protocol
+from exporter.config.model import Match, Network
+from exporter.kernel.records import Protocol
 
 HIGHEST_PORT = 65535
 

@@ -6,8 +6,7 @@ import enum
 import ipaddress
 from dataclasses import dataclass, field
 
-from exporter.kernel.records import Method as Method
-from exporter.kernel.records import Protocol as Protocol
+from exporter.kernel.records import Method, Protocol
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -54,7 +53,7 @@ class Thresholds:
 class Match:
     """What a rule asks of a listener. An empty tuple asks nothing; several keys must all hold.
 
-    `addresses` holds networks (a single IP is a network of one) and `paths` the globs for unix
+    `networks` holds IP addresses (a single one is a network of one) and `paths` the globs for unix
     names; an address entry of the file lands in exactly one of the two. `ports` are inclusive
     ranges. `owners` maps `netns`, `process`, `unit`, `container`, `pod` and `namespace` to globs.
     """
@@ -97,6 +96,8 @@ DEFAULT_THRESHOLDS = Thresholds(
     release_seconds=5.0,
 )
 
+# The `rule` label of listeners that no rule matches, and of their thresholds.
+DEFAULTS = "defaults"
 OWNER_LABELS = ("process", "unit", "container", "pod", "namespace", "user")
 
 

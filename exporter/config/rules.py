@@ -9,13 +9,10 @@ from exporter.config.entry import Entry, Section
 from exporter.config.errors import shown
 from exporter.config.levels import THRESHOLD_KEYS, Draft, read_thresholds
 from exporter.config.match import MATCH_KEYS, read_match
-from exporter.config.model import Match, Rule, Thresholds
+from exporter.config.model import DEFAULTS, Match, Rule, Thresholds
 from exporter.config.values import Flag, Scalar, Text, WrongValueError
 
 RULE_KEYS = ("name", "match", *THRESHOLD_KEYS, "export")
-
-# The value of the `rule` label for a listener that no rule matches.
-RESERVED_NAME = "defaults"
 
 _KEYS_OF_MATCH = {key: f"match.{key}" for key in MATCH_KEYS}
 _LIST_OF_RULES = "write a list of rules, each with a name, or leave it out"
@@ -29,8 +26,8 @@ class Name:
     def read(self, scalar: Scalar) -> str:
         """Return the name; raises WrongValueError."""
         name = Text(self.allowed).read(scalar)
-        if name == RESERVED_NAME:
-            raise WrongValueError(f"{RESERVED_NAME} stands for the listeners that no rule matches")
+        if name == DEFAULTS:
+            raise WrongValueError(f"{DEFAULTS} stands for the listeners that no rule matches")
         return name
 
 

@@ -39,7 +39,11 @@ def count(datagrams: Iterable[bytes]) -> dict[Endpoint, int]:
             for row in messages(datagram):
                 endpoint(row, _STATES)
                 keys.update(_key(len(row)).iter_unpack(row))
-    return {endpoint(_key(ROW_BYTES).pack(*key), _STATES): number for key, number in keys.items()}
+    found: Counter[Endpoint] = Counter()
+    for key, number in keys.items():
+        # Keys that differ in the state, or where an IPv4 row uses nothing, are one endpoint.
+        found[endpoint(_key(ROW_BYTES).pack(*key), _STATES)] += number
+    return dict(found)
 
 
 @lru_cache(maxsize=8)

@@ -98,6 +98,8 @@ def row_size(datagram: bytes) -> int:
     Where each multiple of the first message's length holds that same length, the chain of
     messages can only be those rows, so nothing has to be walked in Python.
     """
+    if len(datagram) < HEADER_BYTES:
+        return 0
     size: int = _LENGTH.unpack_from(datagram)[0]
     count, rest = divmod(len(datagram), size) if size >= HEADER_BYTES else (0, 1)
     if rest or size % 4:
@@ -111,9 +113,7 @@ def messages(datagram: bytes) -> list[bytes]:
 
     Raises MalformedReplyError where a length points outside, or nowhere.
     """
-    if not datagram:
-        return []
-    size = row_size(datagram) if len(datagram) >= HEADER_BYTES else 0
+    size = row_size(datagram)
     if size:
         return [datagram[at : at + size] for at in range(0, len(datagram), size)]
     found = []

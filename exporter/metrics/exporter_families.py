@@ -11,11 +11,10 @@ from typing import Final
 from prometheus_client.metrics_core import Metric as Family
 
 from exporter import __version__
-from exporter.config.model import Config, Unit
+from exporter.config.model import DEFAULTS, Config, Unit
 from exporter.metrics.catalogue import Metric
 from exporter.sampling.sampler import Sampler
 from exporter.sampling.source import Source
-from exporter.thresholds.rules import DEFAULTS
 
 # Which commit this is: whoever builds an image sets it, since an installed package cannot know.
 _REVISION: Final = os.environ.get("LISTEN_QUEUE_EXPORTER_REVISION", "")

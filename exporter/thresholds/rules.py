@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 
-from exporter.config.model import Config, Match, Thresholds
+from exporter.config.model import DEFAULTS, Config, Match, Thresholds
 from exporter.kernel.records import Protocol
 from exporter.listeners.key import ListenerKey
 from exporter.listeners.owners import Owner
-
-DEFAULTS = "defaults"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import Config, ConfigError, parse
-from exporter.config.coverage import contradiction, covers
-from exporter.config.model import Match, Protocol
+from exporter.config.coverage import Coverage, contradiction
+from exporter.config.model import Match
+from exporter.kernel.records import Protocol
 
 LINE = re.compile(r"c\.yaml:[1-9][0-9]*:[1-9][0-9]*: .+")
 
@@ -196,6 +197,10 @@ def takes(match: Match, place: Place, owners: tuple[str, ...]) -> bool:
         any(fnmatchcase(value, glob) for glob in match.owners.get(key, ("*",)))
         for key, value in zip(OWNERS, owners, strict=True)
     )
+
+
+def covers(earlier: Match, later: Match) -> bool:
+    return Coverage.of(earlier).covers(Coverage.of(later))
 
 
 def addressed(match: Match, protocol: str, address: str) -> bool:

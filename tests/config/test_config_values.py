@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from exporter.config import Config, load, parse
-from exporter.config.model import Level, Method, Protocol, Queue, Sampling, Severity, Unit
+from exporter.config.model import Level, Queue, Sampling, Severity, Unit
+from exporter.kernel.records import Method, Protocol
 
 GOOD = Path(__file__).parent / "good"
 ACCEPT_WARNING = (Queue.ACCEPT, Severity.WARNING)
