@@ -9,8 +9,8 @@ from exporter.config.addresses import Address
 from exporter.config.coverage import HIGHEST_PORT, contradiction
 from exporter.config.entry import Entry, Section
 from exporter.config.model import Match
-from exporter.kernel.records import Protocol
 from exporter.config.values import NUMBER, Choice, Kind, Scalar, ScalarType, Text, Whole, WrongValueError
+from exporter.kernel.records import Protocol
 
 OWNER_KEYS = ("netns", "process", "unit", "container", "pod", "namespace")
 MATCH_KEYS = ("protocol", "address", "port", *OWNER_KEYS)

@@ -11,9 +11,9 @@ from exporter.config.entry import Entry, Section
 from exporter.config.errors import Faults
 from exporter.config.levels import BUILT_IN, THRESHOLD_KEYS, read_thresholds
 from exporter.config.model import OWNER_LABELS, Config, Sampling
-from exporter.kernel.records import Method
 from exporter.config.rules import read_rules
 from exporter.config.values import Choice, Duration, Flag, Percentage, Whole
+from exporter.kernel.records import Method
 
 SAMPLING_KEYS = ("interval", "cpu_budget", "source", "peak_window", "histogram")
 TOP_KEYS = ("sampling", "labels", "max_listeners", "defaults", "rules")

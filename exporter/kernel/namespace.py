@@ -48,7 +48,12 @@ class Namespace:
 
         Raises KernelError; there is no other way than sock_diag.
         """
-        return waiting.oldest(dump(requests.waiting(ports), self.connect))
+        ordered = sorted(ports)
+        found: dict[Endpoint, float] = {}
+        for start in range(0, len(ordered), requests.MOST_PORTS):
+            portion = ordered[start : start + requests.MOST_PORTS]
+            found.update(waiting.oldest(dump(requests.waiting(portion), self.connect)))
+        return found
 
     def mptcp_inodes(self) -> frozenset[int]:
         """Return the inodes of the MPTCP listeners, an empty set where the kernel has no MPTCP."""

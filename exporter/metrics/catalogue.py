@@ -132,7 +132,8 @@ LISTENER_METRICS: Final = (
 HISTOGRAM: Final = Metric(
     "listen_queue_accept_sampled_utilization_ratio",
     "histogram",
-    "Utilization of the accept queue, one observation for each sample; above 0.999 is full.",
+    "Utilization of the accept queue, one observation for each sample; above 0.999 is full "
+    "or less than a thousandth short of it.",
     ("le",),
 )
 
