@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
 import time
 from collections.abc import Sequence
 
-from exporter.cli.flags import ShowFlags
+from exporter.cli.flags import PROGRAM, ShowFlags
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import RunError
@@ -36,12 +38,17 @@ _COLUMNS = ("LISTENER", "PROCESS", "WAITING", "BACKLOG", "FULL", "OLDEST", "HALF
 
 def show(flags: ShowFlags) -> int:
     """Ask every source once and print what was found, fullest first. Raises RunError where it cannot."""
+    # Python would print warnings that nobody handles; what failed is said once, below.
+    logging.getLogger("exporter").addHandler(logging.NullHandler())
     sampler = Sampler(load(flags.config_file) if flags.config_file else Config())
     sampler.sample()
     _check(sampler)
     with sampler.lock:
         rows = [_row(watched) for watched in sorted(sampler.shown(time.monotonic()), key=_order)]
     print(json.dumps(rows, indent=2) if flags.json else _table(rows))
+    for source in sampler.sources:
+        if source.error is not None:
+            print(f"{PROGRAM}: {source.error}", file=sys.stderr)
     return 0
 
 

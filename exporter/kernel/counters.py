@@ -86,7 +86,7 @@ def parse_table(text: str, section: str, name: str) -> dict[str, int]:
 
 def _setting(path: Path) -> int | None:
     try:
-        text = path.read_text()
+        text = _text(path)
     except OSError:
         return None
     try:
@@ -97,6 +97,11 @@ def _setting(path: Path) -> int | None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return _text(path)
     except OSError as error:
         raise from_errno(f"cannot read {path}", error.errno or 0) from error
+
+
+def _text(path: Path) -> str:
+    """Read a file of words and numbers; what is neither becomes a character that no number has."""
+    return path.read_text(encoding="ascii", errors="replace")

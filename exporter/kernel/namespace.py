@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,8 @@ class Namespace:
         found: dict[Endpoint, float] = {}
         for start in range(0, len(ordered), requests.MOST_PORTS):
             portion = ordered[start : start + requests.MOST_PORTS]
-            found.update(waiting.oldest(dump(requests.waiting(portion), self.connect)))
+            with closing(dump(requests.waiting(portion), self.connect)) as datagrams:
+                found.update(waiting.oldest(datagrams))
         return found
 
     def mptcp_inodes(self) -> frozenset[int]:

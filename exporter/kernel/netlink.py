@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from exporter.kernel.errors import ForgedReplyError, MalformedReplyError, from_errno
 
@@ -48,13 +48,14 @@ def connect() -> socket.socket:
     return opened
 
 
-def dump(request: bytes, connect: Connect = connect) -> Iterator[bytes]:
+def dump(request: bytes, connect: Connect = connect) -> Generator[bytes, None, None]:
     """Send `request` (one encoded message with NLM_F_DUMP) and yield the datagrams of its reply.
 
     Each datagram holds whole messages; the closing NLMSG_DONE is taken off. An error that the
     kernel puts into NLMSG_ERROR, or into the payload of NLMSG_DONE, is raised: an empty reply is
     an empty reply only where the kernel says that it succeeded. The socket is always closed, also
-    when the caller stops half-way, since an abandoned dump would leave it busy.
+    when the caller stops half-way, since an abandoned dump would leave it busy. Who stops because
+    of an error closes the dump: the error holds on to its frames, and a frame to the dump.
 
     Raises UnavailableError, KernelError, MalformedReplyError or ForgedReplyError.
     """

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from exporter.kernel.counters import PROC
+from exporter.kernel.errors import MalformedReplyError
 
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 # A process with thousands of descriptors is read in portions, so that no single step takes long.
@@ -52,15 +53,19 @@ def holdings(proc: Path = PROC) -> Iterator[Holding]:
 
 
 def read_process(pid: int, proc: Path = PROC) -> Process | None:
-    """Read who a process is, or None where it is gone."""
+    """Read who a process is, or None where it is gone. Raises MalformedReplyError."""
+    path = proc / str(pid) / "stat"
     try:
         name = (proc / str(pid) / "comm").read_bytes()
-        stat = (proc / str(pid) / "stat").read_bytes()
+        stat = path.read_bytes()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     # The name stands in parentheses and may hold any byte, so columns count from the last one.
     columns = stat.rpartition(b")")[2].split()
-    return Process(pid=pid, started=int(columns[19]), name=name.removesuffix(b"\n"))
+    try:
+        return Process(pid=pid, started=int(columns[19]), name=name.removesuffix(b"\n"))
+    except (IndexError, ValueError) as error:
+        raise MalformedReplyError(f"{path}: no start of the process in {stat!r}") from error
 
 
 @lru_cache(maxsize=1024)

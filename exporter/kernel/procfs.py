@@ -22,15 +22,16 @@ Found = tuple[Listener, Reading]
 
 _LISTEN = b"0A"
 _SYN_RECV = b"03"
-_TCP_FILES: Final = (("net/tcp", socket.AF_INET), ("net/tcp6", socket.AF_INET6))
+# Each file with its family and the digits of an address in it.
+_TCP_FILES: Final = (("net/tcp", socket.AF_INET, 8), ("net/tcp6", socket.AF_INET6, 32))
 _TCP_LINE = re.compile(
     rb"\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2})"
-    rb" [0-9A-F]+:([0-9A-F]+) [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +(\d+) +\d+ +(\d+) .*"
+    rb" [0-9A-F]+:([0-9A-F]+) [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +(\d{1,20}) +\d+ +(\d{1,20}) .*"
 )
 _SO_ACCEPTCON: Final = 0x10000  # include/uapi/linux/net.h
 # A name may hold a newline, so a line that does not look like one goes on with the name before it.
 _UNIX_LINE = re.compile(
-    rb"^[0-9a-f]+: [0-9A-F]{8} [0-9A-F]{8} ([0-9A-F]{8}) [0-9A-F]{4} [0-9A-F]{2} +(\d+)(?: (.*?))?$"
+    rb"^[0-9a-f]+: [0-9A-F]{8} [0-9A-F]{8} ([0-9A-F]{8}) [0-9A-F]{4} [0-9A-F]{2} +(\d{1,20})(?: (.*?))?$"
     rb"(?=\n[0-9a-f]+: [0-9A-F]{8} [0-9A-F]{8} |\n?\Z)",
     re.MULTILINE | re.DOTALL,
 )
@@ -55,14 +56,21 @@ def unix_listeners(proc: Path = PROC) -> list[Found]:
 
     The file prints each NUL of an abstract name as `@`, so the name can differ from what was bound.
     """
-    _, _, content = _read(proc / "net/unix").partition(b"\n")
+    path = proc / "net/unix"
+    _, _, content = _read(path).partition(b"\n")
     found = []
+    at = 0
     for match in _UNIX_LINE.finditer(content):
+        if match.start() != at:
+            break
+        at = match.end() + 1
         flags, inode, name = int(match[1], 16), int(match[2]), match[3] or b""
         if flags & _SO_ACCEPTCON:
             name = b"\0" + name[1:] if name.startswith(b"@") else name
             listener = Listener(cookie=inode, inode=inode, protocol=Protocol.UNIX, name=name)
             found.append((listener, Reading(inode, None, None, None)))
+    if at < len(content):
+        raise MalformedReplyError(f"{path}: cannot read {content[at:].splitlines()[0]!r}")
     return found
 
 
@@ -87,13 +95,13 @@ class ProcfsWatch:
 
 def _tcp_rows(proc: Path, state: bytes) -> Iterator[tuple[Endpoint, int, int, int]]:
     """Yield (endpoint, length of the queue, uid, inode) of each row in `state`."""
-    for name, family in _TCP_FILES:
+    for name, family, digits in _TCP_FILES:
         path = proc / name
         if family == socket.AF_INET6 and not path.exists():
             continue
         for line in _read(path).splitlines()[1:]:
             match = _TCP_LINE.fullmatch(line)
-            if match is None:
+            if match is None or len(match[1]) != digits:
                 raise MalformedReplyError(f"{path}: cannot read {line!r}")
             if match[3] == state:
                 endpoint = Endpoint(family, _packed(match[1]), int(match[2], 16), 0)

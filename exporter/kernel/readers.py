@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
+from contextlib import closing
 from dataclasses import replace
 from typing import Protocol
 
@@ -69,7 +70,7 @@ class HalfOpenReader:
 
     def __init__(
         self,
-        dump: Dump,
+        dump: Callable[[], Generator[bytes, None, None]],
         fallback: Callable[[], dict[Endpoint, int]],
         segments: Callable[[], int | None],
         ladder: Ladder,
@@ -89,6 +90,10 @@ class HalfOpenReader:
         segments = self._segments()
         if segments is not None and segments == self._empty_at:
             return {}
-        found = self.ladder.ask(now, sock_diag=lambda: half_open.count(self._dump()), procfs=self._fallback)
+        found = self.ladder.ask(now, sock_diag=self._walk, procfs=self._fallback)
         self._empty_at = None if found else segments
         return found
+
+    def _walk(self) -> dict[Endpoint, int]:
+        with closing(self._dump()) as datagrams:
+            return half_open.count(datagrams)

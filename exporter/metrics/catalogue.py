@@ -35,9 +35,13 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class ListenerMetric(Metric):
-    """One series for each listener. `sources` must be healthy; `read` gives None for no series."""
+    """One series for each listener. `source` must be healthy; `read` gives None for no series.
+
+    `tcp_only` is for the reference: what the kernel tells of no unix listener.
+    """
 
     source: str = "accept"
+    tcp_only: bool = False
     read: Callable[[WatchedListener], float | None] = lambda _: None
 
 
@@ -90,6 +94,7 @@ LISTENER_METRICS: Final = (
         "gauge",
         "How long the oldest connection in the accept queue has waited, in seconds; 0 where none waits.",
         source="oldest_wait",
+        tcp_only=True,
         read=lambda listener: listener.wait_seconds(),
     ),
     ListenerMetric(
@@ -97,6 +102,7 @@ LISTENER_METRICS: Final = (
         "gauge",
         "Half-open connections (SYN_RECV) of the listener.",
         source="syn_recv",
+        tcp_only=True,
         read=lambda listener: listener.syn_recv.length if listener.syn_recv else None,
     ),
     ListenerMetric(
@@ -105,6 +111,7 @@ LISTENER_METRICS: Final = (
         "Most half-open connections that the kernel admits: the sum of backlog + 1 of each socket, "
         "or less where SYN cookies are off and tcp_max_syn_backlog binds.",
         source="syn_recv",
+        tcp_only=True,
         read=lambda listener: listener.syn_recv_limit(),
     ),
     ListenerMetric(
@@ -112,6 +119,7 @@ LISTENER_METRICS: Final = (
         "gauge",
         "Highest number of half-open connections in any sample of the last peak_window.",
         source="syn_recv",
+        tcp_only=True,
         read=lambda listener: listener.syn_recv.peak_length() if listener.syn_recv else None,
     ),
     ListenerMetric(
@@ -119,6 +127,7 @@ LISTENER_METRICS: Final = (
         "counter",
         "Packets dropped at the listener (SK_MEMINFO_DROPS). This is no count of clients: a refused SYN "
         "counts once for each retry, an overflow at the final ACK twice, and a port scan counts too.",
+        tcp_only=True,
         read=lambda listener: listener.group.drops,
     ),
     ListenerMetric(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from prometheus_client import ProcessCollector
 from prometheus_client.metrics_core import Metric as Family
 
-from exporter.metrics.catalogue import Metric
+from exporter.metrics.catalogue import INFO, Metric
 from exporter.metrics.exporter_families import Moment, Reload, exporter_families
 from exporter.metrics.exposition import EOF, families_text, header
 from exporter.metrics.listener_lines import FAMILIES, ListenerLines
@@ -37,7 +37,8 @@ class Page:
             listeners = sampler.shown(now)
             chosen = _choose(listeners, sampler.config.max_listeners)
             lines = self._listener_lines(chosen, now)
-            moment = Moment(sampler, self._reload(), now, len(chosen), len(listeners) - len(chosen))
+            omitted = len(listeners) - len(chosen)
+            moment = Moment(sampler, self._reload(), now, len(lines[INFO]), omitted)
             families = list(self._families(moment))
         parts = [
             (

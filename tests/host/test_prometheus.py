@@ -1,0 +1,84 @@
+"""A real Prometheus scrapes the exporter, and its queries return what the kernel has."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.host import listening, names
+from tests.host.figures import EAGER
+from tests.host.patience import equals, until
+from tests.host.prometheus import Prometheus
+from tests.host.service import Service
+from tests.lab import flood
+from tests.lab.daemon import running
+
+
+@pytest.mark.netns
+def test_queries_return_the_figures_of_each_listener(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        tun = stack.enter_context(flood.Tun())
+        listener = stack.enter_context(listening.tcp(listening.TUN_IPV4, backlog=9))
+        stack.enter_context(running(config=EAGER))
+        server = stack.enter_context(Prometheus(tmp_path))
+        flood.syn_flood(tun, listening.TUN_IPV4, 8080, 4)
+        for client in listening.clients(listener, 10):
+            stack.enter_context(client)
+        labels = f'{{netns="host",protocol="tcp",address="{listening.TUN_IPV4}",port="8080"}}'
+        for expression, wanted in (
+            (f"listen_queue_accept_length{labels}", 10),
+            (f"listen_queue_accept_limit{labels}", 9),
+            (f"listen_queue_accept_utilization_ratio{labels}", 1),
+            (f"listen_queue_syn_recv{labels}", 4),
+            (f"listen_queue_syn_recv_limit{labels}", 10),
+            ('listen_queue_threshold_exceeded{port="8080",queue="accept",severity="critical"}', 1),
+            ("listen_queue_sysctl_net_core_somaxconn", float(_somaxconn())),
+            ("count(listen_queue_exporter_source_success == 0)", None),
+            ('up{job="exporter"}', 1),
+        ):
+            until(partial(server.value, expression), equals(wanted))
+        rate = f"rate(listen_queue_accept_full_seconds_total{labels}[5s])"
+        # All of the time; Prometheus extrapolates to the ends of the range.
+        until(lambda: server.value(rate), lambda found: found is not None and 0.8 < found < 1.2)
+        quantile = (
+            f"histogram_quantile(0.5, rate(listen_queue_accept_sampled_utilization_ratio_bucket{labels}[5s]))"
+        )
+        until(lambda: server.value(quantile), lambda found: found == 0.999)
+
+
+@pytest.mark.netns
+def test_labels_of_any_bytes_arrive_and_can_be_asked_for(tmp_path: Path) -> None:
+    every = list(names.ABSTRACT)
+    with (
+        Service(names.PROCESS, lambda: [listening.unix(b"\0" + name, 7) for name in every]),
+        running(config=EAGER),
+        Prometheus(tmp_path) as server,
+    ):
+        series = 'listen_queue_accept_limit{protocol="unix"}'
+        until(lambda: server.label_values("address", series), equals(set(names.ABSTRACT.values())))
+        assert server.label_values("process", series) == {names.PROCESS_LABEL}
+        for label in names.ABSTRACT.values():
+            quoted = label.replace("\\", "\\\\").replace('"', '\\"')
+            assert server.value(f'listen_queue_accept_limit{{address="{quoted}"}}') == 7
+        (target,) = server.targets()
+        assert (target["health"], target["lastError"]) == ("up", "")
+
+
+@pytest.mark.netns
+def test_a_listener_that_is_gone_leaves_queries_at_the_next_scrape(tmp_path: Path) -> None:
+    """Prometheus marks series stale that are missing from a page, so no alert hangs on for five minutes."""
+    with ExitStack() as stack:
+        stack.enter_context(running(config=EAGER))
+        server = stack.enter_context(Prometheus(tmp_path))
+        listener = listening.tcp("127.0.0.1")
+        until(lambda: server.value('listen_queue_accept_length{port="8080"}'), equals(0.0))
+        listener.close()
+        until(lambda: server.value('listen_queue_accept_length{port="8080"}'), lambda found: found is None)
+        assert server.value('listen_queue_accept_length{port="10511"}') is not None
+
+
+def _somaxconn() -> int:
+    return int(Path("/proc/sys/net/core/somaxconn").read_text())

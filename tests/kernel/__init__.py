@@ -1,0 +1,1 @@
+"""The room `exporter.kernel`, mostly without a kernel: recorded replies, a fake kernel, files of /proc."""

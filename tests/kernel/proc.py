@@ -1,0 +1,79 @@
+"""Trees that look like /proc: the files a test needs, and nothing else."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from pathlib import Path
+
+TCP_TITLE = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+TCP6_TITLE = (
+    "  sl  local_address                         remote_address                        st tx_queue rx_queue"
+    " tr tm->when retrnsmt   uid  timeout inode"
+)
+UNIX_TITLE = "Num       RefCount Protocol Flags    Type St Inode Path"
+
+LISTENING = 0x10000
+
+
+def put(root: Path, name: str, content: str | bytes) -> Path:
+    """Write one file below `root`, and return its path."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def tcp_line(
+    address: str, port: int, *, state: int = 10, length: int = 0, uid: int = 0, inode: int = 1
+) -> str:
+    """A line of net/tcp or net/tcp6, after get_tcp4_sock and get_openreq4."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    packed = socket.inet_pton(family, address)
+    words = struct.unpack(f"={len(packed) // 4}I", packed)
+    local = "".join(f"{word:08X}" for word in words)
+    peer = "0" * len(local)
+    line = (
+        f"{0:4d}: {local}:{port:04X} {peer}:0000 {state:02X} 00000000:{length:08X} 00:00000000 00000000 "
+        f"{uid:5d} {0:8d} {inode} 1 0000000000000000 100 0 0 10 0"
+    )
+    return line.ljust(149) if family == socket.AF_INET else line
+
+
+def tcp_files(root: Path, lines: list[str], lines6: list[str] | None) -> None:
+    """Write net/tcp, and net/tcp6 unless it is a kernel without IPv6."""
+    put(root, "net/tcp", "\n".join([TCP_TITLE.ljust(149), *lines, ""]))
+    if lines6 is not None:
+        put(root, "net/tcp6", "\n".join([TCP6_TITLE, *lines6, ""]))
+
+
+def unix_line(inode: int, name: bytes = b"", *, flags: int = LISTENING) -> bytes:
+    """A line of net/unix without its end, after unix_seq_show: a NUL in a name is printed as `@`."""
+    shown = b" " + name.replace(b"\0", b"@") if name else b""
+    head = f"{0xFFFF888000000000 + inode:016x}: {2:08X} {0:08X} {flags:08X} {1:04X} {1:02X} {inode:5d}"
+    return head.encode() + shown
+
+
+def unix_file(root: Path, lines: list[bytes]) -> Path:
+    """Write net/unix."""
+    return put(root, "net/unix", b"\n".join([UNIX_TITLE.encode(), *lines, b""]))
+
+
+def table(section: str, figures: dict[str, int]) -> str:
+    """A pair of lines of net/netstat or net/snmp."""
+    return f"{section}: {' '.join(figures)}\n{section}: {' '.join(map(str, figures.values()))}\n"
+
+
+def process(root: Path, pid: int, name: bytes, *, started: int = 1) -> None:
+    """Write the two files that tell who a process is; the name stands in both."""
+    put(root, f"{pid}/comm", name + b"\n")
+    columns = ["S", *map(str, range(1, 19)), str(started), *["0"] * 30]
+    put(root, f"{pid}/stat", f"{pid} (".encode() + name + b") " + " ".join(columns).encode() + b"\n")
+
+
+def descriptors(root: Path, pid: int, targets: list[str]) -> None:
+    """Make the links of a process's descriptors."""
+    folder = root / str(pid) / "fd"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, target in enumerate(targets):
+        (folder / str(number)).symlink_to(target)

@@ -1,0 +1,86 @@
+"""Record the kernel's replies anew: `python -m tests.kernel.record`, as root.
+
+Each situation is made in a network namespace of its own. The replies are received with nothing of
+the exporter's but the request, so that what is recorded does not depend on the code it will test.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import struct
+import sys
+import traceback
+
+from tests.kernel import recordings
+from tests.kernel.recordings import Recording
+from tests.kernel.situations import SITUATIONS, Situation
+from tests.lab import child, privileges
+from tests.lab.child import Ending, Outcome
+
+_NETLINK_SOCK_DIAG = 4
+_LAST = frozenset({2, 3})  # NLMSG_ERROR and NLMSG_DONE
+_PATIENCE_SECONDS = 30.0
+
+
+def main() -> int:
+    """Record every situation, or those that are named."""
+    chosen = sys.argv[1:] or list(SITUATIONS)
+    for name in chosen:
+        situation = SITUATIONS[name]
+        outcome = child.run(lambda situation=situation: _record(situation), _PATIENCE_SECONDS)  # type: ignore[misc]
+        if outcome.ending is not Ending.PASSED or not isinstance(outcome.detail, Recording):
+            sys.stderr.write(f"{name}: {outcome.ending.name}: {outcome.detail}\n")
+            return 1
+        recordings.save(name, outcome.detail)
+        sizes = [len(datagram) for datagram in outcome.detail.datagrams]
+        sys.stdout.write(f"{name}: datagrams of {sizes} bytes\n")
+    return 0
+
+
+def _record(situation: Situation) -> Outcome:
+    try:
+        return Outcome(Ending.PASSED, _recording(situation))
+    except Exception:  # noqa: BLE001  (the process that waits shows it)
+        return Outcome(Ending.FAILED, traceback.format_exc())
+
+
+def _recording(situation: Situation) -> Recording:
+    with situation.make() as truth:
+        if situation.unprivileged:
+            privileges.drop_to()
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as channel:
+            channel.send(situation.request)
+            datagrams = [channel.recv(65536)]
+            while not _is_last(datagrams[-1]):
+                datagrams.append(channel.recv(65536))
+            port_id = channel.getsockname()[0]
+    return Recording(
+        what=situation.what,
+        command="python -m tests.kernel.record",
+        kernel=f"Linux {_version()}",
+        port_id=port_id,
+        request=situation.request,
+        truth=truth,
+        datagrams=tuple(datagrams),
+    )
+
+
+def _is_last(datagram: bytes) -> bool:
+    """Walk the messages one by one: the last one says whether more is to come."""
+    at, kind = 0, 0
+    while at < len(datagram):
+        length, kind = struct.unpack_from("=IH", datagram, at)
+        at += length + 3 & ~3
+    return kind in _LAST
+
+
+def _version() -> str:
+    """The kernel's version without what a distributor or a machine's owner added."""
+    found = re.match(r"[\d.]+\d", os.uname().release)
+    return found[0] if found else "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

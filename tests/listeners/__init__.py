@@ -1,0 +1,1 @@
+"""What a listener is, tested without a kernel."""

@@ -1,0 +1,1 @@
+"""The page, its catalogue and its reference."""

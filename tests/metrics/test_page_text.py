@@ -1,0 +1,166 @@
+"""The page of any host is what prometheus_client would have written of the same families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prometheus_client import generate_latest
+from prometheus_client.metrics_core import HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
+
+from exporter.config.model import Queue, Severity
+from exporter.metrics.catalogue import HISTOGRAM, INFO, LISTENER_METRICS, THRESHOLD_METRICS
+from exporter.metrics.exposition import EOF
+from exporter.sampling.accept import BUCKETS
+from exporter.sampling.listener import WatchedListener
+from tests.lab.page import metrics
+from tests.listeners.sockets import endpoint, tcp, unix
+from tests.metrics.scene import NoProcess, page_of
+from tests.sampling.stage import Stage
+
+BYTES = st.binary(min_size=1, max_size=10) | st.text('a"\\\n\r{},é漢\U0001f600', min_size=1, max_size=6).map(
+    str.encode
+)
+COUNTS = st.none() | st.integers(0, 2**32 - 1)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A listener; with a name it is unix, without it is tcp on a port of its own."""
+
+    name: bytes | None
+    process: bytes
+    lengths: list[int | None]
+    limit: int | None
+    drops: int | None
+
+
+DRAWN = st.builds(Drawn, st.none() | BYTES, BYTES, st.lists(COUNTS, min_size=1, max_size=4), COUNTS, COUNTS)
+
+
+def play(stage: Stage, drawn: list[Drawn]) -> None:
+    """Let these listen, with one sample for each of their lengths."""
+    names: set[bytes] = set()
+    for cookie, each in enumerate(drawn, start=1):
+        if each.name in names:
+            continue
+        names.update([each.name] if each.name else [])
+        listener = unix(cookie, b"/" + each.name) if each.name else tcp(cookie, "::", port=cookie)
+        reader = stage.kernel.unix if each.name else stage.kernel.tcp
+        reader.open(listener, length=each.lengths[0], limit=each.limit, drops=each.drops)
+        stage.host.run(cookie + 1, each.process, listener.inode)
+        stage.kernel.syn.counts[endpoint("2001:db8::1", cookie)] = cookie
+    for beat in range(4):
+        stage.beat()
+        for cookie, each in enumerate(drawn, start=1):
+            reader = stage.kernel.unix if each.name else stage.kernel.tcp
+            if reader.knows(cookie) and beat < len(each.lengths):
+                reader.move(cookie, length=each.lengths[beat])
+
+
+def labels_of(watched: WatchedListener) -> dict[str, str]:
+    key = watched.group.key
+    return {
+        "netns": key.netns,
+        "protocol": key.protocol.value,
+        "address": key.address,
+        "port": key.port,
+        "process": watched.owner.process if watched.owner else "",
+    }
+
+
+def scalars(shown: list[WatchedListener]) -> Iterable[Family]:
+    for metric in LISTENER_METRICS:
+        family = Family(metric.name, metric.help, metric.kind)
+        for watched in shown:
+            value = metric.read(watched)
+            if value is not None:
+                family.add_sample(metric.sample_name, labels_of(watched), value)
+        yield family
+
+
+def histogram(shown: list[WatchedListener]) -> Family:
+    names = list(labels_of(shown[0])) if shown else []
+    family = HistogramMetricFamily(HISTOGRAM.name, HISTOGRAM.help, labels=names)
+    for watched in shown:
+        observed = watched.accept.histogram()
+        if observed is not None:
+            bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
+            family.add_metric(
+                list(labels_of(watched).values()), list(zip(bounds, observed[0], strict=True)), observed[1]
+            )
+    return family
+
+
+def thresholds(shown: list[WatchedListener]) -> Iterable[Family]:
+    for metric in THRESHOLD_METRICS:
+        family = Family(metric.name, metric.help, metric.kind)
+        for watched in shown:
+            for queue, history in ((Queue.ACCEPT, watched.accept), (Queue.SYN_RECV, watched.syn_recv)):
+                for severity in Severity:
+                    if history is not None and history.crossings[severity].known:
+                        extra = {"queue": queue.value, "severity": severity.value}
+                        family.add_sample(
+                            metric.sample_name, labels_of(watched) | extra, metric.read(history, severity)
+                        )
+        yield family
+
+
+def info(shown: list[WatchedListener]) -> Family:
+    family = Family(INFO.name, INFO.help, INFO.kind)
+    for watched in shown:
+        rule = watched.verdict.rule if watched.verdict else ""
+        extra = {"rule": rule, "user": "", "mptcp": "false"}
+        family.add_sample(INFO.name, labels_of(watched) | extra, 1)
+    return family
+
+
+class Expected(Collector):
+    """The families of these listeners as a registry."""
+
+    def __init__(self, shown: list[WatchedListener]) -> None:
+        self.families = [*scalars(shown), histogram(shown), *thresholds(shown), info(shown)]
+
+    def collect(self) -> list[Family]:
+        """The families, in the order of the page."""
+        return self.families
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+@given(drawn=st.lists(DRAWN, max_size=5))
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+def test_page_begins_with_the_families_of_its_listeners(drawn: list[Drawn], *, openmetrics: bool) -> None:
+    """Byte for byte, in both formats."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stage = Stage(monkeypatch)
+        play(stage, drawn)
+        shown = stage.sampler.shown(stage.clock.now)
+        written = page_of(stage).write(openmetrics=openmetrics)
+        if openmetrics:
+            reference: bytes = generate_openmetrics(Expected(shown)).removesuffix(EOF)
+        else:
+            reference = generate_latest(Expected(shown))
+    assert written[: len(reference)].decode().splitlines() == reference.decode().splitlines()
+    assert written.startswith(reference)
+    assert written.endswith(EOF) is openmetrics
+
+
+@given(drawn=st.lists(DRAWN, min_size=1, max_size=5))
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+def test_page_can_be_read_in_both_formats_and_says_the_same(drawn: list[Drawn]) -> None:
+    """And no series stands on it twice."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stage = Stage(monkeypatch)
+        monkeypatch.setattr("exporter.metrics.page.ProcessCollector", NoProcess)
+        play(stage, drawn)
+        page = page_of(stage)
+        text, openmetrics = (metrics(page.write(openmetrics=kind).decode()) for kind in (False, True))
+        labels = {frozenset(labels_of(watched).items()) for watched in stage.sampler.shown(stage.clock.now)}
+    assert text.samples == openmetrics.samples
+    assert text.all("listen_queue_sockets").keys() == labels

@@ -1,0 +1,1 @@
+"""The loop, with a kernel and a clock of the tests' own."""

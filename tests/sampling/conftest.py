@@ -1,0 +1,13 @@
+"""The stage that most tests of the loop play on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sampling.stage import Stage
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A sampler that runs on defaults."""
+    return Stage(monkeypatch)

@@ -1,0 +1,1 @@
+"""Rules and what follows from them over time."""

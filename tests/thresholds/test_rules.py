@@ -1,0 +1,155 @@
+"""Which rule speaks for a listener."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.config import parse
+from exporter.config.model import Level, Queue, Severity, Unit
+from exporter.kernel.records import Protocol
+from exporter.listeners.key import ListenerKey
+from exporter.listeners.owners import NOBODY, Owner
+from exporter.thresholds.rules import RuleBook, Verdict
+
+NGINX = Owner(process="nginx", user="www-data")
+
+
+def tcp(address: str = "0.0.0.0", port: int = 80, netns: str = "host") -> ListenerKey:
+    return ListenerKey(netns, Protocol.TCP, address, str(port))
+
+
+def unix(address: str, netns: str = "host") -> ListenerKey:
+    return ListenerKey(netns, Protocol.UNIX, address, "")
+
+
+def judge(text: str, key: ListenerKey, owner: Owner = NOBODY) -> Verdict:
+    return RuleBook(parse(text, "c.yaml")).judge(key, owner)
+
+
+def speaks(match: str, key: ListenerKey, owner: Owner = NOBODY) -> bool:
+    """Whether a rule with this `match` speaks for the listener."""
+    return judge(f"rules: [{{name: asked, match: {match}}}]", key, owner).rule == "asked"
+
+
+@pytest.mark.parametrize(
+    ("match", "yes", "no"),
+    [
+        ("{protocol: tcp}", tcp(), unix("/run/a")),
+        ("{protocol: unix}", unix("@a"), tcp()),
+        ("{port: 80}", tcp(port=80), tcp(port=8080)),
+        ("{port: 80}", tcp(port=80), unix("80")),
+        ("{port: 8000-8999}", tcp(port=8000), tcp(port=7999)),
+        ("{port: 8000-8999}", tcp(port=8999), tcp(port=9000)),
+        ("{netns: host}", tcp(netns="host"), tcp(netns="hostile")),
+        ("{netns: 'cni-*'}", unix("/a", netns="cni-1"), unix("/a", netns="cn")),
+        ("{address: 127.0.0.1}", tcp("127.0.0.1"), tcp("127.0.0.2")),
+        ("{address: 127.0.0.0/8}", tcp("127.255.0.1"), tcp("128.0.0.1")),
+        ("{address: '::1'}", tcp("::1"), tcp("::")),
+        ("{address: '2001:db8::/32'}", tcp("2001:db8:1::1"), tcp("2001:db9::1")),
+        ("{address: 0.0.0.0/0}", tcp("10.0.0.1"), tcp("::")),
+        ("{address: '::/0'}", tcp("::ffff:10.0.0.1"), tcp("10.0.0.1")),
+        ("{address: '/run/php/*.sock'}", unix("/run/php/8.2.sock"), unix("/run/php/8.2.socket")),
+        ("{address: '/run/*'}", unix("/run/a/b"), unix("/var/run/a")),
+        ("{address: '@name'}", unix("@name"), unix("@names")),
+        ("{address: '/run/app?'}", unix("/run/app1"), unix("/run/app12")),
+        ("{address: '/run/app[12]'}", unix("/run/app2"), unix("/run/app3")),
+        ("{address: '*'}", unix("/anything"), tcp()),
+        ("{address: 0.0.0.0/0}", tcp(), unix("0.0.0.0")),
+    ],
+)
+def test_key_tells_listeners_apart(match: str, yes: ListenerKey, no: ListenerKey) -> None:
+    assert speaks(match, yes)
+    assert not speaks(match, no)
+
+
+def test_address_is_compared_on_every_device() -> None:
+    assert speaks("{address: 0.0.0.0}", tcp("0.0.0.0%eth0"))
+    assert speaks("{address: 'fe80::/10'}", tcp("fe80::1%eth0"))
+    assert not speaks("{address: 127.0.0.0/8}", tcp(r"0.0.0.0%127.0.0.1"))
+    assert speaks("{address: 0.0.0.0}", tcp("0.0.0.0%we%ird"))
+
+
+def test_case_of_a_name_matters() -> None:
+    assert not speaks("{address: '/run/APP'}", unix("/run/app"))
+    assert not speaks("{process: NGINX}", tcp(), NGINX)
+
+
+def test_process_is_compared_where_it_is_known() -> None:
+    assert speaks("{process: 'ngin*'}", tcp(), NGINX)
+    assert not speaks("{process: 'ngin*'}", tcp(), NOBODY)
+    assert not speaks("{process: nginx}", tcp(), Owner(user="nginx"))
+
+
+@pytest.mark.parametrize("key", ["unit", "container", "pod", "namespace"])
+def test_what_is_not_known_of_an_owner_is_empty(key: str) -> None:
+    assert not speaks(f"{{{key}: nginx}}", tcp(), NGINX)
+
+
+def test_list_means_any_of_them() -> None:
+    ports = "{port: [22, 80, 8000-8999]}"
+    assert [port for port in (21, 22, 80, 81, 8080, 9000) if speaks(ports, tcp(port=port))] == [22, 80, 8080]
+    assert speaks("{protocol: [tcp, unix]}", unix("/a"))
+    assert speaks("{process: [httpd, nginx]}", tcp(), NGINX)
+    assert speaks("{netns: [blue, green]}", tcp(netns="green"))
+
+
+def test_list_of_addresses_may_hold_both_kinds() -> None:
+    """A network speaks for tcp, a pattern for unix, and neither for the other."""
+    mixed = "{address: [127.0.0.0/8, '::1', '/run/*']}"
+    asked = [tcp("127.0.0.1"), tcp("::1"), unix("/run/a"), tcp("10.0.0.1"), unix("/var/a"), unix("127.0.0.1")]
+    assert [speaks(mixed, key) for key in asked] == [True, True, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("key", "owner"),
+    [
+        (tcp("10.0.0.1", 80), NOBODY),
+        (tcp("10.0.0.1", 81), NGINX),
+        (tcp("11.0.0.1", 80), NGINX),
+        (tcp("10.0.0.1", 80, netns="blue"), NGINX),
+        (unix("/run/a"), NGINX),
+    ],
+)
+def test_several_keys_mean_all_of_them(key: ListenerKey, owner: Owner) -> None:
+    match = "{protocol: tcp, address: 10.0.0.0/8, port: 80, process: nginx, netns: host}"
+    assert speaks(match, tcp("10.0.0.1", 80), NGINX)
+    assert not speaks(match, key, owner)
+
+
+@pytest.mark.parametrize("key", [tcp(), tcp("::"), unix("/run/a"), unix("@")])
+def test_empty_match_asks_nothing(key: ListenerKey) -> None:
+    assert speaks("{}", key)
+
+
+def test_first_rule_that_matches_speaks() -> None:
+    text = """
+        rules:
+          - {name: web, match: {port: 80}}
+          - {name: tcp, match: {protocol: tcp}, export: false}
+          - {name: rest, match: {}}
+    """
+    found = [judge(text, key) for key in (tcp(port=80), tcp(port=81), unix("/a"))]
+    assert [(verdict.rule, verdict.export) for verdict in found] == [
+        ("web", True),
+        ("tcp", False),
+        ("rest", True),
+    ]
+
+
+def test_defaults_speak_where_no_rule_does() -> None:
+    text = """
+        defaults: {accept: {warning: 20%}, hold: 3s}
+        rules: [{name: web, match: {port: 80}}]
+    """
+    verdict = judge(text, tcp(port=81))
+    assert (verdict.rule, verdict.export) == ("defaults", True)
+    assert verdict.thresholds.levels[Queue.ACCEPT, Severity.WARNING] == Level(0.2, Unit.RATIO)
+    assert verdict.thresholds.hold_seconds == 3.0
+
+
+def test_rule_gives_its_own_thresholds() -> None:
+    text = "rules: [{name: web, match: {port: 80}, accept: {warning: 10, critical: 100}, release: 1s}]"
+    thresholds = judge(text, tcp(port=80)).thresholds
+    assert thresholds.levels[Queue.ACCEPT, Severity.CRITICAL] == Level(100.0, Unit.CONNECTIONS)
+    assert thresholds.levels[Queue.SYN_RECV, Severity.CRITICAL] == Level(0.9, Unit.RATIO)
+    assert thresholds.release_seconds == 1.0
