@@ -17,6 +17,8 @@ class ConfigError(UseError):
     missing where YAML itself is broken, line and column where the file could not be read.
     """
 
+    names_place = True
+
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
         super().__init__("\n".join(self.lines))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.host.reference import Place
 from tests.lab import flood, programs
 from tests.lab.daemon import running
 
-Kept = list[socket.socket]
+Kept = Sequence[socket.socket | flood.Tun]
 
 
 def ipv4() -> Kept:
@@ -48,9 +48,10 @@ def v6only() -> Kept:
 
 
 def link_local() -> Kept:
-    programs.output("ip", "address", "add", f"{listening.LINK_LOCAL}/64", "dev", "flood0", "nodad")
-    busy = listening.tcp(f"{listening.LINK_LOCAL}%flood0")
-    return [busy, *listening.clients(busy, 2)]
+    device = flood.Tun()
+    programs.output("ip", "address", "add", f"{listening.LINK_LOCAL}/64", "dev", device.name, "nodad")
+    busy = listening.tcp(f"{listening.LINK_LOCAL}%{device.name}")
+    return [device, busy, *listening.clients(busy, 2)]
 
 
 def device_bound() -> Kept:
@@ -137,7 +138,7 @@ def test_page_show_ss_and_proc_have_the_same_numbers(
     make: Callable[[], Kept], places: set[Place] | None, tmp_path: Path
 ) -> None:
     os.chdir(tmp_path)
-    with flood.Tun(), ExitStack() as open_sockets, running(config=EAGER) as daemon:
+    with ExitStack() as open_sockets, running(config=EAGER) as daemon:
         for each in make():
             open_sockets.enter_context(each)
         page = until_equal(lambda: reference.from_page(daemon), reference.from_ss)

@@ -59,13 +59,14 @@ def inet_row(
     length: int = 0,
     limit: int = 128,
     inode: int | None = None,
+    interface: int = 0,
     attributes: bytes = b"",
 ) -> bytes:
     """A row of a TCP dump; the inode is the cookie's number unless another one is given."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     local = socket.inet_pton(family, address).ljust(16, b"\0")
     payload = struct.pack("=BBBB", family, state, 0, 0) + struct.pack("!HH", port, 0) + local + bytes(16)
-    payload += struct.pack("=IQ", 0, cookie)
+    payload += struct.pack("=IQ", interface, cookie)
     payload += struct.pack("=IIIII", 0, length, limit, 0, cookie if inode is None else inode)
     return message(payload + attributes)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exporter.kernel import half_open, inet, netlink, requests, unix, waiting
 from exporter.kernel.errors import KernelError, MalformedReplyError
 from exporter.kernel.records import Endpoint, Listener, Protocol, Reading
-from tests.kernel.datagrams import SYN_RECV, datagram, inet_row, tcp_info
+from tests.kernel.datagrams import SYN_RECV, datagram, inet_row, tcp_info, unix_row
 from tests.kernel.fake import FakeKernel
 from tests.kernel.mutations import any_datagram, any_row, mutated, recorded_datagrams
 
@@ -207,3 +207,11 @@ def test_a_dump_of_anything_ends_and_closes_its_socket(replies: Iterable[bytes],
     with suppress(KernelError):
         list(netlink.dump(requests.TCP_LISTENERS, kernel.connect))
     assert kernel.all_closed()
+
+
+@pytest.mark.parametrize(("at", "value"), [(16, socket.AF_INET), (16, 0), (18, 1), (18, 7)])
+def test_a_unix_row_of_another_family_or_state_is_malformed(at: int, value: int) -> None:
+    row = unix_row(1)
+    assert unix.listener(row).inode == 1
+    with pytest.raises(MalformedReplyError):
+        unix.listener(row[:at] + bytes((value,)) + row[at + 1 :])

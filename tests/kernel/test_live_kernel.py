@@ -6,6 +6,7 @@ import errno
 import random
 import socket
 import struct
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -110,8 +111,10 @@ def test_a_stranger_cannot_reach_the_socket_of_a_dump() -> None:
 
 @pytest.mark.netns
 def test_a_kernel_that_says_nothing_is_waited_for_no_longer_than_a_second() -> None:
+    started = time.monotonic()
     with netlink.connect() as ours, pytest.raises(BlockingIOError):
         ours.recv(65536)
+    assert 0.9 < time.monotonic() - started < 4
 
 
 @pytest.mark.netns

@@ -206,6 +206,19 @@ def test_owner_stays_when_its_process_ends(host: Host, owners: Owners) -> None:
     assert of(owners, 1) == "master"
 
 
+def test_number_that_comes_back_is_looked_for_anew(host: Host, owners: Owners) -> None:
+    """Inodes are used again, by another socket of another program."""
+    host.run(10, b"old", 1)
+    owners.want({1}, 0.0)
+    look(owners)
+    owners.want(set(), 10.0)
+    host.processes.clear()
+    host.run(20, b"new", 1)
+    owners.want({1}, 20.0)
+    look(owners, 20.0)
+    assert of(owners, 1) == "new"
+
+
 def test_it_is_blind_where_a_process_denies_what_may_be_the_owner(host: Host, owners: Owners) -> None:
     host.run(10, b"mine", 1)
     host.run(11, b"not-mine", 2)

@@ -6,8 +6,10 @@ import pytest
 
 from exporter.kernel.records import Changes, Listener
 from exporter.listeners.group import Group
-from exporter.listeners.register import REMEMBER_GROUPS, REMEMBER_SECONDS, Register
+from exporter.listeners.register import REMEMBER_GROUPS, Register
 from tests.listeners.sockets import reading, tcp, unix
+
+FIVE_MINUTES = 300.0
 
 
 def opened(*listeners: Listener, drops: int | None = None) -> Changes:
@@ -57,7 +59,7 @@ def test_restart_between_two_samples_never_leaves(register: Register) -> None:
     (group,) = register.apply(opened(tcp(1), drops=5), 0.0)
     changes = Changes(opened=((tcp(2), reading(2, drops=1)),), closed=(1,))
     assert register.apply(changes, 1.0) == [group]
-    assert register.forget(1.0 + 2 * REMEMBER_SECONDS) == []
+    assert register.forget(1.0 + 2 * FIVE_MINUTES) == []
     assert (set(group.members), group.drops) == ({2}, 6)
 
 
@@ -65,17 +67,17 @@ def test_listener_that_comes_back_in_time_goes_on(register: Register) -> None:
     (group,) = register.apply(opened(unix(1), drops=5), 0.0)
     register.apply(closed(1), 10.0)
     assert list(register.present()) == []
-    assert register.forget(10.0 + REMEMBER_SECONDS) == []
-    assert register.apply(opened(unix(2), drops=0), 10.0 + REMEMBER_SECONDS) == [group]
+    assert register.forget(10.0 + FIVE_MINUTES) == []
+    assert register.apply(opened(unix(2), drops=0), 10.0 + FIVE_MINUTES) == [group]
     assert group.drops == 5
 
 
 def test_listener_that_stays_away_is_forgotten(register: Register) -> None:
     (group,) = register.apply(opened(tcp(1), drops=5), 0.0)
     register.apply(closed(1), 10.0)
-    assert register.forget(10.1 + REMEMBER_SECONDS) == [group]
-    assert register.forget(10.2 + REMEMBER_SECONDS) == []
-    (again,) = register.apply(opened(tcp(2), drops=0), 11.0 + REMEMBER_SECONDS)
+    assert register.forget(10.1 + FIVE_MINUTES) == [group]
+    assert register.forget(10.2 + FIVE_MINUTES) == []
+    (again,) = register.apply(opened(tcp(2), drops=0), 11.0 + FIVE_MINUTES)
     assert again is not group
     assert again.drops == 0
 
@@ -86,9 +88,9 @@ def test_five_minutes_begin_anew_with_each_leaving(register: Register) -> None:
     register.apply(closed(2), 20.0)
     register.apply(opened(tcp(3, port=80)), 30.0)
     register.apply(closed(3), 40.0)
-    assert names(register.forget(25.0 + REMEMBER_SECONDS)) == ["0.0.0.0:81"]
-    assert names(register.forget(35.0 + REMEMBER_SECONDS)) == []
-    assert names(register.forget(45.0 + REMEMBER_SECONDS)) == ["0.0.0.0:80"]
+    assert names(register.forget(25.0 + FIVE_MINUTES)) == ["0.0.0.0:81"]
+    assert names(register.forget(35.0 + FIVE_MINUTES)) == []
+    assert names(register.forget(45.0 + FIVE_MINUTES)) == ["0.0.0.0:80"]
 
 
 def test_listener_that_is_here_is_never_forgotten(register: Register) -> None:

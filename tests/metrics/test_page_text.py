@@ -29,6 +29,9 @@ BYTES = st.binary(min_size=1, max_size=10) | st.text('a"\\\n\r{},é漢\U0001f600
 )
 COUNTS = st.none() | st.integers(0, 2**32 - 1)
 
+# Each example plays a whole host, which on a busy machine takes longer than hypothesis likes.
+on_a_busy_machine = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50, deadline=None)
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -134,7 +137,7 @@ class Expected(Collector):
 
 @pytest.mark.parametrize("openmetrics", [False, True])
 @given(drawn=st.lists(DRAWN, max_size=5))
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@on_a_busy_machine
 def test_page_begins_with_the_families_of_its_listeners(drawn: list[Drawn], *, openmetrics: bool) -> None:
     """Byte for byte, in both formats."""
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -152,7 +155,7 @@ def test_page_begins_with_the_families_of_its_listeners(drawn: list[Drawn], *, o
 
 
 @given(drawn=st.lists(DRAWN, min_size=1, max_size=5))
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@on_a_busy_machine
 def test_page_can_be_read_in_both_formats_and_says_the_same(drawn: list[Drawn]) -> None:
     """And no series stands on it twice."""
     with pytest.MonkeyPatch.context() as monkeypatch:
