@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from exporter.cli.flags import PROGRAM, ShowFlags
 from exporter.config import load
@@ -31,7 +31,11 @@ _FIGURES = (
     "sockets",
 )
 _PREFIX = "listen_queue_"
-_READ = {metric.sample_name.removeprefix(_PREFIX): metric.read for metric in LISTENER_METRICS}
+_METRICS = {
+    name: metric
+    for metric in LISTENER_METRICS
+    if (name := metric.sample_name.removeprefix(_PREFIX)) in _FIGURES
+}
 _NAMES = 2
 _COLUMNS = ("LISTENER", "PROCESS", "WAITING", "BACKLOG", "FULL", "OLDEST", "HALF-OPEN", "DROPS")
 
@@ -43,8 +47,10 @@ def show(flags: ShowFlags) -> int:
     sampler = Sampler(load(flags.config_file) if flags.config_file else Config())
     sampler.sample()
     _check(sampler)
+    now = time.monotonic()
     with sampler.lock:
-        rows = [_row(watched) for watched in sorted(sampler.shown(time.monotonic()), key=_order)]
+        known = {namespace.namespace.name: namespace.showable(now) for namespace in sampler.namespaces}
+        rows = [_row(watched, known) for watched in sorted(sampler.shown(now), key=_order)]
     print(json.dumps(rows, indent=2) if flags.json else _table(rows))
     for source in sampler.sources:
         if source.error is not None:
@@ -68,10 +74,15 @@ def _order(watched: WatchedListener) -> tuple[float, str, str, int]:
     return -(watched.group.utilization or 0.0), key.protocol, key.address, int(key.port or 0)
 
 
-def _row(watched: WatchedListener) -> Row:
+def _row(watched: WatchedListener, known: Mapping[str, Mapping[Protocol, Mapping[str, bool]]]) -> Row:
+    """Collect what is known of one listener; a figure whose source failed is None, never 0."""
     names: Row = dict(zip(KEY_LABELS, watched.group.key, strict=True))
     names["process"] = watched.owner.process if watched.owner else ""
-    return names | {figure: _READ[figure](watched) for figure in _FIGURES}
+    showable = known[watched.group.key.netns][watched.group.key.protocol]
+    return names | {
+        figure: metric.read(watched) if showable.get(metric.source) else None
+        for figure, metric in _METRICS.items()
+    }
 
 
 def _table(rows: Sequence[Row]) -> str:

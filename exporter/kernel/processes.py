@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from exporter.kernel.counters import PROC
-from exporter.kernel.errors import MalformedReplyError
+from exporter.kernel.errors import MalformedReplyError, from_errno
 
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 # A process with thousands of descriptors is read in portions, so that no single step takes long.
@@ -41,7 +41,10 @@ class Holding:
 
 
 def holdings(proc: Path = PROC) -> Iterator[Holding]:
-    """Walk all processes, one portion of one process a step. A process that ends meanwhile is skipped."""
+    """Walk all processes, one portion of one process a step. A process that ends meanwhile is skipped.
+
+    Raises KernelError where this process has run out of descriptors or memory.
+    """
     for entry in os.listdir(proc):  # noqa: PTH208  (names are all that is needed, and there may be thousands)
         if entry.isdecimal():
             try:
@@ -50,16 +53,20 @@ def holdings(proc: Path = PROC) -> Iterator[Holding]:
                 yield Holding(int(entry), denied=True)
             except (FileNotFoundError, ProcessLookupError):
                 continue
+            except OSError as error:
+                raise from_errno(f"cannot read {proc / entry / 'fd'}", error.errno or 0) from error
 
 
 def read_process(pid: int, proc: Path = PROC) -> Process | None:
-    """Read who a process is, or None where it is gone. Raises MalformedReplyError."""
+    """Read who a process is, or None where it is gone. Raises KernelError."""
     path = proc / str(pid) / "stat"
     try:
         name = (proc / str(pid) / "comm").read_bytes()
         stat = path.read_bytes()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
+    except OSError as error:
+        raise from_errno(f"cannot read {path}", error.errno or 0) from error
     # The name stands in parentheses and may hold any byte, so columns count from the last one.
     columns = stat.rpartition(b")")[2].split()
     try:

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 EOF: Final = b"# EOF\n"
+_MILLION = 1e6
 
 
 class _Families(Collector):
@@ -42,9 +43,11 @@ def header(name: str, kind: str, help_text: str, *, openmetrics: bool) -> str:
     return families_text([Family(name, help_text, kind)], openmetrics=openmetrics).decode()
 
 
-@lru_cache(maxsize=65536)
 def number(value: float) -> str:
     """Write a value as Go does, which is what both formats ask for."""
+    # Below a million Go and Python write alike; above, Go changes to an exponent sooner.
+    if -_MILLION < value < _MILLION:
+        return repr(float(value))
     return str(floatToGoString(value))
 
 

@@ -54,15 +54,17 @@ class NamespaceSampler:
         self.netstat = Source("netstat", name, _COUNTERS_SECONDS, self._take_counters)
         self.sources = (self.inet, self.unix, self.netstat, self.syn_recv, self.waiting)
 
-    def methods(self) -> dict[str, str]:
+    def methods(self) -> dict[str, Method]:
         """Return how each source asks the kernel now."""
-        return {
+        methods = {
             "inet": self._tcp.ladder.method,
             "unix": self._unix.ladder.method,
             "syn_recv": self._syn.ladder.method,
-            "oldest_wait": "sock_diag",
-            "netstat": "procfs",
+            "netstat": Method.PROCFS,
         }
+        if self._tcp.ladder.method is Method.SOCK_DIAG:
+            methods["oldest_wait"] = Method.SOCK_DIAG
+        return methods
 
     def healthy(self, source: str, now: float) -> bool:
         """Tell whether the series of the source with this name may be shown."""
@@ -180,7 +182,11 @@ class NamespaceSampler:
         return group.syn_recv_limit(None)
 
     def _anyone_waits(self, _now: float) -> bool:
-        return any(self._waited_for())
+        waiting = any(self._waited_for())
+        if not waiting:
+            # An empty queue has no age that a failed look could have missed.
+            self.waiting.error = None
+        return waiting
 
     def _waited_for(self) -> Iterable[Group]:
         return (group for group in self._registers[Protocol.TCP].present() if group.length)

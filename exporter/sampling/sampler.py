@@ -16,6 +16,8 @@ from exporter.sampling.naming import Naming
 from exporter.sampling.source import Source
 
 _BUDGET_SECONDS = 1.0
+# Sources that are due so close to each other are asked in one go: waking up costs as much as asking.
+_TOGETHER_SECONDS = 0.001
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ class Sampler:
         self.namespaces = [NamespaceSampler(namespace, config, self.lock) for namespace in namespaces]
         self.naming = Naming(self.namespaces, config.sampling.interval_seconds, self.lock)
         self.failure: Exception | None = None
-        self._ready = threading.Event()
+        self._asked = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._next_fit = 0.0
@@ -55,8 +57,8 @@ class Sampler:
             self._thread.join(timeout)
 
     def ready(self) -> bool:
-        """Tell whether every source was asked once."""
-        return self._ready.is_set()
+        """Tell whether every source was asked once, and any of them had an answer."""
+        return self._asked.is_set() and any(source.samples for source in self.sources)
 
     def configure(self, config: Config) -> None:
         """Take another configuration; histories go on."""
@@ -68,9 +70,9 @@ class Sampler:
 
     def sample(self) -> float:
         """Ask every source that is due and return the monotonic time at which the next one will be."""
+        now = time.monotonic()
         for source in self.sources:
-            now = time.monotonic()
-            if source.due <= now:
+            if source.due <= now + _TOGETHER_SECONDS:
                 source.run(now)
                 self._report(source)
         self._fit(time.monotonic())
@@ -87,10 +89,8 @@ class Sampler:
 
     def _run(self, failed: Callable[[], object]) -> None:
         try:
-            self.sample()
-            self._ready.set()
             while not self._stop.wait(max(0.0, self.sample() - time.monotonic())):
-                pass
+                self._asked.set()
         except Exception as error:
             log.exception("sampling failed and cannot go on")
             self.failure = error

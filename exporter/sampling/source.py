@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from math import ceil
 
 from exporter.kernel.errors import KernelError
 from exporter.sampling.clock import SampleClock, stale_after
@@ -77,7 +78,9 @@ class Source:
     def slow_to(self, share: float) -> None:
         """Stretch the interval until the source fits into `share` of a core."""
         wanted = self.wants()
-        self.interval_in_force = self.interval if wanted <= share else self.interval * wanted / share
+        # Whole beats, so that sources which are due together stay together and wake the thread once.
+        beats = 1 if wanted <= share else ceil(wanted / share)
+        self.interval_in_force = self.interval * beats
 
     def healthy(self, now: float) -> bool:
         """Tell whether the newest sample succeeded and is young enough to be shown."""
@@ -91,7 +94,7 @@ class Source:
         """Set the next beat. Beats that have passed are counted, and never caught up."""
         if self.due == float("-inf"):
             self.due = now
-        passed = int((now - self.due) // self.interval_in_force)
+        passed = max(0, int((now - self.due) // self.interval_in_force))
         self.missed += passed
         self.due += (passed + 1) * self.interval_in_force
 

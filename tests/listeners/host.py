@@ -1,4 +1,4 @@
-"""The processes of a host, as a walk over /proc would show them."""
+"""The processes of a host as a walk over /proc would show them, and how a test looks at them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from exporter.kernel.processes import Holding, Process
+from exporter.listeners.group import Group
+from exporter.listeners.key import key_of
+from exporter.listeners.owners import Owners
+from tests.listeners.sockets import reading, tcp
 
 
 @dataclass
@@ -30,3 +34,17 @@ class Host:
     def read(self, pid: int) -> Process | None:
         """Who a process is now."""
         return self.processes[pid][0] if pid in self.processes else None
+
+
+def look(owners: Owners, now: float = 0.0) -> None:
+    """Go on to the end of a walk, if there is anything to look for."""
+    if owners.pending(now):
+        assert owners.step(now, lambda: False)
+
+
+def owner_of(owners: Owners, *inodes: int) -> str:
+    """The process that owns a group of sockets with these inodes."""
+    group = Group(key_of(tcp(1), "host"))
+    for inode in inodes:
+        group.open(tcp(inode, inode=inode), reading(inode))
+    return owners.of(group).process

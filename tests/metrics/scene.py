@@ -9,6 +9,8 @@ import pytest
 from exporter.kernel.errors import KernelError
 from exporter.metrics.exporter_families import Reload
 from exporter.metrics.page import Page
+from tests.lab.page import Page as Read
+from tests.lab.page import metrics
 from tests.listeners.sockets import endpoint, tcp, unix
 from tests.sampling.stage import Stage
 
@@ -42,6 +44,16 @@ class NoProcess:
 def page_of(stage: Stage, reload: Reload = RELOADED) -> Page:
     """A page of this stage."""
     return Page(stage.sampler, lambda: reload)
+
+
+def read(page: Page) -> Read:
+    """What a page says."""
+    return metrics(page.write(openmetrics=False).decode())
+
+
+def values(page: Page, name: str, label: str) -> dict[str, float]:
+    """The value of each series of a metric, by one of its labels."""
+    return {dict(labels)[label]: value for labels, value in read(page).all(name).items()}
 
 
 def set_scene(monkeypatch: pytest.MonkeyPatch) -> Stage:

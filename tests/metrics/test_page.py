@@ -8,9 +8,8 @@ from exporter.kernel.errors import KernelError
 from exporter.metrics.exporter_families import Reload
 from exporter.metrics.page import Page
 from tests.lab.page import Page as Read
-from tests.lab.page import metrics
-from tests.listeners.sockets import tcp, unix
-from tests.metrics.scene import BEAT_SECONDS, page_of
+from tests.listeners.sockets import tcp
+from tests.metrics.scene import BEAT_SECONDS, page_of, read, values
 from tests.sampling.stage import Stage
 
 FAILED = KernelError("dump failed", "ENOBUFS")
@@ -18,16 +17,6 @@ LENGTH = "listen_queue_accept_length"
 HISTOGRAM = "listen_queue_accept_sampled_utilization_ratio_bucket"
 SUCCESS = "listen_queue_exporter_source_success"
 SHOWN = "listen_queue_exporter_listeners"
-OMITTED = "listen_queue_exporter_listeners_omitted"
-
-
-def read(page: Page) -> Read:
-    return metrics(page.write(openmetrics=False).decode())
-
-
-def values(page: Page, name: str, label: str) -> dict[str, float]:
-    """The value of each series of a metric, by one of its labels."""
-    return {dict(labels)[label]: value for labels, value in read(page).all(name).items()}
 
 
 def names_of(shown: Read, **labels: str) -> set[str]:
@@ -121,43 +110,6 @@ def test_procfs_has_lengths_and_nothing_that_needs_a_limit(scene: Stage, page: P
     judged = shown.all("listen_queue_threshold_exceeded", address="0.0.0.0", queue="accept")
     assert {dict(labels)["severity"] for labels in judged} == {"warning"}
     assert shown.value("listen_queue_exporter_source_info", source="inet", method="procfs") == 1.0
-
-
-def test_over_the_limit_the_fullest_stay_and_of_equals_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(monkeypatch, "max_listeners: 3")
-    stage.kernel.tcp.open(tcp(1, port=81), limit=99)
-    stage.beat()
-    stage.kernel.tcp.open(tcp(2, port=82), tcp(3, port=83), limit=99)
-    stage.beat()
-    stage.kernel.unix.open(unix(4), limit=99, length=50)
-    stage.kernel.tcp.open(tcp(5, port=85), limit=99, length=90)
-    stage.beat()
-    page = page_of(stage)
-    assert values(page, LENGTH, "port") == {"81": 0.0, "": 50.0, "85": 90.0}
-    assert (read(page).value(SHOWN), read(page).value(OMITTED)) == (3.0, 2.0)
-
-
-def test_listener_that_was_full_a_moment_ago_counts_as_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise who is chosen would change with every scrape."""
-    stage = Stage(monkeypatch, "max_listeners: 1")
-    stage.kernel.tcp.open(tcp(1, port=81), length=1)
-    stage.kernel.tcp.open(tcp(2, port=82), length=9)
-    stage.beat()
-    stage.kernel.tcp.move(2, length=0)
-    stage.beat()
-    page = page_of(stage)
-    assert values(page, LENGTH, "port") == {"82": 0.0}
-    stage.clock.now += 61.0
-    stage.beat()
-    assert values(page, LENGTH, "port") == {"81": 1.0}
-
-
-def test_nothing_is_omitted_within_the_limit(page: Page) -> None:
-    assert (read(page).value(SHOWN), read(page).value(OMITTED)) == (4.0, 0.0)
-
-
-def test_listener_that_is_not_exported_is_not_counted(page: Page) -> None:
-    assert read(page).all(LENGTH, address="127.0.0.53") == {}
 
 
 def test_histogram_can_be_switched_off_and_loses_nothing(scene: Stage, page: Page) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.kernel.counters import Sysctls
+from exporter.kernel.errors import KernelError
 from tests.listeners.sockets import endpoint, tcp, unix
 from tests.sampling.scripted import SYSCTLS
 from tests.sampling.stage import Stage
@@ -119,3 +120,14 @@ def test_unix_listener_has_no_wait(stage: Stage) -> None:
     stage.kernel.unix.open(unix(1), length=1)
     stage.beat()
     assert stage.listener("/run/app.sock", "").wait_seconds() is None
+
+
+def test_a_look_that_failed_is_forgotten_once_nobody_waits(stage: Stage) -> None:
+    """An empty queue has an age of 0, whatever went wrong before."""
+    stage.kernel.tcp.open(tcp(1), length=1)
+    stage.kernel.waiting.error = KernelError("dump failed", "ENOBUFS")
+    stage.beat()
+    failed = stage.namespace.waiting.healthy(stage.clock.now)
+    stage.kernel.tcp.move(1, length=0)
+    stage.until(1.1)
+    assert (failed, stage.namespace.waiting.healthy(stage.clock.now)) == (False, True)

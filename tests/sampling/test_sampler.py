@@ -40,13 +40,13 @@ def test_sample_returns_when_the_next_is_due(stage: Stage) -> None:
 
 
 def test_costly_source_slows_itself_and_not_its_neighbours(stage: Stage) -> None:
-    """5 ms on each beat of 50 is a tenth of a core, where a fiftieth is granted."""
+    """5 ms on each beat of 50 is a tenth of a core, where a fiftieth is granted: every sixth beat."""
     stage.kernel.unix.cost = 0.005
     stage.kernel.tcp.cost = 0.0001
     stage.until(5.0)
     inet, unix_source = stage.namespace.inet, stage.namespace.unix
     assert inet.interval_in_force == BEAT_SECONDS
-    assert unix_source.interval_in_force == pytest.approx(0.005 / (0.02 - 0.002))
+    assert unix_source.interval_in_force == pytest.approx(6 * BEAT_SECONDS)
     before = stage.clock.spent
     stage.until(60.0)
     assert stage.clock.spent - before <= 60.0 * 0.02 * 1.05
@@ -147,3 +147,24 @@ def test_error_that_nobody_foresaw_ends_the_loop_and_is_told(
 
 def test_sampler_that_was_never_started_can_be_stopped(stage: Stage) -> None:
     stage.sampler.stop(PATIENCE_SECONDS)
+
+
+def test_ready_takes_an_answer_and_not_only_a_question(stage: Stage) -> None:
+    """A host of which nothing can be read is never ready."""
+    questions = (stage.kernel.tcp, stage.kernel.unix, stage.kernel.syn, stage.kernel.netstat)
+    for question in questions:
+        question.error = FAILED
+    asked_once = threading.Event()
+    stage.kernel.netstat.on_answer = asked_once.set
+    stage.sampler.start(lambda: None)
+    assert asked_once.wait(PATIENCE_SECONDS)
+    assert not stage.sampler.ready()
+    stage.sampler.stop(PATIENCE_SECONDS)
+
+
+def test_sources_that_are_due_within_a_millisecond_are_asked_in_one_go(stage: Stage) -> None:
+    stage.sampler.sample()
+    stage.namespace.unix.due += 0.0009
+    stage.clock.now = stage.namespace.inet.due
+    stage.sampler.sample()
+    assert asked(stage)[:2] == [2, 2]

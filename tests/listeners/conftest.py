@@ -1,0 +1,20 @@
+"""A host without a process, and who looks for owners there."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.listeners.owners import Owners
+from tests.listeners.host import Host
+
+
+@pytest.fixture
+def host() -> Host:
+    """Nothing runs there yet."""
+    return Host()
+
+
+@pytest.fixture
+def owners(host: Host) -> Owners:
+    """Nothing is looked for yet."""
+    return Owners(host.walk, host.read)
