@@ -9,10 +9,10 @@ LIBRARIES := $(UNPACKED)/usr/lib/$(shell uname -m)-linux-gnu:$(UNPACKED)/lib/$(s
 export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:$(UNPACKED)/bin:$(UNPACKED)/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types lock reference picture clean
+.PHONY: help run test lint types lock reference picture bench bench-quick clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 13
 
 run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.level=debug
 	@exec $(BIN)/python -m exporter $(ARGS)
@@ -39,9 +39,17 @@ picture: .venv/dev ## draw docs/show.svg anew, from a scene in a network namespa
 	@tools/programs
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.picture
 
+bench: .venv/dev ## measure the cost, against a floor in C and other programs, and write docs/performance.md
+	@tools/programs ruby:ruby-raindrops prometheus-node-exporter:prometheus-node-exporter
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m bench
+
+bench-quick: .venv/dev ## check in a minute that no ratio of costs has grown
+	@tools/programs
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m bench --quick
+
 clean: ## remove all that make and the tools leave behind
 	rm -rf .venv .debian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
-	find exporter tests -name __pycache__ -prune -exec rm -rf {} +
+	find exporter tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 # Wheels only: to build a package would fetch tools that no lock names.
 .venv/run: locks/run.txt tools/venv

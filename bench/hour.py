@@ -1,0 +1,47 @@
+"""An hour's worth of samples in less than a minute, to see whether memory grows.
+
+`python -m bench.hour SAMPLES`: prints the number of samples taken and the resident bytes, some twenty times.
+Sources are told a time that runs ahead; everything else is as in the daemon, whose modules are all loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import exporter.cli.daemon as loaded
+from bench.resident import memory
+from exporter.config.model import Config
+from exporter.metrics.exporter_families import Reload
+from exporter.metrics.page import Page
+from exporter.sampling.sampler import Sampler
+
+_LINES = 20
+_SCRAPE_SAMPLES = 300
+
+# Loaded for what it brings along, as in a daemon that serves.
+__all__ = ["loaded", "main"]
+
+
+def main(samples: int) -> None:
+    """Take so many samples of every source that is due, and a page every 15 seconds of that time."""
+    config = Config()
+    sampler = Sampler(config)
+    page = Page(sampler, lambda: Reload(successful=True, timestamp=0.0))
+    sampler.sample()
+    page.write(openmetrics=True)
+    print(0, memory("VmRSS"), flush=True)
+    started = time.monotonic()
+    for number in range(1, samples + 1):
+        now = started + number * config.sampling.interval_seconds
+        for source in sampler.sources:
+            if source.due <= now:
+                source.run(now)
+        if number % _SCRAPE_SAMPLES == 0:
+            page.write(openmetrics=True)
+        if number % (samples // _LINES) == 0:
+            print(number, memory("VmRSS"), flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

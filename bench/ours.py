@@ -1,0 +1,119 @@
+"""This exporter's work, called through the doors that the daemon uses."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from prometheus_client import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+from bench.holder import poke
+from bench.resident import memory
+from bench.work import Work
+from exporter.config.model import Config
+from exporter.kernel import half_open, netlink, requests
+from exporter.metrics.exporter_families import Reload
+from exporter.metrics.page import Page
+from exporter.sampling.sampler import Sampler
+
+_MOST_LISTENERS = 100_000
+_MINUTE_SAMPLES = 240
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_RESET_PEAK = "5"
+
+
+def sampler(*, histogram: bool = True) -> Sampler:
+    """Return a sampler that has asked every source twice, so that nothing is new to it any more."""
+    config = Config(max_listeners=_MOST_LISTENERS)
+    made = Sampler(replace(config, sampling=replace(config.sampling, histogram=histogram)))
+    for _ in range(2):
+        _ask_all(made)
+    return made
+
+
+def source(name: str) -> Work:
+    """Return one sample of a source of this namespace."""
+    chosen = next(known for known in sampler().sources if known.name == name)
+
+    def sample() -> int:
+        chosen.run(time.monotonic())
+        if chosen.error is not None:
+            raise chosen.error
+        return chosen.samples
+
+    return Work(sample)
+
+
+def syn_recv_minute() -> Work:
+    """Return a minute's worth of SYN_RECV samples, each after segments came in.
+
+    Its number is what one sample took on average, in nanoseconds of processor time.
+    """
+    chosen = next(known for known in sampler().sources if known.name == "syn_recv")
+
+    def sample() -> int:
+        used = 0
+        started = time.monotonic()
+        for number in range(_MINUTE_SAMPLES):
+            poke()
+            before = time.thread_time_ns()
+            chosen.run(started + number * chosen.interval)
+            used += time.thread_time_ns() - before
+        return used // _MINUTE_SAMPLES
+
+    return Work(sample)
+
+
+def walk() -> Work:
+    """Return a walk over the half-open connections that counts them by listener.
+
+    Its number is what it added to the peak of resident memory, in bytes.
+    """
+    before = 0
+
+    def reset() -> None:
+        nonlocal before
+        _CLEAR_REFS.write_text(_RESET_PEAK)
+        before = memory("VmRSS")
+
+    def count() -> int:
+        half_open.count(netlink.dump(requests.HALF_OPEN))
+        return memory("VmHWM") - before
+
+    return Work(count, reset)
+
+
+def page() -> Work:
+    """Return the page without histograms, written after a sample of every source; its number is in lines."""
+    made = sampler(histogram=False)
+    written = _page(made)
+    return Work(lambda: written.write(openmetrics=False).count(b"\n"), lambda: _ask_all(made))
+
+
+def generate() -> Work:
+    """Return prometheus_client's own writer on the families of that page, read back from it.
+
+    They are made beforehand, so it pays for writing alone where the page also reads every figure.
+    """
+    text = _page(sampler(histogram=False)).write(openmetrics=False).decode()
+    families = list(text_string_to_metric_families(text))
+
+    class Kept(Collector):
+        def collect(self) -> list[Metric]:
+            return families
+
+    kept = Kept()
+    return Work(lambda: generate_latest(kept).count(b"\n"))
+
+
+def _ask_all(made: Sampler) -> None:
+    for known in made.sources:
+        known.run(time.monotonic())
+
+
+def _page(made: Sampler) -> Page:
+    return Page(made, lambda: Reload(successful=True, timestamp=0.0))

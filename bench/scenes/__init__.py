@@ -1,0 +1,1 @@
+"""What is measured, each scene in a network namespace of its own."""

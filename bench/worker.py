@@ -1,0 +1,42 @@
+"""A process that does one kind of work once for each line on standard input, and says what it took.
+
+`python -m bench.worker KIND`: prints `ready`, then for each line the processor and wall seconds of one
+repetition and a number that the work returned. What is measured runs alone in its process, so that nobody
+pays for another's memory.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from bench import ours, peers
+from bench.work import Work
+
+KINDS: dict[str, Callable[[], Work]] = {
+    "inet": lambda: ours.source("inet"),
+    "unix": lambda: ours.source("unix"),
+    "syn_recv": lambda: ours.source("syn_recv"),
+    "syn_recv_minute": ours.syn_recv_minute,
+    "walk": ours.walk,
+    "page": ours.page,
+    "generate_latest": ours.generate,
+    "pyroute2": peers.pyroute2,
+    "procfs": peers.procfs,
+}
+
+
+def main(kind: str) -> None:
+    """Serve lines until there are no more."""
+    work = KINDS[kind]()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        work.prepare()
+        cpu, wall = time.process_time(), time.perf_counter()
+        result = work.do()
+        print(time.process_time() - cpu, time.perf_counter() - wall, result, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
