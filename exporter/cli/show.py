@@ -15,6 +15,7 @@ from exporter.errors import RunError
 from exporter.kernel.records import Protocol
 from exporter.metrics.catalogue import KEY_LABELS, LISTENER_METRICS
 from exporter.sampling.listener import WatchedListener
+from exporter.sampling.namespace import Showable
 from exporter.sampling.sampler import Sampler
 
 Row = dict[str, str | float | None]
@@ -74,11 +75,11 @@ def _order(watched: WatchedListener) -> tuple[float, str, str, int]:
     return -(watched.group.utilization or 0.0), key.protocol, key.address, int(key.port or 0)
 
 
-def _row(watched: WatchedListener, known: Mapping[str, Mapping[Protocol, Mapping[str, bool]]]) -> Row:
+def _row(watched: WatchedListener, known: Mapping[str, Mapping[Protocol, Showable]]) -> Row:
     """Collect what is known of one listener; a figure whose source failed is None, never 0."""
     names: Row = dict(zip(KEY_LABELS, watched.group.key, strict=True))
     names["process"] = watched.owner.process if watched.owner else ""
-    showable = known[watched.group.key.netns][watched.group.key.protocol]
+    showable = known[watched.group.key.netns][watched.group.key.protocol].kinds
     return names | {
         figure: metric.read(watched) if showable.get(metric.source) else None
         for figure, metric in _METRICS.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from exporter.kernel.errors import UnavailableError
+from exporter.kernel.errors import KernelError, UnavailableError
 from exporter.kernel.records import Method
 
 # A module may be loaded, or a filter lifted, while this program runs.
@@ -33,8 +33,10 @@ class Ladder:
             return procfs()
         try:
             answer = sock_diag()
-        except UnavailableError:
-            if self._setting is not Method.AUTO:
+        except KernelError as error:
+            # On the way up anything may fail: the rung below still holds.
+            climbing = self.method is Method.PROCFS
+            if self._setting is not Method.AUTO or not (climbing or isinstance(error, UnavailableError)):
                 raise
             self._retry_at = now + _RETRY_SECONDS
             self.method = Method.PROCFS

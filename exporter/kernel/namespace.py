@@ -12,7 +12,7 @@ from typing import Final
 
 from exporter.kernel import counters, inet, procfs, requests, waiting
 from exporter.kernel.counters import Sysctls, TcpCounters
-from exporter.kernel.errors import KernelError
+from exporter.kernel.errors import UnavailableError
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.netlink import Connect, connect, dump, messages
 from exporter.kernel.readers import HalfOpenReader, ListenerReader
@@ -58,12 +58,15 @@ class Namespace:
         return found
 
     def mptcp_inodes(self) -> frozenset[int]:
-        """Return the inodes of the MPTCP listeners, an empty set where the kernel has no MPTCP."""
+        """Return the inodes of the MPTCP listeners, an empty set where the kernel has no MPTCP.
+
+        Raises KernelError.
+        """
         found: set[int] = set()
         for family in (socket.AF_INET, socket.AF_INET6):
             try:
                 datagrams = list(dump(requests.mptcp_listeners(family), self.connect))
-            except KernelError:
+            except UnavailableError:
                 continue
             found.update(inet.listener(row).inode for datagram in datagrams for row in messages(datagram))
         return frozenset(found)

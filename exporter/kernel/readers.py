@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from exporter.kernel import half_open
+from exporter.kernel.errors import UnavailableError
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.procfs import Found, ProcfsWatch
 from exporter.kernel.records import Changes, Endpoint
@@ -87,12 +88,19 @@ class HalfOpenReader:
 
         Raises KernelError.
         """
-        segments = self._segments()
+        segments = self._came_in()
         if segments is not None and segments == self._empty_at:
             return {}
         found = self.ladder.ask(now, sock_diag=self._walk, procfs=self._fallback)
         self._empty_at = None if found else segments
         return found
+
+    def _came_in(self) -> int | None:
+        """Read the gate; where that may not be read there is none, and every beat has its walk."""
+        try:
+            return self._segments()
+        except UnavailableError:
+            return None
 
     def _walk(self) -> dict[Endpoint, int]:
         with closing(self._dump()) as datagrams:

@@ -1,86 +1,135 @@
-"""The lines of one listener, whose labels are written once and kept."""
+"""The lines of one listener: its labels are written once, its lines again only when something happened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from exporter.config.model import Severity
 from exporter.listeners.owners import NOBODY
-from exporter.metrics.catalogue import HISTOGRAM, INFO, LISTENER_METRICS, QUEUES, THRESHOLD_METRICS, Metric
+from exporter.metrics.catalogue import (
+    HISTOGRAM,
+    INFO,
+    LISTENER_METRICS,
+    QUEUES,
+    THRESHOLD_METRICS,
+    Metric,
+    ThresholdMetric,
+)
 from exporter.metrics.exposition import label_set, number
 from exporter.sampling.accept import BUCKETS
+from exporter.sampling.history import QueueHistory
 from exporter.sampling.listener import WatchedListener
+from exporter.sampling.namespace import Showable
 
-FAMILIES: Final[tuple[Metric, ...]] = (*LISTENER_METRICS, HISTOGRAM, *THRESHOLD_METRICS, INFO)
+FAMILIES: Final[tuple[Metric, ...]] = (*LISTENER_METRICS, *THRESHOLD_METRICS, INFO, HISTOGRAM)
 _BOUNDS: Final = (*(number(bound) for bound in BUCKETS), "+Inf")
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """One series of every listener: its name, the labels beside those of the listener, and how it is read."""
+
+    metric: Metric
+    labels: dict[str, str]
+    source: str
+    read: Callable[[WatchedListener], float | None]
+
+
+def _threshold_reader(
+    metric: ThresholdMetric, queue: Callable[[WatchedListener], QueueHistory | None], severity: Severity
+) -> Callable[[WatchedListener], float | None]:
+    def read(watched: WatchedListener) -> float | None:
+        history = queue(watched)
+        if history is None or not history.crossings[severity].known:
+            return None
+        return metric.read(history, severity)
+
+    return read
+
+
+_SERIES: Final = (
+    *(_Series(metric, {}, metric.source, metric.read) for metric in LISTENER_METRICS),
+    *(
+        _Series(
+            metric,
+            {"queue": name, "severity": severity},
+            source,
+            _threshold_reader(metric, queue, severity),
+        )
+        for metric in THRESHOLD_METRICS
+        for name, source, queue in QUEUES
+        for severity in Severity
+    ),
+)
 
 
 class ListenerLines:
     """Writes the series of one listener."""
 
     def __init__(self, watched: WatchedListener, owner_labels: tuple[str, ...]) -> None:
-        """Write the labels once. Make a new one when the owner or the rule changes."""
-        self.watched = watched
-        self.owner = watched.owner
-        self.verdict = watched.verdict
-        self.mptcp = watched.mptcp
+        """Write the labels. Make a new one when the owner or the rule changes."""
+        self._watched = watched
+        self._identity = _identity(watched)
+        self._written: tuple[object, ...] | None = None
+        self._lines: tuple[bytes, ...] = ()
         owner = watched.owner or NOBODY
         labels = dict(watched.group.key._asdict()) | {name: getattr(owner, name, "") for name in owner_labels}
-        self._scalars = [
-            (metric, f"{metric.sample_name}{{{label_set(labels)}}} ") for metric in LISTENER_METRICS
+        self._prefixes = [
+            f"{series.metric.sample_name}{{{label_set(labels | series.labels)}}} " for series in _SERIES
         ]
-        self._buckets = [
-            f"{HISTOGRAM.name}_bucket{{{label_set(labels | {'le': bound})}}} " for bound in _BOUNDS
-        ]
-        self._count, self._sum = (
-            f"{HISTOGRAM.name}_{part}{{{label_set(labels)}}} " for part in ("count", "sum")
-        )
-        self._thresholds = [
-            (metric, queue, source, severity, read, f"{metric.sample_name}{{{label_set(extra)}}} ")
-            for metric in THRESHOLD_METRICS
-            for queue, source, read in QUEUES
-            for severity in Severity
-            for extra in [labels | {"queue": queue, "severity": severity}]
-        ]
-        self._info = f"{INFO.name}{{{label_set(labels | self._info_labels())}}} 1.0\n"
+        self._info = f"{INFO.name}{{{label_set(labels | _info_labels(watched))}}} 1.0\n"
+        self._histogram = "".join(_histogram_form(labels))
 
     def current(self) -> bool:
         """Tell whether the kept labels still hold."""
-        watched = self.watched
-        return (self.owner, self.verdict, self.mptcp) == (watched.owner, watched.verdict, watched.mptcp)
+        return self._identity == _identity(self._watched)
 
-    def write(self, page: dict[Metric, list[str]], healthy: Mapping[str, bool], *, histogram: bool) -> None:
-        """Add this listener's lines to the families of a page.
+    def write(self, showable: Showable, *, histogram: bool) -> tuple[bytes, ...]:
+        """Return this listener's lines of each family, in the order of FAMILIES."""
+        state = (self._watched.changes, showable)
+        if state != self._written:
+            self._lines = tuple(self._scalars(showable))
+            # What moves by time alone has to be looked at again.
+            self._written = state if self._watched.settled() else None
+        observed = self._watched.accept.histogram() if histogram and showable.kinds["accept"] else None
+        if observed is None:
+            return (*self._lines, b"")
+        counts, total = observed
+        written = self._histogram % tuple(map(number, (*counts, counts[-1], total)))
+        return (*self._lines, written.encode())
 
-        `healthy` tells which kinds of figure may be shown: accept, syn_recv, oldest_wait.
-        """
-        watched = self.watched
-        for metric, prefix in self._scalars:
-            value = metric.read(watched) if healthy.get(metric.source) else None
+    def _scalars(self, showable: Showable) -> Iterator[bytes]:
+        lines = dict.fromkeys(FAMILIES[:-1], "")
+        for series, prefix in zip(_SERIES, self._prefixes, strict=True):
+            value = series.read(self._watched) if showable.kinds.get(series.source) else None
             if value is not None:
-                page[metric].append(f"{prefix}{number(value)}\n")
-        for threshold, _, source, severity, read, prefix in self._thresholds:
-            history = read(watched)
-            if history is not None and healthy.get(source) and history.crossings[severity].known:
-                page[threshold].append(f"{prefix}{number(threshold.read(history, severity))}\n")
-        if healthy["accept"]:
-            page[INFO].append(self._info)
-            if histogram:
-                page[HISTOGRAM].extend(self._histogram())
+                lines[series.metric] += f"{prefix}{number(value)}\n"
+        if showable.kinds["accept"]:
+            lines[INFO] = self._info
+        return map(str.encode, lines.values())
 
-    def _histogram(self) -> Iterator[str]:
-        observed = self.watched.accept.histogram()
-        if observed is not None:
-            counts, total = observed
-            for prefix, count in zip(self._buckets, counts, strict=True):
-                yield f"{prefix}{number(count)}\n"
-            yield f"{self._count}{number(counts[-1])}\n"
-            yield f"{self._sum}{number(total)}\n"
 
-    def _info_labels(self) -> dict[str, str]:
-        return {
-            "rule": self.verdict.rule if self.verdict else "",
-            "user": (self.owner or NOBODY).user,
-            "mptcp": "true" if self.mptcp else "false",
-        }
+def _identity(watched: WatchedListener) -> tuple[object, ...]:
+    return watched.owner, watched.verdict, watched.mptcp
+
+
+def _info_labels(watched: WatchedListener) -> dict[str, str]:
+    return {
+        "rule": watched.verdict.rule if watched.verdict else "",
+        "user": (watched.owner or NOBODY).user,
+        "mptcp": "true" if watched.mptcp else "false",
+    }
+
+
+def _histogram_form(labels: dict[str, str]) -> Iterator[str]:
+    """Write the lines of a histogram with a place for each value."""
+    for bound in _BOUNDS:
+        yield _place(f"{HISTOGRAM.name}_bucket{{{label_set(labels | {'le': bound})}}}")
+    for part in ("count", "sum"):
+        yield _place(f"{HISTOGRAM.name}_{part}{{{label_set(labels)}}}")
+
+
+def _place(name: str) -> str:
+    return f"{name.replace('%', '%%')} %s\n"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import heapq
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 from prometheus_client import ProcessCollector
 from prometheus_client.metrics_core import Metric as Family
 
-from exporter.metrics.catalogue import INFO, Metric
+from exporter.metrics.catalogue import INFO
 from exporter.metrics.exporter_families import Moment, Reload, exporter_families
 from exporter.metrics.exposition import EOF, families_text, header
 from exporter.metrics.listener_lines import FAMILIES, ListenerLines
 from exporter.metrics.namespace_families import namespace_families
 from exporter.sampling.listener import WatchedListener
 from exporter.sampling.sampler import Sampler
+
+_INFO = FAMILIES.index(INFO)
 
 
 class Page:
@@ -26,44 +29,53 @@ class Page:
         self._sampler = sampler
         self._reload = reload
         self._process = ProcessCollector(registry=None)
+        # Several at once would only fight for the interpreter, and keep the sampler waiting for it.
+        self._writing = threading.Lock()
         self._kept: dict[WatchedListener, ListenerLines] = {}
         self._labels: tuple[str, ...] = ()
 
     def write(self, *, openmetrics: bool) -> bytes:
         """Write the page in text format 0.0.4 or in OpenMetrics 1.0."""
+        with self._writing:
+            return self._write(openmetrics=openmetrics)
+
+    def _write(self, *, openmetrics: bool) -> bytes:
         sampler = self._sampler
         now = time.monotonic()
         with sampler.lock:
             listeners = sampler.shown(now)
             chosen = _choose(listeners, sampler.config.max_listeners)
             lines = self._listener_lines(chosen, now)
-            omitted = len(listeners) - len(chosen)
-            moment = Moment(sampler, self._reload(), now, len(lines[INFO]), omitted)
+            shown = sum(bool(listener[_INFO]) for listener in lines)
+            moment = Moment(sampler, self._reload(), now, shown, len(listeners) - len(chosen))
             families = list(self._families(moment))
-        parts = [
-            (
-                header(metric.name, metric.kind, metric.help, openmetrics=openmetrics)
-                + "".join(lines[metric])
-            ).encode()
-            for metric in FAMILIES
-        ]
+        columns = zip(*lines, strict=True) if lines else ((),) * len(FAMILIES)
+        parts: list[bytes] = []
+        for metric, column in zip(FAMILIES, columns, strict=True):
+            parts.append(header(metric.name, metric.kind, metric.help, openmetrics=openmetrics))
+            parts.extend(column)
         parts.append(families_text(families, openmetrics=openmetrics))
-        return b"".join(parts) + (EOF if openmetrics else b"")
+        parts.append(EOF if openmetrics else b"")
+        return b"".join(parts)
 
     def _families(self, moment: Moment) -> Iterator[Family]:
         yield from namespace_families(self._sampler.namespaces, moment.now)
         yield from exporter_families(moment)
         yield from self._process.collect()
 
-    def _listener_lines(self, chosen: list[WatchedListener], now: float) -> dict[Metric, list[str]]:
+    def _listener_lines(self, chosen: list[WatchedListener], now: float) -> list[tuple[bytes, ...]]:
+        """Return for each listener its lines of each family."""
         self._refresh(chosen)
-        page: dict[Metric, list[str]] = {metric: [] for metric in FAMILIES}
         histogram = self._sampler.config.sampling.histogram
-        healthy = {known.namespace.name: known.showable(now) for known in self._sampler.namespaces}
-        for watched, lines in self._kept.items():
-            key = watched.group.key
-            lines.write(page, healthy[key.netns][key.protocol], histogram=histogram)
-        return page
+        showable = {
+            (known.namespace.name, protocol): shown
+            for known in self._sampler.namespaces
+            for protocol, shown in known.showable(now).items()
+        }
+        return [
+            lines.write(showable[watched.group.key[:2]], histogram=histogram)
+            for watched, lines in self._kept.items()
+        ]
 
     def _refresh(self, chosen: list[WatchedListener]) -> None:
         """Keep the labels of those who stay, and write those of who is new or has changed."""

@@ -46,6 +46,10 @@ class AcceptHistory(QueueHistory):
             self._bucket = bisect_left(BUCKETS, ratio)
         super().observe(length, ratio)
 
+    def settled(self) -> bool:
+        """Tell whether time alone changes nothing here but the histogram."""
+        return super().settled() and self._ratios.settled() and (self.ratio or 0.0) < _FULL
+
     def peak_ratio(self) -> float | None:
         """Return the highest utilization in the window; 1 is full."""
         return None if self.ratio is None else self._ratios.highest(self.ratio, self._clock.now)

@@ -49,6 +49,12 @@ class QueueHistory:
         """Return the highest length in the window, in connections."""
         return None if self.length is None else self._lengths.highest(self.length, self._clock.now)
 
+    def settled(self) -> bool:
+        """Tell whether time alone changes nothing here: no peak to leave, no threshold to hold or release."""
+        return self._lengths.settled() and not any(
+            crossing.beyond or crossing.active(self._clock.now) for crossing in self.crossings.values()
+        )
+
     def active(self, severity: Severity) -> bool:
         """Tell whether a threshold is exceeded, after hold and release."""
         return self.crossings[severity].active(self._clock.now)

@@ -24,6 +24,7 @@ class WatchedListener:
     __slots__ = (
         "_syn_recv_limit",
         "accept",
+        "changes",
         "group",
         "mptcp",
         "oldest_wait_seconds",
@@ -51,9 +52,12 @@ class WatchedListener:
         self.oldest_wait_seconds: float | None = None
         self.mptcp = False
         self.since = accept.now
+        # Counts what happened to this listener, for readers that keep what they made of it.
+        self.changes = 0
 
     def judge(self, rules: RuleBook, peak_window: float) -> None:
         """Ask the rules again, after the owner became known or the configuration changed."""
+        self.changes += 1
         self.verdict = rules.judge(self.group.key, self.owner or NOBODY)
         self.accept.judge(self.verdict.thresholds, peak_window)
         if self.syn_recv is not None:
@@ -61,15 +65,26 @@ class WatchedListener:
 
     def observe_accept(self) -> None:
         """Fold in what the newest sample made of the group."""
+        self.changes += 1
         self.accept.observe(self.group.length, self.group.utilization)
         if not self.group.length:
             self.oldest_wait_seconds = None
 
     def observe_syn_recv(self, count: int) -> None:
         """Fold in the newest count of half-open connections."""
+        self.changes += 1
         if self.syn_recv is not None:
             limit = self.syn_recv_limit()
             self.syn_recv.observe(count, count / limit if limit else None)
+
+    def observe_wait(self, seconds: float | None) -> None:
+        """Take how long the oldest connection has waited; None where it was not found."""
+        self.changes += 1
+        self.oldest_wait_seconds = seconds
+
+    def settled(self) -> bool:
+        """Tell whether its figures stay as they are, but for the histogram, until something happens to it."""
+        return self.accept.settled() and (self.syn_recv is None or self.syn_recv.settled())
 
     def syn_recv_limit(self) -> int | None:
         """Return how many half-open connections the kernel admits; None where nobody can tell."""

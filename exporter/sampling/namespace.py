@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from exporter.config.model import Config
 from exporter.kernel.counters import Sysctls, TcpCounters
@@ -21,6 +22,17 @@ from exporter.thresholds.rules import RuleBook
 _SYN_RECV_SECONDS = 0.25
 _WAITING_SECONDS = 1.0
 _COUNTERS_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Showable:
+    """What holds for all listeners of one protocol: kinds of figure that may be shown, and the settings.
+
+    `kinds` has accept, and for TCP syn_recv and oldest_wait.
+    """
+
+    kinds: dict[str, bool]
+    sysctls: Sysctls
 
 
 class NamespaceSampler:
@@ -70,15 +82,16 @@ class NamespaceSampler:
         """Tell whether the series of the source with this name may be shown."""
         return any(known.healthy(now) for known in self.sources if known.name == source)
 
-    def showable(self, now: float) -> dict[Protocol, dict[str, bool]]:
+    def showable(self, now: float) -> dict[Protocol, Showable]:
         """Tell for each protocol which kinds of figure of its listeners may be shown.
 
         Without the listeners themselves nothing can be said of their half-open connections.
         """
         inet, syn_recv, waiting = (source.healthy(now) for source in (self.inet, self.syn_recv, self.waiting))
+        kinds = {"accept": inet, "syn_recv": inet and syn_recv, "oldest_wait": inet and waiting}
         return {
-            Protocol.UNIX: {"accept": self.unix.healthy(now)},
-            Protocol.TCP: {"accept": inet, "syn_recv": inet and syn_recv, "oldest_wait": inet and waiting},
+            Protocol.UNIX: Showable({"accept": self.unix.healthy(now)}, self.sysctls),
+            Protocol.TCP: Showable(kinds, self.sysctls),
         }
 
     def configure(self, config: Config) -> None:
@@ -199,11 +212,11 @@ class NamespaceSampler:
         with self._lock:
             self.waiting.clock.tick(now, self.waiting.interval_in_force)
             for group in groups:
-                self.watched[group].oldest_wait_seconds = None
+                self.watched[group].observe_wait(None)
             for endpoint, seconds in oldest.items():
                 watched = self._find(endpoint)
                 if watched is not None:
-                    watched.oldest_wait_seconds = max(watched.oldest_wait_seconds or 0.0, seconds)
+                    watched.observe_wait(max(watched.oldest_wait_seconds or 0.0, seconds))
 
     def _take_counters(self, now: float) -> None:
         counters, sysctls = self.namespace.counters(), self.namespace.sysctls()

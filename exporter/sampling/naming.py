@@ -40,7 +40,9 @@ class Naming:
             self._owners.want(inodes, now)
             if not self._owners.pending(now):
                 self._hand_out()
-        return self._owners.pending(now)
+        pending = self._owners.pending(now)
+        self._hurry = self._hurry and pending
+        return pending
 
     def _take(self, now: float) -> None:
         """Look on for a moment; the very first look goes on to its end, so the first page has names."""

@@ -35,7 +35,14 @@ class PeakWindow:
         while falls and falls[0][0] < seen - self.window:
             falls.popleft()
 
+    def settled(self) -> bool:
+        """Tell whether the peak is the value held now, whatever the time."""
+        return not self._falls
+
     def highest(self, current: float, now: float) -> float:
         """Return the peak, given the value held at `now`."""
         oldest = now - self.window
-        return max(current, next((value for seen, value in self._falls if seen >= oldest), current))
+        falls = self._falls
+        while falls and falls[0][0] < oldest:
+            falls.popleft()
+        return max(current, falls[0][1]) if falls else current

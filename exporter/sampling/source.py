@@ -44,6 +44,7 @@ class Source:
         self.error: KernelError | None = None
         self.duration = 0.0
         self.timestamp = 0.0
+        self._runs = 0
         self._take = take
         self._pending = pending
 
@@ -99,6 +100,7 @@ class Source:
         self.due += (passed + 1) * self.interval_in_force
 
     def _note_cost(self, seconds: float) -> None:
-        # The first sample pays for what later ones have ready.
-        if self.samples > 1:
+        # The first one pays for what later ones have ready.
+        self._runs += 1
+        if self._runs > 1:
             self.cost = self.cost + _WEIGHT * (seconds - self.cost) if self.cost else seconds

@@ -151,3 +151,30 @@ def test_messages_without_the_padding_between_them_are_not_rows_of_one_size() ->
     assert netlink.row_size(odd + odd) == 0
     assert netlink.messages(odd + bytes(3) + odd) == [odd, odd]
     assert netlink.messages(odd) == [odd]
+
+
+def test_rows_of_one_size_are_told_by_the_whole_length() -> None:
+    """The bytes of the first length stand at every place where a row would begin, and mean another length."""
+    first, second = message(bytes(4)), bytearray(b"\x14" * 1300)
+    struct.pack_into("=I", second, 0, len(second))
+    assert (len(second) & 0xFF, len(first + second) % len(first)) == (len(first), 0)
+    assert netlink.row_size(first + second) == 0
+    assert netlink.messages(first + second) == [first, second]
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 15, 100, 0xFFFFFFFF])
+def test_a_message_shorter_than_its_header_or_longer_than_what_is_there_is_malformed(length: int) -> None:
+    whole = message(bytes(4))
+    # Sixteen bytes each, so that whoever believes a length of 15 comes out at the end.
+    broken = struct.pack("=I12x", length) * 5
+    for datagram in (broken, whole + broken):
+        with pytest.raises(MalformedReplyError):
+            netlink.messages(datagram)
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 100, 0xFFFF])
+def test_an_attribute_shorter_than_its_header_or_longer_than_what_is_there_is_malformed(length: int) -> None:
+    broken = struct.pack("=HH", length, TOS) * 10
+    for attributes in (broken, attribute(TOS, b"") + broken):
+        with pytest.raises(MalformedReplyError):
+            list(netlink.attributes(attributes, 0))

@@ -141,3 +141,13 @@ def test_a_fault_of_proc_is_raised_as_well(ways: Ways) -> None:
 
     with pytest.raises(MalformedReplyError):
         Ladder(Method.PROCFS).ask(0.0, sock_diag=ways.sock_diag, procfs=broken)
+
+
+def test_a_fault_on_the_way_up_leaves_proc_in_force(ways: Ways) -> None:
+    """Whatever kind it is: the rung that held goes on holding."""
+    ladder = Ladder(Method.AUTO)
+    ways.fault = MISSING
+    ways.ask(ladder, 0.0)
+    ways.fault = KernelError("sock_diag dump", "ENOBUFS")
+    assert ways.ask(ladder, MINUTE) == "from procfs"
+    assert ladder.method is Method.PROCFS

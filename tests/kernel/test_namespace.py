@@ -71,6 +71,9 @@ def test_half_open_connections_come_from_its_sockets_through_its_gate(tmp_path: 
     kernel.datagrams = (done(port=kernel.port),)
     assert [reader.read(now) for now in (1.0, 2.0, 3.0)] == [{}, {}, {}]
     assert kernel.requests == [requests.HALF_OPEN] * 2
+    put(tmp_path, "net/snmp", table("Tcp", {"InSegs": 2}))
+    assert reader.read(4.0) == {}
+    assert kernel.requests == [requests.HALF_OPEN] * 3
 
 
 def test_waits_are_asked_for_at_these_ports_once() -> None:

@@ -149,9 +149,17 @@ def test_what_was_not_asked_for_is_refused(fault: bytes) -> None:
     assert isinstance(raised(FakeKernel(ROW, fault, done())), MalformedReplyError)
 
 
-def test_rows_that_end_like_another_dumps_end_stay_rows() -> None:
-    stranger = ROW + done(port=PORT + 1)
-    assert dumped(FakeKernel(stranger, done())) == [stranger]
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(done(port=PORT + 1), id="another port"),
+        pytest.param(done(sequence=SEQUENCE + 1), id="another sequence"),
+        pytest.param(b"\x18" + done()[1:], id="another length"),
+        pytest.param(message(bytes(4)), id="another type"),
+    ],
+)
+def test_rows_that_end_almost_like_a_dump_stay_rows(ending: bytes) -> None:
+    assert dumped(FakeKernel(ROW + ending, done())) == [ROW + ending]
 
 
 @pytest.mark.parametrize("reply", [ROW, done(), error(-errno.ENOENT)])

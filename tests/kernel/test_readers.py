@@ -234,3 +234,15 @@ def test_half_open_connections_are_read_from_proc_where_sock_diag_is_missing(ker
     reader = kernel.connections(Method.AUTO)
     assert reader.read(0.0) == {PLACE: 4}
     assert reader.ladder.method is Method.PROCFS
+
+
+def test_where_the_gate_may_not_be_read_every_read_is_a_walk(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: Kernel) -> int | None:
+        raise UnavailableError("cannot read net/snmp", "EACCES")
+
+    monkeypatch.setattr(Kernel, "count_segments", refuse)
+    reader = kernel.connections(Method.SOCK_DIAG)
+    assert [reader.read(float(now)) for now in (1, 2)] == [{}, {}]
+    assert kernel.walks == 2

@@ -55,7 +55,7 @@ def test_family_is_written_as_prometheus_client_does(
     """Whatever the labels and values: escaping, order of labels, and numbers as Go writes them."""
     family = Family("demo_things", help_text, kind)
     name = {"gauge": "demo_things", "counter": "demo_things_total", "histogram": "demo_things_bucket"}[kind]
-    lines = [header("demo_things", kind, help_text, openmetrics=openmetrics)]
+    lines = [header("demo_things", kind, help_text, openmetrics=openmetrics).decode()]
     for labels, value in samples:
         family.add_sample(name, labels, value)
         lines.append(f"{name}{{{label_set(labels)}}} {number(value)}\n")

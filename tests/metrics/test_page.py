@@ -155,6 +155,15 @@ def test_other_program_in_the_same_place_has_series_of_its_own(scene: Stage, pag
     assert read(page).value("listen_queue_accept_full_seconds_total", port="80", process="other") == 0.0
 
 
+def test_mptcp_of_the_info_series_follows_the_socket(scene: Stage, page: Page) -> None:
+    name = "listen_queue_listener_info"
+    assert read(page).value(name, port="5432", mptcp="true") == 1.0
+    scene.kernel.mptcp = frozenset()
+    scene.kernel.tcp.open(tcp(9, port=99))
+    scene.beat(1, BEAT_SECONDS)
+    assert read(page).value(name, port="5432", mptcp="false") == 1.0
+
+
 def test_rule_of_the_info_series_follows_the_configuration(scene: Stage, page: Page) -> None:
     name = "listen_queue_listener_info"
     assert read(page).value(name, port="80", rule="edge") == 1.0

@@ -128,7 +128,7 @@ class Expected(Collector):
     """The families of these listeners as a registry."""
 
     def __init__(self, shown: list[WatchedListener]) -> None:
-        self.families = [*scalars(shown), histogram(shown), *thresholds(shown), info(shown)]
+        self.families = [*scalars(shown), *thresholds(shown), info(shown), histogram(shown)]
 
     def collect(self) -> list[Family]:
         """The families, in the order of the page."""

@@ -16,7 +16,7 @@ ALL_TCP = ("accept", "syn_recv", "oldest_wait")
 
 
 def health(stage: Stage, protocol: Protocol = Protocol.TCP) -> dict[str, bool]:
-    return stage.namespace.showable(stage.clock.now)[protocol]
+    return stage.namespace.showable(stage.clock.now)[protocol].kinds
 
 
 def test_sample_is_folded_into_groups_and_histories(stage: Stage) -> None:

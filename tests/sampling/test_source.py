@@ -237,3 +237,11 @@ def test_error_that_nobody_foresaw_is_not_swallowed(source: Source, work: Work) 
     work.error = RuntimeError("a bug")
     with pytest.raises(RuntimeError, match="a bug"):
         source.run(1000.0)
+
+
+def test_a_source_that_fails_every_time_is_slowed_as_well(source: Source, work: Work) -> None:
+    """What it costs does not depend on its success."""
+    work.cost = 0.002
+    work.error = KernelError("dump failed", "ENOBUFS")
+    times(source, 3)
+    assert source.wants() == pytest.approx(0.04)
