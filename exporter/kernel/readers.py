@@ -82,18 +82,32 @@ class HalfOpenReader:
         self._segments = segments
         self.ladder = ladder
         self._empty_at: int | None = None
+        self._segments_now: int | None = None
 
     def read(self, now: float) -> dict[Endpoint, int]:
         """Count the half-open connections of each endpoint, at `now` in monotonic seconds.
 
         Raises KernelError.
         """
-        segments = self._came_in()
-        if segments is not None and segments == self._empty_at:
+        if self.nothing_came():
             return {}
-        found = self.ladder.ask(now, sock_diag=self._walk, procfs=self._fallback)
-        self._empty_at = None if found else segments
+        found = self.walk(now)
+        self.note(empty=not found)
         return found
+
+    def nothing_came(self) -> bool:
+        """Tell whether no segment has come in since there was no half-open connection."""
+        self._segments_now = self._came_in()
+        return self._segments_now is not None and self._segments_now == self._empty_at
+
+    def walk(self, now: float) -> dict[Endpoint, int]:
+        """Count without a look at the gate, at `now` in monotonic seconds. Raises KernelError."""
+        self._empty_at = None
+        return self.ladder.ask(now, sock_diag=self._walk, procfs=self._fallback)
+
+    def note(self, *, empty: bool) -> None:
+        """Say what was found since the gate was last looked at, by whatever way."""
+        self._empty_at = self._segments_now if empty else None
 
     def _came_in(self) -> int | None:
         """Read the gate; where that may not be read there is none, and every beat has its walk."""

@@ -9,6 +9,7 @@ dual-stack `[::]` has an IPv6 row with a mapped address.
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Iterable
 
 from exporter.kernel.records import Endpoint, Listener
@@ -27,9 +28,14 @@ class Matcher:
         """Index these listeners; make a new one when they change."""
         self._by_endpoint: dict[Endpoint, Group] = {}
         self._takes_ipv4: dict[Endpoint, Group] = {}
+        # How many sockets each family has, and the groups they make.
+        self.families: Counter[int] = Counter()
+        self.groups: set[Group] = set()
         for listener, group in listeners:
             if listener.endpoint is None:
                 continue
+            self.families[listener.endpoint.family] += 1
+            self.groups.add(group)
             self._by_endpoint[listener.endpoint] = group
             if listener.endpoint.family == socket.AF_INET6 and not listener.v6only:
                 self._takes_ipv4[listener.endpoint] = group

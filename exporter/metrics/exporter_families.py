@@ -87,6 +87,11 @@ def _methods(moment: Moment) -> Iterator[Sample]:
     yield {"source": "owners", "netns": "host", "method": "procfs"}, 1
 
 
+def _disagreements(moment: Moment) -> Iterator[Sample]:
+    for namespace in moment.sampler.namespaces:
+        yield {"netns": namespace.namespace.name}, namespace.half_open.disagreements
+
+
 def _build(_moment: Moment) -> list[Sample]:
     return [({"version": __version__, "revision": _REVISION, "python": platform.python_version()}, 1)]
 
@@ -171,6 +176,14 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "When the newest sample succeeded, in seconds since 1970; 0 is never.",
         _SOURCE,
         _by_source(lambda source: source.timestamp, min),
+    ),
+    _exporter(
+        "refcount_disagreements",
+        "counter",
+        "Times that a listener's reference count and a walk told different numbers of half-open "
+        "connections; such a listener is left to the walks.",
+        ("netns",),
+        _disagreements,
     ),
     _exporter("listeners", "gauge", "Listeners on this page.", (), _one(lambda moment: moment.listeners)),
     _exporter(

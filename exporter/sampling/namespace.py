@@ -10,10 +10,11 @@ from exporter.config.model import Config
 from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.namespace import Namespace
-from exporter.kernel.records import Changes, Endpoint, Method, Protocol
+from exporter.kernel.records import Changes, Method, Protocol
 from exporter.listeners.group import Group
 from exporter.listeners.matching import Matcher
 from exporter.listeners.register import Register
+from exporter.sampling.half_open import HalfOpenCounter
 from exporter.sampling.listener import WatchedListener
 from exporter.sampling.source import Source
 from exporter.thresholds.rules import RuleBook
@@ -56,6 +57,7 @@ class NamespaceSampler:
         self._tcp = namespace.tcp_listeners(method)
         self._unix = namespace.unix_listeners(method)
         self._syn = namespace.half_open(method)
+        self.half_open = HalfOpenCounter(self._syn, namespace.references)
         fast, name = config.sampling.interval_seconds, namespace.name
         self.inet = Source("inet", name, fast, self._take_tcp)
         self.unix = Source("unix", name, fast, self._take_unix)
@@ -66,12 +68,12 @@ class NamespaceSampler:
         self.netstat = Source("netstat", name, _COUNTERS_SECONDS, self._take_counters)
         self.sources = (self.inet, self.unix, self.netstat, self.syn_recv, self.waiting)
 
-    def methods(self) -> dict[str, Method]:
+    def methods(self) -> dict[str, str]:
         """Return how each source asks the kernel now."""
-        methods = {
+        methods: dict[str, str] = {
             "inet": self._tcp.ladder.method,
             "unix": self._unix.ladder.method,
-            "syn_recv": self._syn.ladder.method,
+            "syn_recv": self.half_open.method,
             "netstat": Method.PROCFS,
         }
         if self._tcp.ladder.method is Method.SOCK_DIAG:
@@ -156,32 +158,21 @@ class NamespaceSampler:
         return watched
 
     def _take_half_open(self, now: float) -> None:
-        counts = self._syn.read(now)
+        counts, unmatched = self.half_open.count(now, self._matcher_now())
         with self._lock:
             self.syn_recv.clock.tick(now, self.syn_recv.interval_in_force)
-            by_group, self.unmatched = self._match(counts)
+            self.unmatched = unmatched
+            by_group = {self.watched[group]: count for group, count in counts.items()}
             for watched in self._half_open - by_group.keys():
                 watched.observe_syn_recv(0)
             for watched, count in by_group.items():
                 watched.observe_syn_recv(count)
             self._half_open = set(by_group)
 
-    def _match(self, counts: dict[Endpoint, int]) -> tuple[dict[WatchedListener, int], int]:
-        found: dict[WatchedListener, int] = {}
-        unmatched = 0
-        for endpoint, count in counts.items():
-            watched = self._find(endpoint)
-            if watched is None:
-                unmatched += count
-            else:
-                found[watched] = found.get(watched, 0) + count
-        return found, unmatched
-
-    def _find(self, endpoint: Endpoint) -> WatchedListener | None:
+    def _matcher_now(self) -> Matcher:
         if self._matcher is None:
             self._matcher = Matcher(self._registers[Protocol.TCP].listeners())
-        group = self._matcher.find(endpoint)
-        return None if group is None else self.watched[group]
+        return self._matcher
 
     def _syn_recv_limit(self, group: Group) -> int | None:
         """Return how many half-open connections the kernel admits at a listener.
@@ -214,8 +205,9 @@ class NamespaceSampler:
             for group in groups:
                 self.watched[group].observe_wait(None)
             for endpoint, seconds in oldest.items():
-                watched = self._find(endpoint)
-                if watched is not None:
+                owner = self._matcher_now().find(endpoint)
+                if owner is not None:
+                    watched = self.watched[owner]
                     watched.observe_wait(max(watched.oldest_wait_seconds or 0.0, seconds))
 
     def _take_counters(self, now: float) -> None:

@@ -32,6 +32,25 @@ def test_twenty_thousand_half_open_connections_are_counted_to_the_last(address: 
 
 
 @pytest.mark.netns
+@ADDRESSES
+def test_counted_by_references_they_are_the_same(address: str) -> None:
+    """Which is the cheaper way where connections are many, and right for each of two listeners."""
+    namespace.write_sysctl("net.core.somaxconn", FLOOD + 1000)
+    with ExitStack() as stack:
+        tun = stack.enter_context(flood.Tun())
+        for port in (8080, 8081):
+            stack.enter_context(listening.tcp(address, port, backlog=FLOOD + 500))
+        flood.syn_flood(tun, address, 8080, FLOOD)
+        daemon = stack.enter_context(running(config=EAGER))
+        until_figure(daemon, 1, "exporter_source_info", source="syn_recv", method="refcount")
+        flood.syn_flood(tun, address, 8081, 700)
+        until_figure(daemon, 700, "syn_recv", port="8081")
+        assert figure(daemon, "syn_recv", port="8080") == FLOOD
+        assert figure(daemon, "exporter_source_info", source="syn_recv", method="refcount") == 1
+        assert figure(daemon, "exporter_refcount_disagreements_total") == 0
+
+
+@pytest.mark.netns
 @pytest.mark.parametrize(("address", "backlog"), [(listening.TUN_IPV4, 0), (listening.TUN_IPV6, 100)])
 def test_with_cookies_the_kernel_stops_at_backlog_plus_one(address: str, backlog: int) -> None:
     namespace.write_sysctl("net.ipv4.tcp_max_syn_backlog", 16)

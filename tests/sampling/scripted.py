@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import cast
 
 from exporter.kernel.counters import Sysctls, TcpCounters
+from exporter.kernel.errors import UnavailableError
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.namespace import Namespace
 from exporter.kernel.records import Changes, Endpoint, Listener, Method, Reading
+from exporter.kernel.refcount import References
 
 COUNTERS = TcpCounters(*range(1, 8))
 SYSCTLS = Sysctls(somaxconn=4096, max_syn_backlog=1024, syncookies=1, abort_on_overflow=0)
@@ -102,10 +104,17 @@ class HalfOpen(Question):
         self.ladder = Ladder(Method.AUTO)
         self.counts: dict[Endpoint, int] = {}
 
-    def read(self, _now: float) -> dict[Endpoint, int]:
+    def nothing_came(self) -> bool:
+        """Keep the gate open."""
+        return False
+
+    def walk(self, _now: float) -> dict[Endpoint, int]:
         """Tell how many there are at each endpoint."""
         self.ask()
         return dict(self.counts)
+
+    def note(self, *, empty: bool) -> None:
+        """Take what was found."""
 
 
 class Kernel:
@@ -141,6 +150,10 @@ class Kernel:
         """Stand in for Namespace.half_open."""
         self.syn.ladder.choose(method)
         return self.syn
+
+    def references(self, _listeners: Mapping[int, int]) -> dict[int, References]:
+        """Have none, so that every count is a walk."""
+        raise UnavailableError("cannot read net/tcp", "EACCES")
 
     def oldest_waits(self, ports: Collection[int]) -> dict[Endpoint, float]:
         """Stand in for Namespace.oldest_waits."""
