@@ -20,6 +20,8 @@ from exporter.kernel.requests import TCP_NEW_SYN_RECV
 # The columns that tell connections of one listener from another's: the row without its header,
 # timer, peer, cookie and owner.
 _KEY = "16x 2s 2x 2s 2x 16s 16x 4s 28x"
+# Where the same columns stand, those first that differ most often between listeners.
+_KEY_COLUMNS = (21, 20, *range(27, 23, -1), 39, *range(28, 39), 16, 17, *range(56, 60))
 _TCP_SYN_RECV = 3
 # The kernel shows a request socket as SYN_RECV even when it was asked for as NEW_SYN_RECV.
 _STATES = frozenset({_TCP_SYN_RECV, TCP_NEW_SYN_RECV})
@@ -33,7 +35,9 @@ def count(datagrams: Iterable[bytes]) -> dict[Endpoint, int]:
     keys: Counter[tuple[bytes, ...]] = Counter()
     for datagram in datagrams:
         size = row_size(datagram)
-        if size >= ROW_BYTES:
+        if size >= ROW_BYTES and _alike(datagram, size):
+            keys[_key(ROW_BYTES).unpack_from(datagram)] += len(datagram) // size
+        elif size >= ROW_BYTES:
             keys.update(_key(size).iter_unpack(datagram))
         else:
             for row in messages(datagram):
@@ -44,6 +48,12 @@ def count(datagrams: Iterable[bytes]) -> dict[Endpoint, int]:
         # Keys that differ in the state, or where an IPv4 row uses nothing, are one endpoint.
         found[endpoint(_key(ROW_BYTES).pack(*key), _STATES)] += number
     return dict(found)
+
+
+def _alike(datagram: bytes, size: int) -> bool:
+    """Tell whether all rows have one key, as in a flood on one listener: compared column by column."""
+    rows = len(datagram) // size
+    return all(datagram[at::size].count(datagram[at]) == rows for at in _KEY_COLUMNS)
 
 
 @lru_cache(maxsize=8)

@@ -8,11 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from exporter.kernel import counters, inet, procfs, requests, waiting
 from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import UnavailableError
+from exporter.kernel.kept import KeptSocket
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.netlink import Connect, connect, dump, messages
 from exporter.kernel.readers import HalfOpenReader, ListenerReader
@@ -88,4 +88,6 @@ class Namespace:
         return counters.read_sysctls(self.proc)
 
 
-HOST: Final = Namespace("host")
+def host() -> Namespace:
+    """Return the namespace this process lives in."""
+    return Namespace("host", KeptSocket())

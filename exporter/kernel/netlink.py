@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
 
 from exporter.kernel.errors import ForgedReplyError, MalformedReplyError, from_errno
 
@@ -27,7 +28,8 @@ _TYPE_MASK = 0x3FFF
 _LENGTH = struct.Struct("=I")
 _SEQUENCE = struct.Struct("=8xI")
 
-Connect = Callable[[], socket.socket]
+# Whoever opens the channel decides whether leaving it closes it.
+Connect = Callable[[], AbstractContextManager[socket.socket]]
 
 
 def connect() -> socket.socket:
@@ -53,7 +55,7 @@ def dump(request: bytes, connect: Connect = connect) -> Generator[bytes, None, N
 
     Each datagram holds whole messages; the closing NLMSG_DONE is taken off. An error that the
     kernel puts into NLMSG_ERROR, or into the payload of NLMSG_DONE, is raised: an empty reply is
-    an empty reply only where the kernel says that it succeeded. The socket is always closed, also
+    an empty reply only where the kernel says that it succeeded. The channel is always left, also
     when the caller stops half-way, since an abandoned dump would leave it busy. Who stops because
     of an error closes the dump: the error holds on to its frames, and a frame to the dump.
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from exporter.config.model import Config
-from exporter.kernel.namespace import HOST, Namespace
+from exporter.kernel.namespace import Namespace, host
 from exporter.sampling.budget import share
 from exporter.sampling.listener import WatchedListener
 from exporter.sampling.namespace import NamespaceSampler
@@ -25,25 +25,22 @@ log = logging.getLogger(__name__)
 class Sampler:
     """Samples until it is stopped. Whoever reads what it gathered holds `lock` meanwhile."""
 
-    def __init__(self, config: Config, namespaces: Sequence[Namespace] = (HOST,)) -> None:
-        """Set the sources up; nothing is asked before `start` or `sample`."""
+    def __init__(self, config: Config, namespaces: Sequence[Namespace] | None = None) -> None:
+        """Set the sources up, for the own namespace unless told; nothing is asked yet."""
         self.lock = threading.Lock()
         self.config = config
-        self.namespaces = [NamespaceSampler(namespace, config, self.lock) for namespace in namespaces]
+        asked = [host()] if namespaces is None else namespaces
+        self.namespaces = [NamespaceSampler(namespace, config, self.lock) for namespace in asked]
         self.naming = Naming(self.namespaces, config.sampling.interval_seconds, self.lock)
+        # In the order in which they are asked when several are due.
+        self.sources = [source for namespace in self.namespaces for source in namespace.sources]
+        self.sources.append(self.naming.source)
         self.failure: Exception | None = None
         self._asked = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._next_fit = 0.0
         self._said: dict[Source, str | None] = {}
-
-    @property
-    def sources(self) -> list[Source]:
-        """Every source, in the order in which it is asked when several are due."""
-        return [source for namespace in self.namespaces for source in namespace.sources] + [
-            self.naming.source
-        ]
 
     def start(self, failed: Callable[[], object]) -> None:
         """Start the thread; `failed` is called from it where it cannot go on."""

@@ -14,7 +14,7 @@ import pytest
 
 from exporter.kernel import netlink, requests, waiting
 from exporter.kernel.errors import KernelError, UnavailableError
-from exporter.kernel.namespace import HOST
+from exporter.kernel.namespace import host
 from exporter.kernel.records import Method
 from tests.kernel.datagrams import tcp_row
 from tests.lab import seccomp
@@ -91,8 +91,8 @@ def test_waits_are_found_at_any_number_of_ports() -> None:
         for port in (1, 30000, 65535):
             server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
             stack.enter_context(socket.create_connection(server.getsockname()))
-        assert HOST.oldest_waits([]) == {}
-        found = HOST.oldest_waits(range(65536))
+        assert host().oldest_waits([]) == {}
+        found = host().oldest_waits(range(65536))
         assert {1, 30000, 65535} <= {endpoint.port for endpoint in found}
 
 
@@ -125,7 +125,7 @@ def test_a_filter_that_forbids_netlink_sends_the_readers_to_proc(number: int) ->
         with pytest.raises(UnavailableError) as caught:
             netlink.connect()
         assert caught.value.reason == errno.errorcode[number]
-        reader = HOST.tcp_listeners(Method.AUTO)
+        reader = host().tcp_listeners(Method.AUTO)
         assert [listener.endpoint.port for listener, _ in reader.read(0.0).opened if listener.endpoint] == [
             8000
         ]
@@ -143,7 +143,7 @@ def test_both_ways_find_the_same_listeners(tmp_path: Path) -> None:
             unix = stack.enter_context(socket.socket(socket.AF_UNIX))
             unix.bind(name)
             unix.listen(3)
-        for reader in (HOST.tcp_listeners, HOST.unix_listeners):
+        for reader in (host().tcp_listeners, host().unix_listeners):
             by_diag, by_proc = (
                 {
                     (listener.inode, listener.endpoint, listener.name)
@@ -153,7 +153,7 @@ def test_both_ways_find_the_same_listeners(tmp_path: Path) -> None:
             )
             assert len(by_diag) == 2
             assert by_diag == by_proc
-        lengths = {reading.length for _, reading in HOST.tcp_listeners(Method.PROCFS).read(0.0).opened}
+        lengths = {reading.length for _, reading in host().tcp_listeners(Method.PROCFS).read(0.0).opened}
         assert lengths == {0, 1}
 
 
@@ -164,10 +164,10 @@ def test_mptcp_listeners_are_known_by_the_inode_of_their_tcp_row() -> None:
         opened.bind(("127.0.0.1", 8000))
         opened.listen()
         with socket.create_server(("127.0.0.1", 8001)):
-            changes = HOST.tcp_listeners(Method.SOCK_DIAG).read(0.0)
+            changes = host().tcp_listeners(Method.SOCK_DIAG).read(0.0)
         ports = {
             listener.endpoint.port
             for listener, _ in changes.opened
-            if listener.endpoint and listener.inode in HOST.mptcp_inodes()
+            if listener.endpoint and listener.inode in host().mptcp_inodes()
         }
     assert ports == {8000}

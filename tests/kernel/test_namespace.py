@@ -13,7 +13,7 @@ import pytest
 from exporter.kernel import requests
 from exporter.kernel.counters import TcpCounters
 from exporter.kernel.errors import KernelError, MalformedReplyError
-from exporter.kernel.namespace import HOST, Namespace
+from exporter.kernel.namespace import Namespace, host
 from exporter.kernel.records import Endpoint, Method
 from tests.kernel import recordings
 from tests.kernel.datagrams import ESTABLISHED, done, error, inet_row, message, tcp_info, tcp_row, unix_row
@@ -157,13 +157,13 @@ def test_counters_and_settings_come_from_its_proc(tmp_path: Path) -> None:
 
 
 def test_the_host_is_this_very_namespace() -> None:
-    assert HOST.name == "host"
-    assert HOST.proc == Path("/proc")
+    assert host().name == "host"
+    assert host().proc == Path("/proc")
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208  (the names are all that is wanted)
-    with HOST.connect() as opened:
+    with host().connect() as opened:
         assert opened.getpeername() == (0, 0)
     try:
-        HOST.counters()
+        host().counters()
     except KernelError as error:
         pytest.fail(str(error))
     assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
