@@ -12,6 +12,7 @@ from pathlib import Path
 from exporter.kernel import counters, inet, procfs, requests, waiting
 from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import UnavailableError
+from exporter.kernel.gate import SegmentGate
 from exporter.kernel.kept import KeptSocket
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.netlink import Connect, connect, dump, messages
@@ -33,6 +34,10 @@ class Namespace:
         """Return a reader of the TCP listeners of both families."""
         ask = partial(dump, requests.TCP_LISTENERS, self.connect)
         return ListenerReader(TCP, ask, partial(procfs.tcp_listeners, self.proc), Ladder(method))
+
+    def segment_gate(self) -> SegmentGate:
+        """Return a gate that is shut while no TCP segment comes in."""
+        return SegmentGate(partial(counters.read_tcp_segments, self.proc))
 
     def unix_listeners(self, method: Method) -> ListenerReader:
         """Return a reader of the unix listeners, stream and seqpacket."""

@@ -57,10 +57,6 @@ class Register:
             dropped.append(self._groups.pop(key))
         return dropped
 
-    def present(self) -> Iterator[Group]:
-        """Iterate over the groups that have a socket."""
-        return (group for group in self._groups.values() if group.members)
-
     def listeners(self) -> Iterator[tuple[Listener, Group]]:
         """Iterate over the sockets, each with its group."""
         return ((group.members[cookie].listener, group) for cookie, group in self._by_cookie.items())

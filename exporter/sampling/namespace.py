@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.config.model import Config
 from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.namespace import Namespace
-from exporter.kernel.records import Changes, Method, Protocol
+from exporter.kernel.records import UNCHANGED, Changes, Method, Protocol
 from exporter.listeners.group import Group
 from exporter.listeners.matching import Matcher
 from exporter.listeners.register import Register
@@ -22,6 +21,8 @@ from exporter.thresholds.rules import RuleBook
 # Half-open connections live for seconds, and a count of them walks every connection of the host.
 _SYN_RECV_SECONDS = 0.25
 _WAITING_SECONDS = 1.0
+# How late a socket may be noticed that opens or closes while nothing at all comes in over TCP.
+_READ_SECONDS = 1.0
 _COUNTERS_SECONDS = 1.0
 
 
@@ -53,6 +54,9 @@ class NamespaceSampler:
         self._registers = {protocol: Register(namespace.name) for protocol in Protocol}
         self._matcher: Matcher | None = None
         self._half_open: set[WatchedListener] = set()
+        self._filled: set[Group] = set()
+        self._gate = namespace.segment_gate()
+        self._read_at = float("-inf")
         method = config.sampling.method
         self._tcp = namespace.tcp_listeners(method)
         self._unix = namespace.unix_listeners(method)
@@ -102,6 +106,7 @@ class NamespaceSampler:
         self._peak_window = config.sampling.peak_window_seconds
         for reader in (self._tcp, self._unix, self._syn):
             reader.ladder.choose(config.sampling.method)
+        self._read_at = float("-inf")
         fast = config.sampling.interval_seconds
         for source, slowest in (
             (self.inet, 0.0),
@@ -131,7 +136,21 @@ class NamespaceSampler:
         return fresh
 
     def _take_tcp(self, now: float) -> None:
-        self._fold(self._tcp.read(now), self.inet, Protocol.TCP, now)
+        if self._nothing_moved(now):
+            self._fold(UNCHANGED, self.inet, Protocol.TCP, now)
+            return
+        # A read that fails leaves nothing to rely on.
+        self._read_at = float("-inf")
+        changes = self._tcp.read(now)
+        self._read_at = now
+        self._fold(changes, self.inet, Protocol.TCP, now)
+
+    def _nothing_moved(self, now: float) -> bool:
+        """Tell whether every queue was empty at the last read and no segment has come in since.
+
+        Sockets come and go without a segment, so a read is never left out for long.
+        """
+        return not self._filled and now - self._read_at < _READ_SECONDS and self._gate.shut(now)
 
     def _take_unix(self, now: float) -> None:
         self._fold(self._unix.read(now), self.unix, Protocol.UNIX, now)
@@ -145,6 +164,8 @@ class NamespaceSampler:
                 self._matcher = None
             for group in register.apply(changes, now):
                 (self.watched.get(group) or self._watch(group)).observe_accept()
+                if protocol is Protocol.TCP:
+                    (self._filled.add if group.length else self._filled.discard)(group)
             for group in register.forget(now):
                 self._half_open.discard(self.watched.pop(group))
 
@@ -186,19 +207,15 @@ class NamespaceSampler:
         return group.syn_recv_limit(None)
 
     def _anyone_waits(self, _now: float) -> bool:
-        waiting = any(self._waited_for())
-        if not waiting:
+        if not self._filled:
             # An empty queue has no age that a failed look could have missed.
             self.waiting.error = None
-        return waiting
-
-    def _waited_for(self) -> Iterable[Group]:
-        return (group for group in self._registers[Protocol.TCP].present() if group.length)
+        return bool(self._filled)
 
     def _take_waits(self, now: float) -> None:
         if self._tcp.ladder.method is Method.PROCFS:
             raise UnavailableError("/proc/net does not tell how long a connection has waited", "procfs")
-        groups = list(self._waited_for())
+        groups = list(self._filled)
         oldest = self.namespace.oldest_waits({int(group.key.port) for group in groups})
         with self._lock:
             self.waiting.clock.tick(now, self.waiting.interval_in_force)

@@ -8,6 +8,7 @@ from typing import cast
 
 from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import UnavailableError
+from exporter.kernel.gate import SegmentGate
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.namespace import Namespace
 from exporter.kernel.records import Changes, Endpoint, Listener, Method, Reading
@@ -131,6 +132,8 @@ class Kernel:
         self.waits: dict[Endpoint, float] = {}
         self.mptcp: frozenset[int] = frozenset()
         self.settings = SYSCTLS
+        # None keeps the gate open.
+        self.segments: int | None = None
 
     def namespace(self) -> Namespace:
         """The same, as the sampler takes it."""
@@ -140,6 +143,10 @@ class Kernel:
         """Stand in for Namespace.tcp_listeners."""
         self.tcp.ladder.choose(method)
         return self.tcp
+
+    def segment_gate(self) -> SegmentGate:
+        """Stand in for Namespace.segment_gate."""
+        return SegmentGate(lambda: self.segments)
 
     def unix_listeners(self, method: Method) -> Listeners:
         """Stand in for Namespace.unix_listeners."""
