@@ -63,7 +63,8 @@ class Bar:
 
 
 _MOST, _LEAST = Sense.AT_MOST, Sense.AT_LEAST
-_IDLE = "10,000 idle listeners"
+_IDLE = "10,000 idle listeners, TCP segments coming in"
+_SILENT = "10,000 idle listeners, nothing coming in"
 _EPISODES = "random 60 ms full-queue episodes"
 
 BARS: Final = (
@@ -74,6 +75,9 @@ BARS: Final = (
     Bar("ss", _IDLE, "`ss -Htlnm` / one sample, processor time", _LEAST, 4.0),
     Bar("raindrops", _IDLE, "raindrops / one sample, processor time", _LEAST, 4.0),
     Bar("procfs", _IDLE, "the /proc/net loop / one sample, processor time", _LEAST, 4.0),
+    Bar("ss_silent", _SILENT, "`ss -Htlnm` / one sample, processor time", _LEAST, 4.0),
+    Bar("raindrops_silent", _SILENT, "raindrops / one sample, processor time", _LEAST, 4.0),
+    Bar("procfs_silent", _SILENT, "the /proc/net loop / one sample, processor time", _LEAST, 4.0),
     Bar(
         "daemon_cpu",
         "100 listeners, 20,000 connections, defaults",

@@ -12,6 +12,7 @@ from exporter.kernel import requests
 
 OURS = "this exporter"
 FLOOR = "floor in C"
+OURS_QUIET = "this exporter, nothing coming in, mean of a minute"
 SS = "ss"
 RAINDROPS = "raindrops"
 PROCFS = "/proc/net loop"

@@ -35,6 +35,10 @@ class Measured:
         """Divide one subject's cost by another's, round by round."""
         return Spread.ratios(self.by_name[above], self.by_name[below])
 
+    def over(self, above: str, seconds: float) -> Spread:
+        """Divide a subject's cost by one that was measured apart."""
+        return Spread.of([value / seconds for value in self.by_name[above]])
+
     def has(self, name: str) -> bool:
         """Tell whether a subject was there."""
         return name in self.by_name

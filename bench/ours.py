@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from bench.holder import poke
 from bench.resident import memory
 from bench.work import Work
 from exporter.config.model import Config
@@ -21,7 +21,7 @@ from exporter.metrics.page import Page
 from exporter.sampling.sampler import Sampler
 
 _MOST_LISTENERS = 100_000
-_MINUTE_SAMPLES = 240
+_MINUTE_SECONDS = 60.0
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"
 
@@ -48,22 +48,23 @@ def source(name: str) -> Work:
     return Work(sample)
 
 
-def syn_recv_minute() -> Work:
-    """Return a minute's worth of SYN_RECV samples, each after segments came in.
+def minute(name: str, before: Callable[[], object]) -> Work:
+    """Return a minute's worth of samples of a source, taken as fast as possible, each after `before`.
 
     Its number is what one sample took on average, in nanoseconds of processor time.
     """
-    chosen = next(known for known in sampler().sources if known.name == "syn_recv")
+    chosen = next(known for known in sampler().sources if known.name == name)
 
     def sample() -> int:
         used = 0
         started = time.monotonic()
-        for number in range(_MINUTE_SAMPLES):
-            poke()
-            before = time.thread_time_ns()
+        samples = round(_MINUTE_SECONDS / chosen.interval)
+        for number in range(samples):
+            before()
+            begun = time.thread_time_ns()
             chosen.run(started + number * chosen.interval)
-            used += time.thread_time_ns() - before
-        return used // _MINUTE_SAMPLES
+            used += time.thread_time_ns() - begun
+        return used // samples
 
     return Work(sample)
 

@@ -34,8 +34,11 @@ _HOW = """
   connection with both ends on one machine is two sockets, and it is sockets that are counted here. Half-open
   connections come from forged SYN packets through a TUN device.
 - **One sample** is what the daemon does on one beat of one source, called in a process that does nothing
-  else: open a netlink socket, ask, receive, compare, fold into the histories. Its first two samples, in which
-  every listener is new, are not counted. Queues that change are changed outside of what is measured.
+  else: ask, receive, compare, fold into the histories. Its first two samples, in which every listener is new,
+  are not counted. Queues that change are changed outside of what is measured.
+- **Idle listeners.** A few segments come in before each look, as they do on any host that is used. Where none
+  comes in and all queues were empty, the exporter knows that they still are, and asks the kernel for the
+  listeners once a second only: that is the line of a minute's mean, and the bars with nothing coming in.
 - **SYN_RECV.** Before each sample, a few segments come in, as they do on any host that is used: without them
   the exporter sees that nothing came in and does not ask at all. The mean of a minute's worth of samples is
   shown besides, since some may cost more than others.

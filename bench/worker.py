@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable
 
 from bench import ours, peers
+from bench.holder import poke
 from bench.work import Work
 
 KINDS: dict[str, Callable[[], Work]] = {
     "inet": lambda: ours.source("inet"),
     "unix": lambda: ours.source("unix"),
     "syn_recv": lambda: ours.source("syn_recv"),
-    "syn_recv_minute": ours.syn_recv_minute,
+    "syn_recv_minute": lambda: ours.minute("syn_recv", before=poke),
+    "inet_minute": lambda: ours.minute("inet", before=lambda: None),
     "walk": ours.walk,
     "page": ours.page,
     "generate_latest": ours.generate,
