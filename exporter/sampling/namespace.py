@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 
 from exporter.config.model import Config
@@ -23,6 +24,8 @@ _SYN_RECV_SECONDS = 0.25
 _WAITING_SECONDS = 1.0
 # How late a socket may be noticed that opens or closes while nothing at all comes in over TCP.
 _READ_SECONDS = 1.0
+# A read that costs less than this is not worth finding out whether it is needed.
+_WORTH_A_LOOK_SECONDS = 0.001
 _COUNTERS_SECONDS = 1.0
 
 
@@ -56,6 +59,7 @@ class NamespaceSampler:
         self._half_open: set[WatchedListener] = set()
         self._filled: set[Group] = set()
         self._gate = namespace.segment_gate()
+        self._read_cost = 0.0
         self._read_at = float("-inf")
         method = config.sampling.method
         self._tcp = namespace.tcp_listeners(method)
@@ -141,16 +145,20 @@ class NamespaceSampler:
             return
         # A read that fails leaves nothing to rely on.
         self._read_at = float("-inf")
+        used = time.thread_time()
         changes = self._tcp.read(now)
+        self._read_cost = time.thread_time() - used
         self._read_at = now
         self._fold(changes, self.inet, Protocol.TCP, now)
 
     def _nothing_moved(self, now: float) -> bool:
         """Tell whether every queue was empty at the last read and no segment has come in since.
 
-        Sockets come and go without a segment, so a read is never left out for long.
+        Sockets come and go without a segment, so a read is never left out for long. A look at the
+        gate costs what a small read does.
         """
-        return not self._filled and now - self._read_at < _READ_SECONDS and self._gate.shut(now)
+        known = not self._filled and now - self._read_at < _READ_SECONDS
+        return known and self._read_cost > _WORTH_A_LOOK_SECONDS and self._gate.shut(now)
 
     def _take_unix(self, now: float) -> None:
         self._fold(self._unix.read(now), self.unix, Protocol.UNIX, now)

@@ -16,7 +16,7 @@ from tests.sampling.clockwork import Clockwork
 from tests.sampling.scripted import Kernel
 
 BEAT_SECONDS = 0.05
-_MODULES = ("sampling.sampler", "sampling.source", "sampling.naming", "metrics.page")
+_MODULES = ("sampling.sampler", "sampling.namespace", "sampling.source", "sampling.naming", "metrics.page")
 
 
 class Stage:

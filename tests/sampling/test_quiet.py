@@ -11,7 +11,9 @@ from tests.sampling.stage import BEAT_SECONDS, Stage
 
 @pytest.fixture
 def quiet(stage: Stage) -> Stage:
-    """A host with one idle listener and no segment coming in."""
+    """A host whose listeners cost something to read, and no segment coming in."""
+    stage.configure("sampling: {cpu_budget: 100%}")
+    stage.kernel.tcp.cost = 0.002
     stage.kernel.segments = 5
     stage.kernel.tcp.open(tcp(1))
     stage.beat(2)
@@ -26,6 +28,13 @@ def asked_while(stage: Stage, seconds: float) -> int:
 
 def test_the_kernel_is_asked_once_a_second(quiet: Stage) -> None:
     assert asked_while(quiet, 10.0) == pytest.approx(10, abs=1)
+
+
+def test_what_costs_little_is_asked_on_every_beat(quiet: Stage) -> None:
+    """A look at the gate would cost as much."""
+    quiet.kernel.tcp.cost = 0.0005
+    quiet.until(1.0 + BEAT_SECONDS)
+    assert asked_while(quiet, 1.0) == 20
 
 
 def test_every_beat_is_a_sample_all_the_same(quiet: Stage) -> None:
