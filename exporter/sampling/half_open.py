@@ -58,7 +58,8 @@ class HalfOpenCounter:
         """
         if self._reader.nothing_came():
             return {}, 0
-        if now < self._calibrate_at and self._reference_cost < self._walk_cost:
+        compared = self._reader.ladder.method is Method.SOCK_DIAG and now < self._calibrate_at
+        if compared and self._reference_cost < self._walk_cost:
             counted = self._by_references(matcher)
             if counted is not None:
                 self._referred = True

@@ -154,8 +154,8 @@ def expect_darkness(daemon: Daemon, reason: str) -> None:
 
 @pytest.mark.netns
 def test_a_source_that_fails_takes_its_series_off_the_page_until_it_works_again() -> None:
-    """Here the exporter may open no more files for a while."""
-    with listening.tcp("127.0.0.1") as listener, running(config=EAGER) as daemon:
+    """Here the exporter, which reads /proc, may open no more files for a while."""
+    with listening.tcp("127.0.0.1") as listener, running(config=PROCFS) as daemon:
         until_figure(daemon, 0, "accept_length", port="8080")
         with Connection(daemon) as connection:
             _, most = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
@@ -173,6 +173,28 @@ def test_a_source_that_fails_takes_its_series_off_the_page_until_it_works_again(
         waiting = listening.clients(listener, 1)
         until_figure(daemon, 1, "accept_length", port="8080")
         waiting[0].close()
+
+
+@pytest.mark.netns
+def test_listeners_go_on_where_no_more_files_can_be_opened() -> None:
+    """The socket to the kernel is open already; what needs a new one says so."""
+    with listening.tcp("127.0.0.1") as listener, running(config=EAGER) as daemon:
+        until_figure(daemon, 0, "accept_length", port="8080")
+        with Connection(daemon) as connection:
+            _, most = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, most))
+            waiting = listening.clients(listener, 2)
+            until(
+                connection.metrics,
+                lambda page: (
+                    page.value("listen_queue_exporter_source_success", source="netstat") == 0
+                    and page.value("listen_queue_accept_length", port="8080") == 2
+                ),
+            )
+            resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (most, most))
+        until_figure(daemon, 1, "exporter_source_success", source="netstat")
+        for client in waiting:
+            client.close()
 
 
 @pytest.mark.netns

@@ -190,3 +190,11 @@ def test_with_procfs_nothing_is_compared(host: Host) -> None:
 def test_a_shut_gate_asks_nobody(host: Host) -> None:
     host.quiet = True
     assert (host.count(0.0), host.walks) == (0, 0)
+
+
+def test_after_a_step_down_to_procfs_references_are_left_alone(host: Host) -> None:
+    """The ladder finds out during the walk, when the references have been read already."""
+    host.half_open(3)
+    host.count(0.0)
+    host.ladder.method = Method.PROCFS
+    assert (host.count(0.25), host.walks, host.counter.method) == (3, 2, "procfs")
