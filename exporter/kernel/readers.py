@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from exporter.kernel import half_open
-from exporter.kernel.errors import UnavailableError
+from exporter.kernel.gate import came_in
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.procfs import Found, ProcfsWatch
 from exporter.kernel.records import Changes, Endpoint
@@ -97,7 +97,7 @@ class HalfOpenReader:
 
     def nothing_came(self) -> bool:
         """Tell whether no segment has come in since there was no half-open connection."""
-        self._segments_now = self._came_in()
+        self._segments_now = came_in(self._segments)
         return self._segments_now is not None and self._segments_now == self._empty_at
 
     def walk(self, now: float) -> dict[Endpoint, int]:
@@ -108,13 +108,6 @@ class HalfOpenReader:
     def note(self, *, empty: bool) -> None:
         """Say what was found since the gate was last looked at, by whatever way."""
         self._empty_at = self._segments_now if empty else None
-
-    def _came_in(self) -> int | None:
-        """Read the gate; where that may not be read there is none, and every beat has its walk."""
-        try:
-            return self._segments()
-        except UnavailableError:
-            return None
 
     def _walk(self) -> dict[Endpoint, int]:
         with closing(self._dump()) as datagrams:
