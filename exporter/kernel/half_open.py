@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from exporter.kernel.inet_row import ROW_BYTES, endpoint
-from exporter.kernel.netlink import messages, row_size
+from exporter.kernel.messages import messages, row_size
 from exporter.kernel.records import Endpoint
 from exporter.kernel.requests import TCP_NEW_SYN_RECV
 

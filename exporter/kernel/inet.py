@@ -9,7 +9,7 @@ import socket
 import struct
 
 from exporter.kernel.inet_row import ROW_BYTES, check_size, endpoint
-from exporter.kernel.netlink import attributes
+from exporter.kernel.messages import attributes
 from exporter.kernel.records import Listener, Protocol, Reading
 from exporter.kernel.requests import INET_DIAG_SKMEMINFO, TCP_LISTEN
 

@@ -15,7 +15,8 @@ from exporter.kernel.errors import UnavailableError
 from exporter.kernel.gate import SegmentGate
 from exporter.kernel.kept import KeptSocket
 from exporter.kernel.ladder import Ladder
-from exporter.kernel.netlink import Connect, connect, dump, messages
+from exporter.kernel.messages import messages
+from exporter.kernel.netlink import Connect, connect, dump
 from exporter.kernel.readers import HalfOpenReader, ListenerReader
 from exporter.kernel.records import Endpoint, Method
 from exporter.kernel.refcount import References, read_references

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 
 from exporter.kernel.errors import ForgedReplyError, MalformedReplyError, from_errno
@@ -23,9 +23,6 @@ _RECEIVE_BYTES = 65536
 _TIMEOUT = struct.pack("@ll", 1, 0)
 _HEADER = struct.Struct("=IHHII")
 _TAIL = struct.Struct("=IHHIIi")
-_ATTRIBUTE = struct.Struct("=HH")
-_TYPE_MASK = 0x3FFF
-_LENGTH = struct.Struct("=I")
 _SEQUENCE = struct.Struct("=8xI")
 
 # Whoever opens the channel decides whether leaving it closes it.
@@ -93,57 +90,3 @@ def _check(datagram: bytes, sequence: int, port: int) -> tuple[bytes, bool]:
     if status < 0:
         raise from_errno("sock_diag dump failed", -status)
     return datagram[: -_TAIL.size], True
-
-
-def row_size(datagram: bytes) -> int:
-    """Return the length that every message of a datagram has, or 0 where they differ.
-
-    Where each multiple of the first message's length holds that same length, the chain of
-    messages can only be those rows, so nothing has to be walked in Python.
-    """
-    if len(datagram) < HEADER_BYTES:
-        return 0
-    size: int = _LENGTH.unpack_from(datagram)[0]
-    count, rest = divmod(len(datagram), size) if size >= HEADER_BYTES else (0, 1)
-    if rest or size % 4:
-        return 0
-    same = all(datagram[at::size].count(datagram[at]) == count for at in range(_LENGTH.size))
-    return size if same else 0
-
-
-def messages(datagram: bytes) -> list[bytes]:
-    """Cut a datagram into its messages, headers included.
-
-    Raises MalformedReplyError where a length points outside, or nowhere.
-    """
-    size = row_size(datagram)
-    if size:
-        return [datagram[at : at + size] for at in range(0, len(datagram), size)]
-    found = []
-    at, end = 0, len(datagram)
-    while at < end:
-        if end - at < HEADER_BYTES:
-            raise MalformedReplyError(f"{end - at} bytes after the last netlink message")
-        (length,) = _LENGTH.unpack_from(datagram, at)
-        if not HEADER_BYTES <= length <= end - at:
-            raise MalformedReplyError(f"netlink message of {length} bytes where {end - at} are left")
-        found.append(datagram[at : at + length])
-        at += length + 3 & ~3
-    return found
-
-
-def attributes(message: bytes, start: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (type, offset of the payload, length of the payload) of each attribute from `start` on.
-
-    Raises MalformedReplyError where a length points outside the message. Source:
-    include/uapi/linux/netlink.h (struct nlattr).
-    """
-    at, end = start, len(message)
-    while at < end:
-        if end - at < _ATTRIBUTE.size:
-            raise MalformedReplyError(f"{end - at} bytes after the last netlink attribute")
-        length, kind = _ATTRIBUTE.unpack_from(message, at)
-        if not _ATTRIBUTE.size <= length <= end - at:
-            raise MalformedReplyError(f"netlink attribute of {length} bytes where {end - at} are left")
-        yield kind & _TYPE_MASK, at + _ATTRIBUTE.size, length - _ATTRIBUTE.size
-        at += length + 3 & ~3

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from exporter.kernel.errors import MalformedReplyError
-from exporter.kernel.netlink import attributes
+from exporter.kernel.messages import attributes
 from exporter.kernel.records import Listener, Protocol, Reading
 from exporter.kernel.requests import TCP_LISTEN
 

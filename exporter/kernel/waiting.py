@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.inet_row import ROW_BYTES, endpoint
-from exporter.kernel.netlink import attributes, messages
+from exporter.kernel.messages import attributes, messages
 from exporter.kernel.records import Endpoint
 from exporter.kernel.requests import INET_DIAG_INFO, TCP_CLOSE_WAIT, TCP_ESTABLISHED
 

@@ -8,13 +8,13 @@ never says so (sock_diag does not set NLM_F_DUMP_INTR).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
 from exporter.kernel import inet, unix
-from exporter.kernel.netlink import messages
+from exporter.kernel.messages import different_messages, messages
 from exporter.kernel.records import UNCHANGED, Changes, Listener, Reading
 
 
@@ -51,35 +51,39 @@ class ListenerWatch:
         fresh = list(datagrams)
         if fresh == kept and not self._missing:
             return UNCHANGED
-        stale_rows, new_rows = self._different_rows(fresh)
+        moved, stale_rows, new_rows = self._different_rows(fresh)
         opened: dict[int, tuple[Listener, Reading]] = {}
-        moved: dict[int, Reading] = {}
         decode = self._decoder
         for row in new_rows:
-            cookie = decode.cookie(row)
-            if cookie in self.known:
-                moved[cookie] = decode.reading(row)
+            reading = decode.reading(row)
+            if reading.cookie in self.known:
+                moved[reading.cookie] = reading
             else:
-                opened[cookie] = (decode.listener(row), decode.reading(row))
+                opened[reading.cookie] = (decode.listener(row), reading)
         closed = self._settle_missing(fresh, stale_rows, moved)
         self._kept = fresh
         self.known.update(opened)
         self.known.difference_update(closed)
         return Changes(tuple(opened.values()), tuple(moved.values()), closed)
 
-    def _different_rows(self, fresh: list[bytes]) -> tuple[set[bytes], list[bytes]]:
-        """Return the rows that left and the rows that came, the latter in the kernel's order."""
+    def _different_rows(self, fresh: list[bytes]) -> tuple[dict[int, Reading], set[bytes], list[bytes]]:
+        """Return what moved in its place, the rows that left, and those that came in the kernel's order."""
+        cookie_of, read = self._decoder.cookie, self._decoder.reading
+        moved: dict[int, Reading] = {}
         left: list[bytes] = []
         came: list[bytes] = []
-        for old, new in _pairs(self._kept, fresh):
-            if old != new:
-                for old_row, new_row in _pairs(messages(old), messages(new)):
-                    if old_row != new_row:
-                        left.append(old_row)
-                        came.append(new_row)
+        for old, new in zip_longest(self._kept, fresh, fillvalue=b""):
+            if old == new:
+                continue
+            for old_row, new_row in different_messages(old, new):
+                if old_row and new_row and (cookie := cookie_of(new_row)) == cookie_of(old_row):
+                    moved[cookie] = read(new_row)
+                else:
+                    left.append(old_row)
+                    came.append(new_row)
         gone = set(left)
         stale = gone.difference(came)
-        return stale - {b""}, [row for row in came if row and row not in gone]
+        return moved, stale - {b""}, [row for row in came if row and row not in gone]
 
     def _settle_missing(
         self, fresh: list[bytes], stale: set[bytes], moved: dict[int, Reading]
@@ -95,7 +99,3 @@ class ListenerWatch:
         closed = absent & self._missing
         self._missing = absent - closed
         return tuple(closed)
-
-
-def _pairs(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    return zip_longest(old, new, fillvalue=b"")

@@ -86,17 +86,20 @@ class Group:
 
     def _add_up(self) -> None:
         readings = [member.reading for member in self.members.values()]
+        # Nearly every group is one socket, and a busy host moves thousands of them in every sample.
         if len(readings) == 1:
             _, self.length, self.limit, _ = readings[0]
+            self.utilization = _utilization(readings[0])
         else:
             self.length = _sum([reading.length for reading in readings])
             self.limit = _sum([reading.limit for reading in readings])
-        ratios = [
-            reading.length / (reading.limit + 1)
-            for reading in readings
-            if reading.length is not None and reading.limit is not None
-        ]
-        self.utilization = max(ratios, default=None)
+            ratios = [ratio for reading in readings if (ratio := _utilization(reading)) is not None]
+            self.utilization = max(ratios, default=None)
+
+
+def _utilization(reading: Reading) -> float | None:
+    _, length, limit, _ = reading
+    return None if length is None or limit is None else length / (limit + 1)
 
 
 def _sum(values: list[int | None]) -> int | None:

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from exporter.kernel import half_open, inet, netlink, unix, waiting
+from exporter.kernel import half_open, inet, messages, unix, waiting
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.records import Endpoint, Listener
 from tests.kernel.datagrams import (
@@ -148,9 +148,9 @@ def test_an_interface_that_is_gone_keeps_its_number() -> None:
 def test_messages_without_the_padding_between_them_are_not_rows_of_one_size() -> None:
     """Sizes that are no multiple of four must be walked, for the next message begins behind the padding."""
     odd = message(b"x")
-    assert netlink.row_size(odd + odd) == 0
-    assert netlink.messages(odd + bytes(3) + odd) == [odd, odd]
-    assert netlink.messages(odd) == [odd]
+    assert messages.row_size(odd + odd) == 0
+    assert messages.messages(odd + bytes(3) + odd) == [odd, odd]
+    assert messages.messages(odd) == [odd]
 
 
 def test_rows_of_one_size_are_told_by_the_whole_length() -> None:
@@ -158,8 +158,8 @@ def test_rows_of_one_size_are_told_by_the_whole_length() -> None:
     first, second = message(bytes(4)), bytearray(b"\x14" * 1300)
     struct.pack_into("=I", second, 0, len(second))
     assert (len(second) & 0xFF, len(first + second) % len(first)) == (len(first), 0)
-    assert netlink.row_size(first + second) == 0
-    assert netlink.messages(first + second) == [first, second]
+    assert messages.row_size(first + second) == 0
+    assert messages.messages(first + second) == [first, second]
 
 
 @pytest.mark.parametrize("length", [0, 1, 4, 15, 100, 0xFFFFFFFF])
@@ -169,7 +169,7 @@ def test_a_message_shorter_than_its_header_or_longer_than_what_is_there_is_malfo
     broken = struct.pack("=I12x", length) * 5
     for datagram in (broken, whole + broken):
         with pytest.raises(MalformedReplyError):
-            netlink.messages(datagram)
+            messages.messages(datagram)
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 100, 0xFFFF])
@@ -177,4 +177,4 @@ def test_an_attribute_shorter_than_its_header_or_longer_than_what_is_there_is_ma
     broken = struct.pack("=HH", length, TOS) * 10
     for attributes in (broken, attribute(TOS, b"") + broken):
         with pytest.raises(MalformedReplyError):
-            list(netlink.attributes(attributes, 0))
+            list(messages.attributes(attributes, 0))

@@ -6,16 +6,17 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import zip_longest
 from typing import TypeVar
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.kernel import half_open, inet, netlink, requests, unix, waiting
+from exporter.kernel import half_open, inet, messages, netlink, requests, unix, waiting
 from exporter.kernel.errors import KernelError, MalformedReplyError
 from exporter.kernel.records import Endpoint, Listener, Protocol, Reading
-from tests.kernel.datagrams import SYN_RECV, datagram, inet_row, tcp_info, unix_row
+from tests.kernel.datagrams import SYN_RECV, datagram, inet_row, tcp_info, tcp_row, unix_row
 from tests.kernel.fake import FakeKernel
 from tests.kernel.mutations import any_datagram, any_row, mutated, recorded_datagrams
 
@@ -98,7 +99,7 @@ def test_what_is_too_short_or_says_nothing_of_a_listener(
 @given(any_datagram())
 @settings(max_examples=400)
 def test_messages_are_cut_without_loss_and_in_order(data: bytes) -> None:
-    found = answer(netlink.messages, data)
+    found = answer(messages.messages, data)
     if found is not None:
         assert all(len(one) == int.from_bytes(one[:4], "little") >= netlink.HEADER_BYTES for one in found)
         at = 0
@@ -113,18 +114,52 @@ def test_messages_are_cut_without_loss_and_in_order(data: bytes) -> None:
 @example(b"\x10\0\0")
 @settings(max_examples=400)
 def test_one_size_is_only_told_where_every_message_has_it(data: bytes) -> None:
-    size = answer(netlink.row_size, data)
+    size = answer(messages.row_size, data)
     if size:
-        assert answer(netlink.messages, data) == [data[at : at + size] for at in range(0, len(data), size)]
-    rows = answer(netlink.messages, data)
+        assert answer(messages.messages, data) == [data[at : at + size] for at in range(0, len(data), size)]
+    rows = answer(messages.messages, data)
     if rows and len({len(row) for row in rows}) == 1 and len(rows[0]) % 4 == 0:
         assert size == len(rows[0])
+
+
+@st.composite
+def two_datagrams(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """Two replies to one question: rows of one size or of several, some of them changed, lost or new."""
+    kinds = [tcp_row, inet_row] if draw(st.booleans()) else [tcp_row]
+    row = st.builds(
+        lambda kind, cookie, length: kind(cookie, length=length),
+        st.sampled_from(kinds),
+        st.integers(1, 3),
+        st.integers(0, 1),
+    )
+    old = draw(st.lists(row, max_size=6))
+    new = (
+        [draw(st.one_of(st.just(same), row)) for same in old] if draw(st.booleans()) else draw(st.lists(row))
+    )
+    return datagram(old), datagram(new)
+
+
+@given(two_datagrams())
+@settings(max_examples=400)
+def test_different_messages_are_those_that_differ_in_their_place(pair: tuple[bytes, bytes]) -> None:
+    old, new = pair
+    places = zip_longest(messages.messages(old), messages.messages(new), fillvalue=b"")
+    assert list(messages.different_messages(old, new)) == [
+        (left, came) for left, came in places if left != came
+    ]
+
+
+@given(any_datagram(), any_datagram())
+def test_different_messages_of_anything_are_an_answer_or_malformed(old: bytes, new: bytes) -> None:
+    if answer(messages.messages, old) is not None:
+        found = answer(lambda data: list(messages.different_messages(old, data)), new)
+        assert (found is None) == (answer(messages.messages, new) is None)
 
 
 @given(any_row(), st.integers(0, 400))
 def test_attributes_lie_within_the_message_and_move_on(row: bytes, start: int) -> None:
     def walk(data: bytes) -> list[tuple[int, int, int]]:
-        return list(netlink.attributes(data, start))
+        return list(messages.attributes(data, start))
 
     found = answer(walk, row)
     if found is not None:
@@ -145,7 +180,7 @@ def test_half_open_connections_are_counted_row_by_row(data: list[bytes]) -> None
     found = answer(count, b"")
     if found is not None:
         assert all(is_endpoint(endpoint) for endpoint in found)
-        assert sum(found.values()) == sum(len(netlink.messages(one)) for one in data)
+        assert sum(found.values()) == sum(len(messages.messages(one)) for one in data)
 
 
 @given(

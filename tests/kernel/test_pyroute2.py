@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
 from pyroute2.netlink.diag import SS_LISTEN, inet_diag_msg, inet_diag_req, unix_diag_msg, unix_diag_req
 
-from exporter.kernel import half_open, inet, netlink, requests, unix, waiting
+from exporter.kernel import half_open, inet, messages, requests, unix, waiting
 from exporter.kernel.records import Endpoint
 from tests.kernel import recordings
 from tests.kernel.datagrams import tcp_row, unix_row
@@ -38,7 +38,7 @@ def decoded(name: str, kind: type[Any]) -> Iterator[Any]:
 
 def rows(name: str) -> list[bytes]:
     """The messages that our own code finds, the closing one left out."""
-    return [row for datagram in recordings.load(name).datagrams[:-1] for row in netlink.messages(datagram)]
+    return [row for datagram in recordings.load(name).datagrams[:-1] for row in messages.messages(datagram)]
 
 
 def endpoint(message: Any) -> Endpoint:

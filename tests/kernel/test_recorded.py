@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from exporter.kernel import half_open, inet, netlink, unix, waiting
+from exporter.kernel import half_open, inet, messages, netlink, unix, waiting
 from exporter.kernel.records import Endpoint, Listener, Protocol, Reading
 from tests.kernel import recordings, situations
 from tests.kernel.fake import FakeKernel
@@ -21,7 +21,7 @@ def replayed(recording: Recording) -> list[bytes]:
 
 
 def rows(name: str) -> list[bytes]:
-    return [row for datagram in replayed(recordings.load(name)) for row in netlink.messages(datagram)]
+    return [row for datagram in replayed(recordings.load(name)) for row in messages.messages(datagram)]
 
 
 def packed(address: str) -> tuple[int, bytes]:
@@ -96,7 +96,7 @@ def test_listeners_of_many_datagrams() -> None:
     recording = recordings.load("tcp_listeners_many")
     datagrams = replayed(recording)
     assert len(datagrams) > 2
-    found = [row for datagram in datagrams for row in netlink.messages(datagram)]
+    found = [row for datagram in datagrams for row in messages.messages(datagram)]
     limits = {}
     for row in found:
         endpoint = inet.listener(row).endpoint
