@@ -31,16 +31,14 @@ class SegmentGate:
         """
         if now < self._look_at:
             return False
-        before, self._last = self._last, came_in(self._segments)
+        before, self._last = self._last, self._read()
         if self._last is not None and self._last == before:
             return True
         self._look_at = now + _BUSY_SECONDS if before is not None else now
         return False
 
-
-def came_in(segments: Callable[[], int | None]) -> int | None:
-    """Read InSegs; None where it may not be read, so that nobody relies on silence. Raises KernelError."""
-    try:
-        return segments()
-    except UnavailableError:
-        return None
+    def _read(self) -> int | None:
+        try:
+            return self._segments()
+        except UnavailableError:
+            return None

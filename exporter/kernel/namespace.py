@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from exporter.kernel.messages import messages
 from exporter.kernel.netlink import Connect, connect, dump
 from exporter.kernel.readers import HalfOpenReader, ListenerReader
 from exporter.kernel.records import Endpoint, Method
-from exporter.kernel.refcount import References, read_references
+from exporter.kernel.refcount import ReferenceReader
 from exporter.kernel.watch import TCP, UNIX
 
 
@@ -48,15 +48,11 @@ class Namespace:
     def half_open(self, method: Method) -> HalfOpenReader:
         """Return a reader of the half-open connections."""
         ask = partial(dump, requests.HALF_OPEN, self.connect)
-        gate = partial(counters.read_tcp_segments, self.proc)
-        return HalfOpenReader(ask, partial(procfs.half_open, self.proc), gate, Ladder(method))
+        return HalfOpenReader(ask, partial(procfs.half_open, self.proc), Ladder(method))
 
-    def references(self, listeners: Mapping[int, int]) -> dict[int, References]:
-        """Read the references of TCP listeners by inode; `listeners` says how many each family has.
-
-        Raises KernelError.
-        """
-        return read_references(listeners, self.proc)
+    def references(self) -> ReferenceReader:
+        """Return a reader of the references of TCP listeners."""
+        return ReferenceReader(self.proc)
 
     def oldest_waits(self, ports: Collection[int]) -> dict[Endpoint, float]:
         """Return the longest wait for accept at each endpoint with one of these ports, in seconds.

@@ -62,30 +62,29 @@ def dump(request: bytes, connect: Connect = connect) -> Generator[bytes, None, N
     with connect() as channel:
         try:
             channel.send(request)
-            port = channel.getsockname()[0]
             finished = False
             while not finished:
                 datagram, (sender, _) = channel.recvfrom(_RECEIVE_BYTES)
                 if sender != 0:
                     raise ForgedReplyError(sender)
-                datagram, finished = _check(datagram, sequence, port)
+                datagram, finished = _check(datagram, sequence)
                 if datagram:
                     yield datagram
         except OSError as error:
             raise from_errno("sock_diag dump", error.errno or 0) from error
 
 
-def _check(datagram: bytes, sequence: int, port: int) -> tuple[bytes, bool]:
+def _check(datagram: bytes, sequence: int) -> tuple[bytes, bool]:
     """Take the closing NLMSG_DONE off a datagram, and say whether it was there."""
     if len(datagram) < _TAIL.size:
         raise MalformedReplyError(f"netlink datagram of {len(datagram)} bytes")
-    _, kind, _, *addressed = _HEADER.unpack_from(datagram)
-    if addressed != [sequence, port]:
-        raise MalformedReplyError(f"netlink reply to {addressed}, expected [{sequence}, {port}]")
+    _, kind, _, answered, _ = _HEADER.unpack_from(datagram)
+    if answered != sequence:
+        raise MalformedReplyError(f"netlink reply to request {answered}, expected {sequence}")
     if kind == NLMSG_ERROR:
         raise from_errno("sock_diag refused the request", -_TAIL.unpack_from(datagram)[-1])
-    length, kind, _, *addressed, status = _TAIL.unpack_from(datagram, len(datagram) - _TAIL.size)
-    if kind != NLMSG_DONE or length != _TAIL.size or addressed != [sequence, port]:
+    length, kind, _, answered, _, status = _TAIL.unpack_from(datagram, len(datagram) - _TAIL.size)
+    if kind != NLMSG_DONE or length != _TAIL.size or answered != sequence:
         return datagram, False
     if status < 0:
         raise from_errno("sock_diag dump failed", -status)

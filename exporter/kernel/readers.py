@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Protocol
 
 from exporter.kernel import half_open
-from exporter.kernel.gate import came_in
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.procfs import Found, ProcfsWatch
 from exporter.kernel.records import Changes, Endpoint
@@ -63,51 +62,25 @@ class ListenerReader:
 
 
 class HalfOpenReader:
-    """The half-open connections of one namespace, without a walk where there can be none.
-
-    A walk goes over the whole established hash of the host. When the last one found nothing and
-    no TCP segment has come in since (InSegs), there is nothing to find.
-    """
+    """The half-open connections of one namespace, found by a walk over every connection there is."""
 
     def __init__(
         self,
         dump: Callable[[], Generator[bytes, None, None]],
         fallback: Callable[[], dict[Endpoint, int]],
-        segments: Callable[[], int | None],
         ladder: Ladder,
     ) -> None:
-        """Take the two ways to ask, the gate and the ladder that chooses."""
+        """Take the two ways to ask and the ladder that chooses."""
         self._dump = dump
         self._fallback = fallback
-        self._segments = segments
         self.ladder = ladder
-        self._empty_at: int | None = None
-        self._segments_now: int | None = None
 
     def read(self, now: float) -> dict[Endpoint, int]:
         """Count the half-open connections of each endpoint, at `now` in monotonic seconds.
 
         Raises KernelError.
         """
-        if self.nothing_came():
-            return {}
-        found = self.walk(now)
-        self.note(empty=not found)
-        return found
-
-    def nothing_came(self) -> bool:
-        """Tell whether no segment has come in since there was no half-open connection."""
-        self._segments_now = came_in(self._segments)
-        return self._segments_now is not None and self._segments_now == self._empty_at
-
-    def walk(self, now: float) -> dict[Endpoint, int]:
-        """Count without a look at the gate, at `now` in monotonic seconds. Raises KernelError."""
-        self._empty_at = None
         return self.ladder.ask(now, sock_diag=self._walk, procfs=self._fallback)
-
-    def note(self, *, empty: bool) -> None:
-        """Say what was found since the gate was last looked at, by whatever way."""
-        self._empty_at = self._segments_now if empty else None
 
     def _walk(self) -> dict[Endpoint, int]:
         with closing(self._dump()) as datagrams:

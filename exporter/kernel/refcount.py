@@ -36,21 +36,43 @@ class References(NamedTuple):
     accept_length: int
 
 
-def read_references(listeners: Mapping[int, int], proc: Path = PROC) -> dict[int, References]:
-    """Read the references of TCP listeners by inode; `listeners` says how many each family has.
+class ReferenceReader:
+    """Reads the references of the TCP listeners of one namespace, and remembers the last answer.
 
-    A listener that opened a moment ago may be missing. Raises KernelError.
+    A line that is as it was is not parsed again. Where nothing has changed at all the answer is the
+    very mapping that was given before.
     """
-    found: dict[int, References] = {}
-    for family, count in listeners.items():
-        path = proc / _FILES[socket.AddressFamily(family)]
-        for line in _first_lines(path, count, _SHORTEST_LINE[socket.AddressFamily(family)]):
-            match = _LINE.fullmatch(line)
-            if match is None:
-                raise MalformedReplyError(f"{path}: cannot read {line!r}")
-            if match[1] == _LISTEN:
-                found[int(match[3])] = References(int(match[4]), int(match[2], 16))
-    return found
+
+    def __init__(self, proc: Path = PROC) -> None:
+        """Take the /proc that shows the namespace; nothing is read yet."""
+        self._proc = proc
+        self._parsed: dict[bytes, tuple[int, References] | None] = {}
+        self._found: dict[int, References] = {}
+
+    def read(self, listeners: Mapping[int, int]) -> dict[int, References]:
+        """Return the references by inode; `listeners` says how many each family has.
+
+        A listener that opened a moment ago may be missing. Raises KernelError.
+        """
+        parsed: dict[bytes, tuple[int, References] | None] = {}
+        for family, count in listeners.items():
+            path = self._proc / _FILES[socket.AddressFamily(family)]
+            for line in _first_lines(path, count, _SHORTEST_LINE[socket.AddressFamily(family)]):
+                parsed[line] = self._parsed[line] if line in self._parsed else _parse(line, path)
+        if parsed.keys() != self._parsed.keys():
+            self._parsed = parsed
+            self._found = dict(one for one in parsed.values() if one is not None)
+        return self._found
+
+
+def _parse(line: bytes, path: Path) -> tuple[int, References] | None:
+    """Read a line; None where it is no listener's. `path` is for the error."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise MalformedReplyError(f"{path}: cannot read {line!r}")
+    if match[1] != _LISTEN:
+        return None
+    return int(match[3]), References(int(match[4]), int(match[2], 16))
 
 
 def _first_lines(path: Path, count: int, shortest: int) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from exporter.kernel.errors import UnavailableError
+from exporter.kernel.gate import SegmentGate
 from exporter.kernel.readers import HalfOpenReader
 from exporter.kernel.records import Endpoint, Method
 from exporter.kernel.refcount import References
@@ -26,17 +27,20 @@ DISAGREED_SECONDS: Final = 2.0
 # A listener holds one reference to itself, an MPTCP listener another, a BPF map one more.
 _MOST_OWN_REFERENCES: Final = 4
 
-ReadReferences = Callable[[Mapping[int, int]], dict[int, References]]
+ReadReferences = Callable[[Mapping[int, int]], Mapping[int, References]]
 Counts = dict[Group, int]
 
 
 class HalfOpenCounter:
     """Counts the half-open connections of one namespace; `disagreements` only grows."""
 
-    def __init__(self, reader: HalfOpenReader, references: ReadReferences) -> None:
-        """Take the walk with its gate, and the other way."""
+    def __init__(self, reader: HalfOpenReader, references: ReadReferences, gate: SegmentGate) -> None:
+        """Take the walk, the other way, and the gate that is shut while there can be nothing new."""
         self._reader = reader
         self._references = references
+        self._gate = gate
+        self._empty = False
+        self._counted: tuple[Matcher, Mapping[int, References], Counts] | None = None
         self._own: dict[Group, int] = {}
         self._left_to_walks: Counts = {}
         self._walk_cost = 0.0
@@ -56,33 +60,34 @@ class HalfOpenCounter:
 
         `now` is in monotonic seconds. Groups with none may be left out.
         """
-        if self._reader.nothing_came():
+        if self._empty and self._gate.shut(now):
             return {}, 0
-        compared = self._reader.ladder.method is Method.SOCK_DIAG and now < self._calibrate_at
-        if compared and self._reference_cost < self._walk_cost:
-            counted = self._by_references(matcher)
-            if counted is not None:
-                self._referred = True
-                self._reader.note(empty=not counted and not self._unmatched)
-                return counted, self._unmatched
-        return self._by_walk(now, matcher)
+        self._empty = False
+        counts = self._by_references(matcher) if self._trusts_references(now) else None
+        self._referred = counts is not None
+        if counts is None:
+            counts = self._by_walk(now, matcher)
+        self._empty = not counts and not self._unmatched
+        return counts, self._unmatched
 
-    def _by_walk(self, now: float, matcher: Matcher) -> tuple[Counts, int]:
+    def _trusts_references(self, now: float) -> bool:
+        compared = self._reader.ladder.method is Method.SOCK_DIAG and now < self._calibrate_at
+        return compared and self._reference_cost < self._walk_cost
+
+    def _by_walk(self, now: float, matcher: Matcher) -> Counts:
         calibrating = self._reader.ladder.method is Method.SOCK_DIAG and now >= self._calibrate_at
         before = self._timed_references(matcher) if calibrating else None
         started = time.thread_time()
-        counts, self._unmatched = _match(self._reader.walk(now), matcher)
+        counts, self._unmatched = _match(self._reader.read(now), matcher)
         self._walk_cost = time.thread_time() - started
-        self._reader.note(empty=not counts and not self._unmatched)
-        self._referred = False
         after = self._timed_references(matcher) if before is not None else None
         if before is not None and after is not None:
             self._compare(matcher, counts, before, after)
         if calibrating:
             self._calibrate_at = now + (DISAGREED_SECONDS if self._left_to_walks else CALIBRATE_SECONDS)
-        return counts, self._unmatched
+        return counts
 
-    def _timed_references(self, matcher: Matcher) -> dict[int, References] | None:
+    def _timed_references(self, matcher: Matcher) -> Mapping[int, References] | None:
         """Read the references and note the cost; where they may not be read, walks are all there is."""
         started = time.thread_time()
         try:
@@ -96,6 +101,8 @@ class HalfOpenCounter:
     def _by_references(self, matcher: Matcher) -> Counts | None:
         """Count by references; None where they cannot be right, which a walk has to settle."""
         references = self._references(matcher.families)
+        if self._counted is not None and self._counted[:2] == (matcher, references):
+            return self._counted[2]
         counted: Counts = {}
         for group in matcher.groups:
             count = self._left_to_walks.get(group)
@@ -108,6 +115,7 @@ class HalfOpenCounter:
                 count = excess - own
             if count:
                 counted[group] = count
+        self._counted = (matcher, references, counted)
         return counted
 
     def _compare(
@@ -119,6 +127,7 @@ class HalfOpenCounter:
     ) -> None:
         """Learn each group's own references, or that its references tell something else."""
         known, self._own, self._left_to_walks = self._own, {}, {}
+        self._counted = None
         for group in matcher.groups:
             count = walked.get(group, 0)
             seen = (_excess(group, before), _excess(group, after))

@@ -59,13 +59,14 @@ class NamespaceSampler:
         self._half_open: set[WatchedListener] = set()
         self._filled: set[Group] = set()
         self._gate = namespace.segment_gate()
-        self._read_cost = 0.0
+        self._read_seconds = 0.0
         self._read_at = float("-inf")
         method = config.sampling.method
         self._tcp = namespace.tcp_listeners(method)
         self._unix = namespace.unix_listeners(method)
         self._syn = namespace.half_open(method)
-        self.half_open = HalfOpenCounter(self._syn, namespace.references)
+        references = namespace.references().read
+        self.half_open = HalfOpenCounter(self._syn, references, namespace.segment_gate())
         fast, name = config.sampling.interval_seconds, namespace.name
         self.inet = Source("inet", name, fast, self._take_tcp)
         self.unix = Source("unix", name, fast, self._take_unix)
@@ -145,9 +146,9 @@ class NamespaceSampler:
             return
         # A read that fails leaves nothing to rely on.
         self._read_at = float("-inf")
-        used = time.thread_time()
+        started = time.perf_counter()
         changes = self._tcp.read(now)
-        self._read_cost = time.thread_time() - used
+        self._read_seconds = time.perf_counter() - started
         self._read_at = now
         self._fold(changes, self.inet, Protocol.TCP, now)
 
@@ -158,7 +159,7 @@ class NamespaceSampler:
         gate costs what a small read does.
         """
         known = not self._filled and now - self._read_at < _READ_SECONDS
-        return known and self._read_cost > _WORTH_A_LOOK_SECONDS and self._gate.shut(now)
+        return known and self._read_seconds > _WORTH_A_LOOK_SECONDS and self._gate.shut(now)
 
     def _take_unix(self, now: float) -> None:
         self._fold(self._unix.read(now), self.unix, Protocol.UNIX, now)

@@ -62,18 +62,21 @@ def test_where_it_has_no_sock_diag_its_proc_is_read(tmp_path: Path) -> None:
     assert kernel.all_closed()
 
 
-def test_half_open_connections_come_from_its_sockets_through_its_gate(tmp_path: Path) -> None:
+def test_half_open_connections_come_from_its_sockets(tmp_path: Path) -> None:
     recording = recordings.load("half_open")
-    put(tmp_path, "net/snmp", table("Tcp", {"InSegs": 1}))
     kernel = FakeKernel(*recording.datagrams, port=recording.port_id)
     reader = namespace(kernel, tmp_path).half_open(Method.SOCK_DIAG)
     assert sum(reader.read(0.0).values()) == sum(int(fact["count"]) for fact in recording.truth)
-    kernel.datagrams = (done(port=kernel.port),)
-    assert [reader.read(now) for now in (1.0, 2.0, 3.0)] == [{}, {}, {}]
-    assert kernel.requests == [requests.HALF_OPEN] * 2
-    put(tmp_path, "net/snmp", table("Tcp", {"InSegs": 2}))
-    assert reader.read(4.0) == {}
-    assert kernel.requests == [requests.HALF_OPEN] * 3
+    assert kernel.requests == [requests.HALF_OPEN]
+
+
+def test_its_gate_counts_its_segments(tmp_path: Path) -> None:
+    gate = namespace(FakeKernel(), tmp_path).segment_gate()
+    shut = []
+    for now, segments in enumerate((1, 1, 2, 2)):
+        put(tmp_path, "net/snmp", table("Tcp", {"InSegs": segments}))
+        shut.append(gate.shut(float(now)))
+    assert shut == [False, True, False, True]
 
 
 def test_waits_are_asked_for_at_these_ports_once() -> None:

@@ -1,4 +1,4 @@
-"""Readers remember the last answer and the way it was got, and skip a walk that can find nothing."""
+"""Readers remember the last answer and the way it was got."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ PLACE = Endpoint(socket.AF_INET, socket.inet_aton("127.0.0.1"), 8000, 0)
 
 
 class Kernel:
-    """Listeners by sock_diag's cookies and by the inodes of /proc, half-open connections, InSegs."""
+    """Listeners by sock_diag's cookies and by the inodes of /proc, and half-open connections."""
 
     def __init__(self) -> None:
         self.fault: KernelError | None = None
         self.cookies: list[int] = []
         self.inodes: list[int] = []
         self.half_open = 0
-        self.segments: int | None = 0
-        self.walks = 0
 
     def dump(self) -> Iterator[bytes]:
         """The listeners by their cookies."""
@@ -46,19 +44,13 @@ class Kernel:
 
     def walk(self) -> Generator[bytes, None, None]:
         """The half-open connections, one row each."""
-        self.walks += 1
         if self.fault is not None:
             raise self.fault
         yield from (inet_row(cookie, state=SYN_RECV) for cookie in range(self.half_open))
 
     def walk_proc(self) -> dict[Endpoint, int]:
         """The half-open connections, counted."""
-        self.walks += 1
         return {PLACE: self.half_open} if self.half_open else {}
-
-    def count_segments(self) -> int | None:
-        """InSegs."""
-        return self.segments
 
     def listeners(self, method: Method) -> ListenerReader:
         """A reader of the listeners."""
@@ -66,7 +58,7 @@ class Kernel:
 
     def connections(self, method: Method) -> HalfOpenReader:
         """A reader of the half-open connections."""
-        return HalfOpenReader(self.walk, self.walk_proc, self.count_segments, Ladder(method))
+        return HalfOpenReader(self.walk, self.walk_proc, Ladder(method))
 
 
 @pytest.fixture
@@ -167,82 +159,8 @@ def test_half_open_connections_are_counted_either_way(kernel: Kernel, method: Me
     assert kernel.connections(method).read(0.0) == {PLACE: 5}
 
 
-def test_no_walk_while_none_was_found_and_no_segment_has_come(kernel: Kernel) -> None:
-    reader = kernel.connections(Method.AUTO)
-    for now in range(10):
-        assert reader.read(float(now)) == {}
-    assert kernel.walks == 1
-
-
-def test_a_segment_opens_the_gate_for_one_walk(kernel: Kernel) -> None:
-    reader = kernel.connections(Method.AUTO)
-    reader.read(0.0)
-    kernel.segments, kernel.half_open = 1, 2
-    assert reader.read(0.1) == {PLACE: 2}
-    kernel.half_open = 0
-    assert reader.read(0.2) == {}
-    assert kernel.walks == 3
-    assert reader.read(0.3) == {}
-    assert kernel.walks == 3
-
-
-def test_the_gate_stays_open_while_there_are_any(kernel: Kernel) -> None:
-    """They end by their timers, for which no segment has to come."""
-    kernel.half_open = 2
-    reader = kernel.connections(Method.AUTO)
-    for walks in (1, 2, 3):
-        assert reader.read(0.1 * walks) == {PLACE: 2}
-        assert kernel.walks == walks
-
-
-def test_a_segment_during_the_walk_is_not_overlooked(kernel: Kernel) -> None:
-    """The gate is read before the walk, so one that comes in meanwhile makes the next walk."""
-    reader = HalfOpenReader(
-        lambda: late(kernel), kernel.walk_proc, kernel.count_segments, Ladder(Method.SOCK_DIAG)
-    )
-    assert reader.read(0.0) == {}
-    assert reader.read(0.1) == {PLACE: 1}
-
-
-def late(kernel: Kernel) -> Generator[bytes, None, None]:
-    yield from list(kernel.walk())
-    kernel.segments = (kernel.segments or 0) + 1
-    kernel.half_open = 1
-
-
-def test_without_the_counter_every_read_is_a_walk(kernel: Kernel) -> None:
-    kernel.segments = None
-    reader = kernel.connections(Method.AUTO)
-    for walks in (1, 2, 3):
-        assert reader.read(float(walks)) == {}
-        assert kernel.walks == walks
-
-
-def test_a_walk_that_failed_has_found_nothing_out(kernel: Kernel) -> None:
-    reader = kernel.connections(Method.SOCK_DIAG)
-    kernel.fault = KernelError("sock_diag dump", "ENOBUFS")
-    for walks in (1, 2):
-        with pytest.raises(KernelError):
-            reader.read(float(walks))
-        assert kernel.walks == walks
-    kernel.fault, kernel.half_open = None, 3
-    assert reader.read(3.0) == {PLACE: 3}
-
-
 def test_half_open_connections_are_read_from_proc_where_sock_diag_is_missing(kernel: Kernel) -> None:
     kernel.fault, kernel.half_open = MISSING, 4
     reader = kernel.connections(Method.AUTO)
     assert reader.read(0.0) == {PLACE: 4}
     assert reader.ladder.method is Method.PROCFS
-
-
-def test_where_the_gate_may_not_be_read_every_read_is_a_walk(
-    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_self: Kernel) -> int | None:
-        raise UnavailableError("cannot read net/snmp", "EACCES")
-
-    monkeypatch.setattr(Kernel, "count_segments", refuse)
-    reader = kernel.connections(Method.SOCK_DIAG)
-    assert [reader.read(float(now)) for now in (1, 2)] == [{}, {}]
-    assert kernel.walks == 2

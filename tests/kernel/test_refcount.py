@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
-from exporter.kernel.refcount import References, read_references
+from exporter.kernel.refcount import ReferenceReader, References
 from tests.lab import flood, namespace
 
 HEADING = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
@@ -33,26 +33,35 @@ def tree(folder: Path, *lines: bytes) -> Path:
 
 def test_listeners_are_read_and_nothing_behind_them(tmp_path: Path) -> None:
     proc = tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1), ESTABLISHED, b"what is this?")
-    assert read_references({socket.AF_INET: 2}, proc) == {7: References(8, 3), 8: References(1, 3)}
+    assert ReferenceReader(proc).read({socket.AF_INET: 2}) == {7: References(8, 3), 8: References(1, 3)}
 
 
 def test_a_listener_that_closed_meanwhile_is_missing(tmp_path: Path) -> None:
     proc = tree(tmp_path, LISTENER % (7, 8), ESTABLISHED)
-    assert read_references({socket.AF_INET: 3}, proc) == {7: References(8, 3)}
+    assert ReferenceReader(proc).read({socket.AF_INET: 3}) == {7: References(8, 3)}
 
 
 def test_a_family_without_listeners_costs_no_file(tmp_path: Path) -> None:
-    assert read_references({}, tmp_path) == {}
+    assert ReferenceReader(tmp_path).read({}) == {}
+
+
+def test_what_has_not_changed_is_the_very_same_answer(tmp_path: Path) -> None:
+    reader = ReferenceReader(tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1)))
+    first = reader.read({socket.AF_INET: 2})
+    assert reader.read({socket.AF_INET: 2}) is first
+    tree(tmp_path, LISTENER % (7, 9), LISTENER % (8, 1))
+    assert reader.read({socket.AF_INET: 2}) == {7: References(9, 3), 8: References(1, 3)}
+    assert first[7] == References(8, 3)
 
 
 def test_a_line_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MalformedReplyError, match="net/tcp: cannot read b'what is this"):
-        read_references({socket.AF_INET: 1}, tree(tmp_path, b"what is this?"))
+        ReferenceReader(tree(tmp_path, b"what is this?")).read({socket.AF_INET: 1})
 
 
 def test_a_file_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="net/tcp"):
-        read_references({socket.AF_INET: 1}, tmp_path)
+        ReferenceReader(tmp_path).read({socket.AF_INET: 1})
 
 
 @given(st.binary(max_size=600), st.integers(1, 4))
@@ -63,7 +72,7 @@ def test_anything_is_read_or_refused(
     (proc / "net").mkdir()
     (proc / "net/tcp").write_bytes(content)
     try:
-        found = read_references({socket.AF_INET: count}, proc)
+        found = ReferenceReader(proc).read({socket.AF_INET: count})
     except KernelError:
         return
     assert len(found) <= count
@@ -81,7 +90,7 @@ def test_each_half_open_connection_holds_one_and_each_waiting_one_as_well() -> N
         ]
         clients = [stack.enter_context(socket.create_connection((address, 8081))) for _ in range(4)]
         flood.syn_flood(tun, address, 8081, 1000)
-        found = read_references({socket.AF_INET: 3})
+        found = ReferenceReader().read({socket.AF_INET: 3})
         del clients
     inodes = [number for number in found if found[number].held > 1]
     assert len(found) == len(listeners)

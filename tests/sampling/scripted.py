@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import cast
+from typing import Self, cast
 
 from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import UnavailableError
@@ -105,17 +105,10 @@ class HalfOpen(Question):
         self.ladder = Ladder(Method.AUTO)
         self.counts: dict[Endpoint, int] = {}
 
-    def nothing_came(self) -> bool:
-        """Keep the gate open."""
-        return False
-
-    def walk(self, _now: float) -> dict[Endpoint, int]:
+    def read(self, _now: float) -> dict[Endpoint, int]:
         """Tell how many there are at each endpoint."""
         self.ask()
         return dict(self.counts)
-
-    def note(self, *, empty: bool) -> None:
-        """Take what was found."""
 
 
 class Kernel:
@@ -158,7 +151,11 @@ class Kernel:
         self.syn.ladder.choose(method)
         return self.syn
 
-    def references(self, _listeners: Mapping[int, int]) -> dict[int, References]:
+    def references(self) -> Self:
+        """Stand in for Namespace.references."""
+        return self
+
+    def read(self, _listeners: Mapping[int, int]) -> dict[int, References]:
         """Have none, so that every count is a walk."""
         raise UnavailableError("cannot read net/tcp", "EACCES")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import pytest
 
-from exporter.kernel.errors import UnavailableError
+from exporter.kernel.errors import KernelError, UnavailableError
+from exporter.kernel.gate import SegmentGate
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.readers import HalfOpenReader
 from exporter.kernel.records import Endpoint, Listener, Method, Reading
@@ -34,12 +35,16 @@ class Host:
         self.waiting = dict.fromkeys(self.held, 0)
         self.walk_cost, self.reference_cost = 0.02, 0.0001
         self.walks = 0
-        self.quiet = False
+        self.segments: int | None = None
+        self.fault: KernelError | None = None
+        self.after_walk: Callable[[], object] = lambda: None
         self.readable = True
         self.matcher = self.listening(
             [tcp(cookie + 1, inode=inode) for cookie, inode in enumerate(self.held)]
         )
-        self.counter = HalfOpenCounter(cast("HalfOpenReader", self), self.references)
+        self.counter = HalfOpenCounter(
+            cast("HalfOpenReader", self), self.references, SegmentGate(lambda: self.segments)
+        )
 
     def listening(self, listeners: list[Listener]) -> Matcher:
         """Index these."""
@@ -49,18 +54,15 @@ class Host:
             groups.setdefault(key, Group(key)).open(listener, Reading(listener.cookie, 0, 9, 0))
         return Matcher((listener, groups[key_of(listener, "host")]) for listener in listeners)
 
-    def nothing_came(self) -> bool:
-        """Be the gate."""
-        return self.quiet
-
-    def walk(self, _now: float) -> dict[Endpoint, int]:
+    def read(self, _now: float) -> dict[Endpoint, int]:
         """Be walked to."""
         self.clock.spend(self.walk_cost)
         self.walks += 1
-        return dict(self.counts)
-
-    def note(self, *, empty: bool) -> None:
-        """The gate is the test's."""
+        if self.fault is not None:
+            raise self.fault
+        found = dict(self.counts)
+        self.after_walk()
+        return found
 
     def references(self, _listeners: Mapping[int, int]) -> dict[int, References]:
         """Tell the references of every listener."""
@@ -91,6 +93,34 @@ def test_after_one_walk_the_cheaper_way_is_taken(host: Host) -> None:
     host.half_open(5)
     counted.append(host.count(0.25))
     assert (counted, host.walks, host.counter.method) == ([3, 5], 1, REFCOUNT)
+
+
+def test_references_that_move_are_counted_each_time(host: Host) -> None:
+    host.count(0.0)
+    counted = []
+    for beat, count in enumerate((5, 5, 2, 0), 1):
+        host.half_open(count)
+        counted.append(host.count(beat / 4))
+    assert (counted, host.walks) == ([5, 5, 2, 0], 1)
+
+
+def test_references_that_stand_still_are_counted_anew_after_a_walk_disagreed(host: Host) -> None:
+    host.half_open(3)
+    assert [host.count(0.0), host.count(0.25)] == [3, 3]
+    host.counts = {HERE: 2}
+    counted = [host.count(CALIBRATE_SECONDS), host.count(CALIBRATE_SECONDS + 0.25)]
+    assert (counted, host.counter.disagreements) == ([2, 2], 1)
+
+
+def test_the_same_references_are_counted_anew_for_other_listeners(host: Host) -> None:
+    host.held[102], host.waiting[102] = 1, 0
+    host.half_open(3)
+    both = [tcp(1, inode=101), tcp(2, "10.0.0.9", inode=102)]
+    host.matcher = host.listening(both)
+    assert [host.count(0.0), host.count(0.25)] == [3, 3]
+    host.matcher = host.listening(both)
+    host.counts = {}
+    assert (host.count(0.5), host.walks) == (0, 2)
 
 
 def test_where_walks_are_cheaper_they_are_taken(host: Host) -> None:
@@ -187,9 +217,67 @@ def test_with_procfs_nothing_is_compared(host: Host) -> None:
     assert (host.walks, host.counter.method) == (3, "procfs")
 
 
-def test_a_shut_gate_asks_nobody(host: Host) -> None:
-    host.quiet = True
-    assert (host.count(0.0), host.walks) == (0, 0)
+@pytest.fixture
+def walked(host: Host) -> Host:
+    """Only walks, and a namespace in which segments are counted."""
+    host.readable = False
+    host.segments = 7
+    return host
+
+
+def test_no_walk_while_none_was_found_and_no_segment_has_come(walked: Host) -> None:
+    assert [walked.count(float(now)) for now in range(10)] == [0] * 10
+    assert walked.walks == 2
+
+
+def test_a_segment_opens_the_gate(walked: Host) -> None:
+    for now in range(3):
+        walked.count(float(now))
+    walked.segments = 8
+    walked.half_open(2)
+    assert walked.count(3.0) == 2
+    walked.half_open(0)
+    walked.counts = {}
+    assert [walked.count(float(now)) for now in (4, 5, 6)] == [0, 0, 0]
+    assert walked.walks == 4
+
+
+def test_the_gate_stays_open_while_there_are_any(walked: Host) -> None:
+    """They end by their timers, for which no segment has to come."""
+    walked.half_open(2)
+    assert [walked.count(float(now)) for now in range(4)] == [2] * 4
+    assert walked.walks == 4
+
+
+def test_a_segment_during_the_walk_is_not_overlooked(walked: Host) -> None:
+    walked.count(0.0)
+
+    def late() -> None:
+        walked.segments = 8
+        walked.half_open(1)
+
+    walked.after_walk = late
+    assert [walked.count(float(now)) for now in (1, 2)] == [0, 1]
+
+
+def test_a_walk_that_failed_has_found_nothing_out(walked: Host) -> None:
+    for now in range(3):
+        walked.count(float(now))
+    walked.segments = 8
+    walked.fault = KernelError("sock_diag dump", "ENOBUFS")
+    for now in (3, 4):
+        with pytest.raises(KernelError):
+            walked.count(float(now))
+    walked.fault = None
+    walked.half_open(3)
+    assert walked.count(5.0) == 3
+
+
+def test_rows_that_fit_nobody_keep_the_gate_open(walked: Host) -> None:
+    walked.counts = {endpoint("10.9.9.9", 4): 1}
+    for now in range(4):
+        walked.count(float(now))
+    assert walked.walks == 4
 
 
 def test_after_a_step_down_to_procfs_references_are_left_alone(host: Host) -> None:
