@@ -7,7 +7,6 @@ from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from exporter.kernel import counters, inet, procfs, requests, waiting
 from exporter.kernel.counters import Sysctls, TcpCounters
@@ -17,6 +16,7 @@ from exporter.kernel.kept import KeptSocket
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.messages import messages
 from exporter.kernel.netlink import Connect, connect, dump
+from exporter.kernel.proc import OWN, Proc
 from exporter.kernel.readers import HalfOpenReader, ListenerReader
 from exporter.kernel.records import Endpoint, Method
 from exporter.kernel.refcount import ReferenceReader
@@ -25,11 +25,11 @@ from exporter.kernel.watch import TCP, UNIX
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """Where to ask: how sock_diag sockets are opened there, and the /proc that shows it."""
+    """Where to ask: how sock_diag sockets are opened there, and the files of /proc that show it."""
 
     name: str
     connect: Connect = connect
-    proc: Path = counters.PROC
+    proc: Proc = OWN
 
     def tcp_listeners(self, method: Method) -> ListenerReader:
         """Return a reader of the TCP listeners of both families."""

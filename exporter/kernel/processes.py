@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from exporter.kernel.counters import PROC
 from exporter.kernel.errors import MalformedReplyError, from_errno
 
+_PROC = Path("/proc")
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 # A process with thousands of descriptors is read in portions, so that no single step takes long.
 _PORTION = 256
@@ -40,7 +40,7 @@ class Holding:
     denied: bool = False
 
 
-def holdings(proc: Path = PROC) -> Iterator[Holding]:
+def holdings(proc: Path = _PROC) -> Iterator[Holding]:
     """Walk all processes, one portion of one process a step. A process that ends meanwhile is skipped.
 
     Raises KernelError where this process has run out of descriptors or memory.
@@ -57,7 +57,7 @@ def holdings(proc: Path = PROC) -> Iterator[Holding]:
                 raise from_errno(f"cannot read {proc / entry / 'fd'}", error.errno or 0) from error
 
 
-def read_process(pid: int, proc: Path = PROC) -> Process | None:
+def read_process(pid: int, proc: Path = _PROC) -> Process | None:
     """Read who a process is, or None where it is gone. Raises KernelError."""
     path = proc / str(pid) / "stat"
     try:

@@ -11,11 +11,10 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
-from exporter.kernel.counters import PROC
-from exporter.kernel.errors import MalformedReplyError, from_errno
+from exporter.kernel.errors import MalformedReplyError, UnavailableError
+from exporter.kernel.proc import OWN, Proc
 from exporter.kernel.records import UNCHANGED, Changes, Endpoint, Listener, Protocol, Reading
 
 Found = tuple[Listener, Reading]
@@ -37,7 +36,7 @@ _UNIX_LINE = re.compile(
 )
 
 
-def tcp_listeners(proc: Path = PROC) -> list[Found]:
+def tcp_listeners(proc: Proc = OWN) -> list[Found]:
     """Read the TCP listeners of both families with the length of their queues. Raises KernelError."""
     found = []
     for endpoint, length, uid, inode in _tcp_rows(proc, _LISTEN):
@@ -46,18 +45,17 @@ def tcp_listeners(proc: Path = PROC) -> list[Found]:
     return found
 
 
-def half_open(proc: Path = PROC) -> dict[Endpoint, int]:
+def half_open(proc: Proc = OWN) -> dict[Endpoint, int]:
     """Count the half-open connections of each endpoint. Raises KernelError."""
     return dict(Counter(endpoint for endpoint, *_ in _tcp_rows(proc, _SYN_RECV)))
 
 
-def unix_listeners(proc: Path = PROC) -> list[Found]:
+def unix_listeners(proc: Proc = OWN) -> list[Found]:
     """Read which unix listeners exist. Raises KernelError.
 
     The file prints each NUL of an abstract name as `@`, so the name can differ from what was bound.
     """
-    path = proc / "net/unix"
-    _, _, content = _read(path).partition(b"\n")
+    _, _, content = proc.read("net/unix").partition(b"\n")
     found = []
     at = 0
     for match in _UNIX_LINE.finditer(content):
@@ -70,7 +68,7 @@ def unix_listeners(proc: Path = PROC) -> list[Found]:
             listener = Listener(cookie=inode, inode=inode, protocol=Protocol.UNIX, name=name)
             found.append((listener, Reading(inode, None, None, None)))
     if at < len(content):
-        raise MalformedReplyError(f"{path}: cannot read {content[at:].splitlines()[0]!r}")
+        raise MalformedReplyError(f"/proc/net/unix: cannot read {content[at:].splitlines()[0]!r}")
     return found
 
 
@@ -93,16 +91,20 @@ class ProcfsWatch:
         return Changes(opened, moved, closed) if opened or moved or closed else UNCHANGED
 
 
-def _tcp_rows(proc: Path, state: bytes) -> Iterator[tuple[Endpoint, int, int, int]]:
+def _tcp_rows(proc: Proc, state: bytes) -> Iterator[tuple[Endpoint, int, int, int]]:
     """Yield (endpoint, length of the queue, uid, inode) of each row in `state`."""
     for name, family, digits in _TCP_FILES:
-        path = proc / name
-        if family == socket.AF_INET6 and not path.exists():
-            continue
-        for line in _read(path).splitlines()[1:]:
+        try:
+            content = proc.read(name)
+        except UnavailableError as error:
+            # A host without IPv6 has no such file.
+            if family == socket.AF_INET6 and error.reason == "ENOENT":
+                continue
+            raise
+        for line in content.splitlines()[1:]:
             match = _TCP_LINE.fullmatch(line)
             if match is None or len(match[1]) != digits:
-                raise MalformedReplyError(f"{path}: cannot read {line!r}")
+                raise MalformedReplyError(f"/proc/{name}: cannot read {line!r}")
             if match[3] == state:
                 endpoint = Endpoint(family, _packed(match[1]), int(match[2], 16), 0)
                 yield endpoint, int(match[4], 16), int(match[5]), int(match[6])
@@ -111,10 +113,3 @@ def _tcp_rows(proc: Path, state: bytes) -> Iterator[tuple[Endpoint, int, int, in
 def _packed(address: bytes) -> bytes:
     """Turn `0100007F` into 127.0.0.1: each word is printed as a number in the host's byte order."""
     return b"".join(struct.pack("=I", int(address[at : at + 8], 16)) for at in range(0, len(address), 8))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise from_errno(f"cannot read {path}", error.errno or 0) from error

@@ -12,11 +12,10 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final, NamedTuple
 
-from exporter.kernel.counters import PROC
 from exporter.kernel.errors import MalformedReplyError, from_errno
+from exporter.kernel.proc import OWN, Proc
 
 _FILES: Final = {socket.AF_INET: "net/tcp", socket.AF_INET6: "net/tcp6"}
 _LISTEN: Final = b"0A"
@@ -43,7 +42,7 @@ class ReferenceReader:
     very mapping that was given before.
     """
 
-    def __init__(self, proc: Path = PROC) -> None:
+    def __init__(self, proc: Proc = OWN) -> None:
         """Take the /proc that shows the namespace; nothing is read yet."""
         self._proc = proc
         self._parsed: dict[bytes, tuple[int, References] | None] = {}
@@ -56,30 +55,30 @@ class ReferenceReader:
         """
         parsed: dict[bytes, tuple[int, References] | None] = {}
         for family, count in listeners.items():
-            path = self._proc / _FILES[socket.AddressFamily(family)]
-            for line in _first_lines(path, count, _SHORTEST_LINE[socket.AddressFamily(family)]):
-                parsed[line] = self._parsed[line] if line in self._parsed else _parse(line, path)
+            name = _FILES[socket.AddressFamily(family)]
+            for line in _first_lines(self._proc, name, count, _SHORTEST_LINE[socket.AddressFamily(family)]):
+                parsed[line] = self._parsed[line] if line in self._parsed else _parse(line, name)
         if parsed.keys() != self._parsed.keys():
             self._parsed = parsed
             self._found = dict(one for one in parsed.values() if one is not None)
         return self._found
 
 
-def _parse(line: bytes, path: Path) -> tuple[int, References] | None:
-    """Read a line; None where it is no listener's. `path` is for the error."""
+def _parse(line: bytes, name: str) -> tuple[int, References] | None:
+    """Read a line; None where it is no listener's. `name` is for the error."""
     match = _LINE.fullmatch(line)
     if match is None:
-        raise MalformedReplyError(f"{path}: cannot read {line!r}")
+        raise MalformedReplyError(f"/proc/{name}: cannot read {line!r}")
     if match[1] != _LISTEN:
         return None
     return int(match[3]), References(int(match[4]), int(match[2], 16))
 
 
-def _first_lines(path: Path, count: int, shortest: int) -> Iterator[bytes]:
+def _first_lines(proc: Proc, name: str, count: int, shortest: int) -> Iterator[bytes]:
     """Read the first lines after the heading, and hardly more of the file."""
     read = b""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = proc.open(name)
         try:
             while (missing := count + 1 - read.count(b"\n")) > 0:
                 portion = os.read(descriptor, missing * shortest)
@@ -89,6 +88,6 @@ def _first_lines(path: Path, count: int, shortest: int) -> Iterator[bytes]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise from_errno(f"cannot read {path}", error.errno or 0) from error
+        raise from_errno(f"cannot read /proc/{name}", error.errno or 0) from error
     lines = read.split(b"\n")[:-1]
     return iter(lines[1 : count + 1])

@@ -158,8 +158,9 @@ class NamespaceSampler:
         Sockets come and go without a segment, so a read is never left out for long. A look at the
         gate costs what a small read does.
         """
-        known = not self._filled and now - self._read_at < _READ_SECONDS
-        return known and self._read_seconds > _WORTH_A_LOOK_SECONDS and self._gate.shut(now)
+        if self._filled or self._read_seconds <= _WORTH_A_LOOK_SECONDS:
+            return False
+        return now - self._read_at < _READ_SECONDS and self._gate.shut(now)
 
     def _take_unix(self, now: float) -> None:
         self._fold(self._unix.read(now), self.unix, Protocol.UNIX, now)

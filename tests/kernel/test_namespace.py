@@ -14,6 +14,7 @@ from exporter.kernel import requests
 from exporter.kernel.counters import TcpCounters
 from exporter.kernel.errors import KernelError, MalformedReplyError
 from exporter.kernel.namespace import Namespace, host
+from exporter.kernel.proc import OWN, Proc
 from exporter.kernel.records import Endpoint, Method
 from tests.kernel import recordings
 from tests.kernel.datagrams import ESTABLISHED, done, error, inet_row, message, tcp_info, tcp_row, unix_row
@@ -22,7 +23,7 @@ from tests.kernel.proc import put, table, tcp_files, tcp_line, unix_file, unix_l
 
 
 def namespace(kernel: FakeKernel, proc: Path = Path("/nowhere")) -> Namespace:
-    return Namespace("test", kernel.connect, proc)
+    return Namespace("test", kernel.connect, Proc.at(proc))
 
 
 def waiting_row(port: int, milliseconds: int) -> bytes:
@@ -161,7 +162,7 @@ def test_counters_and_settings_come_from_its_proc(tmp_path: Path) -> None:
 
 def test_the_host_is_this_very_namespace() -> None:
     assert host().name == "host"
-    assert host().proc == Path("/proc")
+    assert host().proc is OWN
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208  (the names are all that is wanted)
     with host().connect() as opened:
         assert opened.getpeername() == (0, 0)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.kernel import procfs
 from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
+from exporter.kernel.proc import Proc
 from exporter.kernel.procfs import Found, ProcfsWatch
 from exporter.kernel.records import UNCHANGED, Endpoint, Listener, Protocol, Reading
 from tests.kernel.proc import LISTENING, put, tcp_files, tcp_line, unix_file, unix_line
@@ -31,7 +32,7 @@ def test_tcp_listeners_have_their_length_and_no_limit(tmp_path: Path) -> None:
         [tcp_line("127.0.0.1", 8000, length=3, uid=1000, inode=77), tcp_line("0.0.0.0", 65535, inode=78)],
         [tcp_line("::", 1, inode=79), tcp_line("fe80::1", 443, length=0x1000, uid=4294967294, inode=80)],
     )
-    found = procfs.tcp_listeners(tmp_path)
+    found = procfs.tcp_listeners(Proc.at(tmp_path))
     assert [
         (listener.endpoint, reading.length, listener.uid, listener.inode) for listener, reading in found
     ] == [
@@ -49,8 +50,8 @@ def test_tcp_listeners_have_their_length_and_no_limit(tmp_path: Path) -> None:
 def test_only_listening_sockets_are_listeners_and_only_half_open_ones_are_counted(tmp_path: Path) -> None:
     states = [*range(1, 13)]
     tcp_files(tmp_path, [tcp_line("127.0.0.1", state, state=state, inode=state) for state in states], [])
-    assert [listener.inode for listener, _ in procfs.tcp_listeners(tmp_path)] == [10]
-    assert procfs.half_open(tmp_path) == {endpoint("127.0.0.1", SYN_RECV): 1}
+    assert [listener.inode for listener, _ in procfs.tcp_listeners(Proc.at(tmp_path))] == [10]
+    assert procfs.half_open(Proc.at(tmp_path)) == {endpoint("127.0.0.1", SYN_RECV): 1}
 
 
 def test_half_open_connections_are_counted_by_endpoint(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_half_open_connections_are_counted_by_endpoint(tmp_path: Path) -> None:
         for address in ("::ffff:10.0.0.1", "fd00::1", "::ffff:10.0.0.1")
     ]
     tcp_files(tmp_path, [tcp_line("10.0.0.1", 80), *half], half6)
-    assert procfs.half_open(tmp_path) == {
+    assert procfs.half_open(Proc.at(tmp_path)) == {
         endpoint("10.0.0.1", 80): 3,
         endpoint("10.0.0.1", 81): 1,
         endpoint("::ffff:10.0.0.1", 80): 2,
@@ -74,15 +75,15 @@ def test_half_open_connections_are_counted_by_endpoint(tmp_path: Path) -> None:
 
 def test_a_kernel_without_ipv6_has_ipv4_listeners(tmp_path: Path) -> None:
     tcp_files(tmp_path, [tcp_line("127.0.0.1", 8000)], None)
-    assert len(procfs.tcp_listeners(tmp_path)) == 1
-    assert procfs.half_open(tmp_path) == {}
+    assert len(procfs.tcp_listeners(Proc.at(tmp_path))) == 1
+    assert procfs.half_open(Proc.at(tmp_path)) == {}
 
 
 def test_a_file_with_nothing_but_its_title_is_empty(tmp_path: Path) -> None:
     tcp_files(tmp_path, [], [])
     unix_file(tmp_path, [])
-    assert procfs.tcp_listeners(tmp_path) == []
-    assert procfs.unix_listeners(tmp_path) == []
+    assert procfs.tcp_listeners(Proc.at(tmp_path)) == []
+    assert procfs.unix_listeners(Proc.at(tmp_path)) == []
 
 
 GOOD = tcp_line("127.0.0.1", 8000)
@@ -106,23 +107,23 @@ def test_a_malformed_line_of_tcp_is_an_error_that_names_file_and_line(tmp_path: 
     tcp_files(tmp_path, [GOOD, line, GOOD], [])
     for read in (procfs.tcp_listeners, procfs.half_open):
         with pytest.raises(MalformedReplyError) as caught:
-            read(tmp_path)
-        assert str(tmp_path / "net/tcp") in str(caught.value)
+            read(Proc.at(tmp_path))
+        assert "/proc/net/tcp" in str(caught.value)
         assert line.strip()[:20] in str(caught.value)
 
 
 def test_a_malformed_line_of_tcp6_names_that_file(tmp_path: Path) -> None:
     tcp_files(tmp_path, [GOOD], [GOOD])
     with pytest.raises(MalformedReplyError, match="net/tcp6"):
-        procfs.tcp_listeners(tmp_path)
+        procfs.tcp_listeners(Proc.at(tmp_path))
 
 
 @pytest.mark.parametrize("read", [procfs.tcp_listeners, procfs.half_open, procfs.unix_listeners])
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, read: object) -> None:
     assert callable(read)
     with pytest.raises(UnavailableError) as caught:
-        read(tmp_path)
-    assert str(tmp_path / "net") in str(caught.value)
+        read(Proc.at(tmp_path))
+    assert "/proc/net/" in str(caught.value)
     assert caught.value.reason == errno.errorcode[errno.ENOENT]
 
 
@@ -145,7 +146,7 @@ def named(found: list[Found]) -> list[tuple[int, bytes]]:
 
 def test_unix_listeners_are_known_to_exist_and_no_more(tmp_path: Path) -> None:
     unix_file(tmp_path, [unix_line(inode, name) for inode, name in enumerate(NAMES, 1)])
-    found = procfs.unix_listeners(tmp_path)
+    found = procfs.unix_listeners(Proc.at(tmp_path))
     assert named(found) == list(enumerate(NAMES, 1))
     for listener, reading in found:
         assert listener.protocol is Protocol.UNIX
@@ -163,7 +164,7 @@ def test_unix_sockets_that_do_not_listen_are_left_out(tmp_path: Path) -> None:
             unix_line(1234567, b"/c", flags=LISTENING | 1),
         ],
     )
-    assert named(procfs.unix_listeners(tmp_path)) == [(3, b"/b"), (1234567, b"/c")]
+    assert named(procfs.unix_listeners(Proc.at(tmp_path))) == [(3, b"/b"), (1234567, b"/c")]
 
 
 SHOWN_NAMES = st.binary(max_size=40).filter(lambda name: name[1:].count(b"\0") == 0 and name[:1] != b"@")
@@ -176,7 +177,7 @@ def test_any_name_is_read_as_it_was_printed(sockets: list[tuple[bytes, int]]) ->
         lines = [unix_line(inode, name, flags=flags) for inode, (name, flags) in enumerate(sockets, 1)]
         unix_file(Path(folder), lines)
         expected = [(inode, name) for inode, (name, flags) in enumerate(sockets, 1) if flags]
-        assert named(procfs.unix_listeners(Path(folder))) == expected
+        assert named(procfs.unix_listeners(Proc.at(Path(folder)))) == expected
 
 
 @pytest.mark.parametrize(
@@ -192,10 +193,10 @@ def test_any_name_is_read_as_it_was_printed(sockets: list[tuple[bytes, int]]) ->
 )
 def test_a_malformed_line_of_unix_is_an_error_that_names_the_file(tmp_path: Path, lines: list[bytes]) -> None:
     """Behind a name it cannot be told from a name that goes on."""
-    path = unix_file(tmp_path, lines)
+    unix_file(tmp_path, lines)
     with pytest.raises(MalformedReplyError) as caught:
-        procfs.unix_listeners(tmp_path)
-    assert str(path) in str(caught.value)
+        procfs.unix_listeners(Proc.at(tmp_path))
+    assert "/proc/net/unix" in str(caught.value)
 
 
 TCP_LINES = st.sampled_from([GOOD, tcp_line("::1", 1), tcp_line("127.0.0.1", 1, state=SYN_RECV)])
@@ -220,7 +221,7 @@ def test_files_with_anything_in_them_are_read_or_refused(tcp: bytes, tcp6: bytes
             put(root, name, content)
         for read in (procfs.tcp_listeners, procfs.half_open, procfs.unix_listeners):
             try:
-                found = read(root)
+                found = read(Proc.at(root))
             except KernelError:
                 continue
             places = [entry if isinstance(entry, Endpoint) else entry[0].endpoint for entry in found]

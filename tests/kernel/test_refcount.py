@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
+from exporter.kernel.proc import Proc
 from exporter.kernel.refcount import ReferenceReader, References
 from tests.lab import flood, namespace
 
@@ -33,20 +34,23 @@ def tree(folder: Path, *lines: bytes) -> Path:
 
 def test_listeners_are_read_and_nothing_behind_them(tmp_path: Path) -> None:
     proc = tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1), ESTABLISHED, b"what is this?")
-    assert ReferenceReader(proc).read({socket.AF_INET: 2}) == {7: References(8, 3), 8: References(1, 3)}
+    assert ReferenceReader(Proc.at(proc)).read({socket.AF_INET: 2}) == {
+        7: References(8, 3),
+        8: References(1, 3),
+    }
 
 
 def test_a_listener_that_closed_meanwhile_is_missing(tmp_path: Path) -> None:
     proc = tree(tmp_path, LISTENER % (7, 8), ESTABLISHED)
-    assert ReferenceReader(proc).read({socket.AF_INET: 3}) == {7: References(8, 3)}
+    assert ReferenceReader(Proc.at(proc)).read({socket.AF_INET: 3}) == {7: References(8, 3)}
 
 
 def test_a_family_without_listeners_costs_no_file(tmp_path: Path) -> None:
-    assert ReferenceReader(tmp_path).read({}) == {}
+    assert ReferenceReader(Proc.at(tmp_path)).read({}) == {}
 
 
 def test_what_has_not_changed_is_the_very_same_answer(tmp_path: Path) -> None:
-    reader = ReferenceReader(tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1)))
+    reader = ReferenceReader(Proc.at(tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1))))
     first = reader.read({socket.AF_INET: 2})
     assert reader.read({socket.AF_INET: 2}) is first
     tree(tmp_path, LISTENER % (7, 9), LISTENER % (8, 1))
@@ -56,12 +60,12 @@ def test_what_has_not_changed_is_the_very_same_answer(tmp_path: Path) -> None:
 
 def test_a_line_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MalformedReplyError, match="net/tcp: cannot read b'what is this"):
-        ReferenceReader(tree(tmp_path, b"what is this?")).read({socket.AF_INET: 1})
+        ReferenceReader(Proc.at(tree(tmp_path, b"what is this?"))).read({socket.AF_INET: 1})
 
 
 def test_a_file_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="net/tcp"):
-        ReferenceReader(tmp_path).read({socket.AF_INET: 1})
+        ReferenceReader(Proc.at(tmp_path)).read({socket.AF_INET: 1})
 
 
 @given(st.binary(max_size=600), st.integers(1, 4))
@@ -72,7 +76,7 @@ def test_anything_is_read_or_refused(
     (proc / "net").mkdir()
     (proc / "net/tcp").write_bytes(content)
     try:
-        found = ReferenceReader(proc).read({socket.AF_INET: count})
+        found = ReferenceReader(Proc.at(proc)).read({socket.AF_INET: count})
     except KernelError:
         return
     assert len(found) <= count
