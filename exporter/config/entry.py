@@ -71,11 +71,13 @@ class Entry:
 
     def one_or_more(self, allowed: str) -> list[Entry]:
         """Return the entries of a list that may not be empty, or this entry alone where it is no list."""
-        if not isinstance(self.node, SequenceNode):
-            return [self]
-        if not self.node.value:
+        if isinstance(self.node, SequenceNode) and not self.node.value:
             self.refuse(f"an empty list matches nothing; {allowed}, or leave the key out to match any")
-        return self._numbered(self.node)
+        return self.any_number()
+
+    def any_number(self) -> list[Entry]:
+        """Return the entries of a list, which may be empty, or this entry alone where it is no list."""
+        return self._numbered(self.node) if isinstance(self.node, SequenceNode) else [self]
 
     def _numbered(self, node: SequenceNode) -> list[Entry]:
         return [Entry(item, f"{self.path}[{at}]", self.faults) for at, item in enumerate(node.value)]

@@ -8,7 +8,8 @@ from typing import TypeVar
 from exporter.config.addresses import Address
 from exporter.config.coverage import HIGHEST_PORT, contradiction
 from exporter.config.entry import Entry, Section
-from exporter.config.model import Match
+from exporter.config.model import Match, Namespaces
+from exporter.config.namespaces import never_seen
 from exporter.config.values import NUMBER, Choice, Kind, Scalar, ScalarType, Text, Whole, WrongValueError
 from exporter.kernel.records import Protocol
 
@@ -51,7 +52,7 @@ class PortRange:
         return Whole(1, HIGHEST_PORT, self.allowed, noun="port").read(scalar)
 
 
-def read_match(entry: Entry | None) -> Match | None:
+def read_match(entry: Entry | None, namespaces: Namespaces) -> Match | None:
     """Return what `match` asks, which is nothing where it was left out; None where it is wrong."""
     if entry is None:
         return Match()
@@ -59,7 +60,7 @@ def read_match(entry: Entry | None) -> Match | None:
     section = entry.section(MATCH_KEYS)
     match = _match(section)
     if len(entry.faults) == before:
-        _refuse_contradiction(section, match)
+        _refuse_contradiction(section, match, namespaces)
     return match if len(entry.faults) == before else None
 
 
@@ -75,11 +76,14 @@ def _match(section: Section) -> Match:
     )
 
 
-def _refuse_contradiction(section: Section, match: Match) -> None:
+def _refuse_contradiction(section: Section, match: Match, namespaces: Namespaces) -> None:
     found = contradiction(match)
     if found:
         key, why = found
         section.entries[key].refuse(why)
+    unseen = never_seen(match.owners.get("netns", ()), namespaces)
+    if unseen:
+        section.entries["netns"].refuse(f"no listener can match: {unseen}")
 
 
 def _values(section: Section, key: str, kind: Kind[T]) -> tuple[T, ...]:

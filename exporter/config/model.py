@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import ipaddress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from exporter.kernel.records import Method, Protocol
 
@@ -86,6 +87,34 @@ class Sampling:
     histogram: bool = True
 
 
+class Enabled(enum.StrEnum):
+    """Whether something is done: AUTO where the process has what it takes."""
+
+    AUTO = "auto"
+    TRUE = "true"
+    FALSE = "false"
+
+
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """Which network namespaces are sampled besides the exporter's own, which always is.
+
+    `include` and `exclude` are globs over a namespace's name or inode number, and `exclude` wins.
+    `most` is how many are sampled.
+    """
+
+    enabled: Enabled = Enabled.AUTO
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    most: int = 1000
+
+    def wants(self, name: str) -> bool:
+        """Return whether the globs take the namespace of this name, whatever `enabled` says."""
+        return any(fnmatchcase(name, glob) for glob in self.include) and not any(
+            fnmatchcase(name, glob) for glob in self.exclude
+        )
+
+
 DEFAULT_THRESHOLDS = Thresholds(
     levels={
         (queue, severity): Level(value, Unit.RATIO)
@@ -106,6 +135,7 @@ class Config:
     """A whole, valid configuration. `Config()` is what runs without a file."""
 
     sampling: Sampling = Sampling()
+    namespaces: Namespaces = Namespaces()
     labels: tuple[str, ...] = ("process",)
     max_listeners: int = 2000
     defaults: Thresholds = DEFAULT_THRESHOLDS

@@ -11,15 +11,17 @@ from exporter.config.entry import Entry, Section
 from exporter.config.errors import Faults
 from exporter.config.levels import BUILT_IN, THRESHOLD_KEYS, read_thresholds
 from exporter.config.model import OWNER_LABELS, Config, Sampling
+from exporter.config.namespaces import NAMESPACES_KEYS, read_namespaces
 from exporter.config.rules import read_rules
 from exporter.config.values import Choice, Duration, Flag, Percentage, Whole
 from exporter.kernel.records import Method
 
 SAMPLING_KEYS = ("interval", "cpu_budget", "source", "peak_window", "histogram")
-TOP_KEYS = ("sampling", "labels", "max_listeners", "defaults", "rules")
+TOP_KEYS = ("sampling", "namespaces", "labels", "max_listeners", "defaults", "rules")
 
 _SECTION_OF = {
     **{key: f"sampling.{key}" for key in SAMPLING_KEYS},
+    **{key: f"namespaces.{key}" for key in NAMESPACES_KEYS},
     **{key: f"defaults.{key}" for key in THRESHOLD_KEYS},
 }
 
@@ -53,13 +55,15 @@ def _holds_nothing(root: Node) -> bool:
 
 def _config(top: Section) -> Config:
     defaults = read_thresholds(top.section("defaults", THRESHOLD_KEYS), BUILT_IN)
+    namespaces = read_namespaces(top.section("namespaces", NAMESPACES_KEYS))
     rules = top.get("rules")
     return Config(
         sampling=_sampling(top.section("sampling", SAMPLING_KEYS)),
+        namespaces=namespaces,
         labels=_labels(top.get("labels")),
         max_listeners=top.read("max_listeners", _LISTENERS, Config().max_listeners),
         defaults=defaults.finished(),
-        rules=read_rules(rules, defaults) if rules else (),
+        rules=read_rules(rules, defaults, namespaces) if rules else (),
     )
 
 

@@ -9,7 +9,7 @@ from exporter.config.entry import Entry, Section
 from exporter.config.errors import shown
 from exporter.config.levels import THRESHOLD_KEYS, Draft, read_thresholds
 from exporter.config.match import MATCH_KEYS, read_match
-from exporter.config.model import DEFAULTS, Match, Rule, Thresholds
+from exporter.config.model import DEFAULTS, Match, Namespaces, Rule, Thresholds
 from exporter.config.values import Flag, Scalar, Text, WrongValueError
 
 RULE_KEYS = ("name", "match", *THRESHOLD_KEYS, "export")
@@ -51,20 +51,20 @@ class _Candidate:
         return Rule(self.name, self.match or Match(), self.thresholds, self.export)
 
 
-def read_rules(entry: Entry, defaults: Draft) -> tuple[Rule, ...]:
+def read_rules(entry: Entry, defaults: Draft, namespaces: Namespaces) -> tuple[Rule, ...]:
     """Return the rules in their order. What is wrong is noted; then the result is of no use."""
-    candidates = [_candidate(item, defaults) for item in entry.items(_LIST_OF_RULES)]
+    candidates = [_candidate(item, defaults, namespaces) for item in entry.items(_LIST_OF_RULES)]
     _refuse_repeated_names(candidates)
     _refuse_shadowed(candidates)
     return tuple(candidate.rule() for candidate in candidates)
 
 
-def _candidate(item: Entry, defaults: Draft) -> _Candidate:
+def _candidate(item: Entry, defaults: Draft, namespaces: Namespaces) -> _Candidate:
     before = len(item.faults)
     section = item.section(RULE_KEYS, elsewhere=_KEYS_OF_MATCH)
     # An unknown key may be a part of the match in the wrong place.
     understood = len(item.faults) == before
-    match = read_match(section.get("match"))
+    match = read_match(section.get("match"), namespaces)
     return _Candidate(
         entry=item,
         section=section,

@@ -44,6 +44,7 @@ def test_the_example_has_the_defaults_in_it() -> None:
     example = load(str(HERE.parents[1] / "config.example.yaml"))
     usual = Config()
     assert example.sampling == usual.sampling
+    assert example.namespaces == usual.namespaces
     assert example.labels == usual.labels
     assert example.max_listeners == usual.max_listeners
     assert example.defaults == usual.defaults
@@ -58,10 +59,12 @@ def test_the_example_has_the_defaults_in_it() -> None:
             "source",
             "peak_window",
             "histogram",
+            "namespaces",
             "labels",
             "max_listeners",
             "defaults",
         ),
+        *("enabled", "include", "exclude", "max"),
         *("accept", "syn_recv", "warning", "critical", "hold", "release", "rules", "name", "match", "export"),
         *("protocol", "address", "port", "netns", "process", "unit", "container", "pod", "namespace"),
     ],

@@ -44,6 +44,7 @@ WORDS = st.sampled_from(
             "name",
             "match",
         ),
+        *("namespaces", "enabled", "include", "exclude", "max", "host"),
         *("export", "protocol", "address", "port", "netns", "process", "unit", "tcp", "unix", "auto", "edge"),
         *(
             "50%",
@@ -111,6 +112,10 @@ def test_any_structure_gives_a_config_or_a_config_error(structure: object, flow:
         {},
         optional={
             "sampling": STRUCTURES,
+            "namespaces": st.dictionaries(
+                st.sampled_from(["enabled", "include", "exclude", "max"]),
+                SCALARS | st.lists(SCALARS, max_size=3),
+            ),
             "labels": STRUCTURES,
             "max_listeners": SCALARS,
             "defaults": STRUCTURES,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config import Config, load, parse
-from exporter.config.model import Level, Queue, Sampling, Severity, Unit
+from exporter.config.model import Enabled, Level, Namespaces, Queue, Sampling, Severity, Unit
 from exporter.kernel.records import Method, Protocol
 
 GOOD = Path(__file__).parent / "good"
@@ -25,6 +25,28 @@ def everything() -> Config:
 
 def test_sampling_is_in_seconds_and_ratios(everything: Config) -> None:
     assert everything.sampling == Sampling(1.5, 0.005, Method.PROCFS, 3600.0, histogram=False)
+
+
+def test_the_other_namespaces_that_are_looked_into(everything: Config) -> None:
+    assert everything.namespaces == Namespaces(Enabled.TRUE, ("host", "web-*", "4026532008"), ("web-9",), 1)
+
+
+@pytest.mark.parametrize(
+    ("word", "enabled"),
+    [("true", Enabled.TRUE), ("false", Enabled.FALSE), ("auto", Enabled.AUTO), ('"auto"', Enabled.AUTO)],
+)
+def test_namespaces_are_looked_into_always_never_or_where_possible(word: str, enabled: Enabled) -> None:
+    assert parse(f"namespaces: {{enabled: {word}}}", "c.yaml").namespaces == Namespaces(enabled)
+
+
+def test_a_namespace_is_wanted_where_it_is_included_and_not_excluded() -> None:
+    namespaces = Namespaces(include=("web-*", "4026532008"), exclude=("web-9", "*-test"))
+    wanted = ["web-1", "4026532008", "web-9", "web-test", "mail", "Web-1"]
+    assert list(map(namespaces.wants, wanted)) == [True, True, False, False, False, False]
+
+
+def test_every_namespace_is_wanted_by_default() -> None:
+    assert Namespaces().wants("4026532008")
 
 
 def test_labels_keep_their_order(everything: Config) -> None:
