@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from bench.cost import Missing
 from bench.program import Built, ProgramMissingError
-from bench.subject import Command, Floor, NodeExporter, Resident, Subject, python
+from bench.subject import Command, Floor, NamespacesFloor, NodeExporter, Resident, Subject, python
 from exporter.kernel import requests
 
 OURS = "this exporter"
@@ -36,6 +36,11 @@ class Lineup:
     def floor(self, request: bytes = requests.TCP_LISTENERS, name: str = FLOOR) -> None:
         """Add the program in C that sends this request."""
         self.subjects.append(Floor(self._built.floor, request, name))
+
+    def floor_of_namespaces(self, pids: Sequence[int]) -> None:
+        """Add the program in C that asks for all listeners in the namespaces of these processes."""
+        asked = (requests.TCP_LISTENERS, requests.UNIX_LISTENERS)
+        self.subjects.append(NamespacesFloor(self._built.floor_namespaces, asked, pids, FLOOR))
 
     def worker(self, name: str, kind: str) -> Resident:
         """Add one of our Python workers."""

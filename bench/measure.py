@@ -8,6 +8,7 @@ from statistics import median
 
 from bench.cost import Figure, Spread
 from bench.load import Load
+from bench.namespaces import NamespacesLoad
 from bench.subject import Subject
 
 Progress = Callable[[float], None]
@@ -43,7 +44,7 @@ class Measured:
         """Tell whether a subject was there."""
         return name in self.by_name
 
-    def figures(self, table: str, load: Load, size: int) -> tuple[Figure, ...]:
+    def figures(self, table: str, load: Load | NamespacesLoad, size: int) -> tuple[Figure, ...]:
         """Return a row of a table for each subject; `size` is its place on the axis of a plot."""
         return tuple(
             Figure(table, str(load), size, name, "s", Spread.of(values))

@@ -16,7 +16,7 @@ from bench.resident import memory
 from bench.work import Work
 from exporter.config.model import Config
 from exporter.kernel import half_open, netlink, requests
-from exporter.metrics.exporter_families import Reload
+from exporter.metrics.moment import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.sampler import Sampler
 

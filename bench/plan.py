@@ -9,8 +9,9 @@ from functools import partial
 from bench.cost import Findings
 from bench.load import Load
 from bench.measure import Progress, Rounds
+from bench.namespaces import NamespacesLoad
 from bench.program import Built
-from bench.scenes import daemon, episodes, half_open, listeners, memory, page, start, unix
+from bench.scenes import daemon, episodes, half_open, listeners, memory, namespaces, page, start, unix
 
 _HOUR_SAMPLES = 72_000
 
@@ -63,6 +64,11 @@ def whole(built: Built) -> list[Scene]:
             5,
             partial(unix.connected, built, Load(0, unix_listeners=100, unix_connections=18_000), rounds),
         ),
+        Scene(
+            "300 network namespaces",
+            10,
+            partial(namespaces.visited, built, NamespacesLoad(300, 20), rounds),
+        ),
         Scene("daemon for a minute", 70, partial(daemon.whole, Load(100, connections=20_000), 60.0)),
         Scene("lateness beside scrapers", 45, partial(daemon.lateness, Load(100), 7.0, 3)),
         Scene("short episodes", 62, partial(episodes.noticed, built, 60.0)),
@@ -89,6 +95,7 @@ def quick(built: Built) -> list[Scene]:
             6,
             partial(half_open.flooded, built, Load(10, half_open=10_000), rounds, bars=True),
         ),
+        Scene("30 network namespaces", 4, partial(namespaces.visited, built, NamespacesLoad(30, 20), rounds)),
         Scene("short episodes", 10, partial(episodes.noticed, built, 8.0)),
         Scene("start of the command", 2, partial(start.helped, 9)),
     ]

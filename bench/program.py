@@ -1,4 +1,4 @@
-"""The programs that are measured: two of our own, built here, and those of others, looked for."""
+"""The programs that are measured: some of our own, built here, and those of others, looked for."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Built:
     """Our own programs in C."""
 
     floor: Path
+    floor_namespaces: Path
     watcher: Path
 
 
@@ -42,7 +43,7 @@ def build() -> Built:
             "no C compiler: cc is not on PATH (the Debian packages are gcc and libc6-dev)"
         )
     _BUILT.mkdir(parents=True, exist_ok=True)
-    return Built(_compile(compiler, "floor"), _compile(compiler, "watcher"))
+    return Built(*(_compile(compiler, name) for name in ("floor", "floor_namespaces", "watcher")))
 
 
 def find(name: str) -> str:
@@ -77,7 +78,8 @@ def ruby_environment() -> dict[str, str]:
 
 def _compile(compiler: str, name: str) -> Path:
     source, target = _HERE / f"{name}.c", _BUILT / name
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+    changed = max(path.stat().st_mtime for path in (source, *_HERE.glob("*.h")))
+    if not target.exists() or target.stat().st_mtime < changed:
         done = subprocess.run(
             [compiler, "-O2", "-Wall", "-Wextra", "-o", target, source],
             capture_output=True,

@@ -49,6 +49,8 @@ _HOW = """
   the same number of series: 21 for a TCP listener without its histogram (12 of its queues, 8 of its
   thresholds, 1 of information). prometheus_client's writer is handed families that are made already; ours
   also reads every figure from the histories.
+- **Namespaces.** Each of them is held by a process of its own. For every one of them the floor opens the
+  namespace, goes in, asks over one socket for the TCP and then for the unix listeners, and closes all.
 - **Lateness** is the time from the beat that was due to the moment its sample began.
 - **Episodes.** Queues are filled for 60 ms at random times. An episode counts where a program in C that looks
   at that queue every 2 ms saw it full. What a gauge would have seen is worked out from the same looks, for

@@ -47,15 +47,25 @@ class Floor:
 
     def measure(self) -> Cost:
         """Dump once more than is counted: the first pays for the pages of a new process."""
-        done = subprocess.run(
-            [self.program, self.request.hex(), str(self.repetitions + 1)],
-            capture_output=True,
-            text=True,
-            check=True,
+        return _typical([str(self.program), self.request.hex(), str(self.repetitions + 1)])
+
+
+@dataclass(frozen=True, slots=True)
+class NamespacesFloor:
+    """The same for a pass over many network namespaces, each known by one of its processes."""
+
+    program: Path
+    requests: Sequence[bytes]
+    pids: Sequence[int]
+    name: str = "floor in C"
+    repetitions: int = 3
+
+    def measure(self) -> Cost:
+        """Make one pass more than is counted, as for the other floor."""
+        digits = [request.hex() for request in self.requests]
+        return _typical(
+            [str(self.program), str(self.repetitions + 1), *digits], " ".join(map(str, self.pids))
         )
-        lines = [line.split() for line in done.stdout.splitlines()[1:]]
-        cpu, wall = (statistics.median(float(line[column]) for line in lines) for column in (0, 1))
-        return Cost(cpu, wall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +177,16 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30.0) ->
         if time.monotonic() > deadline:
             raise ProgramMissingError(f"{what} was not ready within {seconds:g} s")
         time.sleep(0.05)
+
+
+def _typical(command: Sequence[str], given: str = "") -> Cost:
+    """Run one of the floors and return the median of the lines that it prints, without the first."""
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ProgramMissingError(f"{command[0]} exited with {done.returncode}: {done.stderr.strip()}")
+    lines = [line.split() for line in done.stdout.splitlines()[1:]]
+    cpu, wall = (statistics.median(float(line[column]) for line in lines) for column in (0, 1))
+    return Cost(cpu, wall)
 
 
 def _get(port: int) -> bytes | None:
