@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from exporter import __version__
+from exporter.broker.client import Broker
 from exporter.cli import logs
 from exporter.cli.flags import RunFlags
+from exporter.cli.privileges import drop_all, start_broker
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import ExporterError
-from exporter.metrics.exporter_families import Reload
+from exporter.metrics.moment import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.sampler import Sampler
 from exporter.web import Format, ListenAddress, Server, Site, bind
@@ -36,17 +38,21 @@ def run(flags: RunFlags) -> int:
     logs.set_up(flags.log_level, flags.log_format)
     config = load(flags.config_file) if flags.config_file else Config()
     addresses = [ListenAddress.parse(text) for text in flags.listen_addresses]
-    daemon = Daemon(flags, config)
-    return asyncio.run(daemon.serve(bind(addresses)))
+    broker = start_broker()
+    # Ports below 1024 are for who may bind them, so this comes before the capabilities go.
+    sockets = bind(addresses)
+    drop_all()
+    daemon = Daemon(flags, config, broker)
+    return asyncio.run(daemon.serve(sockets))
 
 
 class Daemon:
     """The running exporter: the sampler's thread, the server in this one, and the signals."""
 
-    def __init__(self, flags: RunFlags, config: Config) -> None:
+    def __init__(self, flags: RunFlags, config: Config, broker: Broker | None) -> None:
         """Put the rooms together; nothing runs yet. Raises UseError for a path that cannot be served."""
         self._flags = flags
-        self._sampler = Sampler(config)
+        self._sampler = Sampler(config, broker=broker)
         self._reload = Reload(successful=True, timestamp=time.time())
         # SIGHUP and the endpoint come from different threads.
         self._reloading = threading.Lock()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from exporter.cli.flags import PROGRAM, ShowFlags
+from exporter.cli.privileges import start_broker
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import RunError
@@ -37,16 +38,19 @@ _METRICS = {
     for metric in LISTENER_METRICS
     if (name := metric.sample_name.removeprefix(_PREFIX)) in _FIGURES
 }
-_NAMES = 2
-_COLUMNS = ("LISTENER", "PROCESS", "WAITING", "BACKLOG", "FULL", "OLDEST", "HALF-OPEN", "DROPS")
+_NAMES = 3
+# After this a listener is shown without a name.
+_NAMELESS_SECONDS = 1.0
+_COLUMNS = ("LISTENER", "NETNS", "PROCESS", "WAITING", "BACKLOG", "FULL", "OLDEST", "HALF-OPEN", "DROPS")
 
 
 def show(flags: ShowFlags) -> int:
     """Ask every source once and print what was found, fullest first. Raises RunError where it cannot."""
     # Python would print warnings that nobody handles; what failed is said once, below.
     logging.getLogger("exporter").addHandler(logging.NullHandler())
-    sampler = Sampler(load(flags.config_file) if flags.config_file else Config())
-    sampler.sample()
+    config = load(flags.config_file) if flags.config_file else Config()
+    sampler = Sampler(config, broker=start_broker())
+    _ask_everyone(sampler)
     _check(sampler)
     now = time.monotonic()
     with sampler.lock:
@@ -57,6 +61,15 @@ def show(flags: ShowFlags) -> int:
         if source.error is not None:
             print(f"{PROGRAM}: {source.error}", file=sys.stderr)
     return 0
+
+
+def _ask_everyone(sampler: Sampler) -> None:
+    """Sample until every namespace was asked, and every listener has a name or none was found in time."""
+    started = time.monotonic()
+    due = sampler.sample()
+    while due <= started or (not sampler.all_named() and time.monotonic() - started < _NAMELESS_SECONDS):
+        time.sleep(max(0.0, due - time.monotonic()))
+        due = sampler.sample()
 
 
 def _check(sampler: Sampler) -> None:
@@ -95,6 +108,7 @@ def _table(rows: Sequence[Row]) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     return (
         _place(row),
+        str(row["netns"]),
         str(row["process"] or "-"),
         _figure(row["accept_length"]),
         _figure(row["accept_limit"]),

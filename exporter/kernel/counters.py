@@ -8,11 +8,19 @@ speak of the network namespace of the process that opens them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError, UnavailableError
 from exporter.kernel.proc import OWN, Proc
 
 _PAIR = 2
+_NETSTAT: Final = "net/netstat"
+_SOMAXCONN: Final = "sys/net/core/somaxconn"
+_MAX_SYN_BACKLOG: Final = "sys/net/ipv4/tcp_max_syn_backlog"
+_SYNCOOKIES: Final = "sys/net/ipv4/tcp_syncookies"
+_ABORT_ON_OVERFLOW: Final = "sys/net/ipv4/tcp_abort_on_overflow"
+# What read_counters and read_sysctls open.
+COUNTER_FILES: Final = (_NETSTAT, _SOMAXCONN, _MAX_SYN_BACKLOG, _SYNCOOKIES, _ABORT_ON_OVERFLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Sysctls:
 
 def read_counters(proc: Proc = OWN) -> TcpCounters:
     """Read TcpExt of the caller's network namespace. Raises KernelError."""
-    tcp = parse_table(proc.read("net/netstat"), "TcpExt", "net/netstat")
+    tcp = parse_table(proc.read(_NETSTAT), "TcpExt", _NETSTAT)
     return TcpCounters(
         listen_overflows=tcp.get("ListenOverflows"),
         listen_drops=tcp.get("ListenDrops"),
@@ -55,10 +63,10 @@ def read_counters(proc: Proc = OWN) -> TcpCounters:
 def read_sysctls(proc: Proc = OWN) -> Sysctls:
     """Read the settings of the caller's network namespace. Raises MalformedReplyError."""
     return Sysctls(
-        somaxconn=_setting(proc, "sys/net/core/somaxconn"),
-        max_syn_backlog=_setting(proc, "sys/net/ipv4/tcp_max_syn_backlog"),
-        syncookies=_setting(proc, "sys/net/ipv4/tcp_syncookies"),
-        abort_on_overflow=_setting(proc, "sys/net/ipv4/tcp_abort_on_overflow"),
+        somaxconn=_setting(proc, _SOMAXCONN),
+        max_syn_backlog=_setting(proc, _MAX_SYN_BACKLOG),
+        syncookies=_setting(proc, _SYNCOOKIES),
+        abort_on_overflow=_setting(proc, _ABORT_ON_OVERFLOW),
     )
 
 

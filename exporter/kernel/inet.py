@@ -21,6 +21,9 @@ _QUEUE = struct.Struct("=60x Q 4x II")
 _SKMEMINFO = struct.Struct("=HH 32x I")
 _SKMEMINFO_BYTES = 36
 _INET_DIAG_SKV6ONLY = 11
+# The id of the cgroup of version 2 that the socket was created in: its directory's inode number.
+_INET_DIAG_CGROUP_ID = 21
+_CGROUP_ID = struct.Struct("=Q")
 
 
 def cookie(row: bytes) -> int:
@@ -34,6 +37,12 @@ def listener(row: bytes) -> Listener:
     """Decode who a listener is. Raises MalformedReplyError on anything but a whole LISTEN row."""
     local = endpoint(row, (TCP_LISTEN,))
     uid, inode = _OWNER.unpack_from(row)
+    v6only, cgroup_id = False, 0
+    for kind, at, size in attributes(row, ROW_BYTES):
+        if kind == _INET_DIAG_SKV6ONLY and size:
+            v6only = v6only or bool(row[at])
+        elif kind == _INET_DIAG_CGROUP_ID and size == _CGROUP_ID.size:
+            (cgroup_id,) = _CGROUP_ID.unpack_from(row, at)
     return Listener(
         cookie=cookie(row),
         inode=inode,
@@ -41,9 +50,8 @@ def listener(row: bytes) -> Listener:
         uid=uid,
         endpoint=local,
         device=_device(local.interface),
-        v6only=any(
-            kind == _INET_DIAG_SKV6ONLY and row[at] for kind, at, size in attributes(row, ROW_BYTES) if size
-        ),
+        v6only=v6only,
+        cgroup_id=cgroup_id,
     )
 
 

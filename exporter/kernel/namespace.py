@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from exporter.kernel import counters, inet, procfs, requests, waiting
@@ -15,7 +15,7 @@ from exporter.kernel.gate import SegmentGate
 from exporter.kernel.kept import KeptSocket
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.messages import messages
-from exporter.kernel.netlink import Connect, connect, dump
+from exporter.kernel.netlink import Connect, Forged, connect, dump
 from exporter.kernel.proc import OWN, Proc
 from exporter.kernel.readers import HalfOpenReader, ListenerReader
 from exporter.kernel.records import Endpoint, Method
@@ -30,6 +30,7 @@ class Namespace:
     name: str
     connect: Connect = connect
     proc: Proc = OWN
+    forged: Forged = field(default_factory=Forged)
 
     def tcp_listeners(self, method: Method) -> ListenerReader:
         """Return a reader of the TCP listeners of both families."""
@@ -92,4 +93,5 @@ class Namespace:
 
 def host() -> Namespace:
     """Return the namespace this process lives in."""
-    return Namespace("host", KeptSocket())
+    forged = Forged()
+    return Namespace("host", KeptSocket(partial(connect, forged)), OWN, forged)

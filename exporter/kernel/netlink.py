@@ -5,10 +5,12 @@ Source: net/netlink/af_netlink.c, include/uapi/linux/netlink.h and net/core/sock
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from exporter.kernel.errors import ForgedReplyError, MalformedReplyError, from_errno
 
@@ -29,22 +31,48 @@ _SEQUENCE = struct.Struct("=8xI")
 Connect = Callable[[], AbstractContextManager[socket.socket]]
 
 
-def connect() -> socket.socket:
+@dataclass(slots=True)
+class Forged:
+    """How many datagrams somebody else than the kernel got into our sockets."""
+
+    datagrams: int = 0
+
+
+def connect(forged: Forged | None = None) -> socket.socket:
     """Open a sock_diag socket in the caller's network namespace that hears the kernel only.
 
-    Without connect() anyone with CAP_NET_ADMIN over the namespace may send it datagrams.
+    Raises UnavailableError or KernelError.
     """
     try:
         opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
     except OSError as error:
         raise from_errno("cannot open a sock_diag socket", error.errno or 0) from error
     try:
-        opened.connect((0, 0))
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)
+        hush(opened, forged or Forged())
     except OSError as error:
         opened.close()
         raise from_errno("cannot set up a sock_diag socket", error.errno or 0) from error
     return opened
+
+
+def hush(channel: socket.socket, forged: Forged) -> None:
+    """Make a socket deaf to everyone but the kernel, and count what others had sent by then.
+
+    Anyone with CAP_NET_ADMIN over a namespace may send datagrams to the sockets in it, until they
+    are connected (netlink_getsockbyportid, net/netlink/af_netlink.c). Raises OSError.
+    """
+    channel.connect((0, 0))
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)
+    while True:
+        try:
+            channel.recv(1, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            # So many came that the receive buffer was full.
+            if error.errno != errno.ENOBUFS:
+                raise
+        forged.datagrams += 1
 
 
 def dump(request: bytes, connect: Connect = connect) -> Generator[bytes, None, None]:

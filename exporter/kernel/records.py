@@ -54,7 +54,8 @@ class Listener:
 
     `cookie` is the kernel's number that is never used twice (sock_gen_cookie); with procfs the
     inode stands in for it. `name` holds the bytes given to bind() of a unix socket, a leading NUL
-    for an abstract name. `device` is set where SO_BINDTODEVICE is.
+    for an abstract name. `device` is set where SO_BINDTODEVICE is. `cgroup_id` is that of the cgroup
+    (version 2) in which a TCP socket was created: 1 for the root, 0 where the source does not tell.
     """
 
     cookie: int
@@ -65,6 +66,7 @@ class Listener:
     device: str = ""
     v6only: bool = False
     name: bytes = b""
+    cgroup_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

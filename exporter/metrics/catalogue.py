@@ -15,7 +15,18 @@ from exporter.sampling.history import QueueHistory
 from exporter.sampling.listener import WatchedListener
 
 KEY_LABELS: Final = ("netns", "protocol", "address", "port")
-INFO_LABELS: Final = ("rule", "user", "mptcp")
+OWNER_INFO_LABELS: Final = (
+    "unit",
+    "slice",
+    "container",
+    "container_id",
+    "runtime",
+    "pod",
+    "namespace",
+    "user",
+    "cgroup",
+)
+INFO_LABELS: Final = ("rule", *OWNER_INFO_LABELS, "mptcp")
 
 
 @dataclass(frozen=True, slots=True)

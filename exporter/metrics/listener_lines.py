@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.config.model import Severity
-from exporter.listeners.owners import NOBODY
 from exporter.metrics.catalogue import (
     HISTOGRAM,
     INFO,
     LISTENER_METRICS,
+    OWNER_INFO_LABELS,
     QUEUES,
     THRESHOLD_METRICS,
     Metric,
     ThresholdMetric,
 )
 from exporter.metrics.exposition import label_set, number
+from exporter.owners.owner import NOBODY
 from exporter.sampling.accept import BUCKETS
 from exporter.sampling.history import QueueHistory
 from exporter.sampling.listener import WatchedListener
@@ -75,7 +76,7 @@ class ListenerLines:
         self._written: tuple[object, ...] | None = None
         self._lines: tuple[bytes, ...] = ()
         owner = watched.owner or NOBODY
-        labels = dict(watched.group.key._asdict()) | {name: getattr(owner, name, "") for name in owner_labels}
+        labels = dict(watched.group.key._asdict()) | {name: getattr(owner, name) for name in owner_labels}
         self._prefixes = [
             f"{series.metric.sample_name}{{{label_set(labels | series.labels)}}} " for series in _SERIES
         ]
@@ -116,9 +117,10 @@ def _identity(watched: WatchedListener) -> tuple[object, ...]:
 
 
 def _info_labels(watched: WatchedListener) -> dict[str, str]:
+    owner = watched.owner or NOBODY
     return {
         "rule": watched.verdict.rule if watched.verdict else "",
-        "user": (watched.owner or NOBODY).user,
+        **{name: getattr(owner, name) for name in OWNER_INFO_LABELS},
         "mptcp": "true" if watched.mptcp else "false",
     }
 

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
+
+
+class Taker(Protocol):
+    """Whoever uses processor time, and can be told to use less. Shares are of one core."""
+
+    def wants(self) -> float:
+        """Return the share that it would use at its own pace."""
+
+    def slow_to(self, share: float) -> None:
+        """Slow it down until it fits into a share."""
 
 
 def share(wanted: Sequence[float], budget: float) -> list[float]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from exporter.config.model import Queue
 from exporter.kernel.records import Protocol
 from exporter.listeners.group import Group
-from exporter.listeners.owners import NOBODY, Owner
+from exporter.owners.owner import NOBODY, Owner
 from exporter.sampling.accept import AcceptHistory
 from exporter.sampling.clock import SampleClock
 from exporter.sampling.history import QueueHistory

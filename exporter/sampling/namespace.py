@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 
 from exporter.config.model import Config
 from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.namespace import Namespace
-from exporter.kernel.records import UNCHANGED, Changes, Method, Protocol
+from exporter.kernel.records import Changes, Method, Protocol
 from exporter.listeners.group import Group
 from exporter.listeners.matching import Matcher
 from exporter.listeners.register import Register
 from exporter.sampling.half_open import HalfOpenCounter
 from exporter.sampling.listener import WatchedListener
+from exporter.sampling.quiet import QuietReader
 from exporter.sampling.source import Source
 from exporter.thresholds.rules import RuleBook
 
 # Half-open connections live for seconds, and a count of them walks every connection of the host.
 _SYN_RECV_SECONDS = 0.25
 _WAITING_SECONDS = 1.0
-# How late a socket may be noticed that opens or closes while nothing at all comes in over TCP.
-_READ_SECONDS = 1.0
-# A read that costs less than this is not worth finding out whether it is needed.
-_WORTH_A_LOOK_SECONDS = 0.001
 _COUNTERS_SECONDS = 1.0
+# Where a namespace has to wait for its turn, its counters and settings wait for so many.
+_COUNTERS_TURNS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,8 @@ class NamespaceSampler:
         self._matcher: Matcher | None = None
         self._half_open: set[WatchedListener] = set()
         self._filled: set[Group] = set()
-        self._gate = namespace.segment_gate()
-        self._read_seconds = 0.0
-        self._read_at = float("-inf")
         method = config.sampling.method
-        self._tcp = namespace.tcp_listeners(method)
+        self._tcp = QuietReader(namespace.tcp_listeners(method), namespace.segment_gate())
         self._unix = namespace.unix_listeners(method)
         self._syn = namespace.half_open(method)
         references = namespace.references().read
@@ -105,13 +100,22 @@ class NamespaceSampler:
             Protocol.TCP: Showable(kinds, self.sysctls),
         }
 
+    def due(self, now: float, turn: float) -> list[Source]:
+        """Return the sources to ask now, where the next turn comes in `turn` seconds."""
+        return [source for source in self.sources if source.due <= now + turn / 2]
+
+    def stretch(self, turn: float) -> None:
+        """Ask no more often than every `turn` seconds."""
+        for source in self.sources:
+            source.stretch(turn * _COUNTERS_TURNS if source is self.netstat else turn)
+
     def configure(self, config: Config) -> None:
         """Take another configuration; histories go on. The caller holds the lock."""
         self._rules = RuleBook(config)
         self._peak_window = config.sampling.peak_window_seconds
         for reader in (self._tcp, self._unix, self._syn):
             reader.ladder.choose(config.sampling.method)
-        self._read_at = float("-inf")
+        self._tcp.forget()
         fast = config.sampling.interval_seconds
         for source, slowest in (
             (self.inet, 0.0),
@@ -123,10 +127,12 @@ class NamespaceSampler:
         for watched in self.watched.values():
             watched.judge(self._rules, self._peak_window)
 
-    def inodes(self) -> set[int]:
-        """Return the inodes of every listening socket."""
+    def inodes(self) -> dict[int, int]:
+        """Return the inode of every listening socket, with the id of the cgroup it was made in."""
         return {
-            listener.inode for register in self._registers.values() for listener, _ in register.listeners()
+            listener.inode: listener.cgroup_id
+            for register in self._registers.values()
+            for listener, _ in register.listeners()
         }
 
     def judge(self, watched: WatchedListener) -> None:
@@ -141,26 +147,7 @@ class NamespaceSampler:
         return fresh
 
     def _take_tcp(self, now: float) -> None:
-        if self._nothing_moved(now):
-            self._fold(UNCHANGED, self.inet, Protocol.TCP, now)
-            return
-        # A read that fails leaves nothing to rely on.
-        self._read_at = float("-inf")
-        started = time.perf_counter()
-        changes = self._tcp.read(now)
-        self._read_seconds = time.perf_counter() - started
-        self._read_at = now
-        self._fold(changes, self.inet, Protocol.TCP, now)
-
-    def _nothing_moved(self, now: float) -> bool:
-        """Tell whether every queue was empty at the last read and no segment has come in since.
-
-        Sockets come and go without a segment, so a read is never left out for long. A look at the
-        gate costs what a small read does.
-        """
-        if self._filled or self._read_seconds <= _WORTH_A_LOOK_SECONDS:
-            return False
-        return now - self._read_at < _READ_SECONDS and self._gate.shut(now)
+        self._fold(self._tcp.read(now, empty=not self._filled), self.inet, Protocol.TCP, now)
 
     def _take_unix(self, now: float) -> None:
         self._fold(self._unix.read(now), self.unix, Protocol.UNIX, now)

@@ -7,12 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from exporter.broker.client import Broker
 from exporter.config.model import Config
+from exporter.kernel.brokered import BrokeredProcesses
 from exporter.kernel.namespace import Namespace, host
-from exporter.sampling.budget import share
+from exporter.owners.search import Owners
+from exporter.sampling.budget import Taker, share
 from exporter.sampling.listener import WatchedListener
 from exporter.sampling.namespace import NamespaceSampler
 from exporter.sampling.naming import Naming
+from exporter.sampling.rotation import Rotation
 from exporter.sampling.source import Source
 
 _BUDGET_SECONDS = 1.0
@@ -25,16 +29,24 @@ log = logging.getLogger(__name__)
 class Sampler:
     """Samples until it is stopped. Whoever reads what it gathered holds `lock` meanwhile."""
 
-    def __init__(self, config: Config, namespaces: Sequence[Namespace] | None = None) -> None:
-        """Set the sources up, for the own namespace unless told; nothing is asked yet."""
+    def __init__(
+        self, config: Config, namespace: Namespace | None = None, broker: Broker | None = None
+    ) -> None:
+        """Set the sources up, for the own namespace unless told; nothing is asked yet.
+
+        `broker` is who enters other namespaces; without one they are not sampled.
+        """
         self.lock = threading.Lock()
         self.config = config
-        asked = [host()] if namespaces is None else namespaces
-        self.namespaces = [NamespaceSampler(namespace, config, self.lock) for namespace in asked]
-        self.naming = Naming(self.namespaces, config.sampling.interval_seconds, self.lock)
+        self._own = NamespaceSampler(namespace or host(), config, self.lock)
+        # The own namespace, and behind it those that come and go.
+        self.namespaces = [self._own]
+        # Who may not see other users' processes asks the broker for them.
+        owners = Owners(BrokeredProcesses(broker)) if broker is not None else None
+        self.naming = Naming(self.namespaces, config.sampling.interval_seconds, self.lock, owners)
+        self.rotation = Rotation(broker, config, self.namespaces, self.lock, self.naming.welcome)
         # In the order in which they are asked when several are due.
-        self.sources = [source for namespace in self.namespaces for source in namespace.sources]
-        self.sources.append(self.naming.source)
+        self._cadenced = (*self._own.sources, self.rotation.source)
         self.failure: Exception | None = None
         self._asked = threading.Event()
         # Held until it is time to stop. To wait for a lock takes less of the processor than an Event.
@@ -43,6 +55,12 @@ class Sampler:
         self._thread: threading.Thread | None = None
         self._next_fit = 0.0
         self._said: dict[Source, str | None] = {}
+
+    @property
+    def sources(self) -> list[Source]:
+        """Every source of every namespace that is sampled. The caller holds the lock."""
+        known = [source for namespace in self.namespaces for source in namespace.sources]
+        return [*known, *([self.rotation.source] if self.rotation.wanted() else []), self.naming.source]
 
     def start(self, failed: Callable[[], object]) -> None:
         """Start the thread; `failed` is called from it where it cannot go on."""
@@ -58,25 +76,35 @@ class Sampler:
 
     def ready(self) -> bool:
         """Tell whether every source was asked once, and any of them had an answer."""
-        return self._asked.is_set() and any(source.samples for source in self.sources)
+        return self._asked.is_set() and any(source.samples for source in self._cadenced)
 
     def configure(self, config: Config) -> None:
         """Take another configuration; histories go on."""
         with self.lock:
             self.config = config
             self.naming.source.pace(config.sampling.interval_seconds)
+            self.rotation.configure(config)
             for namespace in self.namespaces:
                 namespace.configure(config)
 
     def sample(self) -> float:
         """Ask every source that is due and return the monotonic time at which the next one will be."""
         now = time.monotonic()
-        for source in self.sources:
-            if source.due <= now + _TOGETHER_SECONDS:
-                source.run(now)
-                self._report(source)
+        self._ask(self._cadenced, now)
+        self.rotation.visit(now, self._report)
+        # Last, so that it can name what the others have just found.
+        self._ask((self.naming.source,), now)
         self._fit(time.monotonic())
-        return min(source.due for source in self.sources)
+        return min(self.rotation.due(), self.naming.source.due, *(source.due for source in self._cadenced))
+
+    def all_named(self) -> bool:
+        """Tell whether the owner of every listener was looked for."""
+        return all(
+            watched.owner is not None
+            for namespace in self.namespaces
+            for watched in namespace.watched.values()
+            if watched.group.members
+        )
 
     def shown(self, now: float) -> list[WatchedListener]:
         """Return the listeners that belong on the page. The caller holds the lock."""
@@ -86,6 +114,12 @@ class Sampler:
             for watched in namespace.watched.values()
             if watched.shown(now)
         ]
+
+    def _ask(self, sources: Sequence[Source], now: float) -> None:
+        for source in sources:
+            if source.due <= now + _TOGETHER_SECONDS:
+                source.run(now)
+                self._report(source)
 
     def _run(self, failed: Callable[[], object]) -> None:
         try:
@@ -101,10 +135,11 @@ class Sampler:
         if now < self._next_fit:
             return
         self._next_fit = now + _BUDGET_SECONDS
-        sources = self.sources
-        parts = share([source.wants() for source in sources], self.config.sampling.cpu_budget_ratio)
-        for source, part in zip(sources, parts, strict=True):
-            source.slow_to(part)
+        # The other namespaces together get what a source of the own one gets, or what that leaves.
+        takers: tuple[Taker, ...] = (*self._cadenced, self.naming.source, self.rotation)
+        parts = share([taker.wants() for taker in takers], self.config.sampling.cpu_budget_ratio)
+        for taker, part in zip(takers, parts, strict=True):
+            taker.slow_to(part)
 
     def _report(self, source: Source) -> None:
         """Log a source's failure and its end once each, not on every sample."""

@@ -14,7 +14,23 @@ from exporter.sampling.clock import SampleClock, stale_after
 _WEIGHT = 0.1
 
 
-class Source:
+class Tally:
+    """What sources have counted since this program started."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.samples = 0
+        self.missed = 0
+        self.errors: Counter[str] = Counter()
+
+    def add(self, other: Tally) -> None:
+        """Take in what another has counted."""
+        self.samples += other.samples
+        self.missed += other.missed
+        self.errors += other.errors
+
+
+class Source(Tally):
     """A source of one namespace. Times are monotonic seconds unless they are called timestamps.
 
     `take` does the work and is given the time; it raises KernelError. `pending` tells whether
@@ -30,6 +46,7 @@ class Source:
         pending: Callable[[float], bool] | None = None,
     ) -> None:
         """Start due at once."""
+        super().__init__()
         self.name = name
         self.netns = netns
         self.interval = interval
@@ -38,9 +55,6 @@ class Source:
         self.due = float("-inf")
         self.cost = 0.0
         self.busy = True
-        self.samples = 0
-        self.missed = 0
-        self.errors: Counter[str] = Counter()
         self.error: KernelError | None = None
         self.duration = 0.0
         self.timestamp = 0.0
@@ -58,14 +72,18 @@ class Source:
         try:
             self._take(now)
         except KernelError as error:
-            self.errors[error.reason] += 1
-            self.error = error
+            self.fail(error)
         else:
             self.error = None
             self.samples += 1
             self.timestamp = time.time()
         self.duration = time.perf_counter() - started
         self._note_cost(time.thread_time() - used)
+
+    def fail(self, error: KernelError) -> None:
+        """Note that it could not be asked."""
+        self.errors[error.reason] += 1
+        self.error = error
 
     def pace(self, interval: float) -> None:
         """Take another interval, in seconds, from now on."""
@@ -82,6 +100,10 @@ class Source:
         # Whole beats, so that sources which are due together stay together and wake the thread once.
         beats = 1 if wanted <= share else ceil(wanted / share)
         self.interval_in_force = self.interval * beats
+
+    def stretch(self, interval: float) -> None:
+        """Stretch the interval to at least this, in seconds."""
+        self.interval_in_force = max(self.interval, interval)
 
     def healthy(self, now: float) -> bool:
         """Tell whether the newest sample succeeded and is young enough to be shown."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 from exporter.config.model import DEFAULTS, Config, Match, Thresholds
 from exporter.kernel.records import Protocol
 from exporter.listeners.key import ListenerKey
-from exporter.listeners.owners import Owner
+from exporter.owners.owner import Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,19 @@ class RuleBook:
 
 def matches(match: Match, key: ListenerKey, owner: Owner) -> bool:
     """Tell whether a listener is what a rule asks for. Nothing asked matches everything."""
-    facts = {"netns": key.netns, "process": owner.process}
+    facts = {
+        "netns": key.netns,
+        "process": owner.process,
+        "unit": owner.unit,
+        "container": owner.container,
+        "pod": owner.pod,
+        "namespace": owner.namespace,
+    }
     return (
         (not match.protocols or key.protocol in match.protocols)
         and (not match.ports or _port_in(key.port, match.ports))
         and ((not match.networks and not match.paths) or _address_in(key, match))
-        and all(_glob_in(facts.get(name, ""), globs) for name, globs in match.owners.items())
+        and all(_glob_in(facts[name], globs) for name, globs in match.owners.items())
     )
 
 

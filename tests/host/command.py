@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab import privileges
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,5 +30,6 @@ def run(*arguments: str) -> Ended:
         capture_output=True,
         check=False,
         timeout=30,
+        preexec_fn=privileges.stay_at_home,  # tests have one thread
     )
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())

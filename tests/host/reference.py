@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.host.figures import Served
-from tests.lab import programs
+from tests.lab import privileges, programs
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LOCAL = re.compile(r"\[?(?P<address>[^\]%]*?)\]?(?P<device>%\w+)?:(?P<port>\d+)")
@@ -78,6 +78,7 @@ def from_show() -> dict[Place, Figures]:
         capture_output=True,
         check=True,
         timeout=30,
+        preexec_fn=privileges.stay_at_home,  # tests have one thread
     )
     return {
         _place(row): Figures(

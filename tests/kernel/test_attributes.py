@@ -21,7 +21,7 @@ from tests.kernel.datagrams import (
     unix_row,
 )
 
-INFO, TOS, SKMEMINFO, SKV6ONLY = 2, 5, 7, 11
+INFO, TOS, SKMEMINFO, SKV6ONLY, CGROUP_ID = 2, 5, 7, 11, 21
 RQLEN, UID = 4, 7
 NESTED = 0x8000
 
@@ -178,3 +178,22 @@ def test_an_attribute_shorter_than_its_header_or_longer_than_what_is_there_is_ma
     for attributes in (broken, attribute(TOS, b"") + broken):
         with pytest.raises(MalformedReplyError):
             list(messages.attributes(attributes, 0))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        pytest.param(attribute(CGROUP_ID, struct.pack("=Q", 4711)), 4711, id="alone"),
+        pytest.param(
+            attribute(SKV6ONLY, b"\x01") + attribute(CGROUP_ID, struct.pack("=Q", 1 << 40)),
+            1 << 40,
+            id="large",
+        ),
+        pytest.param(attribute(CGROUP_ID, struct.pack("=Q", 7)) + skmeminfo(1), 7, id="followed by another"),
+        pytest.param(attribute(CGROUP_ID, struct.pack("=I", 7)), 0, id="of another size"),
+        pytest.param(attribute(TOS, struct.pack("=Q", 7)), 0, id="another attribute"),
+        pytest.param(b"", 0, id="older kernel"),
+    ],
+)
+def test_the_cgroup_of_a_listener_is_found_wherever_it_stands(attributes: bytes, expected: int) -> None:
+    assert inet.listener(inet_row(1, address="::", attributes=attributes)).cgroup_id == expected

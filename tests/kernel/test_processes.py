@@ -6,6 +6,7 @@ import os
 import pwd
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.kernel import processes
-from exporter.kernel.errors import MalformedReplyError
-from exporter.kernel.processes import Holding, Process
+from exporter.kernel.errors import KernelError, MalformedReplyError
+from exporter.kernel.processes import Holding, Process, Processes
 from tests.kernel.proc import descriptors, process, put
 from tests.lab import privileges
 
@@ -23,9 +24,16 @@ NAMES = st.binary(min_size=1, max_size=15).filter(lambda name: b"\0" not in name
 
 def held(root: Path) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
-    for holding in processes.holdings(root):
+    for holding in walk(root):
         found.setdefault(holding.pid, set()).update(holding.inodes)
     return found
+
+
+def walk(root: Path = Path("/proc")) -> Iterator[Holding]:
+    """Look into every process, as who looks for owners does."""
+    table = Processes(root)
+    for pid in table.pids():
+        yield from table.sockets(pid)
 
 
 def test_sockets_are_told_from_what_else_a_process_has_open(tmp_path: Path) -> None:
@@ -40,7 +48,7 @@ def test_sockets_are_told_from_what_else_a_process_has_open(tmp_path: Path) -> N
 
 def test_a_process_with_very_many_descriptors_comes_in_portions(tmp_path: Path) -> None:
     descriptors(tmp_path, 10, [f"socket:[{inode}]" for inode in range(1, 1001)])
-    portions = list(processes.holdings(tmp_path))
+    portions = list(walk(tmp_path))
     assert len(portions) > 1
     assert max(len(portion.inodes) for portion in portions) < 500
     assert held(tmp_path) == {10: set(range(1, 1001))}
@@ -49,27 +57,27 @@ def test_a_process_with_very_many_descriptors_comes_in_portions(tmp_path: Path) 
 def test_the_walk_holds_no_descriptor_when_it_is_given_up(tmp_path: Path) -> None:
     descriptors(tmp_path, 10, [f"socket:[{inode}]" for inode in range(1, 1001)])
     before = len(list(Path("/proc/self/fd").iterdir()))
-    walk = processes.holdings(tmp_path)
-    next(walk)
-    del walk
+    steps = walk(tmp_path)
+    next(steps)
+    del steps
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_process_that_ends_during_the_walk_is_skipped(tmp_path: Path) -> None:
     for pid in (10, 11, 12):
         descriptors(tmp_path, pid, ["socket:[1]"])
-    walk = processes.holdings(tmp_path)
-    first = next(walk).pid
+    steps = walk(tmp_path)
+    first = next(steps).pid
     gone = next(pid for pid in (10, 11, 12) if pid != first)
     (tmp_path / str(gone) / "fd/0").unlink()
     (tmp_path / str(gone) / "fd").rmdir()
-    assert {first, *(holding.pid for holding in walk)} == {10, 11, 12} - {gone}
+    assert {first, *(holding.pid for holding in steps)} == {10, 11, 12} - {gone}
 
 
 @pytest.mark.netns
 def test_a_process_of_another_user_is_denied_and_no_error() -> None:
     privileges.drop_to()
-    found = {holding.pid: holding for holding in processes.holdings()}
+    found = {holding.pid: holding for holding in walk()}
     assert found[1] == Holding(1, denied=True)
     assert not found[os.getpid()].denied
 
@@ -86,14 +94,28 @@ def test_a_socket_of_this_process_is_found_by_its_inode() -> None:
 def test_any_name_and_start_of_a_process_is_read(name: bytes, started: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         process(Path(folder), 10, name, started=started)
-        assert processes.read_process(10, Path(folder)) == Process(10, started, name)
+        assert Processes(Path(folder)).read(10) == Process(10, started, name)
 
 
 def test_this_process_is_who_it_is() -> None:
-    found = processes.read_process(os.getpid())
+    found = Processes().read(os.getpid())
     assert found is not None
     assert found.name == Path("/proc/self/comm").read_bytes().rstrip(b"\n")
     assert found.started > 0
+    assert found.cgroup == Path("/proc/self/cgroup").read_bytes()
+
+
+def test_the_cgroup_of_a_process_is_read_where_it_is_shown(tmp_path: Path) -> None:
+    process(tmp_path, 10, b"a")
+    put(tmp_path, "10/cgroup", "0::/a.service\n")
+    process(tmp_path, 11, b"a")
+    read = Processes(tmp_path).read
+    assert (read(10), read(11)) == (Process(10, 1, b"a", b"0::/a.service\n"), Process(11, 1, b"a", b""))
+
+
+def test_no_proc_at_all_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KernelError, match="ENOENT"):
+        Processes(tmp_path / "proc").pids()
 
 
 @pytest.mark.parametrize("left", [[], ["comm"], ["stat"]])
@@ -101,7 +123,7 @@ def test_a_process_that_is_gone_is_none(tmp_path: Path, left: list[str]) -> None
     process(tmp_path, 10, b"a")
     for name in {"comm", "stat"} - set(left):
         (tmp_path / "10" / name).unlink()
-    assert processes.read_process(10, tmp_path) is None
+    assert Processes(tmp_path).read(10) is None
 
 
 @pytest.mark.parametrize("stat", [b"", b"10 (a) S 1 2", b"10 (a) " + b"x " * 40, b"10 a" + b" 1" * 15])
@@ -109,7 +131,7 @@ def test_a_malformed_stat_is_an_error_that_names_the_file(tmp_path: Path, stat: 
     process(tmp_path, 10, b"a")
     path = put(tmp_path, "10/stat", stat)
     with pytest.raises(MalformedReplyError, match=str(path)):
-        processes.read_process(10, tmp_path)
+        Processes(tmp_path).read(10)
 
 
 @given(st.binary(max_size=200), st.binary(max_size=20))
@@ -118,7 +140,7 @@ def test_any_stat_is_a_process_or_malformed(stat: bytes, name: bytes) -> None:
         put(Path(folder), "10/stat", stat)
         put(Path(folder), "10/comm", name)
         try:
-            assert isinstance(processes.read_process(10, Path(folder)), Process)
+            assert isinstance(Processes(Path(folder)).read(10), Process)
         except MalformedReplyError as error:
             assert "10/stat" in str(error)  # noqa: PT017  (either outcome is right)
 

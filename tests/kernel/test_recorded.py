@@ -74,6 +74,8 @@ def test_tcp_listeners_have_what_belongs_to_every_socket() -> None:
     assert len({listener.cookie for listener in found}) == len({listener.inode for listener in found})
     assert len({listener.cookie for listener in found}) == len(found)
     assert all(listener.inode for listener in found)
+    # They were made in the root of the tree.
+    assert {listener.cgroup_id for listener in found} == {1}
 
 
 def test_only_a_listener_bound_to_a_device_has_an_interface() -> None:

@@ -16,7 +16,7 @@ from typing import Self
 
 import pytest
 
-from tests.lab import syscalls
+from tests.lab import privileges, syscalls
 from tests.lab.page import Page, metrics
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -39,10 +39,13 @@ class Answer:
 class Daemon:
     """`python -m exporter` on a port of 127.0.0.1, from start to exit, in whatever namespace the test is in.
 
-    What it writes is kept, and shown where the test fails.
+    What it writes is kept, and shown where the test fails. Only where `namespaces` says so may it look
+    into other namespaces than that.
     """
 
-    def __init__(self, *flags: str, config: str | None = None, port: int = 10511) -> None:
+    def __init__(
+        self, *flags: str, config: str | None = None, port: int = 10511, namespaces: bool = False
+    ) -> None:
         self.port = port
         self._folder = tempfile.TemporaryDirectory(prefix="exporter-")
         self._log = Path(self._folder.name, "log")
@@ -58,7 +61,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the lab has one thread
+                preexec_fn=syscalls.die_with_parent if namespaces else privileges.stay_at_home,  # noqa: PLW1509 # the lab has one thread
             )
 
     def __enter__(self) -> Self:

@@ -13,6 +13,7 @@ from tests.lab import syscalls
 
 NOBODY = 65534
 
+_CAP_SYS_ADMIN = 21
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
@@ -41,6 +42,16 @@ def drop_to(uid: int = NOBODY) -> None:
     syscalls.prctl(_PR_SET_NO_NEW_PRIVS, 1)
     # A process that changed its user may not look into its own /proc/self, one that was started as it may.
     syscalls.prctl(_PR_SET_DUMPABLE, 1)
+    syscalls.die_with_parent()
+
+
+def stay_at_home() -> None:
+    """Keep what is started next out of other network namespaces, which are the machine's and no test's.
+
+    To be called between fork and exec: root gets no capability that is not in the bounding set.
+    """
+    with contextlib.suppress(PermissionError):
+        syscalls.prctl(_PR_CAPBSET_DROP, _CAP_SYS_ADMIN)
     syscalls.die_with_parent()
 
 

@@ -10,8 +10,11 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 
+_MS_BIND = 0x1000
 _MS_REC = 0x4000
 _MS_PRIVATE = 0x40000
+
+_MNT_DETACH = 2
 
 _PR_SET_PDEATHSIG = 1
 
@@ -46,6 +49,16 @@ def keep_mounts_private() -> None:
 def mount_empty(folder: str) -> None:
     """Lay an empty tmpfs over `folder`."""
     call("mount", b"tmpfs", folder.encode(), b"tmpfs", ctypes.c_ulong(0), None)
+
+
+def mount_same(source: str, target: str) -> None:
+    """Have a file show at a second place as well; a namespace's file keeps the namespace alive there."""
+    call("mount", source.encode(), target.encode(), None, ctypes.c_ulong(_MS_BIND), None)
+
+
+def unmount(target: str) -> None:
+    """Undo a mount, also while it is in use."""
+    call("umount2", target.encode(), _MNT_DETACH)
 
 
 def die_with_parent() -> None:

@@ -22,6 +22,7 @@ def tcp(
     uid: int | None = None,
     device: tuple[int, str] = (0, ""),
     v6only: bool = False,
+    cgroup_id: int = 0,
 ) -> Listener:
     """A TCP listener; its inode is a hundred times its cookie unless told."""
     return Listener(
@@ -32,6 +33,7 @@ def tcp(
         endpoint=endpoint(address, port, device[0]),
         device=device[1],
         v6only=v6only,
+        cgroup_id=cgroup_id,
     )
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from exporter.kernel.errors import KernelError
-from exporter.metrics.exporter_families import Reload
+from exporter.metrics.moment import Reload
 from exporter.metrics.page import Page
 from tests.lab.page import Page as Read
 from tests.lab.page import metrics
@@ -27,6 +27,8 @@ rules:
     match: {address: "127.0.0.0/8"}
     export: false
 """
+CONTAINER = "a1b2c3d4e5f60718" * 4
+POD = "2f6b1c9e-8a7d-4f13-9c55-0d1e2f3a4b5c"
 RELOADED = Reload(successful=True, timestamp=1_700_000_000.0)
 
 
@@ -66,8 +68,9 @@ def set_scene(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage(monkeypatch, CONFIG)
     kernel, host = stage.kernel, stage.host
     host.run(1, b"systemd", 100, 200, 300)
-    host.run(20, b"nginx", 100, 200)
-    host.run(30, b"php-fpm", 400)
+    host.run(20, b"nginx", 100, 200, cgroup=b"/system.slice/nginx.service")
+    host.run(30, b"php-fpm", 400, cgroup=f"/kubepods/burstable/pod{POD}/{CONTAINER}".encode())
+    host.shelf.files[f"/var/log/containers/php-7d9f_shop_fpm-{CONTAINER}.log"] = b""
     host.run(40, b'we"ird\\\n\xff', 500)
     kernel.mptcp = frozenset({300})
     kernel.tcp.open(tcp(1, uid=0), tcp(2, uid=0), limit=7)

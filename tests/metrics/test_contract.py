@@ -12,6 +12,7 @@ from exporter.metrics.page import Page
 from tests.lab.page import metrics
 
 L = "netns protocol address port process"
+INFO_OWNER = "unit slice container container_id runtime pod namespace user cgroup"
 THRESHOLD = f"{L} queue severity"
 LEVEL = "rule queue severity"
 SOURCE = "source netns"
@@ -32,7 +33,7 @@ PROMISED = {
     "listen_queue_syn_recv_peak": ("gauge", L),
     "listen_queue_drops_total": ("counter", L),
     "listen_queue_sockets": ("gauge", L),
-    "listen_queue_listener_info": ("gauge", f"{L} rule user mptcp"),
+    "listen_queue_listener_info": ("gauge", f"{L} rule mptcp {INFO_OWNER}"),
     "listen_queue_threshold_exceeded": ("gauge", THRESHOLD),
     "listen_queue_threshold_exceeded_seconds_total": ("counter", THRESHOLD),
     "listen_queue_threshold_ratio": ("gauge", LEVEL),

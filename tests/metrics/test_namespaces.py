@@ -6,7 +6,7 @@ import pytest
 
 from exporter.kernel.errors import KernelError
 from exporter.metrics.page import Page
-from exporter.sampling.sampler import Sampler
+from exporter.sampling.namespace import NamespaceSampler
 from tests.lab.page import Page as Read
 from tests.listeners.sockets import tcp
 from tests.metrics.scene import RELOADED, read
@@ -23,12 +23,15 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Read:
     blue = Kernel(stage.clock.spend, "blue")
     for kernel in (stage.kernel, blue):
         kernel.tcp.open(tcp(1))
-    sampler = Sampler(stage.sampler.config, [stage.kernel.namespace(), blue.namespace()])
-    sampler.sample()
-    blue.tcp.error = blue.netstat.error = BROKEN
-    for _ in range(2):
-        stage.clock.now += 1.0
+    sampler = stage.sampler
+    other = NamespaceSampler(blue.namespace(), sampler.config, sampler.lock)
+    sampler.namespaces.append(other)
+    for broken in (None, BROKEN, BROKEN):
+        blue.tcp.error = blue.netstat.error = broken
+        for source in other.sources:
+            source.run(stage.clock.now)
         sampler.sample()
+        stage.clock.now += 1.0
     return read(Page(sampler, lambda: RELOADED))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.kernel.errors import KernelError
-from exporter.metrics.exporter_families import Reload
+from exporter.metrics.moment import Reload
 from exporter.metrics.page import Page
 from tests.lab.page import Page as Read
 from tests.listeners.sockets import tcp

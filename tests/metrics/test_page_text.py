@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from exporter.config.model import Queue, Severity
 from exporter.metrics.catalogue import HISTOGRAM, INFO, LISTENER_METRICS, THRESHOLD_METRICS
 from exporter.metrics.exposition import EOF
+from exporter.owners.owner import NOBODY
 from exporter.sampling.accept import BUCKETS
 from exporter.sampling.listener import WatchedListener
 from tests.lab.page import metrics
@@ -39,12 +40,17 @@ class Drawn:
 
     name: bytes | None
     process: bytes
+    cgroup: bytes
     lengths: list[int | None]
     limit: int | None
     drops: int | None
 
 
-DRAWN = st.builds(Drawn, st.none() | BYTES, BYTES, st.lists(COUNTS, min_size=1, max_size=4), COUNTS, COUNTS)
+# As the kernel has it: no path of a cgroup holds a newline (cgroup_mkdir, kernel/cgroup/cgroup.c).
+CGROUPS = st.builds(lambda name: b"/" + name.replace(b"\n", b"") + b".service", BYTES)
+DRAWN = st.builds(
+    Drawn, st.none() | BYTES, BYTES, CGROUPS, st.lists(COUNTS, min_size=1, max_size=4), COUNTS, COUNTS
+)
 
 
 def play(stage: Stage, drawn: list[Drawn]) -> None:
@@ -57,7 +63,7 @@ def play(stage: Stage, drawn: list[Drawn]) -> None:
         listener = unix(cookie, b"/" + each.name) if each.name else tcp(cookie, "::", port=cookie)
         reader = stage.kernel.unix if each.name else stage.kernel.tcp
         reader.open(listener, length=each.lengths[0], limit=each.limit, drops=each.drops)
-        stage.host.run(cookie + 1, each.process, listener.inode)
+        stage.host.run(cookie + 1, each.process, listener.inode, cgroup=each.cgroup)
         stage.kernel.syn.counts[endpoint("2001:db8::1", cookie)] = cookie
     for beat in range(4):
         stage.beat()
@@ -119,7 +125,9 @@ def info(shown: list[WatchedListener]) -> Family:
     family = Family(INFO.name, INFO.help, INFO.kind)
     for watched in shown:
         rule = watched.verdict.rule if watched.verdict else ""
-        extra = {"rule": rule, "user": "", "mptcp": "false"}
+        owner = asdict(watched.owner or NOBODY)
+        del owner["process"]
+        extra = owner | {"rule": rule, "mptcp": "false"}
         family.add_sample(INFO.name, labels_of(watched) | extra, 1)
     return family
 

@@ -11,6 +11,7 @@ from exporter.kernel.errors import UnavailableError
 from exporter.kernel.gate import SegmentGate
 from exporter.kernel.ladder import Ladder
 from exporter.kernel.namespace import Namespace
+from exporter.kernel.netlink import Forged
 from exporter.kernel.records import Changes, Endpoint, Listener, Method, Reading
 from exporter.kernel.refcount import References
 
@@ -125,6 +126,7 @@ class Kernel:
         self.waits: dict[Endpoint, float] = {}
         self.mptcp: frozenset[int] = frozenset()
         self.settings = SYSCTLS
+        self.forged = Forged()
         # None keeps the gate open.
         self.segments: int | None = None
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from exporter.config import parse
-from exporter.kernel.processes import Holding
-from exporter.listeners.owners import Owners
 from exporter.sampling.listener import WatchedListener
 from exporter.sampling.sampler import Sampler
-from tests.listeners.host import Host
+from tests.owners.host import Host
 from tests.sampling.clockwork import Clockwork
 from tests.sampling.scripted import Kernel
 
 BEAT_SECONDS = 0.05
-_MODULES = ("sampling.sampler", "sampling.namespace", "sampling.source", "sampling.naming", "metrics.page")
+_MODULES = (
+    "sampling.sampler",
+    "sampling.source",
+    "sampling.naming",
+    "sampling.quiet",
+    "sampling.turn",
+    "metrics.page",
+)
 
 
 class Stage:
@@ -29,8 +32,9 @@ class Stage:
         self.kernel = Kernel(self.clock.spend)
         self.host = Host()
         self.walk_cost = 0.0
-        monkeypatch.setattr("exporter.sampling.naming.Owners", lambda: Owners(self._walk, self.host.read))
-        self.sampler = Sampler(parse(config, "c.yaml"), [self.kernel.namespace()])
+        self.host.on_look = lambda _pid: self.clock.spend(self.walk_cost)
+        monkeypatch.setattr("exporter.sampling.naming.Owners", self.host.owners)
+        self.sampler = Sampler(parse(config, "c.yaml"), self.kernel.namespace())
         self.namespace = self.sampler.namespaces[0]
 
     def beat(self, beats: int = 1, seconds: float = BEAT_SECONDS) -> None:
@@ -61,8 +65,3 @@ class Stage:
         with self.sampler.lock:
             shown = self.sampler.shown(self.clock.now)
         return sorted((each.group.key.address, each.owner.process if each.owner else "") for each in shown)
-
-    def _walk(self) -> Iterator[Holding]:
-        for holding in self.host.walk():
-            self.clock.spend(self.walk_cost)
-            yield holding

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from exporter.kernel.errors import KernelError
-from exporter.sampling.sampler import Sampler
+from exporter.sampling.namespace import NamespaceSampler
 from tests.listeners.sockets import tcp, unix
 from tests.sampling.scripted import Kernel
 from tests.sampling.stage import BEAT_SECONDS, Stage
@@ -109,7 +109,10 @@ def test_namespaces_are_told_apart(stage: Stage) -> None:
     other = Kernel(stage.clock.spend, "blue")
     stage.kernel.tcp.open(tcp(1))
     other.tcp.open(tcp(1), length=5)
-    sampler = Sampler(stage.sampler.config, [stage.kernel.namespace(), other.namespace()])
+    sampler = stage.sampler
+    blue = NamespaceSampler(other.namespace(), sampler.config, sampler.lock)
+    sampler.namespaces.append(blue)
+    blue.inet.run(stage.clock.now)
     sampler.sample()
     shown = {each.group.key.netns: each.group.length for each in sampler.shown(stage.clock.now)}
     assert shown == {"host": 0, "blue": 5}

@@ -8,7 +8,7 @@ from exporter.config import parse
 from exporter.config.model import Level, Queue, Severity, Unit
 from exporter.kernel.records import Protocol
 from exporter.listeners.key import ListenerKey
-from exporter.listeners.owners import NOBODY, Owner
+from exporter.owners.owner import NOBODY, Owner
 from exporter.thresholds.rules import RuleBook, Verdict
 
 NGINX = Owner(process="nginx", user="www-data")
@@ -78,6 +78,25 @@ def test_process_is_compared_where_it_is_known() -> None:
     assert speaks("{process: 'ngin*'}", tcp(), NGINX)
     assert not speaks("{process: 'ngin*'}", tcp(), NOBODY)
     assert not speaks("{process: nginx}", tcp(), Owner(user="nginx"))
+
+
+WEB = Owner(unit="web.service", container="web-1", pod="web-7d9f", namespace="shop")
+
+
+@pytest.mark.parametrize(
+    ("match", "yes"),
+    [
+        ("{unit: 'web*.service'}", True),
+        ("{unit: web}", False),
+        ("{container: 'web-?'}", True),
+        ("{container: web}", False),
+        ("{pod: 'web-*', namespace: shop}", True),
+        ("{pod: 'web-*', namespace: bank}", False),
+        ("{namespace: [bank, shop]}", True),
+    ],
+)
+def test_owner_is_compared_by_what_its_labels_say(match: str, *, yes: bool) -> None:
+    assert speaks(match, tcp(), WEB) is yes
 
 
 @pytest.mark.parametrize("key", ["unit", "container", "pod", "namespace"])

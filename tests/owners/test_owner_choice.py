@@ -9,9 +9,10 @@ import pytest
 from exporter.kernel.records import Listener
 from exporter.listeners.group import Group
 from exporter.listeners.key import key_of
-from exporter.listeners.owners import NOBODY, Owner, Owners
-from tests.listeners.host import Host, look, owner_of
+from exporter.owners.owner import NOBODY, Owner
+from exporter.owners.search import Owners
 from tests.listeners.sockets import reading, tcp
+from tests.owners.host import Host, look, owner_of, unhinted
 
 
 def test_of_several_processes_the_first_to_start_is_the_owner(host: Host, owners: Owners) -> None:
@@ -19,7 +20,7 @@ def test_of_several_processes_the_first_to_start_is_the_owner(host: Host, owners
     host.run(30, b"worker", 1, started=300)
     host.run(90, b"master", 1, started=100)
     host.run(40, b"worker", 1, started=400)
-    owners.want({1}, 0.0)
+    owners.want(unhinted(1), 0.0)
     look(owners)
     assert owner_of(owners, 1) == "master"
 
@@ -28,7 +29,7 @@ def test_process_1_owns_what_nobody_else_has(host: Host, owners: Owners) -> None
     """systemd opens sockets for services and keeps them; the service is who accepts."""
     host.run(1, b"systemd", 1, 2, started=0)
     host.run(50, b"cupsd", 1)
-    owners.want({1, 2}, 0.0)
+    owners.want(unhinted(1, 2), 0.0)
     look(owners)
     assert (owner_of(owners, 1), owner_of(owners, 2)) == ("cupsd", "systemd")
 
@@ -36,14 +37,14 @@ def test_process_1_owns_what_nobody_else_has(host: Host, owners: Owners) -> None
 def test_owner_of_a_group_is_the_first_to_start_of_its_sockets_owners(host: Host, owners: Owners) -> None:
     host.run(7, b"new", 1, started=900)
     host.run(8, b"old", 2, started=100)
-    owners.want({1, 2}, 0.0)
+    owners.want(unhinted(1, 2), 0.0)
     look(owners)
     assert owner_of(owners, 1, 2) == "old"
 
 
 def test_name_is_made_printable(host: Host, owners: Owners) -> None:
     host.run(10, b'a"b\n\xff\\', 1)
-    owners.want({1}, 0.0)
+    owners.want(unhinted(1), 0.0)
     look(owners)
     assert owner_of(owners, 1) == r'a"b\x0a\xff\x5c'
 
@@ -63,5 +64,5 @@ def test_user_is_known_without_any_process(owners: Owners) -> None:
 
 def test_user_name_that_is_no_text_is_made_printable(owners: Owners, monkeypatch: pytest.MonkeyPatch) -> None:
     """The passwd file may hold any byte, and a page may not."""
-    monkeypatch.setattr("exporter.listeners.owners.user_name", lambda _uid: "j\udcf6rg\\")
+    monkeypatch.setattr("exporter.owners.search.user_name", lambda _uid: "j\udcf6rg\\")
     assert owner_with_uid(owners, 5).user == r"j\xf6rg\x5c"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.listeners.owners import Owners
-from tests.listeners.host import Host
+from exporter.owners.search import Owners
+from tests.owners.host import Host
 
 
 @pytest.fixture
@@ -17,4 +17,4 @@ def host() -> Host:
 @pytest.fixture
 def owners(host: Host) -> Owners:
     """Nothing is looked for yet."""
-    return Owners(host.walk, host.read)
+    return host.owners()

@@ -1,0 +1,1 @@
+"""Who owns a listening socket: process, user, unit, container, pod."""

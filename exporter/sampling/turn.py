@@ -1,0 +1,61 @@
+"""A namespace that waits for its turn among many: when it comes, and what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from math import ceil
+from typing import Final
+
+from exporter.kernel.counters import COUNTER_FILES
+from exporter.kernel.guest import Guest
+from exporter.sampling.namespace import NamespaceSampler
+from exporter.sampling.source import Source
+
+# How much one more visit moves the running average of what a visit costs.
+_WEIGHT: Final = 0.2
+_FILES: Final[dict[str, Collection[str]]] = {"netstat": COUNTER_FILES, "syn_recv": ("net/snmp",)}
+
+
+class Turn:
+    """One of the other namespaces. Times are monotonic seconds, costs are seconds of processor time."""
+
+    def __init__(self, inode: int, guest: Guest, sampler: NamespaceSampler, interval: float) -> None:
+        """Start due at once; `interval` is the shortest time between two visits."""
+        self.inode = inode
+        self.guest = guest
+        self.sampler = sampler
+        self.interval = interval
+        self.interval_in_force = interval
+        self.due = float("-inf")
+        self.cost = 0.0
+        self._asked: list[Source] = []
+
+    def files(self, now: float) -> set[str]:
+        """Return the files that a visit at `now` is going to read."""
+        self._asked = self.sampler.due(now, self.interval_in_force)
+        return {name for source in self._asked for name in _FILES.get(source.name, ())}
+
+    def sample(self, now: float) -> list[Source]:
+        """Ask the sources that are due, while the namespace is open, and return them."""
+        used, broker = time.thread_time(), self.guest.broker_seconds
+        for source in self._asked:
+            source.run(now)
+        cost = time.thread_time() - used + self.guest.broker_seconds - broker
+        self.cost = self.cost + _WEIGHT * (cost - self.cost) if self.cost else cost
+        return self._asked
+
+    def next(self, now: float) -> None:
+        """Set the next visit; one that is late is not caught up."""
+        self.due = max(self.due + self.interval_in_force, now + self.interval_in_force / 2)
+
+    def wants(self) -> float:
+        """Return the share of a core that this namespace would use at its own interval."""
+        return self.cost / self.interval
+
+    def slow_to(self, share: float) -> None:
+        """Stretch the time between visits until they fit into `share` of a core."""
+        wanted = self.wants()
+        beats = 1 if wanted <= share else ceil(wanted / share)
+        self.interval_in_force = self.interval * beats
+        self.sampler.stretch(self.interval_in_force)

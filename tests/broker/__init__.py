@@ -1,0 +1,1 @@
+"""The broker: what it says and what it opens, mostly on the real kernel."""
