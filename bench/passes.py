@@ -36,8 +36,8 @@ def a_pass() -> Work:
             turn.due = float("-inf")
             for source in turn.sampler.sources:
                 source.due = float("-inf") if source.name in _DUMPS else float("inf")
-        while rotation.due() <= now:
-            rotation.visit(now, _refuse_failure)
+        while rotation.visit(now, _refuse_failure):
+            pass
         return len(namespaces)
 
     for _ in range(_WARM_PASSES):

@@ -43,8 +43,8 @@ _MOST: Final = 64
 
 def permitted() -> frozenset[Capability]:
     """Return which of the three this process may use."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("CapPrm:"):
+    for line in Path("/proc/self/status").read_bytes().splitlines():
+        if line.startswith(b"CapPrm:"):
             held = int(line.split()[1], 16)
             return frozenset(capability for capability in Capability if held >> capability & 1)
     return frozenset()

@@ -31,6 +31,7 @@ class Entrance:
     def __init__(self) -> None:
         """Remember where home is. Raises OSError."""
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._away = False
 
     @contextmanager
     def excursion(self) -> Iterator[None]:
@@ -38,18 +39,25 @@ class Entrance:
         try:
             yield
         finally:
-            try:
-                _setns(self._home)
-            except OSError:
-                os._exit(LOST)
+            self._come_home()
 
     def enter(self, entry: Entry) -> None:
         """Go into a namespace, from home or from another. Raises OSError; then nothing has moved."""
         descriptor = _by_name(entry.name) if entry.name else _by_process(entry.pid, entry.started)
         try:
             _setns(descriptor)
+            self._away = True
         finally:
             os.close(descriptor)
+
+    def _come_home(self) -> None:
+        # Who was let in nowhere, for want of a capability, would not be let in here either.
+        if self._away:
+            try:
+                _setns(self._home)
+            except OSError:
+                os._exit(LOST)
+            self._away = False
 
 
 def open_here(files: int) -> tuple[int, list[int]]:

@@ -38,6 +38,11 @@ def _tallies(sampler: Sampler) -> dict[str, Tally]:
     return tallies
 
 
+def _oldest(timestamps: Iterable[float]) -> float:
+    """Fold times of success. Where there was nothing to ask there was none, and that is no failure."""
+    return min((timestamp for timestamp in timestamps if timestamp), default=0.0)
+
+
 def _by_source(read: Callable[[Source], float], fold: Callable[[Iterable[float]], float]) -> Read:
     """Read one figure of each kind of source, folded over the namespaces."""
 
@@ -105,7 +110,7 @@ SOURCE_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "sample_interval_seconds",
         "gauge",
         "Time between two samples that is in force now, in seconds; "
-        "longer than configured where cpu_budget binds.",
+        "longer than configured where cpu_budget binds; of several namespaces the longest.",
         _SOURCE,
         _by_source(lambda source: source.interval_in_force, max),
     ),
@@ -114,6 +119,6 @@ SOURCE_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "gauge",
         "When the newest sample succeeded, in seconds since 1970; 0 is never.",
         _SOURCE,
-        _by_source(lambda source: source.timestamp, min),
+        _by_source(lambda source: source.timestamp, _oldest),
     ),
 )

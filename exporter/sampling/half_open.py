@@ -24,6 +24,8 @@ REFCOUNT: Final = "refcount"
 CALIBRATE_SECONDS: Final = 15.0
 # The same while a listener is left to the walks, which then are its only figures.
 DISAGREED_SECONDS: Final = 2.0
+# Where a walk costs less than this there is little to gain, and to read references may cost more.
+_WORTH_COMPARING_SECONDS: Final = 0.001
 # A listener holds one reference to itself, an MPTCP listener another, a BPF map one more.
 _MOST_OWN_REFERENCES: Final = 4
 
@@ -75,7 +77,8 @@ class HalfOpenCounter:
         return compared and self._reference_cost < self._walk_cost
 
     def _by_walk(self, now: float, matcher: Matcher) -> Counts:
-        calibrating = self._reader.ladder.method is Method.SOCK_DIAG and now >= self._calibrate_at
+        worth = self._walk_cost > _WORTH_COMPARING_SECONDS and now >= self._calibrate_at
+        calibrating = worth and self._reader.ladder.method is Method.SOCK_DIAG
         before = self._timed_references(matcher) if calibrating else None
         started = time.thread_time()
         counts, self._unmatched = _match(self._reader.read(now), matcher)

@@ -27,6 +27,8 @@ from exporter.sampling.turn import Turn
 _LOOK_SECONDS: Final = 1.0
 # So many are visited before the sources of the own namespace get a chance to be asked.
 _TOGETHER: Final = MOST_ENTRIES // 2
+# So early a visit may be, since beats are not on the dot.
+_EARLY_SECONDS: Final = 0.005
 _AGAIN_SECONDS: Final = 0.1
 _GONE: Final = frozenset({"ESRCH", "ENOENT", "replaced"})
 HOST: Final = "host"
@@ -57,7 +59,7 @@ class Rotation:
         self.omitted = 0
         # What the sources of namespaces that are gone had counted, by the name of the source.
         self.past: defaultdict[str, Tally] = defaultdict(Tally)
-        self.source = Source("namespaces", HOST, _LOOK_SECONDS, self._look, lambda _now: self.wanted())
+        self.source = Source("namespaces", HOST, _LOOK_SECONDS, self._look, self._pending)
 
     def wanted(self) -> bool:
         """Tell whether other namespaces are to be sampled, be it possible or not."""
@@ -73,34 +75,32 @@ class Rotation:
         return self._broker.ended if self._broker is not None else 0
 
     def configure(self, config: Config) -> None:
-        """Take another configuration. The caller holds the lock."""
+        """Take another configuration, from any thread; the next look acts on it."""
         self._config = config
-        for turn in self._turns.values():
-            turn.interval = turn.interval_in_force = config.sampling.interval_seconds
-            turn.due = float("-inf")
         self.source.due = float("-inf")
-        if not self.wanted():
-            self._forget(list(self._turns))
 
     def turns(self) -> list[Turn]:
         """Return those that wait for their turn."""
         return list(self._turns.values())
 
-    def due(self) -> float:
-        """Return the monotonic time of the next visit."""
-        return min((turn.due for turn in self._turns.values()), default=float("inf"))
+    def visit(self, now: float, report: Callable[[Source], None]) -> bool:
+        """Visit those whose turn it is, the longest waiting first. Return whether some have to wait on.
 
-    def visit(self, now: float, report: Callable[[Source], None]) -> None:
-        """Visit those whose turn it is, the longest waiting first, but not all at once."""
+        To be called on each beat: an awakening costs as much as a visit.
+        """
         waiting = sorted(
-            (turn for turn in self._turns.values() if turn.due <= now), key=lambda turn: turn.due
+            (turn for turn in self._turns.values() if turn.due <= now + _EARLY_SECONDS),
+            key=lambda turn: turn.due,
         )
         turns = waiting[:_TOGETHER]
-        if not turns or self._broker is None:
-            return
+        if turns and self._broker is not None:
+            self._visit(self._broker, turns, now, report)
+        return len(waiting) > len(turns)
+
+    def _visit(self, broker: Broker, turns: list[Turn], now: float, report: Callable[[Source], None]) -> None:
         try:
             calls = [(turn.guest, turn.files(now)) for turn in turns]
-            for turn, (_, error) in zip(turns, visits(self._broker, calls), strict=True):
+            for turn, (_, error) in zip(turns, visits(broker, calls), strict=True):
                 if error is None:
                     for source in turn.sample(now):
                         report(source)
@@ -134,6 +134,12 @@ class Rotation:
             with self._lock:
                 self._forget([turn.inode])
 
+    def _pending(self, _now: float) -> bool:
+        if not self.wanted() and self._turns:
+            with self._lock:
+                self._forget(list(self._turns))
+        return self.wanted()
+
     def _look(self, now: float) -> None:
         """Find out which namespaces there are now."""
         if self._discovery is None:
@@ -165,6 +171,7 @@ class Rotation:
         known = self._turns.get(door.inode)
         if known is not None:
             known.guest.entry = door.entry
+            known.pace(self._config.sampling.interval_seconds)
             return
         assert self._broker is not None  # noqa: S101  (it has found the door)
         guest = Guest(self._broker, name, door.entry)

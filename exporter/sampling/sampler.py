@@ -91,11 +91,11 @@ class Sampler:
         """Ask every source that is due and return the monotonic time at which the next one will be."""
         now = time.monotonic()
         self._ask(self._cadenced, now)
-        self.rotation.visit(now, self._report)
+        more = self.rotation.visit(now, self._report)
         # Last, so that it can name what the others have just found.
         self._ask((self.naming.source,), now)
         self._fit(time.monotonic())
-        return min(self.rotation.due(), self.naming.source.due, *(source.due for source in self._cadenced))
+        return now if more else min(self.naming.source.due, *(source.due for source in self._cadenced))
 
     def all_named(self) -> bool:
         """Tell whether the owner of every listener was looked for."""

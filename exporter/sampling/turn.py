@@ -45,6 +45,12 @@ class Turn:
         self.cost = self.cost + _WEIGHT * (cost - self.cost) if self.cost else cost
         return self._asked
 
+    def pace(self, interval: float) -> None:
+        """Take another shortest time between two visits."""
+        if interval != self.interval:
+            self.interval = self.interval_in_force = interval
+            self.due = float("-inf")
+
     def next(self, now: float) -> None:
         """Set the next visit; one that is late is not caught up."""
         self.due = max(self.due + self.interval_in_force, now + self.interval_in_force / 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -22,6 +23,8 @@ from tests.lab import namespace, syscalls
 _NAMED = Path(os.fsdecode(RUN_NETNS))
 _MOST_FILES = 65_536
 _COOKIE = 71
+_MS_BIND = 0x1000
+_PR_SET_DUMPABLE = 4
 
 
 class Neighbour:
@@ -101,6 +104,8 @@ class Neighbour:
         if user:
             os.setresgid(user, user, user)
             os.setresuid(user, user, user)
+            # Who changed its user belongs to root in /proc, one that was started as it does not.
+            syscalls.prctl(_PR_SET_DUMPABLE, 1)
         syscalls.die_with_parent()
         if os.getppid() != parent:
             os._exit(1)
@@ -134,7 +139,9 @@ def give_name(name: str, pid: int) -> None:
     """Do what `ip netns attach` does, for the namespace of a process."""
     target = _NAMED / name
     target.touch()
-    syscalls.mount_same(f"/proc/{pid}/ns/net", str(target))
+    source, flags = f"/proc/{pid}/ns/net".encode(), ctypes.c_ulong(_MS_BIND)
+    # The name may be no text.
+    syscalls.call("mount", source, os.fsencode(target), None, flags, None)
 
 
 def take_name(name: str) -> None:

@@ -106,10 +106,11 @@ def test_another_question_in_the_middle_of_a_visit_takes_nothing_away_from_it(li
 
 def test_who_gives_up_half_way_leaves_nothing_open(line: Line) -> None:
     before = descriptors()
-    line.answering(lambda request: [opened(request, 0b11) for _ in request.entries])
+    thread = line.answering(lambda request: [opened(request, 0b11) for _ in request.entries])
     visits = line.broker.enter([Entry(pid=pid) for pid in range(1, 9)])
     closing_all([next(visits)])
     del visits
+    thread.join()
     assert descriptors() == before
 
 
@@ -121,22 +122,24 @@ def test_a_reply_to_an_earlier_question_is_dropped_with_what_came_along(line: Li
     thread.join()
     # One reply comes before the question, one after it.
     line.say(Reply(1, payload=b"older"), 2)
-    line.answering(
+    thread = line.answering(
         lambda request: [
             (Reply(1, payload=b"old"), 2),
             (Reply(request.number, payload=bytes(4) + b"\7\0\0\0"), 0),
         ]
     )
     assert line.broker.pids() == [7]
+    thread.join()
     assert descriptors() == before
     assert line.broker.ended == 0
 
 
 def test_a_broker_that_ends_while_it_is_asked_is_lost_and_counted(line: Line) -> None:
-    line.answering(lambda request: [opened(request), (Reply(ENDED), 0)])
     before = descriptors()
+    thread = line.answering(lambda request: [opened(request), (Reply(ENDED), 0)])
     with pytest.raises(BrokerLostError, match="ended"):
         list(line.broker.enter([Entry(pid=1), Entry(pid=2)]))
+    thread.join()
     assert line.broker.ended == 1
     assert descriptors() == before
 

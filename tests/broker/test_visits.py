@@ -75,11 +75,16 @@ def refuse(times: int) -> None:
             assert client.connect_ex(("127.0.0.1", 9)) == errno.ECONNREFUSED
 
 
+def busy() -> None:
+    settled(77)
+    refuse(5)
+
+
 def test_what_is_opened_by_a_process_belongs_to_its_namespace() -> None:
     settled(300)
     with (
         socket.create_server(("127.0.0.1", 80)),
-        Neighbour(81, 82, prepare=lambda: (settled(77), refuse(5))) as neighbour,
+        Neighbour(81, 82, prepare=busy) as neighbour,
         brokered() as broker,
     ):
         opened = one(broker, Entry(pid=neighbour.pid, files=ALL_FILES))
@@ -335,9 +340,9 @@ def test_a_broker_that_cannot_come_home_ends() -> None:
     pid = os.fork()
     if pid == 0:
         way = Entrance()
-        entrance._setns = _lost  # type: ignore[assignment]  # noqa: SLF001
         with way.excursion():
-            pass
+            way.enter(Entry(pid=os.getpid()))
+            entrance._setns = _lost  # noqa: SLF001
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == LOST
 
@@ -372,8 +377,8 @@ def test_a_broker_that_cannot_come_home_never_answers_from_there_and_another_one
         assert once.exists()
 
 
-def _lost(_descriptor: int) -> None:
-    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+def _lost(descriptor: int) -> None:
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM), descriptor)
 
 
 def test_what_only_the_broker_may_read_of_a_process_comes_from_that_process() -> None:

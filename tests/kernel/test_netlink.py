@@ -5,19 +5,21 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import RunError
-from exporter.kernel import netlink, requests
+from exporter.kernel import inet, netlink, requests
 from exporter.kernel.errors import (
     ForgedReplyError,
     KernelError,
     MalformedReplyError,
     UnavailableError,
 )
+from exporter.kernel.messages import messages
 from tests.kernel import recordings
 from tests.kernel.datagrams import (
     NLMSG_NOOP,
@@ -203,3 +205,82 @@ def test_an_error_of_the_kernel_says_what_was_asked_and_what_the_kernel_said() -
     assert isinstance(found, RunError)
     assert str(found) == "sock_diag dump failed: ENOENT"
     assert found.__notes__ == ["No such file or directory"]
+
+
+def diag() -> socket.socket:
+    """A socket that anybody may send to."""
+    opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, netlink.NETLINK_SOCK_DIAG)
+    opened.bind((0, 0))
+    return opened
+
+
+def listened_on(channel: socket.socket) -> list[int]:
+    """The ports in a dump over this socket."""
+    rows = (row for part in netlink.dump(requests.TCP_LISTENERS, lambda: channel) for row in messages(part))
+    found = [inet.listener(row).endpoint for row in rows]
+    return sorted(endpoint.port for endpoint in found if endpoint is not None)
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("count", [0, 1, 20])
+def test_what_others_sent_before_is_counted_and_never_taken_for_a_reply(count: int) -> None:
+    forged = netlink.Forged()
+    with socket.create_server(("127.0.0.1", 80)), diag() as channel, diag() as forger:
+        for _ in range(count):
+            forger.sendto(ROW + done(), channel.getsockname())
+        netlink.hush(channel, forged)
+        assert forged.datagrams == count
+        with pytest.raises(ConnectionRefusedError):
+            forger.sendto(ROW + done(), channel.getsockname())
+        assert listened_on(channel) == [80]
+    assert forged.datagrams == count
+
+
+@pytest.mark.netns
+def test_a_flood_that_was_more_than_the_buffer_holds_is_counted_and_done_with() -> None:
+    forged = netlink.Forged()
+    with socket.create_server(("127.0.0.1", 80)), diag() as channel, diag() as forger:
+        forger.settimeout(0)
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        sent, lost = 0, 0
+        for _ in range(200):
+            try:
+                forger.sendto(ROW, channel.getsockname())
+                sent += 1
+            except OSError:
+                lost += 1
+        assert sent
+        assert lost
+        netlink.hush(channel, forged)
+        assert sent <= forged.datagrams <= sent + lost
+        assert listened_on(channel) == [80]
+
+
+def test_a_buffer_that_overflowed_counts_and_any_other_error_is_raised() -> None:
+    class Flooded(socket.socket):
+        errors: ClassVar = [errno.ENOBUFS, errno.ENOBUFS, errno.EIO]
+
+        def connect(self, _address: object) -> None:
+            """Be connected."""
+
+        def recv(self, _size: int, _flags: int = 0) -> bytes:
+            """Fail in this way and that."""
+            number = self.errors.pop(0)
+            raise OSError(number, "receive")
+
+    forged = netlink.Forged()
+    with (
+        Flooded(socket.AF_NETLINK, socket.SOCK_RAW) as channel,
+        pytest.raises(OSError, match="receive") as raised,
+    ):
+        netlink.hush(channel, forged)
+    assert raised.value.errno == errno.EIO
+    assert forged.datagrams == 2
+
+
+@pytest.mark.netns
+def test_a_socket_of_the_own_namespace_hears_nobody_but_the_kernel() -> None:
+    with netlink.connect() as channel, diag() as forger:
+        with pytest.raises(ConnectionRefusedError):
+            forger.sendto(ROW, channel.getsockname())
+        assert listened_on(channel) == []

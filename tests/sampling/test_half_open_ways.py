@@ -35,6 +35,7 @@ class Host:
         self.waiting = dict.fromkeys(self.held, 0)
         self.walk_cost, self.reference_cost = 0.02, 0.0001
         self.walks = 0
+        self.reads = 0
         self.segments: int | None = None
         self.fault: KernelError | None = None
         self.after_walk: Callable[[], object] = lambda: None
@@ -66,6 +67,7 @@ class Host:
 
     def references(self, _listeners: Mapping[int, int]) -> dict[int, References]:
         """Tell the references of every listener."""
+        self.reads += 1
         if not self.readable:
             raise UnavailableError("cannot read net/tcp", "EACCES")
         self.clock.spend(self.reference_cost)
@@ -84,7 +86,28 @@ class Host:
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
-    return Host(monkeypatch)
+    return walked_once(Host(monkeypatch))
+
+
+def walked_once(host: Host) -> Host:
+    """What a walk costs is known."""
+    host.count(-1.0)
+    host.walks = 0
+    return host
+
+
+def test_references_are_not_read_before_a_walk_was_seen_to_cost_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = Host(monkeypatch)
+    host.walk_cost = 0.0005
+    for now in range(5):
+        host.count(float(now))
+    assert host.reads == 0
+    host.walk_cost = 0.02
+    for now in range(5, 7):
+        host.count(float(now))
+    assert host.reads > 0
 
 
 def test_after_one_walk_the_cheaper_way_is_taken(host: Host) -> None:
@@ -179,7 +202,7 @@ def test_a_new_listener_is_walked_to_at_once(host: Host) -> None:
 
 
 def test_a_group_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host(monkeypatch, members=4)
+    host = walked_once(Host(monkeypatch, members=4))
     host.half_open(0)
     host.count(0.0)
     host.held[103] = 6
@@ -218,8 +241,9 @@ def test_with_procfs_nothing_is_compared(host: Host) -> None:
 
 
 @pytest.fixture
-def walked(host: Host) -> Host:
+def walked(monkeypatch: pytest.MonkeyPatch) -> Host:
     """Only walks, and a namespace in which segments are counted."""
+    host = Host(monkeypatch)
     host.readable = False
     host.segments = 7
     return host
