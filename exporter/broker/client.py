@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from exporter.broker.keeper import ENDED
 from exporter.broker.wire import Entry, Kind, MalformedMessageError, Reply, Request
 
 # A broker that says nothing for this long is lost. What takes it longest is a portion of descriptors.
-_PATIENCE: Final = struct.pack("@ll", 1, 0)
+_PATIENCE: Final = struct.pack("@ll", 0, 500_000)
+# How long it is left alone then, if it stays silent.
+_SILENCE_SECONDS: Final = 10.0
 _DESCRIPTOR = struct.Struct("=i")
 _ANCILLARY_BYTES: Final = socket.CMSG_LEN((1 + len(wire.FILES)) * _DESCRIPTOR.size)
 _NEXT = struct.Struct("=I")
@@ -56,7 +59,13 @@ class Broker:
             channel.setsockopt(socket.SOL_SOCKET, timeout, _PATIENCE)
         self._channel = channel
         self._number = ENDED
+        self._ask_again_at = float("-inf")
+        self._processor_ns = 0
         self.ended = 0
+
+    def seconds(self) -> float:
+        """Return the processor time that the broker has used to answer."""
+        return self._processor_ns / 1e9
 
     def close(self) -> None:
         """Let the broker go, which ends it."""
@@ -126,8 +135,14 @@ class Broker:
                 return
 
     def _ask(self, kind: Kind, entries: tuple[Entry, ...] = (), pid: int = 0, start: int = 0) -> int:
-        """Send a request and return its number."""
-        self._forget_what_came()
+        """Send a request and return its number.
+
+        A broker that did not answer is left alone for a while, unless it has said something since: whoever
+        asks has more to do than to wait.
+        """
+        if not self._forget_what_came() and time.monotonic() < self._ask_again_at:
+            raise BrokerLostError("the broker does not answer")
+        self._ask_again_at = float("-inf")
         self._number = self._number % 0xFFFFFFFF + 1
         request = Request(self._number, kind, entries, pid, start)
         try:
@@ -136,14 +151,16 @@ class Broker:
             raise BrokerLostError(error.errno, "the broker is gone") from error
         return self._number
 
-    def _forget_what_came(self) -> None:
-        """Drop replies that nobody waited for, and the news of a broker that ended before this request."""
+    def _forget_what_came(self) -> bool:
+        """Drop replies that nobody waited for, and the news of a broker that ended; tell whether any came."""
+        came = False
         while True:
             try:
                 _, descriptors = self._receive(socket.MSG_DONTWAIT)
             except BlockingIOError:
-                return
+                return came
             _close(descriptors)
+            came = True
 
     def _reply(self, number: int) -> tuple[Reply, list[int]]:
         """Wait for a reply to a request."""
@@ -151,6 +168,7 @@ class Broker:
             try:
                 reply, descriptors = self._receive()
             except BlockingIOError as error:
+                self._ask_again_at = time.monotonic() + _SILENCE_SECONDS
                 raise BrokerLostError("the broker does not answer") from error
             if reply.number == number:
                 return reply, descriptors
@@ -178,6 +196,7 @@ class Broker:
             _close(descriptors)
             raise BrokerLostError(f"the broker talks nonsense: {error}") from error
         self.ended += reply.number == ENDED
+        self._processor_ns += reply.processor_ns
         return reply, descriptors
 
 

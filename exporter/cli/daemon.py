@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -37,6 +38,8 @@ def run(flags: RunFlags) -> int:
     """
     logs.set_up(flags.log_level, flags.log_format)
     config = load(flags.config_file) if flags.config_file else Config()
+    # All that is here stays until the end, and to look through it for garbage takes as long as a beat.
+    gc.freeze()
     addresses = [ListenAddress.parse(text) for text in flags.listen_addresses]
     broker = start_broker()
     # Ports below 1024 are for who may bind them, so this comes before the capabilities go.

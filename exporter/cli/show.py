@@ -65,9 +65,11 @@ def show(flags: ShowFlags) -> int:
 
 def _ask_everyone(sampler: Sampler) -> None:
     """Sample until every namespace was asked, and every listener has a name or none was found in time."""
-    started = time.monotonic()
     due = sampler.sample()
-    while due <= started or (not sampler.all_named() and time.monotonic() - started < _NAMELESS_SECONDS):
+    while not sampler.all_asked():
+        due = sampler.sample()
+    asked = time.monotonic()
+    while not sampler.all_named() and time.monotonic() - asked < _NAMELESS_SECONDS:
         time.sleep(max(0.0, due - time.monotonic()))
         due = sampler.sample()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from statistics import median
 from typing import Final
 
 from exporter.broker.client import Broker
@@ -27,6 +28,8 @@ from exporter.sampling.turn import Turn
 _LOOK_SECONDS: Final = 1.0
 # So many are visited before the sources of the own namespace get a chance to be asked.
 _TOGETHER: Final = MOST_ENTRIES // 2
+# However much it costs, a namespace waits no more than so many times as long as others do.
+_LONGEST_WAIT: Final = 10
 # So early a visit may be, since beats are not on the dot.
 _EARLY_SECONDS: Final = 0.005
 _AGAIN_SECONDS: Final = 0.1
@@ -56,10 +59,14 @@ class Rotation:
         self._namespaces = namespaces
         self._lock = lock
         self._turns: dict[int, Turn] = {}
+        # How long most namespaces wait between two visits.
+        self._usual = 0.0
         self.omitted = 0
         # What the sources of namespaces that are gone had counted, by the name of the source.
         self.past: defaultdict[str, Tally] = defaultdict(Tally)
         self.source = Source("namespaces", HOST, _LOOK_SECONDS, self._look, self._pending)
+        if self._broker is not None:
+            self.source.elsewhere = self._broker.seconds
 
     def wanted(self) -> bool:
         """Tell whether other namespaces are to be sampled, be it possible or not."""
@@ -122,6 +129,10 @@ class Rotation:
         turns = list(self._turns.values())
         for turn, own in zip(turns, share([turn.wants() for turn in turns], part), strict=True):
             turn.slow_to(own)
+        if turns:
+            self._usual = median(turn.interval_in_force for turn in turns)
+            for turn in turns:
+                turn.wait_at_most(self._usual * _LONGEST_WAIT)
 
     def _kept_out(self, turn: Turn, error: KernelError, now: float) -> None:
         turn.due = now + _AGAIN_SECONDS
@@ -176,7 +187,9 @@ class Rotation:
         assert self._broker is not None  # noqa: S101  (it has found the door)
         guest = Guest(self._broker, name, door.entry)
         sampler = NamespaceSampler(guest.namespace, self._config, self._lock)
-        self._turns[door.inode] = Turn(door.inode, guest, sampler, self._config.sampling.interval_seconds)
+        turn = Turn(door.inode, guest, sampler, self._config.sampling.interval_seconds)
+        turn.wait_at_least(self._usual)
+        self._turns[door.inode] = turn
         self._namespaces.append(sampler)
         self._arrived()
 

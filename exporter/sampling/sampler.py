@@ -44,6 +44,8 @@ class Sampler:
         # Who may not see other users' processes asks the broker for them.
         owners = Owners(BrokeredProcesses(broker)) if broker is not None else None
         self.naming = Naming(self.namespaces, config.sampling.interval_seconds, self.lock, owners)
+        if broker is not None:
+            self.naming.source.elsewhere = broker.seconds
         self.rotation = Rotation(broker, config, self.namespaces, self.lock, self.naming.welcome)
         # In the order in which they are asked when several are due.
         self._cadenced = (*self._own.sources, self.rotation.source)
@@ -96,6 +98,10 @@ class Sampler:
         self._ask((self.naming.source,), now)
         self._fit(time.monotonic())
         return now if more else min(self.naming.source.due, *(source.due for source in self._cadenced))
+
+    def all_asked(self) -> bool:
+        """Tell whether every namespace that was found was visited, or tried, once."""
+        return all(turn.due > float("-inf") for turn in self.rotation.turns())
 
     def all_named(self) -> bool:
         """Tell whether the owner of every listener was looked for."""

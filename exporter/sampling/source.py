@@ -61,6 +61,8 @@ class Source(Tally):
         self._runs = 0
         self._take = take
         self._pending = pending
+        # Tells the processor time that other processes have used for this source so far.
+        self.elsewhere: Callable[[], float] = lambda: 0.0
 
     def run(self, now: float) -> None:
         """Take one sample if there is anything to ask, and note how it went."""
@@ -68,7 +70,7 @@ class Source(Tally):
         self.busy = self._pending is None or self._pending(now)
         if not self.busy:
             return
-        started, used = time.perf_counter(), time.thread_time()
+        started, used = time.perf_counter(), time.thread_time() + self.elsewhere()
         try:
             self._take(now)
         except KernelError as error:
@@ -78,7 +80,7 @@ class Source(Tally):
             self.samples += 1
             self.timestamp = time.time()
         self.duration = time.perf_counter() - started
-        self._note_cost(time.thread_time() - used)
+        self._note_cost(time.thread_time() + self.elsewhere() - used)
 
     def fail(self, error: KernelError) -> None:
         """Note that it could not be asked."""

@@ -14,6 +14,10 @@ from exporter.sampling.source import Source
 
 # How much one more visit moves the running average of what a visit costs.
 _WEIGHT: Final = 0.2
+# The most that one visit counts for, in times of the average. Now and then one pays for others, as when
+# garbage is collected in it, and who is slowed down for that would hardly be visited again to put it right.
+_MOST_TIMES: Final = 4
+_ROUNDING: Final = 1e-9
 _FILES: Final[dict[str, Collection[str]]] = {"netstat": COUNTER_FILES, "syn_recv": ("net/snmp",)}
 
 
@@ -30,19 +34,22 @@ class Turn:
         self.due = float("-inf")
         self.cost = 0.0
         self._asked: list[Source] = []
+        self._broker_seconds = 0.0
+        self._visits = 0
 
     def files(self, now: float) -> set[str]:
         """Return the files that a visit at `now` is going to read."""
         self._asked = self.sampler.due(now, self.interval_in_force)
+        self._broker_seconds = self.guest.broker_seconds
         return {name for source in self._asked for name in _FILES.get(source.name, ())}
 
     def sample(self, now: float) -> list[Source]:
         """Ask the sources that are due, while the namespace is open, and return them."""
-        used, broker = time.thread_time(), self.guest.broker_seconds
+        used = time.thread_time()
         for source in self._asked:
             source.run(now)
-        cost = time.thread_time() - used + self.guest.broker_seconds - broker
-        self.cost = self.cost + _WEIGHT * (cost - self.cost) if self.cost else cost
+        cost = time.thread_time() - used + self.guest.broker_seconds - self._broker_seconds
+        self._note(cost)
         return self._asked
 
     def pace(self, interval: float) -> None:
@@ -62,6 +69,27 @@ class Turn:
     def slow_to(self, share: float) -> None:
         """Stretch the time between visits until they fit into `share` of a core."""
         wanted = self.wants()
-        beats = 1 if wanted <= share else ceil(wanted / share)
-        self.interval_in_force = self.interval * beats
-        self.sampler.stretch(self.interval_in_force)
+        # A share that is but a rounding error short will do.
+        beats = 1 if wanted <= share else ceil(wanted / share - _ROUNDING)
+        self._wait(self.interval * beats)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Shorten the time between two visits to this."""
+        if self.interval_in_force > seconds:
+            self._wait(seconds)
+
+    def wait_at_least(self, seconds: float) -> None:
+        """Stretch the time between two visits to this."""
+        if self.interval_in_force < seconds:
+            self._wait(seconds)
+
+    def _wait(self, seconds: float) -> None:
+        self.interval_in_force = seconds
+        self.sampler.stretch(seconds)
+
+    def _note(self, cost: float) -> None:
+        # The first one pays for what later ones have ready.
+        self._visits += 1
+        if self._visits > 1:
+            cost = min(cost, self.cost * _MOST_TIMES) if self.cost else cost
+            self.cost = self.cost + _WEIGHT * (cost - self.cost) if self.cost else cost

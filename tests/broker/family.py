@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,17 @@ from tests.broker.neighbour import until
 
 @contextmanager
 def brokered(
-    wanted: Collection[Capability] = tuple(Capability), run: Callable[[socket.socket], None] = serve
+    wanted: Collection[Capability] = tuple(Capability),
+    run: Callable[[socket.socket], None] = serve,
+    patience_seconds: int = 10,
 ) -> Iterator[Broker]:
-    """Start a broker and let it go at the end, with its keeper."""
-    broker = Broker(keeper.start(wanted, run))
+    """Start a broker and let it go at the end, with its keeper.
+
+    It is waited for longer than the exporter would, since a busy machine is no reason for a test to fail.
+    """
+    channel = keeper.start(wanted, run)
+    broker = Broker(channel)
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", patience_seconds, 0))
     kept_by = keeper_of(os.getpid())
     try:
         yield broker
@@ -51,6 +59,11 @@ def wait_for_child(parent: int, name: str) -> list[int]:
 
     until(there)
     return found
+
+
+def parents() -> set[int]:
+    """The parents of all processes that live."""
+    return {parent for _, parent, _ in _processes()}
 
 
 def state(pid: int) -> str:

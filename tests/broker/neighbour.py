@@ -18,7 +18,7 @@ from typing import Self
 import pytest
 
 from exporter.broker.entrance import RUN_NETNS
-from tests.lab import namespace, syscalls
+from tests.lab import namespace, programs, syscalls
 
 _NAMED = Path(os.fsdecode(RUN_NETNS))
 _MOST_FILES = 65_536
@@ -41,6 +41,8 @@ class Neighbour:
         user: int = 0,
         stranger: bool = False,
     ) -> None:
+        if user:
+            _skip_unless_root("be several users")
         receiver, sender = os.pipe()
         parent = os.getpid()
         self.pid = os.fork()
@@ -94,8 +96,8 @@ class Neighbour:
         root, group = os.geteuid(), os.getegid()
         syscalls.unshare(syscalls.CLONE_NEWNET | (syscalls.CLONE_NEWUSER if stranger else 0))
         if stranger:
-            namespace.become_root(root, group)
-        namespace.bring_up("lo")
+            _become_root(root, group)
+        programs.output("ip", "link", "set", "lo", "up")
         prepare()
         listening = [socket.create_server(("127.0.0.1", port)) for port in ports]
         inode = Path("/proc/self/ns/net").stat().st_ino
@@ -116,6 +118,12 @@ class Neighbour:
             assert len(listening) == len(ports)
 
 
+def _become_root(user: int, group: int) -> None:
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+
+
 def cookie_of(of: socket.socket) -> int:
     """The cookie of a socket's network namespace."""
     return int.from_bytes(of.getsockopt(socket.SOL_SOCKET, _COOKIE, 8), "little")
@@ -129,10 +137,13 @@ def own_cookie() -> int:
 
 def hide_named() -> None:
     """Have names of namespaces of the test's own; skips where /run may not be mounted over."""
-    try:
-        namespace.hide_named()
-    except PermissionError as refused:
-        pytest.skip(f"cannot mount over {_NAMED}: {refused}")
+    _skip_unless_root(f"mount over {_NAMED}")
+    namespace.hide_named()
+
+
+def _skip_unless_root(what: str) -> None:
+    if os.geteuid() != 0 or Path("/proc/self/uid_map").read_text().split()[2] == "1":
+        pytest.skip(f"only root outside a user namespace may {what}")
 
 
 def give_name(name: str, pid: int) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -203,6 +204,36 @@ def test_an_error_in_a_portion_is_raised(line: Line) -> None:
         with pytest.raises(PermissionError):
             ask()
     assert [request.pid for request in line.requests] == [0, 0, 7, 7]
+
+
+def test_a_broker_that_is_silent_is_not_waited_for_again_until_it_says_something(line: Line) -> None:
+    with pytest.raises(BrokerLostError, match="does not answer"):
+        line.broker.pids()
+    started = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(BrokerLostError, match="does not answer"):
+            line.broker.pids()
+    assert time.monotonic() - started < 0.5
+    line.say(Reply(line.hear().number, payload=bytes(4)))
+    for _ in range(2):
+        thread = line.answering(lambda request: [(Reply(request.number, payload=bytes(4)), 0)])
+        assert line.broker.pids() == []
+        thread.join()
+    assert len(line.requests) == 3
+
+
+def test_a_broker_that_stays_silent_is_asked_again_after_a_while(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.broker.client._SILENCE_SECONDS", 0.2)
+    with pytest.raises(BrokerLostError, match="does not answer"):
+        line.broker.pids()
+    line.hear()
+    with pytest.raises(BrokerLostError, match="does not answer"):
+        line.broker.pids()
+    time.sleep(0.2)
+    line.answering(lambda request: [(Reply(request.number, payload=bytes(4)), 0)])
+    assert line.broker.pids() == []
 
 
 def test_numbers_of_questions_go_round_and_never_are_that_of_the_news(line: Line) -> None:

@@ -15,7 +15,7 @@ from exporter.broker import keeper
 from exporter.broker.capabilities import Capability
 from exporter.broker.client import Broker, BrokerLostError
 from exporter.broker.wire import Entry
-from tests.broker.family import broker_of, brokered, keeper_of, one, state, wait_for_child
+from tests.broker.family import broker_of, brokered, keeper_of, one, parents, state, wait_for_child
 from tests.broker.neighbour import Neighbour, descriptors, until
 from tests.lab import syscalls
 
@@ -157,8 +157,7 @@ def test_keeper_and_broker_end_with_the_exporter_also_while_a_broker_is_lost() -
     exporter.end(signal.SIGKILL)
     until(lambda: ended(exporter.keeper), 1.0)
     time.sleep(0.3)
-    parents = {path.read_text().rpartition(")")[2].split()[1] for path in _stats()}
-    assert str(exporter.keeper) not in parents
+    assert exporter.keeper not in parents()
 
 
 def test_keeper_and_broker_end_when_they_are_let_go() -> None:
@@ -201,7 +200,3 @@ def test_they_hold_nothing_of_the_exporter_but_the_line_and_the_standard_streams
         assert descriptors(at) == 5
         held = [str(link.readlink()) for pid in (kept_by, at) for link in Path(f"/proc/{pid}/fd").iterdir()]
         assert f"socket:[{os.fstat(server.fileno()).st_ino}]" not in held
-
-
-def _stats() -> list[Path]:
-    return [path for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -165,7 +166,9 @@ def test_many_at_once_are_each_their_own_and_those_that_fail_disturb_none() -> N
 def test_the_broker_is_at_home_after_each_visit_also_after_one_that_failed() -> None:
     home = Path("/proc/self/ns/net").stat().st_ino
     with Neighbour(81) as neighbour, Neighbour() as gone, brokered() as broker:
-        there = Path(f"/proc/{broker_of(keeper_of(os.getpid()))}/ns/net")
+        kept_by = keeper_of(os.getpid())
+        at = broker_of(kept_by)
+        there = Path(f"/proc/{at}/ns/net")
         lost = gone.pid
         gone.end()
         for entries in (
@@ -181,7 +184,8 @@ def test_the_broker_is_at_home_after_each_visit_also_after_one_that_failed() -> 
             assert os.getpid() in broker.pids()
             assert there.stat().st_ino == home
             assert broker.namespaces()[neighbour.inode] == neighbour.pid
-            assert home in broker.namespaces()
+            # The first of its processes stands for a namespace: it is the likeliest to stay.
+            assert broker.namespaces()[home] == min(os.getpid(), kept_by, at)
         assert broker.ended == 0
 
 
@@ -231,8 +235,11 @@ def test_a_number_that_another_process_got_is_refused() -> None:
         pytest.skip("somebody else took the number each time")
 
 
-def test_a_number_that_no_process_can_have_is_refused_and_the_broker_lives() -> None:
-    with brokered() as broker:
+def test_a_number_that_no_process_can_have_is_refused_and_the_broker_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("exporter.broker.client._SILENCE_SECONDS", 0.0)
+    with brokered(patience_seconds=2) as broker:
         for entry in (Entry(pid=2**31 - 1), Entry(name=b"nobody")):
             with pytest.raises((ProcessLookupError, FileNotFoundError)):
                 one(broker, entry)
@@ -408,6 +415,9 @@ def test_processes_and_sockets_come_in_portions_that_miss_none(monkeypatch: pyte
             found = [inode for portion in portions for inode in portion]
             assert {os.fstat(each.fileno()).st_ino for each in listening} <= set(found)
             assert len(found) == len(set(found))
+            others = {inode for portion in broker.sockets(neighbour.pid) for inode in portion}
+            assert not others & set(found)
+            listening.append(socket.create_server(("127.0.0.1", 0)))
         pids = broker.pids()
         assert pids == sorted(set(pids))
         assert {1, os.getpid(), neighbour.pid} <= set(pids)
@@ -417,7 +427,7 @@ def test_processes_and_sockets_come_in_portions_that_miss_none(monkeypatch: pyte
 
 
 def test_a_broker_that_stands_still_is_given_up_and_its_late_reply_is_not_believed() -> None:
-    with Neighbour(81) as neighbour, brokered() as broker:
+    with Neighbour(81) as neighbour, brokered(patience_seconds=2) as broker:
         broker.pids()
         at = broker_of(keeper_of(os.getpid()))
         before = descriptors()
@@ -425,6 +435,12 @@ def test_a_broker_that_stands_still_is_given_up_and_its_late_reply_is_not_believ
         with pytest.raises(BrokerLostError, match="does not answer"):
             one(broker, Entry(pid=neighbour.pid, files=ALL_FILES))
         os.kill(at, signal.SIGCONT)
-        assert os.getpid() in broker.pids()
+
+        def answers() -> bool:
+            with suppress(BrokerLostError):
+                return os.getpid() in broker.pids()
+            return False
+
+        until(answers)
         assert descriptors() == before
         assert broker.ended == 0

@@ -14,7 +14,7 @@ from tests.host import listening, names
 from tests.host.figures import EAGER
 from tests.host.patience import equals, until
 from tests.host.service import Service
-from tests.lab import programs
+from tests.lab import privileges, programs
 from tests.lab.daemon import Daemon, running
 from tests.lab.page import metrics
 
@@ -78,7 +78,14 @@ def test_show_prints_every_name_on_a_line_of_its_own_and_in_json() -> None:
         stack.enter_context(Service(names.PROCESS, lambda: [listening.unix(b"\0" + name) for name in every]))
         command = [sys.executable, "-m", "exporter", "show"]
         table, rows = (
-            subprocess.run([*command, *flags], cwd=ROOT, capture_output=True, check=True, timeout=30).stdout
+            subprocess.run(
+                [*command, *flags],
+                cwd=ROOT,
+                capture_output=True,
+                check=True,
+                timeout=30,
+                preexec_fn=privileges.stay_at_home,  # tests have one thread
+            ).stdout
             for flags in ([], ["--json"])
         )
         lines = table.decode().splitlines()

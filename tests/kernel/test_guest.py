@@ -239,6 +239,23 @@ def test_a_dump_left_half_way_gives_its_socket_up() -> None:
 
 
 @pytest.mark.netns
+def test_an_error_that_is_kept_keeps_no_socket_open() -> None:
+    """A source remembers its last error, and an error the frames it went through."""
+    with Neighbour(81) as neighbour, brokered() as broker:
+        guest = guest_of(broker, neighbour)
+        before = descriptors()
+        with pytest.raises(ZeroDivisionError) as kept:
+            _fail_with_the_socket(guest)
+        assert kept.value.__traceback__ is not None
+        assert descriptors() == before
+
+
+def _fail_with_the_socket(guest: Guest) -> None:
+    with guest.namespace.connect() as lent:
+        raise ZeroDivisionError(lent)
+
+
+@pytest.mark.netns
 def test_visits_that_end_half_way_leave_nothing_open() -> None:
     with Neighbour(81) as neighbour, brokered() as broker:
         guests = [guest_of(broker, neighbour) for _ in range(8)]
