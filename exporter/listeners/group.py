@@ -29,19 +29,42 @@ class Group:
     may be more. `drops` is the sum of packets dropped by each socket, present and past.
     """
 
-    __slots__ = ("_closed", "drops", "key", "length", "limit", "members", "utilization")
+    __slots__ = ("_added_up", "_closed", "_length", "_limit", "_utilization", "drops", "key", "members")
 
     def __init__(self, key: ListenerKey) -> None:
         """Start without a socket."""
         self.key = key
         self.members: dict[int, Member] = {}
-        self.length: int | None = None
-        self.limit: int | None = None
-        self.utilization: float | None = None
         self.drops: int | None = None
+        # Added up when somebody asks, not for each of thousands of sockets that open at once.
+        self._added_up = True
+        self._length: int | None = None
+        self._limit: int | None = None
+        self._utilization: float | None = None
         # What sockets had dropped when they closed. A cookie comes back where only the source left,
         # for procfs and back, and what it had dropped by then stands in the sum already.
         self._closed: dict[int, int] = {}
+
+    @property
+    def length(self) -> int | None:
+        """Connections that wait for accept."""
+        if not self._added_up:
+            self._add_up()
+        return self._length
+
+    @property
+    def limit(self) -> int | None:
+        """The backlog in force."""
+        if not self._added_up:
+            self._add_up()
+        return self._limit
+
+    @property
+    def utilization(self) -> float | None:
+        """How full the fullest socket is."""
+        if not self._added_up:
+            self._add_up()
+        return self._utilization
 
     def open(self, listener: Listener, reading: Reading) -> None:
         """Take a socket in. Its drops count from zero, since they were born with it."""
@@ -49,7 +72,7 @@ class Group:
         if reading.drops is not None:
             counted = self._closed.pop(listener.cookie, 0)
             self.drops = (self.drops or 0) + (reading.drops - counted) % _DROPS_WRAP
-        self._add_up()
+        self._added_up = False
 
     def move(self, reading: Reading) -> None:
         """Take a new reading of one of its sockets. Drops are 32 bits in the kernel and wrap."""
@@ -58,7 +81,7 @@ class Group:
         member.reading = reading
         if reading.drops != before and reading.drops is not None and before is not None:
             self.drops = (self.drops or 0) + (reading.drops - before) % _DROPS_WRAP
-        self._add_up()
+        self._added_up = False
 
     def close(self, cookie: int) -> None:
         """Let a socket go; what it dropped stays counted."""
@@ -67,7 +90,7 @@ class Group:
             self._closed[cookie] = drops
             if len(self._closed) > _REMEMBER_CLOSED:
                 del self._closed[next(iter(self._closed))]
-        self._add_up()
+        self._added_up = False
 
     def forget_past(self) -> None:
         """Let go of what sockets before the present ones dropped."""
@@ -85,16 +108,17 @@ class Group:
         return sum(min(limit + 1, most_each or limit + 1) for limit in limits if limit is not None)
 
     def _add_up(self) -> None:
+        self._added_up = True
         readings = [member.reading for member in self.members.values()]
         # Nearly every group is one socket, and a busy host moves thousands of them in every sample.
         if len(readings) == 1:
-            _, self.length, self.limit, _ = readings[0]
-            self.utilization = _utilization(readings[0])
+            _, self._length, self._limit, _ = readings[0]
+            self._utilization = _utilization(readings[0])
         else:
-            self.length = _sum([reading.length for reading in readings])
-            self.limit = _sum([reading.limit for reading in readings])
+            self._length = _sum([reading.length for reading in readings])
+            self._limit = _sum([reading.limit for reading in readings])
             ratios = [ratio for reading in readings if (ratio := _utilization(reading)) is not None]
-            self.utilization = max(ratios, default=None)
+            self._utilization = max(ratios, default=None)
 
 
 def _utilization(reading: Reading) -> float | None:

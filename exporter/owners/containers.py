@@ -43,6 +43,11 @@ class Containers:
         """Tell whether a name should be looked for again (`now` in monotonic seconds)."""
         return any(known.due(now) for known in self._known.values())
 
+    def awaited(self, place: Place) -> bool:
+        """Tell whether a name is going to be looked for again."""
+        known = self._known.get(_key(place))
+        return known is not None and known.looks > 0
+
     def look(self, places: Iterable[Place], now: float) -> Iterator[None]:
         """Look for the names of what runs in these places, and for others that are due, one a step."""
         for place in places:

@@ -119,6 +119,14 @@ class Owners:
             for inode in (member.listener.inode for member in group.members.values())
         )
 
+    def settled(self, group: Group) -> bool:
+        """Tell whether nothing more will be found out about a group as long as its sockets stay."""
+        inodes = [member.listener.inode for member in group.members.values() if member.listener.inode]
+        places = [found.place for inode in inodes if (found := self._found.get(inode))]
+        return all(inode in self._found or not self._wanted.get(inode) for inode in inodes) and not any(
+            self._containers.awaited(place) for place in places
+        )
+
     def of(self, group: Group) -> Owner:
         """Return the owner of a group: of its sockets' owners the one that started first."""
         members = [member.listener for member in group.members.values()]
@@ -179,12 +187,14 @@ class Owners:
             self._next_walk = self._now + _AGAIN_SECONDS
             sought = {inode for inode, looks in self._wanted.items() if looks}
             holders = Holders(self._processes, sought)
-            yield from holders.among(self._processes.pids())
+            pids = self._processes.pids()
+            yield from holders.among(pids)
             yield from self._find_cgroups()
             yield from self._take(holders)
             for inode in sought & self._wanted.keys():
                 self._wanted[inode] -= 1
-            self._denied = holders.denied
+            # A /proc that hides processes of others (hidepid) denies nothing, and lacks process 1.
+            self._denied = holders.denied + (INIT not in pids)
             # A socket that opened during the walk may have been passed by: it gets a walk of its own.
             missed = any(looks == _LOOKS for looks in self._wanted.values())
             self._next_walk = self._now if missed else self._now + _AGAIN_SECONDS

@@ -38,6 +38,8 @@ class Naming:
         self._owners = Owners() if owners is None else owners
         self._hurry = True
         self._collect_at = float("-inf")
+        # Where somebody's name is not the last word yet: on a host with many namespaces most are settled.
+        self._unsettled: set[NamespaceSampler] = set()
         self._present: tuple[NamespaceSampler, ...] = ()
         # A socket is MPTCP's all its life, so a namespace is asked only after its sockets changed.
         self._mptcp: dict[NamespaceSampler, frozenset[int]] = {}
@@ -65,6 +67,7 @@ class Naming:
             for namespace in changed:
                 namespace.sockets_changed = False
                 self._mptcp_stale.add(namespace)
+                self._unsettled.add(namespace)
             for namespace in present:
                 sockets |= namespace.inodes()
             self._owners.want(sockets, now)
@@ -87,15 +90,17 @@ class Naming:
             raise UnavailableError("the owners of some sockets belong to other users", "EACCES")
 
     def _hand_out(self) -> None:
-        present = self._present
-        self._ask_mptcp(present)
+        self._ask_mptcp(self._present)
+        unsettled, self._unsettled = self._unsettled.intersection(self._present), self._mptcp_stale.copy()
         with self._lock:
-            for namespace in present:
+            for namespace in unsettled:
                 mptcp = self._mptcp.get(namespace, frozenset())
-                for watched in list(namespace.watched.values()):
+                for watched in [each for each in namespace.watched.values() if each.group.members]:
                     # Who was not looked for yet keeps the name it has, or waits for its first.
-                    if watched.group.members and self._owners.looked_for(watched.group):
+                    if self._owners.looked_for(watched.group):
                         self._name(namespace, watched, mptcp)
+                    if not self._owners.settled(watched.group):
+                        self._unsettled.add(namespace)
 
     def _ask_mptcp(self, present: Sequence[NamespaceSampler]) -> None:
         """Ask which sockets are MPTCP's. A namespace that cannot tell keeps what it told before."""

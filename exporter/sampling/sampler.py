@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
 
 from exporter.broker.client import Broker
 from exporter.config.model import Config
@@ -56,7 +57,8 @@ class Sampler:
         self._running.acquire()
         self._thread: threading.Thread | None = None
         self._next_fit = 0.0
-        self._said: dict[Source, str | None] = {}
+        # Of sources that are gone nothing is kept.
+        self._said: WeakKeyDictionary[Source, str | None] = WeakKeyDictionary()
 
     @property
     def sources(self) -> list[Source]:

@@ -11,6 +11,7 @@ from exporter.kernel.processes import Holding, Process
 from exporter.listeners.group import Group
 from exporter.listeners.key import key_of
 from exporter.owners.containers import Containers
+from exporter.owners.holders import INIT
 from exporter.owners.owner import Owner
 from exporter.owners.search import Owners
 from tests.listeners.sockets import reading, tcp
@@ -80,6 +81,7 @@ class Host:
     shelf: Shelf = field(default_factory=Shelf)
     walks: int = 0
     looked_into: list[int] = field(default_factory=list)
+    hides_init: bool = False
     on_look: Callable[[int], object] = lambda _pid: None
 
     def run(
@@ -101,10 +103,13 @@ class Host:
     def pids(self) -> list[int]:
         """Stand in for Processes.pids, with which a walk begins."""
         self.walks += 1
-        return list(self.processes)
+        init = [] if self.hides_init or INIT in self.processes else [INIT]
+        return [*init, *self.processes]
 
     def sockets(self, pid: int) -> Iterator[Holding]:
         """Stand in for Processes.sockets."""
+        if pid == INIT and pid not in self.processes:
+            return
         self.looked_into.append(pid)
         self.on_look(pid)
         if pid in self.denied:

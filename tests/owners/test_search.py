@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.owners.search import Owners
-from tests.owners.host import Host, look, owner_of, unhinted
+from tests.owners.host import Host, group_of, look, owner_of, unhinted
 
 AGAIN_SECONDS = 5.0
 LOOKS = 3
@@ -172,3 +172,21 @@ def test_it_is_blind_where_a_process_denies_what_may_be_the_owner(host: Host, ow
     look(owners, AGAIN_SECONDS)
     blind.append(owners.blind)
     assert blind == [False, True, False], "who denies is no matter where nothing is missing"
+
+
+def test_it_is_blind_where_the_processes_of_others_are_hidden(host: Host, owners: Owners) -> None:
+    """A /proc with hidepid denies nothing; it does not show process 1."""
+    host.hides_init = True
+    owners.want(unhinted(1), 0.0)
+    look(owners)
+    assert owners.blind
+
+
+def test_it_is_settled_when_nothing_more_will_be_found_out(host: Host, owners: Owners) -> None:
+    host.run(10, b"mine", 1)
+    owners.want(unhinted(1, 2), 0.0)
+    settled = []
+    for now in (0.0, AGAIN_SECONDS, 2 * AGAIN_SECONDS):
+        look(owners, now)
+        settled.append((owners.settled(group_of(1)), owners.settled(group_of(2))))
+    assert settled == [(True, False), (True, False), (True, True)]

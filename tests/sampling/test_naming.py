@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from exporter.config.model import Severity
+from exporter.sampling.namespace import NamespaceSampler
 from tests.listeners.sockets import tcp, unix
+from tests.sampling.scripted import Kernel
 from tests.sampling.stage import Stage
 
 LONGER_THAN_A_STEP = 0.02
@@ -180,3 +182,20 @@ def test_mptcp_listener_is_known_by_its_inode(stage: Stage) -> None:
     stage.kernel.mptcp = frozenset({200})
     stage.beat()
     assert [stage.listener(at).mptcp for at in ("10.0.0.1", "10.0.0.2")] == [False, True]
+
+
+def test_names_are_asked_for_only_where_one_may_still_change(stage: Stage) -> None:
+    """A host has many namespaces, and in most of them nothing happens."""
+    stage.host.run(10, b"nginx", 100)
+    stage.kernel.tcp.open(tcp(1))
+    stage.beat()
+    blue = Kernel(stage.clock.spend, "blue")
+    other = NamespaceSampler(blue.namespace(), stage.sampler.config, stage.sampler.lock)
+    stage.sampler.namespaces.append(other)
+    stage.listener("0.0.0.0").owner = None
+    stage.host.run(11, b"redis", 101)
+    blue.tcp.open(tcp(2, inode=101))
+    other.inet.run(stage.clock.now)
+    stage.beat(3)
+    assert [watched.owner.process for watched in other.watched.values() if watched.owner] == ["redis"]
+    assert stage.listener("0.0.0.0").owner is None

@@ -52,7 +52,7 @@ class World:
         self.reported: list[Source] = []
         self.lock = threading.Lock()
         self.namespaces: list[NamespaceSampler] = []
-        self.broker = SimpleNamespace(may_enter=may_enter, ended=3)
+        self.broker = SimpleNamespace(may_enter=may_enter, ended=3, seconds=lambda: 0.0)
         for name, stand_in in (
             ("Discovery", lambda _broker: self),
             ("Guest", self._guest),
