@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from signal import SIGSTOP
 
-from tests.lab import namespace, programs
+from tests.lab import namespace, privileges, programs
 
 _PICTURE = Path(__file__).with_name("show.svg")
 _PORT = 10511
@@ -58,7 +58,12 @@ def main() -> None:
 
 
 def _start(arguments: list[str], program: str = sys.executable) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [program, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=privileges.stay_at_home,  # noqa: PLW1509  (one thread)
+    )
 
 
 def _prometheus(folder: str) -> subprocess.Popen[bytes]:
@@ -91,7 +96,11 @@ def _fill(port: int) -> list[socket.socket]:
 
 def _lines() -> list[str]:
     shown = subprocess.run(
-        [sys.executable, *_EXPORTER, "show"], check=True, capture_output=True, text=True
+        [sys.executable, *_EXPORTER, "show"],
+        check=True,
+        capture_output=True,
+        text=True,
+        preexec_fn=privileges.stay_at_home,
     ).stdout.splitlines()
     page = subprocess.run(
         ["curl", "-s", f"http://127.0.0.1:{_PORT}/metrics"], check=True, capture_output=True, text=True

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.broker import wire
-from exporter.broker.keeper import ENDED
-from exporter.broker.wire import Entry, Kind, MalformedMessageError, Reply, Request
+from exporter.broker.wire import ENDED, Entry, Kind, MalformedMessageError, Reply, Request
 
 # A broker that says nothing for this long is lost. What takes it longest is a portion of descriptors.
 _PATIENCE: Final = struct.pack("@ll", 0, 500_000)

@@ -22,8 +22,6 @@ from exporter.broker import wire
 from exporter.broker.capabilities import Capability, keep_only
 from exporter.broker.server import serve
 
-# The number of the message that says that a broker has ended, and with it what it was asked.
-ENDED: Final = 0
 _AGAIN_SECONDS: Final = 0.1
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
@@ -58,7 +56,7 @@ def _keep(
         if status == 0:
             return
         try:
-            channel.send(wire.pack_reply(wire.Reply(ENDED)))
+            channel.send(wire.pack_reply(wire.Reply(wire.ENDED)))
         except BrokenPipeError:
             return
         time.sleep(_AGAIN_SECONDS)

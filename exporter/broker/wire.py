@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+# The number of the message that says that a broker has ended, and with it what it was asked.
+ENDED: Final = 0
 # Fits into the smallest send buffer that Linux gives a unix socket.
 MOST_BYTES: Final = 65536
 # So many namespaces are entered for one request at most.

@@ -40,7 +40,7 @@ _METRICS = {
 }
 _NAMES = 3
 # After this a listener is shown without a name.
-_NAMELESS_SECONDS = 1.0
+_NAMELESS_SECONDS = 2.0
 _COLUMNS = ("LISTENER", "NETNS", "PROCESS", "WAITING", "BACKLOG", "FULL", "OLDEST", "HALF-OPEN", "DROPS")
 
 
@@ -65,13 +65,12 @@ def show(flags: ShowFlags) -> int:
 
 def _ask_everyone(sampler: Sampler) -> None:
     """Sample until every namespace was asked, and every listener has a name or none was found in time."""
-    due = sampler.sample()
+    sampler.sample()
     while not sampler.all_asked():
-        due = sampler.sample()
+        sampler.sample()
     asked = time.monotonic()
     while not sampler.all_named() and time.monotonic() - asked < _NAMELESS_SECONDS:
-        time.sleep(max(0.0, due - time.monotonic()))
-        due = sampler.sample()
+        sampler.look_for_owners()
 
 
 def _check(sampler: Sampler) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from statistics import median
 from typing import Final
 
 from exporter.broker.client import Broker
@@ -130,7 +129,7 @@ class Rotation:
         for turn, own in zip(turns, share([turn.wants() for turn in turns], part), strict=True):
             turn.slow_to(own)
         if turns:
-            self._usual = median(turn.interval_in_force for turn in turns)
+            self._usual = sorted(turn.interval_in_force for turn in turns)[len(turns) // 2]
             for turn in turns:
                 turn.wait_at_most(self._usual * _LONGEST_WAIT)
 

@@ -105,6 +105,11 @@ class Sampler:
         """Tell whether every namespace that was found was visited, or tried, once."""
         return all(turn.due > float("-inf") for turn in self.rotation.turns())
 
+    def look_for_owners(self) -> None:
+        """Look for owners a moment longer, and at nothing else."""
+        self.naming.source.due = float("-inf")
+        self._ask((self.naming.source,), time.monotonic())
+
     def all_named(self) -> bool:
         """Tell whether the owner of every listener was looked for."""
         return all(

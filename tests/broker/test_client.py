@@ -13,8 +13,7 @@ import pytest
 
 from exporter.broker import wire
 from exporter.broker.client import Broker, BrokerLostError, Opened
-from exporter.broker.keeper import ENDED
-from exporter.broker.wire import Entry, Reply, Request
+from exporter.broker.wire import ENDED, Entry, Reply, Request
 from tests.broker.neighbour import descriptors
 
 Answer = Callable[[Request], Sequence[tuple[Reply, int]]]
