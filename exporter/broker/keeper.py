@@ -23,6 +23,7 @@ from exporter.broker.capabilities import Capability, keep_only
 from exporter.broker.server import serve
 
 _AGAIN_SECONDS: Final = 0.1
+_STEADY_SECONDS: Final = 10.0
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 _STANDARD_STREAMS: Final = 3
@@ -48,7 +49,9 @@ def _keep(
     """Have a broker running until one ends because the exporter is gone."""
     keep_only(wanted)
     keeper = os.getpid()
+    pause = _AGAIN_SECONDS
     while True:
+        started = time.monotonic()
         pid = os.fork()
         if pid == 0:
             _child(keeper, "lqe-broker", lambda: run(channel), channel)
@@ -59,7 +62,9 @@ def _keep(
             channel.send(wire.pack_reply(wire.Reply(wire.ENDED)))
         except BrokenPipeError:
             return
-        time.sleep(_AGAIN_SECONDS)
+        # One that ends as soon as it has started is given more and more time.
+        pause = _AGAIN_SECONDS if time.monotonic() - started > _STEADY_SECONDS else pause * 2
+        time.sleep(min(pause, _STEADY_SECONDS))
 
 
 def _child(parent: int, name: str, work: Callable[[], None], channel: socket.socket) -> NoReturn:

@@ -17,6 +17,7 @@ from exporter.kernel.records import Protocol
 from exporter.metrics.catalogue import KEY_LABELS, LISTENER_METRICS
 from exporter.sampling.listener import WatchedListener
 from exporter.sampling.namespace import Showable
+from exporter.sampling.rotation import HOST
 from exporter.sampling.sampler import Sampler
 
 Row = dict[str, str | float | None]
@@ -59,7 +60,8 @@ def show(flags: ShowFlags) -> int:
     print(json.dumps(rows, indent=2) if flags.json else _table(rows))
     for source in sampler.sources:
         if source.error is not None:
-            print(f"{PROGRAM}: {source.error}", file=sys.stderr)
+            where = "" if source.netns == HOST else f"{source.netns}: "
+            print(f"{PROGRAM}: {where}{source.error}", file=sys.stderr)
     return 0
 
 
@@ -74,9 +76,14 @@ def _ask_everyone(sampler: Sampler) -> None:
 
 
 def _check(sampler: Sampler) -> None:
-    """Refuse to print an empty table where the truth is that nothing could be seen."""
+    """Refuse to print an empty table where the truth is that nothing could be seen.
+
+    Another namespace that shows nothing keeps none of the rest from being printed.
+    """
     failed = [
-        source for source in sampler.sources if source.name in ("inet", "unix") and source.error is not None
+        source
+        for source in sampler.sources
+        if source.name in ("inet", "unix") and source.netns == HOST and source.error is not None
     ]
     if failed:
         reasons = "; ".join(f"{source.name}: {source.error}" for source in failed)

@@ -148,14 +148,14 @@ def test_keeper_and_broker_end_with_the_exporter(number: int) -> None:
     exporter = Exporter()
     assert not ended(exporter.keeper, exporter.broker)
     exporter.end(number)
-    until(lambda: ended(exporter.keeper, exporter.broker), 1.0)
+    until(lambda: ended(exporter.keeper, exporter.broker))
 
 
 def test_keeper_and_broker_end_with_the_exporter_also_while_a_broker_is_lost() -> None:
     exporter = Exporter()
     os.kill(exporter.broker, signal.SIGKILL)
     exporter.end(signal.SIGKILL)
-    until(lambda: ended(exporter.keeper), 1.0)
+    until(lambda: ended(exporter.keeper))
     time.sleep(0.3)
     assert exporter.keeper not in parents()
 
@@ -182,7 +182,7 @@ def test_a_signal_to_all_of_them_is_for_the_exporter(number: int) -> None:
     assert not ended(exporter.keeper, exporter.broker, exporter.pid)
     assert wait_for_child(exporter.keeper, "lqe-broker") == [exporter.broker]
     exporter.end(signal.SIGKILL)
-    until(lambda: ended(exporter.keeper, exporter.broker), 1.0)
+    until(lambda: ended(exporter.keeper, exporter.broker))
 
 
 def test_they_hold_nothing_of_the_exporter_but_the_line_and_the_standard_streams() -> None:
