@@ -13,7 +13,7 @@ from typing import Self
 
 from bench.program import ProgramMissingError
 from bench.subject import wait_for
-from tests.lab import syscalls
+from tests.lab import privileges
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PORT = 10511
@@ -38,7 +38,8 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the thread that starts it stays
+                # What else runs on this machine is no part of the load.
+                preexec_fn=privileges.stay_at_home,  # noqa: PLW1509 # the thread that starts it stays
             )
         within.callback(self.stop)
         wait_for(self._ready, "the exporter")

@@ -12,12 +12,14 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.host.figures import Served
-from tests.lab import privileges, programs
+from tests.lab import privileges, programs, syscalls
+from tests.lab.page import Page
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LOCAL = re.compile(r"\[?(?P<address>[^\]%]*?)\]?(?P<device>%\w+)?:(?P<port>\d+)")
@@ -50,6 +52,17 @@ class _Socket(NamedTuple):
     drops: int | None
 
 
+@contextmanager
+def within(pid: int) -> Iterator[None]:
+    """Be in the network namespace of a process: what is opened or started there belongs to it for good."""
+    with open("/proc/self/ns/net") as home, open(f"/proc/{pid}/ns/net") as there:  # noqa: PTH123
+        syscalls.call("setns", there.fileno(), syscalls.CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            syscalls.call("setns", home.fileno(), syscalls.CLONE_NEWNET)
+
+
 def from_ss() -> dict[Place, Figures]:
     """`ss -ltnm` and `ss -lxn`; names of unix sockets must hold no blank."""
     return _added_up([*_ss_tcp(), *_ss_unix()])
@@ -57,10 +70,15 @@ def from_ss() -> dict[Place, Figures]:
 
 def from_page(served: Served) -> dict[Place, Figures]:
     """The exporter's page."""
-    page = served.metrics()
+    return of_namespace(served.metrics())
+
+
+def of_namespace(page: Page, **netns: str) -> dict[Place, Figures]:
+    """A page, or what it has of one namespace."""
 
     def of(name: str) -> dict[Place, float]:
-        return {_place(dict(labels)): value for labels, value in page.all(f"listen_queue_{name}").items()}
+        found = page.all(f"listen_queue_{name}", **netns)
+        return {_place(dict(labels)): value for labels, value in found.items()}
 
     sockets, lengths, limits = of("sockets"), of("accept_length"), of("accept_limit")
     ratios, drops = of("accept_utilization_ratio"), of("drops_total")
@@ -80,6 +98,11 @@ def from_show() -> dict[Place, Figures]:
         timeout=30,
         preexec_fn=privileges.stay_at_home,  # tests have one thread
     )
+    return of_rows(json.loads(done.stdout))
+
+
+def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[Place, Figures]:
+    """Rows that `show --json` printed."""
     return {
         _place(row): Figures(
             row["sockets"],
@@ -88,7 +111,7 @@ def from_show() -> dict[Place, Figures]:
             row["accept_utilization_ratio"],
             row["drops_total"],
         )
-        for row in json.loads(done.stdout)
+        for row in rows
     }
 
 
