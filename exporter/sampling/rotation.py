@@ -28,7 +28,7 @@ _LOOK_SECONDS: Final = 1.0
 # So many are visited before the sources of the own namespace get a chance to be asked.
 _TOGETHER: Final = MOST_ENTRIES // 2
 # However much it costs, a namespace waits no more than so many times as long as others do.
-_LONGEST_WAIT: Final = 10
+_LONGEST_WAIT: Final = 4
 # So early a visit may be, since beats are not on the dot.
 _EARLY_SECONDS: Final = 0.005
 _AGAIN_SECONDS: Final = 0.1

@@ -182,6 +182,33 @@ def test_none_is_slowed_where_all_of_them_fit(costs: list[float]) -> None:
         assert {turn.interval_in_force for turn in world.rotation.turns()} == {BEAT}
 
 
+def test_however_costly_it_is_a_namespace_waits_four_times_as_long_as_most_at_the_longest(
+    world: World,
+) -> None:
+    world.open(1, 2, 3)
+    world.rotation.source.run(world.clock.now)
+    for turn, cost in zip(world.rotation.turns(), (0.001, 1.0, 0.001), strict=True):
+        turn.cost = cost
+    world.rotation.slow_to(0.01)
+    usual, costly, other = (turn.interval_in_force for turn in world.rotation.turns())
+    assert usual == other > BEAT
+    assert costly == pytest.approx(4 * usual)
+
+
+def test_a_newcomer_is_visited_as_often_as_most(world: World) -> None:
+    world.open(1, 2, 3)
+    world.rotation.source.run(world.clock.now)
+    for turn in world.rotation.turns():
+        turn.cost = 0.001
+    world.rotation.slow_to(0.01)
+    world.open(1, 2, 3, 4)
+    world.rotation.source.run(world.clock.now)
+    paces = [turn.interval_in_force for turn in world.rotation.turns()]
+    assert len(paces) == 4
+    assert len(set(paces)) == 1
+    assert paces[0] > BEAT
+
+
 def test_what_the_broker_took_is_part_of_the_cost(world: World) -> None:
     world.open(1)
     world.beat()
