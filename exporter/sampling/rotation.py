@@ -148,6 +148,7 @@ class Rotation:
         if not self.wanted() and self._turns:
             with self._lock:
                 self._forget(list(self._turns))
+                self.omitted = 0
         return self.wanted()
 
     def _look(self, now: float) -> None:
