@@ -112,7 +112,7 @@ class Rotation:
                         report(source)
                     turn.next(now)
                 else:
-                    self._kept_out(turn, error, now)
+                    self._kept_out(turn, error, now, report)
         except KernelError as error:
             self.source.fail(error)
             report(self.source)
@@ -133,10 +133,11 @@ class Rotation:
             for turn in turns:
                 turn.wait_at_most(self._usual * _LONGEST_WAIT)
 
-    def _kept_out(self, turn: Turn, error: KernelError, now: float) -> None:
+    def _kept_out(self, turn: Turn, error: KernelError, now: float, report: Callable[[Source], None]) -> None:
         turn.due = now + _AGAIN_SECONDS
         if error.reason not in _GONE:
-            turn.sampler.inet.fail(error)
+            for source in turn.fail(error):
+                report(source)
             return
         # Its process has ended. Another way in may be found, unless it was the last.
         self.source.due = min(self.source.due, now + _AGAIN_SECONDS)

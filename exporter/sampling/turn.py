@@ -8,6 +8,7 @@ from math import ceil
 from typing import Final
 
 from exporter.kernel.counters import COUNTER_FILES
+from exporter.kernel.errors import KernelError
 from exporter.kernel.guest import Guest
 from exporter.sampling.namespace import NamespaceSampler
 from exporter.sampling.source import Source
@@ -50,6 +51,12 @@ class Turn:
             source.run(now)
         cost = time.thread_time() - used + self.guest.broker_seconds - self._broker_seconds
         self._note(cost)
+        return self._asked
+
+    def fail(self, error: KernelError) -> list[Source]:
+        """Note that the sources that are due could not be asked, and return them."""
+        for source in self._asked:
+            source.fail(error)
         return self._asked
 
     def pace(self, interval: float) -> None:

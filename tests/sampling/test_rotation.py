@@ -276,6 +276,8 @@ def test_a_namespace_that_may_not_be_entered_fails_and_keeps_none_of_the_others_
     failed, fine = world.namespaces
     assert not failed.inet.healthy(world.clock.now)
     assert failed.inet.errors["EPERM"] in {4, 5}
+    assert [source.name for source in failed.sources if source.healthy(world.clock.now)] == []
+    assert failed.inet in world.reported
     assert fine.inet.healthy(world.clock.now)
     assert fine.inet.samples == 9
     assert world.rotation.source.error is None
