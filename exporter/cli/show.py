@@ -58,10 +58,10 @@ def show(flags: ShowFlags) -> int:
         known = {namespace.namespace.name: namespace.showable(now) for namespace in sampler.namespaces}
         rows = [_row(watched, known) for watched in sorted(sampler.shown(now), key=_order)]
     print(json.dumps(rows, indent=2) if flags.json else _table(rows))
-    for source in sampler.sources:
-        if source.error is not None:
-            where = "" if source.netns == HOST else f"{source.netns}: "
-            print(f"{PROGRAM}: {where}{source.error}", file=sys.stderr)
+    failed = [(source.netns, str(source.error)) for source in sampler.sources if source.error is not None]
+    # All sources of a namespace that cannot be entered fail alike.
+    for netns, error in dict.fromkeys(failed):
+        print(f"{PROGRAM}: {'' if netns == HOST else f'{netns}: '}{error}", file=sys.stderr)
     return 0
 
 
