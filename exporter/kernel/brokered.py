@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from exporter.broker.client import Broker, BrokerLostError
-from exporter.kernel.errors import KernelError, MalformedReplyError, from_errno
-from exporter.kernel.processes import Holding, Process
+from exporter.kernel.errors import KernelError, from_errno
+from exporter.kernel.processes import Holding, Process, start_of
 
 _GONE: Final = frozenset({errno.ENOENT, errno.ESRCH})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
-_STARTED: Final = 19
 _PORTION_BYTES: Final = 65536
 
 
@@ -45,10 +44,10 @@ class BrokeredProcesses:
     def read(self, pid: int) -> Process | None:
         """Return who a process is, or None where it is gone, or another has got its number meanwhile."""
         try:
-            started = _started(self._content(pid, "stat"))
+            started = self._start_of(pid)
             name = self._content(pid, "comm").removesuffix(b"\n")
             cgroup = self._content(pid, "cgroup")
-            if _started(self._content(pid, "stat")) != started:
+            if self._start_of(pid) != started:
                 return None
         except OSError as error:
             if error.errno in _GONE | _DENIED:
@@ -56,20 +55,15 @@ class BrokeredProcesses:
             raise _failure(f"cannot read /proc/{pid}", error) from error
         return Process(pid, started, name, cgroup)
 
+    def _start_of(self, pid: int) -> int:
+        return start_of(self._content(pid, "stat"), f"/proc/{pid}/stat")
+
     def _content(self, pid: int, name: str) -> bytes:
         descriptor = self._broker.open_of_process(pid, name)
         try:
             return b"".join(iter(lambda: os.read(descriptor, _PORTION_BYTES), b""))
         finally:
             os.close(descriptor)
-
-
-def _started(stat: bytes) -> int:
-    """Find the start in clock ticks; the name before it stands in parentheses and may hold any byte."""
-    try:
-        return int(stat.rpartition(b")")[2].split()[_STARTED])
-    except (IndexError, ValueError) as error:
-        raise MalformedReplyError(f"no start of the process in {stat!r}") from error
 
 
 def _failure(what: str, error: OSError) -> KernelError:

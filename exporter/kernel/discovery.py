@@ -15,10 +15,10 @@ from exporter.broker.client import Broker
 from exporter.broker.wire import Entry
 from exporter.kernel.errors import KernelError, from_errno
 from exporter.kernel.guest import have_cookies
+from exporter.kernel.processes import start_of
 
 RUN_NETNS: Final = Path("/run/netns")
 _OWN: Final = Path("/proc/self/ns/net")
-_STARTED: Final = 19
 _MOST_STAT_BYTES: Final = 4096
 
 
@@ -67,7 +67,7 @@ class Discovery:
                 os.close(descriptor)
         except (FileNotFoundError, ProcessLookupError):
             return 1
-        return int(stat.rpartition(b")")[2].split()[_STARTED])
+        return start_of(stat, f"/proc/{pid}/stat")
 
     def _names(self, device: int) -> dict[int, bytes]:
         """Read the names, of several for one namespace the first; a file that is no namespace is none."""

@@ -107,12 +107,20 @@ class Processes:
             return None
         except OSError as error:
             raise from_errno(f"cannot read {path}", error.errno or 0) from error
-        # The name stands in parentheses and may hold any byte, so columns count from the last one.
-        columns = stat.rpartition(b")")[2].split()
-        try:
-            return Process(pid, int(columns[19]), name.removesuffix(b"\n"), cgroup)
-        except (IndexError, ValueError) as error:
-            raise MalformedReplyError(f"{path}/stat: no start of the process in {stat!r}") from error
+        return Process(pid, start_of(stat, f"{path}/stat"), name.removesuffix(b"\n"), cgroup)
+
+
+def start_of(stat: bytes, path: str) -> int:
+    """Find in the content of /proc/<pid>/stat when a process started, in clock ticks.
+
+    `path` is for the error. Raises MalformedReplyError. Source: proc_pid_stat(5), field 22.
+    """
+    # The name stands in parentheses and may hold any byte, so columns count from the last one.
+    columns = stat.rpartition(b")")[2].split()
+    try:
+        return int(columns[19])
+    except (IndexError, ValueError) as error:
+        raise MalformedReplyError(f"{path}: no start of the process in {stat!r}") from error
 
 
 @lru_cache(maxsize=1024)
