@@ -6,7 +6,9 @@ PIP := $(BIN)/pip -qq --disable-pip-version-check
 UNPACKED := $(CURDIR)/.debian
 LIBRARIES := $(UNPACKED)/usr/lib/$(shell uname -m)-linux-gnu:$(UNPACKED)/lib/$(shell uname -m)-linux-gnu
 
-export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:$(UNPACKED)/bin:$(UNPACKED)/sbin
+POSTGRESQL := $(UNPACKED)/usr/lib/postgresql/15/bin
+
+export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:$(UNPACKED)/bin:$(UNPACKED)/sbin:$(POSTGRESQL)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types lock reference picture bench bench-quick clean
@@ -19,6 +21,7 @@ run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.
 
 test: lint types ## run every check and every test; pytest's flags go in ARGS
 	@tools/programs
+	@tools/kubectl
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest $(ARGS)
 
 lint: .venv/dev ## check style, format and the direction of imports
