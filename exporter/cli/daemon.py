@@ -15,8 +15,9 @@ from functools import partial
 from exporter import __version__
 from exporter.broker.client import Broker
 from exporter.cli import logs
-from exporter.cli.flags import RunFlags
+from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.privileges import drop_all, start_broker
+from exporter.cli.supervisor import Supervisor
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import ExporterError
@@ -40,21 +41,27 @@ def run(flags: RunFlags) -> int:
     config = load(flags.config_file) if flags.config_file else Config()
     # All that is here stays until the end, and to look through it for garbage takes as long as a beat.
     gc.freeze()
-    addresses = [ListenAddress.parse(text) for text in flags.listen_addresses]
+    supervisor = Supervisor()
+    sockets = supervisor.sockets()
+    wanted = flags.listen_addresses or (() if sockets else (DEFAULT_LISTEN_ADDRESS,))
+    addresses = [ListenAddress.parse(text) for text in wanted]
     broker = start_broker()
     # Ports below 1024 are for who may bind them, so this comes before the capabilities go.
-    sockets = bind(addresses)
+    sockets += bind(addresses)
     drop_all()
-    daemon = Daemon(flags, config, broker)
+    daemon = Daemon(flags, config, broker, supervisor)
     return asyncio.run(daemon.serve(sockets))
 
 
 class Daemon:
     """The running exporter: the sampler's thread, the server in this one, and the signals."""
 
-    def __init__(self, flags: RunFlags, config: Config, broker: Broker | None) -> None:
+    def __init__(
+        self, flags: RunFlags, config: Config, broker: Broker | None, supervisor: Supervisor
+    ) -> None:
         """Put the rooms together; nothing runs yet. Raises UseError for a path that cannot be served."""
         self._flags = flags
+        self._supervisor = supervisor
         self._sampler = Sampler(config, broker=broker)
         self._reload = Reload(successful=True, timestamp=time.time())
         # SIGHUP and the endpoint come from different threads.
@@ -81,7 +88,12 @@ class Daemon:
         server.start()
         self._sampler.start(failed=partial(loop.call_soon_threadsafe, ended.set))
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
+        informing = asyncio.create_task(
+            self._supervisor.keep_informed(self._sampler.asked, self._sampler.late_seconds, self._status)
+        )
         await ended.wait()
+        informing.cancel()
+        self._supervisor.stopping()
         self._sampler.stop(_STOP_SECONDS)
         await server.stop()
         return 0 if self._sampler.failure is None else 1
@@ -89,7 +101,10 @@ class Daemon:
     def reload(self) -> str | None:
         """Read the configuration file again. Where it is wrong the old one stays; return what is wrong."""
         with self._reloading:
-            return self._read_again()
+            self._supervisor.reloading()
+            error = self._read_again()
+            self._supervisor.reloaded(error.partition("\n")[0] if error else "configuration reloaded")
+            return error
 
     def _read_again(self) -> str | None:
         if self._flags.config_file is None:
@@ -106,6 +121,18 @@ class Daemon:
         self._reload = Reload(successful=True, timestamp=time.time())
         log.info("configuration reloaded", extra={"fields": {"file": self._flags.config_file}})
         return None
+
+    def _status(self) -> str:
+        """Write one line for whoever asks the service manager how this service is."""
+        now = time.monotonic()
+        with self._sampler.lock:
+            listeners = self._sampler.shown(now)
+            full = sum((watched.group.utilization or 0) >= 1 for watched in listeners)
+            blind = [source for source in self._sampler.sources if not source.healthy(now)]
+            namespaces = len(self._sampler.namespaces)
+        text = f"{len(listeners)} listeners in {namespaces} network namespaces, {full} full"
+        failed = ", ".join(f"{source.name} of {source.netns}" for source in blind)
+        return f"{text}; cannot see: {failed}" if failed else text
 
 
 def _names(sockets: Sequence[socket.socket]) -> str:

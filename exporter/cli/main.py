@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from exporter.cli.flags import PROGRAM, CheckConfigFlags, Flags, RunFlags, ShowFlags, parse
+from exporter.cli.flags import CheckConfigFlags, Flags, RunFlags, ShowFlags, parse
+from exporter.cli.parser import PROGRAM
 from exporter.errors import ExporterError
 
 

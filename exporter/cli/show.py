@@ -1,4 +1,4 @@
-"""`show`: the listeners of this host, once, as a table or as JSON."""
+"""`show`: the listeners of this host, once, as a table, as JSON or as metrics."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from exporter.cli.flags import PROGRAM, ShowFlags
+from exporter.cli.flags import Form, ShowFlags
+from exporter.cli.parser import PROGRAM
 from exporter.cli.privileges import start_broker
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import RunError
 from exporter.kernel.records import Protocol
 from exporter.metrics.catalogue import KEY_LABELS, LISTENER_METRICS
+from exporter.metrics.moment import Reload
+from exporter.metrics.page import Page
 from exporter.sampling.listener import WatchedListener
 from exporter.sampling.namespace import Showable
 from exporter.sampling.rotation import HOST
@@ -50,14 +54,18 @@ def show(flags: ShowFlags) -> int:
     # Python would print warnings that nobody handles; what failed is said once, below.
     logging.getLogger("exporter").addHandler(logging.NullHandler())
     config = load(flags.config_file) if flags.config_file else Config()
-    sampler = Sampler(config, broker=start_broker())
+    sampler = Sampler(_at_once(config), broker=start_broker())
+    read = Reload(successful=True, timestamp=time.time())
     _ask_everyone(sampler)
     _check(sampler)
-    now = time.monotonic()
-    with sampler.lock:
-        known = {namespace.namespace.name: namespace.showable(now) for namespace in sampler.namespaces}
-        rows = [_row(watched, known) for watched in sorted(sampler.shown(now), key=_order)]
-    print(json.dumps(rows, indent=2) if flags.json else _table(rows))
+    match flags.form:
+        case Form.TABLE:
+            print(_table(_rows(sampler)))
+        case Form.JSON:
+            print(json.dumps(_rows(sampler), indent=2))
+        case Form.PROMETHEUS:
+            # As bytes: the format is UTF-8, whatever the locale.
+            sys.stdout.buffer.write(Page(sampler, lambda: read, one_look=True).write(openmetrics=False))
     failed = [(source.netns, str(source.error)) for source in sampler.sources if source.error is not None]
     # All sources of a namespace that cannot be entered fail alike.
     for netns, error in dict.fromkeys(failed):
@@ -89,6 +97,24 @@ def _check(sampler: Sampler) -> None:
         reasons = "; ".join(f"{source.name}: {source.error}" for source in failed)
         message = f"cannot read the listeners: {reasons}"
         raise RunError(message)
+
+
+def _at_once(config: Config) -> Config:
+    """Let thresholds count as soon as they are crossed, since nobody is there to wait."""
+    return replace(
+        config,
+        defaults=replace(config.defaults, hold_seconds=0.0),
+        rules=tuple(
+            replace(rule, thresholds=replace(rule.thresholds, hold_seconds=0.0)) for rule in config.rules
+        ),
+    )
+
+
+def _rows(sampler: Sampler) -> list[Row]:
+    now = time.monotonic()
+    with sampler.lock:
+        known = {namespace.namespace.name: namespace.showable(now) for namespace in sampler.namespaces}
+        return [_row(watched, known) for watched in sorted(sampler.shown(now), key=_order)]
 
 
 def _order(watched: WatchedListener) -> tuple[float, str, str, int]:

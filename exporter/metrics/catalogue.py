@@ -31,12 +31,16 @@ INFO_LABELS: Final = ("rule", *OWNER_INFO_LABELS, "mptcp")
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A family of series. `kind` is gauge, counter or histogram; `name` is without `_total`."""
+    """A family of series. `kind` is gauge, counter or histogram; `name` is without `_total`.
+
+    `takes_time` is for what nobody can tell who looks once: it is counted while the exporter runs.
+    """
 
     name: str
     kind: str
     help: str
     labels: tuple[str, ...] = ()
+    takes_time: bool = False
 
     @property
     def sample_name(self) -> str:
@@ -86,18 +90,21 @@ LISTENER_METRICS: Final = (
         "listen_queue_accept_peak_length",
         "gauge",
         "Highest number of connections waiting for accept in any sample of the last peak_window.",
+        takes_time=True,
         read=lambda listener: listener.accept.peak_length(),
     ),
     ListenerMetric(
         "listen_queue_accept_peak_utilization_ratio",
         "gauge",
         "Highest utilization of the accept queue in any sample of the last peak_window: 1 is full.",
+        takes_time=True,
         read=lambda listener: listener.accept.peak_ratio(),
     ),
     ListenerMetric(
         "listen_queue_accept_full_seconds",
         "counter",
         "Time in which at least one socket of the listener had a full accept queue, in seconds.",
+        takes_time=True,
         read=lambda listener: listener.accept.full_seconds(),
     ),
     ListenerMetric(
@@ -131,6 +138,7 @@ LISTENER_METRICS: Final = (
         "Highest number of half-open connections in any sample of the last peak_window.",
         source="syn_recv",
         tcp_only=True,
+        takes_time=True,
         read=lambda listener: listener.syn_recv.peak_length() if listener.syn_recv else None,
     ),
     ListenerMetric(
@@ -155,6 +163,7 @@ HISTOGRAM: Final = Metric(
     "Utilization of the accept queue, one observation for each sample; above 0.999 is full "
     "or less than a thousandth short of it.",
     ("le",),
+    takes_time=True,
 )
 
 INFO: Final = Metric(
@@ -172,14 +181,15 @@ THRESHOLD_METRICS: Final = (
         "gauge",
         "Whether the queue is beyond its threshold, after hold and release: 1 is yes.",
         _THRESHOLD_LABELS,
-        lambda history, severity: history.active(severity),
+        read=lambda history, severity: history.active(severity),
     ),
     ThresholdMetric(
         "listen_queue_threshold_exceeded_seconds",
         "counter",
         "Time in which the queue was beyond its threshold, before hold, in seconds.",
         _THRESHOLD_LABELS,
-        lambda history, severity: history.exceeded_seconds(severity),
+        takes_time=True,
+        read=lambda history, severity: history.exceeded_seconds(severity),
     ),
 )
 

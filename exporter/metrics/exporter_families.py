@@ -72,6 +72,7 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "connections; such a listener is left to the walks.",
         ("netns",),
         _disagreements,
+        takes_time=True,
     ),
     exporter(
         "forged_datagrams",
@@ -80,6 +81,7 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "them is used.",
         ("netns",),
         _forged,
+        takes_time=True,
     ),
     exporter(
         "namespaces",
@@ -101,6 +103,7 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "Times that the process which enters namespaces was lost, and started again.",
         (),
         one(lambda moment: moment.sampler.rotation.restarts()),
+        takes_time=True,
     ),
     exporter("listeners", "gauge", "Listeners on this page.", (), one(lambda moment: moment.listeners)),
     exporter(
@@ -135,9 +138,11 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
 )
 
 
-def exporter_families(moment: Moment) -> Iterator[Family]:
-    """Make the families of the exporter."""
+def exporter_families(moment: Moment, *, one_look: bool) -> Iterator[Family]:
+    """Make the families of the exporter; for `one_look` those that it can tell."""
     for metric, read in EXPORTER_METRICS:
+        if one_look and metric.takes_time:
+            continue
         family = Family(metric.name, metric.help, metric.kind)
         for labels, value in read(moment):
             family.add_sample(metric.sample_name, labels, value)

@@ -32,11 +32,11 @@ Sample = tuple[dict[str, str], float]
 Read = Callable[[Moment], Iterable[Sample]]
 
 
-def exporter(
-    name: str, kind: str, help_text: str, labels: tuple[str, ...], read: Read
+def exporter(  # noqa: PLR0913  (a declaration names all that there is)
+    name: str, kind: str, help_text: str, labels: tuple[str, ...], read: Read, *, takes_time: bool = False
 ) -> tuple[Metric, Read]:
     """Declare a metric of the exporter."""
-    return Metric(f"listen_queue_exporter_{name}", kind, help_text, labels), read
+    return Metric(f"listen_queue_exporter_{name}", kind, help_text, labels, takes_time), read
 
 
 def one(read: Callable[[Moment], float]) -> Read:

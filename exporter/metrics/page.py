@@ -25,10 +25,14 @@ _INFO = FAMILIES.index(INFO)
 class Page:
     """Writes the page on demand. It never asks the kernel about sockets."""
 
-    def __init__(self, sampler: Sampler, reload: Callable[[], Reload]) -> None:
-        """Take where the figures are; `reload` says how the last reading of the configuration went."""
+    def __init__(self, sampler: Sampler, reload: Callable[[], Reload], *, one_look: bool = False) -> None:
+        """Take where the figures are; `reload` says how the last reading of the configuration went.
+
+        Where the sampler looks only once, what takes time is left out: 0 would be wrong.
+        """
         self._sampler = sampler
         self._reload = reload
+        self._one_look = one_look
         self._process = ProcessCollector(registry=None)
         # Several at once would only fight for the interpreter, and keep the sampler waiting for it.
         self._writing = threading.Lock()
@@ -53,6 +57,8 @@ class Page:
         columns = zip(*lines, strict=True) if lines else ((),) * len(FAMILIES)
         parts: list[bytes] = []
         for metric, column in zip(FAMILIES, columns, strict=True):
+            if self._one_look and metric.takes_time:
+                continue
             parts.append(header(metric.name, metric.kind, metric.help, openmetrics=openmetrics))
             parts.extend(column)
         parts.append(families_text(families, openmetrics=openmetrics))
@@ -61,8 +67,10 @@ class Page:
 
     def _families(self, moment: Moment) -> Iterator[Family]:
         yield from namespace_families(self._sampler.namespaces, moment.now)
-        yield from exporter_families(moment)
-        yield from self._process.collect()
+        yield from exporter_families(moment, one_look=self._one_look)
+        # Of a process that ends with the page nobody wants to know, and node_exporter has names like these.
+        if not self._one_look:
+            yield from self._process.collect()
 
     def _listener_lines(self, chosen: list[WatchedListener], now: float) -> list[tuple[bytes, ...]]:
         """Return for each listener its lines of each family."""

@@ -62,7 +62,18 @@ are sums, and ratios are those of the fullest socket.
   `listen_queue_exporter_listeners_omitted` counts the others.
 """
 
-_TAIL: Final = "The exporter's own process has the `process_*` metrics of prometheus_client.\n"
+_TAIL: Final = """\
+The exporter's own process has the `process_*` metrics of prometheus_client.
+
+## A page of one look
+
+`listen-queue-exporter show --prometheus` prints a page for the textfile collector of node_exporter. Nobody
+waits for `hold` there: `listen_queue_threshold_exceeded` counts at once. What takes time is not on it, because
+0 would be wrong:
+
+{left_out}
+- `process_*`
+"""
 
 
 def reference() -> str:
@@ -85,9 +96,14 @@ def reference() -> str:
         _section("The thresholds of the configuration", [_row(metric) for metric in settings]),
         _section("A network namespace", [_row(metric) for metric, _, _ in NAMESPACE_METRICS]),
         _section("The exporter", [_row(metric) for metric in exporter if metric not in settings]),
-        _TAIL,
+        _TAIL.format(left_out=_left_out()),
     ]
     return "\n".join(sections)
+
+
+def _left_out() -> str:
+    every = (*LISTENER_METRICS, HISTOGRAM, *THRESHOLD_METRICS, *(metric for metric, _ in EXPORTER_METRICS))
+    return "\n".join(f"- `{metric.sample_name}`" for metric in every if metric.takes_time)
 
 
 def _row(metric: Metric, *listener: str) -> str:

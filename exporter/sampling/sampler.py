@@ -57,6 +57,7 @@ class Sampler:
         self._running.acquire()
         self._thread: threading.Thread | None = None
         self._next_fit = 0.0
+        self._due = time.monotonic()
         # Of sources that are gone nothing is kept.
         self._said: WeakKeyDictionary[Source, str | None] = WeakKeyDictionary()
 
@@ -78,9 +79,17 @@ class Sampler:
         if self._thread is not None:
             self._thread.join(timeout)
 
+    def asked(self) -> bool:
+        """Tell whether every source was asked once, with or without an answer."""
+        return self._asked.is_set()
+
     def ready(self) -> bool:
         """Tell whether every source was asked once, and any of them had an answer."""
-        return self._asked.is_set() and any(source.samples for source in self._cadenced)
+        return self.asked() and any(source.samples for source in self._cadenced)
+
+    def late_seconds(self) -> float:
+        """Return for how long the next turn of the loop has been due; it needs no lock."""
+        return max(0.0, time.monotonic() - self._due)
 
     def configure(self, config: Config) -> None:
         """Take another configuration; histories go on."""
@@ -136,12 +145,17 @@ class Sampler:
 
     def _run(self, failed: Callable[[], object]) -> None:
         try:
-            while not self._running.acquire(timeout=max(0.0, self.sample() - time.monotonic())):
+            while not self._running.acquire(timeout=self._turn()):
                 self._asked.set()
         except Exception as error:
             log.exception("sampling failed and cannot go on")
             self.failure = error
             failed()
+
+    def _turn(self) -> float:
+        """Sample, and return the seconds until it is time again."""
+        self._due = self.sample()
+        return max(0.0, self._due - time.monotonic())
 
     def _fit(self, now: float) -> None:
         """Slow down who uses more than its part of the budget."""

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import __version__
-from exporter.cli.flags import CheckConfigFlags, RunFlags, ShowFlags, parse
+from exporter.cli.flags import CheckConfigFlags, Form, RunFlags, ShowFlags, parse
 from exporter.errors import UseError
 
 _DEFAULTS = RunFlags(
     config_file=None,
-    listen_addresses=(":10511",),
+    listen_addresses=(),
     telemetry_path="/metrics",
     lifecycle=False,
     max_requests=40,
@@ -66,8 +66,9 @@ def test_parsing_leaves_nothing_behind() -> None:
     [
         (["check-config", "a.yaml"], CheckConfigFlags("a.yaml")),
         (["check-config", "--", "-a.yaml"], CheckConfigFlags("-a.yaml")),
-        (["show"], ShowFlags(json=False, config_file=None)),
-        (["show", "--json", "--config.file", "a.yaml"], ShowFlags(json=True, config_file="a.yaml")),
+        (["show"], ShowFlags(Form.TABLE, None)),
+        (["show", "--json", "--config.file", "a.yaml"], ShowFlags(Form.JSON, "a.yaml")),
+        (["show", "--prometheus"], ShowFlags(Form.PROMETHEUS, None)),
     ],
 )
 def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
@@ -91,6 +92,7 @@ def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
         (["--a\nb"], r"unknown flag '--a\nb'; see listen-queue-exporter --help"),
         (["--config.file"], "--config.file: needs a value"),
         (["--config.file", "--json"], "--config.file: needs a value"),
+        (["show", "--json", "--prometheus"], "--prometheus: not allowed with argument --json"),
         (["--config.file="], "--config.file: needs a value, and got an empty one"),
         (["--web.enable-lifecycle=yes"], "--web.enable-lifecycle: takes no value, and got 'yes'"),
         (["--web.max-requests=-1"], "--web.max-requests: '-1' is no whole number from 0 up"),
