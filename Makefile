@@ -43,7 +43,7 @@ picture: .venv/dev ## draw docs/show.svg anew, from a scene in a network namespa
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.picture
 
 bench: .venv/dev ## measure the cost, against a floor in C and other programs, and write docs/performance.md
-	@tools/programs ruby:ruby-raindrops prometheus-node-exporter:prometheus-node-exporter
+	@tools/programs ruby:ruby-raindrops
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m bench
 
 bench-quick: .venv/dev ## check in a minute that no ratio of costs has grown

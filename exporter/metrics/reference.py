@@ -68,8 +68,8 @@ The exporter's own process has the `process_*` metrics of prometheus_client.
 ## A page of one look
 
 `listen-queue-exporter show --prometheus` prints a page for the textfile collector of node_exporter. Nobody
-waits for `hold` there: `listen_queue_threshold_exceeded` counts at once. What takes time is not on it, because
-0 would be wrong:
+waits for `hold` there: `listen_queue_threshold_exceeded` counts at once. What takes time is not on it,
+because 0 would be wrong:
 
 {left_out}
 - `process_*`
