@@ -1,0 +1,66 @@
+"""Writes the rules of deploy/prometheus where Kubernetes wants them.
+
+    python -m deploy.kubernetes.rules
+
+The kustomize base gets them as a PrometheusRule, the Helm chart as a file which its template takes in as it
+is: annotations are templates of Prometheus', and Helm would take their braces for its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_DEPLOY = Path(__file__).resolve().parents[1]
+_SOURCES = _DEPLOY / "prometheus"
+_NAME = "listen-queue-exporter"
+_HEAD = "# Written by `python -m deploy.kubernetes.rules`; change the files in deploy/prometheus instead.\n"
+_WIDTH = 110
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as a block, and everything in full, also what is there twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  (PyYAML's signature)
+        """Repeat it, since the API server knows no aliases."""
+        return True
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def groups() -> list[Any]:
+    """Return every group of rules, file by file in the order of their names."""
+    loaded = (yaml.safe_load(source.read_text()) for source in sorted(_SOURCES.glob("*.yml")))
+    return [group for file in loaded for group in file.get("groups", [])]
+
+
+def written() -> dict[Path, str]:
+    """Return what each file has to be."""
+    spec = {"groups": groups()}
+    rule = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": _NAME, "labels": {"app.kubernetes.io/name": _NAME}},
+        "spec": spec,
+    }
+    return {
+        _DEPLOY / "kubernetes" / "base" / "prometheusrule.yaml": _HEAD + _yaml(rule),
+        _DEPLOY / "helm" / _NAME / "files" / "rules.yaml": _HEAD + _yaml(spec),
+    }
+
+
+def _yaml(content: Any) -> str:
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
+
+
+if __name__ == "__main__":
+    for path, text in written().items():
+        path.write_text(text)
