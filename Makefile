@@ -11,7 +11,7 @@ POSTGRESQL := $(UNPACKED)/usr/lib/postgresql/15/bin
 export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:$(UNPACKED)/bin:$(UNPACKED)/sbin:$(POSTGRESQL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types lock reference picture bench bench-quick clean
+.PHONY: help run test lint types lock reference deploy picture bench bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 13
@@ -38,9 +38,14 @@ lock: .venv/dev ## choose the newest versions again and write locks/
 reference: .venv/dev ## write docs/metrics.md anew from the catalogue of metrics
 	@$(BIN)/python -m exporter.metrics.reference >docs/metrics.md
 
-picture: .venv/dev ## draw docs/show.svg anew, from a scene in a network namespace
+deploy: .venv/dev ## make the dashboard anew from its Python, and the rules for Kubernetes from those for Prometheus
+	@$(BIN)/python -m deploy.grafana
+	@$(BIN)/python -m deploy.kubernetes.rules
+
+picture: .venv/dev ## draw docs/show.svg and docs/dashboard.svg anew, from scenes in a network namespace
 	@tools/programs
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.picture
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.dashboard
 
 bench: .venv/dev ## measure the cost, against a floor in C and other programs, and write docs/performance.md
 	@tools/programs ruby:ruby-raindrops
@@ -52,7 +57,7 @@ bench-quick: .venv/dev ## check in a minute that no ratio of costs has grown
 
 clean: ## remove all that make and the tools leave behind
 	rm -rf .venv .debian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
-	find exporter tests bench -name __pycache__ -prune -exec rm -rf {} +
+	find exporter tests bench deploy docs -name __pycache__ -prune -exec rm -rf {} +
 
 # Wheels only: to build a package would fetch tools that no lock names.
 .venv/run: locks/run.txt tools/venv

@@ -1,0 +1,78 @@
+"""Drops and overflows: the kernel counts overflows for a namespace, and this is who was full meanwhile."""
+
+from __future__ import annotations
+
+from deploy.grafana import colours, queries
+from deploy.grafana.panels import Line, graph, shades
+from deploy.grafana.rows.row import Row
+
+_NAMESPACE = "{{netns}} · {{instance}}"
+
+
+def row() -> Row:
+    """The fourth row; it asks for all processes of the namespaces, since any of them may be to blame."""
+    overflows, drops = (
+        queries.rate(queries.of_namespaces(f"listen_queue_netns_listen_{name}_total"))
+        for name in ("overflows", "drops")
+    )
+    full, dropped = (
+        queries.rate(queries.of_namespaces(f"listen_queue_{name}_total", 'protocol="tcp"'))
+        for name in ("accept_full_seconds", "drops")
+    )
+    namespace = "on (job, instance, netns) group_left ()"
+    # Never 0, so that nobody's part of no time at all is 0 too.
+    all_full = f"clamp_min(sum by (job, instance, netns) ({full}), 0.000001)"
+    return Row(
+        "Drops and overflows",
+        [
+            graph(
+                "Overflows and drops of the namespace",
+                "Overflows: a full accept queue made the kernel drop a packet. Drops: a listener dropped a "
+                "packet for any reason, overflows included. The ten namespaces with most of each.",
+                "pps",
+                12,
+                [
+                    Line(
+                        "overflows",
+                        f"topk(10, {overflows})",
+                        f"overflows · {_NAMESPACE}",
+                        shades(colours.CRITICAL),
+                    ),
+                    Line("drops", f"topk(10, {drops})", f"drops · {_NAMESPACE}", shades(colours.FAINT)),
+                ],
+            ),
+            graph(
+                "Overflows by listener, estimated",
+                "The overflows of the namespace, shared out among its listeners by the time that each of "
+                "them was full. The kernel does not say whose they are. The ten listeners with most.",
+                "pps",
+                12,
+                [
+                    Line(
+                        "estimate",
+                        _most(f"{full} / {namespace} {all_full} * {namespace} {overflows}"),
+                        queries.LEGEND,
+                    )
+                ],
+            ),
+            graph(
+                "Packets dropped by the listener",
+                "Packets, not clients: who is refused tries again and counts again, and a port scan counts "
+                "too. The ten listeners with most.",
+                "pps",
+                12,
+                [Line("dropped", _most(dropped), queries.LEGEND)],
+            ),
+            graph(
+                "Share of time full by listener",
+                "The part of the time in which the accept queue was full. The ten listeners with most.",
+                "percentunit",
+                12,
+                [Line("full", _most(full), queries.LEGEND)],
+            ).max(1),
+        ],
+    )
+
+
+def _most(vector: str) -> str:
+    return f"topk(10, {queries.named(vector)})"

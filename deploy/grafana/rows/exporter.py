@@ -1,0 +1,155 @@
+"""The exporter itself: what it costs, how often it looks, and whether it can be trusted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana_foundation_sdk.builders import statetimeline, table
+
+from deploy.grafana import colours, queries
+from deploy.grafana.panels import Line, graph, timeline, with_level
+from deploy.grafana.rows.row import Row
+from deploy.grafana.tables import Figure, Label, listing
+
+_DEFAULT_BUDGET: Final = 0.02
+_YES_OR_NO: Final = {1: ("yes", colours.TEXT), 0: ("no", colours.CRITICAL)}
+
+
+def row() -> Row:
+    """The last row."""
+    of = queries.of_exporters
+    prefix = "listen_queue_exporter_"
+    missed, samples = (
+        queries.rate(of(f"{prefix}samples_missed_total")),
+        queries.rate(of(f"{prefix}samples_total")),
+    )
+    # A source that never failed has no counter of errors.
+    failed = queries.rate(of(f"{prefix}sample_errors_total"))
+    errors = f"sum by (source) ({failed}) or sum by (source) ({samples}) * 0"
+    return Row(
+        "The exporter",
+        [
+            with_level(
+                graph(
+                    "CPU",
+                    "Time of one core that the exporter uses, without the small process that enters "
+                    "namespaces. The dashed line is the budget that it has by default (`cpu_budget: 2%`); "
+                    "it reads less often until it fits.",
+                    "percentunit",
+                    8,
+                    [Line("cpu", _process("cpu_seconds_total", counter=True), "{{instance}}")],
+                ).decimals(1),
+                _DEFAULT_BUDGET,
+            ),
+            graph(
+                "Memory",
+                "Resident memory of the exporter.",
+                "bytes",
+                8,
+                [Line("memory", _process("resident_memory_bytes"), "{{instance}}")],
+            ),
+            graph(
+                "Interval between samples",
+                "The interval that is in force: longer than configured where the CPU budget binds. Of "
+                "several hosts and namespaces the longest.",
+                "s",
+                8,
+                [
+                    Line(
+                        "interval",
+                        f"max by (source) ({of(f'{prefix}sample_interval_seconds')})",
+                        "{{source}}",
+                    )
+                ],
+            ),
+            graph(
+                "Time for a sample",
+                "How long the newest sample of each source took. Of several hosts and namespaces the "
+                "longest.",
+                "s",
+                8,
+                [
+                    Line(
+                        "duration",
+                        f"max by (source) ({of(f'{prefix}source_duration_seconds')})",
+                        "{{source}}",
+                    )
+                ],
+            ),
+            graph(
+                "Samples missed and failed",
+                "Missed: the sample before, or the machine, was late. Failed: the kernel or the system said "
+                "no.",
+                "cps",
+                8,
+                [
+                    Line("missed", f"sum by (source) ({missed})", "missed · {{source}}"),
+                    Line("errors", errors, "failed · {{source}}"),
+                ],
+            ),
+            _sources(),
+            graph(
+                "Losses and oddities",
+                "Broker restarted: the process that enters namespaces was lost. Forged: another process "
+                "sent to the exporter's sockets; it was dropped. Disagreements: two ways to count half-open "
+                "connections differed.",
+                "short",
+                8,
+                [
+                    Line("restarts", _grown("broker_restarts"), "broker restarted"),
+                    Line("forged", _grown("forged_datagrams"), "forged datagrams"),
+                    Line("disagreements", _grown("refcount_disagreements"), "disagreements"),
+                ],
+            ),
+            _exporters(),
+        ],
+    )
+
+
+def _sources() -> statetimeline.Panel:
+    success = queries.of_exporters("listen_queue_exporter_source_success")
+    return timeline(
+        "Sources",
+        "Whether each source works on all chosen hosts and in all namespaces. Where one does not, its "
+        "series are missing. Owners fail where the exporter may not see other users' processes, which costs "
+        "names only.",
+        8,
+        Line("success", f"min by (source) ({success})", "{{source}}"),
+        {1: ("works", colours.GOOD), 0: ("failed somewhere", colours.CRITICAL)},
+    )
+
+
+def _exporters() -> table.Panel:
+    build = queries.of_exporters("listen_queue_exporter_build_info")
+    words = {"mappings": [colours.words(_YES_OR_NO)], "custom.cellOptions": {"type": "color-text"}}
+    host = Label("instance", "Host")
+    return listing(
+        "Exporters",
+        "Each exporter that was seen within a day. Configuration: whether the file was valid when it was "
+        "last read. Left off: more than `max_listeners` or `namespaces.max` allow.",
+        [
+            host,
+            Figure(f"max by (instance) ({queries.seen('up')})", "Up", words),
+            Label("version", "Version"),
+            Figure(f"max by (instance, version) ({build})"),
+            Figure(_each("config_last_reload_successful"), "Configuration valid", words),
+            Figure(_each("listeners"), "Listeners"),
+            Figure(_each("listeners_omitted"), "Left off"),
+            Figure(_each("namespaces_omitted"), "Namespaces left off"),
+            Figure(_each("sockets_without_owner"), "Without owner"),
+        ],
+        sort_by=host,
+    ).span(16)
+
+
+def _process(name: str, *, counter: bool = False) -> str:
+    metric = queries.of_exporters(f"process_{name}")
+    return queries.ours(queries.rate(metric) if counter else metric)
+
+
+def _grown(name: str) -> str:
+    return f"sum(increase({queries.of_exporters(f'listen_queue_exporter_{name}_total')}[$__rate_interval]))"
+
+
+def _each(name: str) -> str:
+    return f"max by (instance) ({queries.of_exporters(f'listen_queue_exporter_{name}')})"

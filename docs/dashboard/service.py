@@ -1,0 +1,99 @@
+"""A process that has the name of a service, and keeps its accept queue as long as it is told to."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from tests.host.service import set_name
+from tests.lab import syscalls
+
+_TICK_SECONDS = 0.05
+_FILES = 8192
+_GIVE_UP_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a queue is like at a time: how many wait, and how many a second come and are accepted."""
+
+    waiting: Callable[[float], float]
+    rate: Callable[[float], float] = lambda _: 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A name, the cgroup that its unit or container has, where it listens and what happens there."""
+
+    name: str
+    cgroup: str
+    listen: Callable[[], socket.socket]
+    plan: Plan
+
+    def start(self, begin: float, ready: Callable[[], object] | None = None) -> int:
+        """Fork it; `begin` is the second 0 of its plan, as time.monotonic has it."""
+        pid = os.fork()
+        if pid == 0:
+            self.run(begin, ready or (lambda: None))
+        return pid
+
+    def run(self, begin: float, ready: Callable[[], object]) -> NoReturn:
+        """Be it, until the parent ends."""
+        try:
+            syscalls.die_with_parent()
+            set_name(self.name.encode())
+            enter_cgroup(self.cgroup)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
+            listener = self.listen()
+            ready()
+            _keep(listener, self.plan, begin)
+        finally:
+            os._exit(1)
+
+
+def enter_cgroup(path: str, pid: int = 0) -> None:
+    """Move a process, or the calling one, to a cgroup, so that the exporter finds its unit."""
+    if path:
+        Path(path, "cgroup.procs").write_text(f"{pid or os.getpid()}\n")
+
+
+def _keep(listener: socket.socket, plan: Plan, begin: float) -> NoReturn:
+    """Connect clients and accept them, the oldest first, so that as many wait as planned."""
+    waiting: deque[socket.socket] = deque()
+    refused: deque[tuple[float, socket.socket]] = deque()
+    due = 0.0
+    while True:
+        now = time.monotonic() - begin
+        wanted = round(plan.waiting(now))
+        due += plan.rate(now) * _TICK_SECONDS
+        accepted = max(len(waiting) - wanted, min(int(due), len(waiting)))
+        due -= int(due)
+        for _ in range(accepted):
+            listener.accept()[0].close()
+            waiting.popleft().close()
+        while len(waiting) < wanted:
+            client = socket.socket(listener.family)
+            client.setblocking(False)  # noqa: FBT003  (the standard library's signature)
+            client.connect_ex(listener.getsockname())
+            if not _connected(client):
+                refused.append((now, client))
+                break
+            waiting.append(client)
+        while refused and now - refused[0][0] > _GIVE_UP_SECONDS:
+            refused.popleft()[1].close()
+        time.sleep(_TICK_SECONDS)
+
+
+def _connected(client: socket.socket) -> bool:
+    try:
+        client.getpeername()
+    except OSError:
+        return False
+    return True

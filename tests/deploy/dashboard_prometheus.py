@@ -1,0 +1,152 @@
+"""A real Prometheus for the dashboard: several exporters, rules, and queries over a time range."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+
+from tests.lab import programs, syscalls
+
+_PORT = 9090
+_ADDRESS = f"http://127.0.0.1:{_PORT}"
+_CONFIG = """\
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+rule_files: [{rules}]
+scrape_configs:
+  - job_name: listen-queue
+    static_configs:
+"""
+_TARGET = """\
+      - targets: ["127.0.0.1:{port}"]
+        labels: {labels}
+"""
+# Other jobs have processes and targets too, which the dashboard must not show as exporters.
+_ITSELF = """\
+  - job_name: prometheus
+    static_configs: [{targets: ["127.0.0.1:9090"]}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Labels and the values by time, in seconds since 1970; of an instant query there is one."""
+
+    labels: dict[str, str]
+    values: dict[float, float]
+
+    @property
+    def last(self) -> float:
+        """The newest value."""
+        return self.values[max(self.values)]
+
+
+class PrometheusError(Exception):
+    """Prometheus refused a query; the text is its own."""
+
+
+class Prometheus:
+    """Prometheus on loopback with its data in `folder`; scrapes exporters by these names at these ports.
+
+    `labels` are those of the targets, beside their names, as discovery in a cluster gives them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        exporters: Mapping[str, int],
+        rules: str = "groups: []\n",
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        config, rule_file = folder / "prometheus.yml", folder / "rules.yml"
+        rule_file.write_text(rules)
+        targets = "".join(
+            _TARGET.format(port=port, labels=json.dumps({"instance": name, **(labels or {})}))
+            for name, port in exporters.items()
+        )
+        config.write_text(_CONFIG.format(rules=rule_file) + targets + _ITSELF)
+        self._log = folder / "prometheus.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    programs.find("prometheus"),
+                    f"--config.file={config}",
+                    f"--storage.tsdb.path={folder / 'data'}",
+                    f"--web.listen-address=127.0.0.1:{_PORT}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the lab has one thread
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        if error is not None:
+            sys.stderr.write(f"--- prometheus wrote ---\n{self._log.read_text(errors='backslashreplace')}")
+
+    def ready(self) -> bool:
+        """Whether it answers queries yet."""
+        try:
+            urllib.request.urlopen(f"{_ADDRESS}/-/ready", timeout=10).close()  # noqa: S310  (our own)
+        except (urllib.error.URLError, ConnectionError):
+            return False
+        return True
+
+    def query(self, expression: str, time: float | None = None) -> list[Series]:
+        """The instant vector of an expression, now or at another time, in the order of Prometheus."""
+        at = {} if time is None else {"time": f"{time:.3f}"}
+        found = self._api("query", query=expression, **at)["result"]
+        return [Series(each["metric"], _numbers([each["value"]])) for each in found]
+
+    def query_range(self, expression: str, start: float, end: float, step: float) -> list[Series]:
+        """The values of an expression from `start` to `end`, `step` seconds apart."""
+        times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
+        found = self._api("query_range", query=expression, **times)["result"]
+        return [Series(each["metric"], _numbers(each["values"])) for each in found]
+
+    def label_values(self, label: str, series: str) -> list[str]:
+        """Every value that a label of these series has had, sorted."""
+        values: list[str] = self._api(f"label/{label}/values", **{"match[]": series})
+        return values
+
+    def formatted(self, expression: str) -> str:
+        """An expression as Prometheus writes it; PrometheusError where it is no PromQL."""
+        text: str = self._api("format_query", query=expression)
+        return text
+
+    def _api(self, path: str, **parameters: str) -> Any:
+        if self._process.poll() is not None:
+            pytest.fail(f"prometheus exited with {self._process.returncode}")
+        url = f"{_ADDRESS}/api/v1/{path}"
+        asked = urllib.parse.urlencode(parameters)
+        # Posted, as Grafana does: a query may be longer than an address. Values of labels take no post.
+        if path.startswith("label/"):
+            request = urllib.request.Request(f"{url}?{asked}")  # noqa: S310  (our own)
+        else:
+            request = urllib.request.Request(url, asked.encode())  # noqa: S310  (our own)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  (our own)
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            raise PrometheusError(f"{parameters}: {error.read().decode()}") from error
+
+
+def _numbers(pairs: list[list[Any]]) -> dict[float, float]:
+    return {float(time): float(value) for time, value in pairs}
