@@ -1,0 +1,23 @@
+"""A program that writes down what Alertmanager sends, one line a request: `receiver.py PORT FILE`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        """Write the body down as one line."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with Path(sys.argv[2]).open("a") as written:
+            written.write(json.dumps(body) + "\n")
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+if __name__ == "__main__":
+    HTTPServer(("127.0.0.1", int(sys.argv[1])), _Handler).serve_forever()

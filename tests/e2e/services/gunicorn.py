@@ -1,0 +1,39 @@
+"""gunicorn: workers that take one client at a time from the socket which their arbiter opened."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.services.service import HTTP, Service, tcp
+
+_PORT = 8000
+_APPLICATION = """\
+import time
+
+
+def application(environ, start_response):
+    time.sleep({seconds})
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+
+
+def service(folder: Path, *, backlog: int = 5, workers: int = 2, seconds: float = 0) -> Service:
+    """Backlog from `--backlog`; its default is 2048. Each answer takes so many `seconds`."""
+    program = Path(sys.executable).with_name("gunicorn")
+    if not program.exists():
+        pytest.skip(f"{program} is not there (make test installs it)")
+    (folder / "application.py").write_text(_APPLICATION.format(seconds=seconds))
+    flags = [f"--chdir={folder}", f"--bind=127.0.0.1:{_PORT}", f"--backlog={backlog}", f"--workers={workers}"]
+    return Service(
+        name="gunicorn",
+        process="gunicorn",
+        # The control socket would lie in the home folder.
+        command=(str(program), *flags, "--no-control-socket", "application"),
+        folder=folder,
+        listeners=(tcp(_PORT, backlog),),
+        dialogue=HTTP,
+    )

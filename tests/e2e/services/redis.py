@@ -1,0 +1,31 @@
+"""Redis: one process, which accepts and answers alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.e2e.services.service import Service, Turn, tcp
+from tests.lab import programs
+
+_PORT = 6379
+
+
+def service(folder: Path, *, backlog: int = 13) -> Service:
+    """Backlog from `tcp-backlog`; its default is 511."""
+    options = {
+        "port": str(_PORT),
+        "bind": "127.0.0.1",
+        "tcp-backlog": str(backlog),
+        "save": "",
+        "appendonly": "no",
+        "dir": str(folder),
+    }
+    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return Service(
+        name="redis",
+        process="redis-server",
+        command=(programs.find("redis-server"), *arguments),
+        folder=folder,
+        listeners=(tcp(_PORT, backlog),),
+        dialogue=(Turn(b"PING\r\n", b"+PONG\r\n"),),
+    )

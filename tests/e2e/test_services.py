@@ -1,0 +1,33 @@
+"""Each service listens as it was told to, and the exporter says the same of it as the kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import services
+from tests.host import reference
+from tests.host.figures import EAGER, figure
+from tests.host.patience import until_equal
+from tests.lab.daemon import running
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("name", services.ALL)
+def test_the_limit_is_the_configured_backlog_and_the_name_is_right(name: str, folder: Path) -> None:
+    service = services.ALL[name](folder)
+    with service.running() as process, running(config=EAGER) as daemon:
+        until_equal(lambda: reference.from_page(daemon), reference.from_ss)
+        by_kernel = reference.from_ss()
+        # Nothing else listens here but the exporter's own port.
+        assert {place for place in by_kernel if place.port != "10511"} == {
+            listener.place for listener in service.listeners
+        }
+        assert Path(f"/proc/{process.pid}/comm").read_text().strip() == service.process
+        for listener in service.listeners:
+            labels = listener.place._asdict() | {"netns": "host", "process": service.process}
+            assert by_kernel[listener.place].limit == listener.backlog
+            assert figure(daemon, "accept_limit", **labels) == listener.backlog
+            assert figure(daemon, "sockets", **labels) == 1
+            assert service.answers(listener)
