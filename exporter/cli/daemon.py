@@ -64,6 +64,8 @@ class Daemon:
         self._supervisor = supervisor
         self._sampler = Sampler(config, broker=broker)
         self._reload = Reload(successful=True, timestamp=time.time())
+        # What is wrong with the file since it was last read; the one before is in force.
+        self._wrong: str | None = None
         # SIGHUP and the endpoint come from different threads.
         self._reloading = threading.Lock()
         self._page = Page(self._sampler, lambda: self._reload)
@@ -102,9 +104,9 @@ class Daemon:
         """Read the configuration file again. Where it is wrong the old one stays; return what is wrong."""
         with self._reloading:
             self._supervisor.reloading()
-            error = self._read_again()
-            self._supervisor.reloaded(error.partition("\n")[0] if error else "configuration reloaded")
-            return error
+            self._wrong = self._read_again()
+            self._supervisor.reloaded(self._status())
+            return self._wrong
 
     def _read_again(self) -> str | None:
         if self._flags.config_file is None:
@@ -130,9 +132,13 @@ class Daemon:
             full = sum((watched.group.utilization or 0) >= 1 for watched in listeners)
             blind = [source for source in self._sampler.sources if not source.healthy(now)]
             namespaces = len(self._sampler.namespaces)
-        text = f"{len(listeners)} listeners in {namespaces} network namespaces, {full} full"
-        failed = ", ".join(f"{source.name} of {source.netns}" for source in blind)
-        return f"{text}; cannot see: {failed}" if failed else text
+        parts = [f"{len(listeners)} listeners, {full} full; network namespaces: {namespaces}"]
+        if self._wrong is not None:
+            first, *_ = self._wrong.splitlines()
+            parts.append(f"configuration not reloaded: {first}")
+        if blind:
+            parts.append("cannot see: " + ", ".join(f"{source.name} of {source.netns}" for source in blind))
+        return "; ".join(parts)
 
 
 def _names(sockets: Sequence[socket.socket]) -> str:

@@ -19,6 +19,12 @@ _FIRST_PASSED = 3
 _ASK_SECONDS = 0.05
 # How often the line in `systemctl status` is written anew where no watchdog asks for more.
 _STATUS_SECONDS = 10.0
+# How long a service manager that has much to read is waited for; a READY that is lost may cost a restart.
+_PATIENCE_SECONDS = 0.5
+# systemd throws a longer datagram away (NOTIFY_BUFFER_MAX in its src/core/manager.c), and WATCHDOG=1 with it.
+_MOST_STATUS_BYTES = 2048
+# So many digits fit into every number that the protocol has.
+_MOST_DIGITS = 20
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +40,13 @@ class Supervisor:
         self._address = environment.pop("NOTIFY_SOCKET", "")
         us = str(os.getpid())
         watched = environment.pop("WATCHDOG_PID", us) == us
-        self._watchdog_seconds = _number(environment, "WATCHDOG_USEC") / 1e6 if watched else 0.0
+        microseconds = environment.pop("WATCHDOG_USEC", "0")
+        self._watchdog_seconds = _number("WATCHDOG_USEC", microseconds) / 1e6 if watched else 0.0
         passed = environment.pop("LISTEN_PID", "") == us
-        self._passed = _number(environment, "LISTEN_FDS") if passed else 0
+        count = environment.pop("LISTEN_FDS", "0")
+        self._passed = _number("LISTEN_FDS", count) if passed else 0
         environment.pop("LISTEN_FDNAMES", None)
+        self._ready = False
 
     def sockets(self) -> list[socket.socket]:
         """Take over the listening sockets that were passed, if any.
@@ -74,24 +83,30 @@ class Supervisor:
             return
         while not started():  # noqa: ASYNC110  (it comes from a thread that knows of no loop)
             await asyncio.sleep(_ASK_SECONDS)
+        self._ready = True
         self._say("READY=1")
         # Twice as often as it wants to hear, as sd_watchdog_enabled(3) advises.
         pause = min(_STATUS_SECONDS, self._watchdog_seconds / 2 or _STATUS_SECONDS)
         while True:
             late = late_seconds()
             if late < pause:
-                self._say("WATCHDOG=1", f"STATUS={await asyncio.to_thread(status)}")
+                self._say("WATCHDOG=1", _status(await asyncio.to_thread(status)))
             else:
-                self._say(f"STATUS=no sample for {late:.0f} s")
+                self._say(_status(f"no sample for {late:.0f} s"))
             await asyncio.sleep(pause)
 
     def reloading(self) -> None:
-        """Say that the configuration is being read again; `reloaded` ends it."""
-        self._say("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        """Say that the configuration is being read again; `reloaded` ends it.
 
-    def reloaded(self, result: str) -> None:
-        """Say that the configuration was read, and with what result."""
-        self._say("READY=1", f"STATUS={result}")
+        Before READY both say nothing: it is not a reload that makes the service ready.
+        """
+        if self._ready:
+            self._say("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+    def reloaded(self, status: str) -> None:
+        """Say that the configuration was read, and the status since then."""
+        if self._ready:
+            self._say("READY=1", _status(status))
 
     def stopping(self) -> None:
         """Say that this process is about to end."""
@@ -102,14 +117,22 @@ class Supervisor:
             return
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as channel:
-                channel.sendto("\n".join(lines).encode(), address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+                channel.settimeout(_PATIENCE_SECONDS)
+                # One that is not connected is not told when the other's queue has room again.
+                channel.connect(address)
+                channel.send("\n".join(lines).encode())
         except OSError as error:
-            log.warning("cannot notify %s: %s", self._address, error.strerror)
+            log.warning("cannot notify %s: %s", self._address, error.strerror or error)
 
 
-def _number(environment: MutableMapping[str, str], name: str) -> int:
-    text = environment.pop(name, "0")
-    if not (text.isascii() and text.isdigit()):
+def _status(text: str) -> str:
+    """Keep to one line that the service manager takes."""
+    line = " ".join(text.splitlines()).encode(errors="replace")[:_MOST_STATUS_BYTES]
+    return f"STATUS={line.decode(errors='ignore')}"
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         raise RunError(f"{name} is {text!r} and no number; the service manager sets it")
     return int(text)

@@ -1,0 +1,54 @@
+"""The exporter as it is installed where the units look for it, for any user to run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Self
+
+import exporter
+
+HOME = "/opt/listen-queue-exporter"
+_NAME = "listen-queue-exporter"
+_PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+_COMMAND = f"""\
+#!/bin/sh
+export PYTHONPATH={HOME}/lib LD_LIBRARY_PATH={HOME}/python/lib
+exec {HOME}/python/bin/{_PYTHON} -P -m exporter "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is to be seen at HOME, and the interpreter for HOME/python.
+
+    The one that runs the tests may lie in somebody's home, which no service sees.
+    """
+
+    files: Path
+    python: Path
+
+    @classmethod
+    def made_in(cls, files: Path) -> Self:
+        """Copy the exporter and all that it imports at run time."""
+        library = files / "lib"
+        (files / "bin").mkdir(parents=True)
+        (files / "python").mkdir()
+        shutil.copytree(Path(exporter.__file__).parent, library / "exporter")
+        for requirement in distribution(_NAME).requires or ():
+            _copy(requirement.partition(">")[0], library)
+        command = files / "bin" / _NAME
+        command.write_text(_COMMAND)
+        command.chmod(0o755)
+        subprocess.run(["chmod", "-R", "a+rX", files], check=True)
+        return cls(files, Path(sys.base_prefix))
+
+
+def _copy(name: str, library: Path) -> None:
+    package = distribution(name)
+    for top in {file.parts[0] for file in package.files or ()} - {".."}:
+        shutil.copytree(str(package.locate_file(top)), library / top)
