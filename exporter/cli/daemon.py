@@ -28,6 +28,9 @@ from exporter.web import Format, ListenAddress, Server, Site, bind
 
 # SIGTERM promises an end within two seconds, with a sample and slow clients under way.
 _STOP_SECONDS = 0.5
+# Whoever asks at the start waits so long at most: a page without listeners would look as if there were none.
+_FIRST_LOOK_SECONDS = 1.0
+_ASK_SECONDS = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +89,10 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
-        server = Server(self._site, sockets)
-        server.start()
         self._sampler.start(failed=partial(loop.call_soon_threadsafe, ended.set))
+        server = Server(self._site, sockets)
+        await self._first_look(ended)
+        server.start()
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
         informing = asyncio.create_task(
             self._supervisor.keep_informed(self._sampler.asked, self._sampler.late_seconds, self._status)
@@ -99,6 +103,18 @@ class Daemon:
         self._sampler.stop(_STOP_SECONDS)
         await server.stop()
         return 0 if self._sampler.failure is None else 1
+
+    async def _first_look(self, ended: asyncio.Event) -> None:
+        """Return when the page has every listener, or it is no use to wait for that."""
+        until = time.monotonic() + _FIRST_LOOK_SECONDS
+        while not (ended.is_set() or self._has_looked() or time.monotonic() > until):  # noqa: ASYNC110
+            await asyncio.sleep(_ASK_SECONDS)
+
+    def _has_looked(self) -> bool:
+        if not self._sampler.asked():
+            return False
+        with self._sampler.lock:
+            return self._sampler.all_named()
 
     def reload(self) -> str | None:
         """Read the configuration file again. Where it is wrong the old one stays; return what is wrong."""

@@ -226,7 +226,8 @@ class Booted:
             self._stack.callback(syscalls.unmount, str(tree))
             for left in tree.glob("booted-*"):
                 if not Path("/proc", left.name.removeprefix("booted-")).exists():
-                    _remove(left)
+                    with contextlib.suppress(OSError):
+                        _remove(left)
             made = tree / f"booted-{os.getpid()}"
             made.mkdir()
         except OSError as refused:

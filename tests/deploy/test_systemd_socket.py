@@ -72,7 +72,7 @@ def test_the_port_is_the_sockets_and_is_opened_once(installation: Installation, 
 
 @pytest.mark.netns
 def test_a_scrape_during_a_restart_waits_and_is_answered(installation: Installation, tmp_path: Path) -> None:
-    """It comes when the old one is gone and the new one not yet there."""
+    """It comes when the old one is gone and the new one not yet there, and gets every listener."""
     with Booted(installation, tmp_path) as systemd:
         listening(systemd)
         systemd.write(f"{EXPORTER}.d/test.conf", HELD_UP)
@@ -86,7 +86,10 @@ def test_a_scrape_during_a_restart_waits_and_is_answered(installation: Installat
                 client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
                 systemd.path("/run/hold").unlink()
                 client.settimeout(30)
-                assert client.recv(12) == b"HTTP/1.1 200"
+                with client.makefile() as response:
+                    text = response.read()
+        assert text.startswith("HTTP/1.1 200")
+        assert f'listen_queue_accept_limit{{address="::",netns="host",port="{PORT}"' in text
         assert restart.returncode == 0
 
 

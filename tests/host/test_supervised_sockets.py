@@ -15,7 +15,7 @@ import pytest
 
 from tests.broker.family import broker_of, wait_for_child
 from tests.host import listening
-from tests.host.figures import figure, until_figure
+from tests.host.figures import until_figure
 from tests.host.patience import until
 from tests.lab import privileges, programs
 from tests.lab.daemon import Daemon
@@ -74,18 +74,18 @@ def inode(descriptor: Path) -> str:
 
 @pytest.mark.netns
 def test_the_client_for_whom_it_is_started_is_answered(tmp_path: Path) -> None:
-    """By the port that was handed over, and the default one is not opened."""
-    exporter = Activated(tmp_path)
-    assert "listen_queue_exporter_build_info" in page(8099)
-    until(lambda: figure(exporter, "accept_limit", port="8099"), bool)
+    """With all that listens, by the port that was handed over; the default one is not opened."""
+    with listening.unix("\0queue"):
+        served = Activated(tmp_path).metrics()
+    assert served.value("listen_queue_accept_limit", port="8099") > 0
+    assert served.value("listen_queue_accept_limit", address="@queue") == 16
     with pytest.raises(ConnectionRefusedError):
         page(10511)
 
 
 @pytest.mark.netns
 def test_addresses_in_flags_are_opened_besides(tmp_path: Path) -> None:
-    exporter = Activated(tmp_path, "--web.listen-address=127.0.0.1:8100")
-    until(lambda: figure(exporter, "accept_limit", port="8099"), bool)
+    Activated(tmp_path, "--web.listen-address=127.0.0.1:8100").metrics()
     assert metrics(page(8100)).value("listen_queue_accept_limit", port="8099") > 0
 
 
