@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from exporter.cli.flags import Form, ShowFlags
 from exporter.cli.parser import PROGRAM
-from exporter.cli.privileges import start_broker
+from exporter.cli.privileges import drop_all, start_broker
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import RunError
@@ -54,7 +54,9 @@ def show(flags: ShowFlags) -> int:
     # Python would print warnings that nobody handles; what failed is said once, below.
     logging.getLogger("exporter").addHandler(logging.NullHandler())
     config = load(flags.config_file) if flags.config_file else Config()
-    sampler = Sampler(_at_once(config), broker=start_broker())
+    broker = start_broker()
+    drop_all()
+    sampler = Sampler(_at_once(config), broker=broker)
     read = Reload(successful=True, timestamp=time.time())
     _ask_everyone(sampler)
     _check(sampler)
