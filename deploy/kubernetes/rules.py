@@ -1,4 +1,4 @@
-"""Writes the rules of deploy/prometheus where Kubernetes wants them.
+"""Writes the rules of deploy/prometheus/rules where Kubernetes wants them.
 
     python -m deploy.kubernetes.rules
 
@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 _DEPLOY = Path(__file__).resolve().parents[1]
-_SOURCES = _DEPLOY / "prometheus"
+_SOURCES = _DEPLOY / "prometheus" / "rules"
 _NAME = "listen-queue-exporter"
-_HEAD = "# Written by `python -m deploy.kubernetes.rules`; change the files in deploy/prometheus instead.\n"
+_HEAD = "# Written by `python -m deploy.kubernetes.rules`; change deploy/prometheus/rules instead.\n"
 _WIDTH = 110
 
 
@@ -39,7 +39,7 @@ _Dumper.add_representer(str, _text)
 def groups() -> list[Any]:
     """Return every group of rules, file by file in the order of their names."""
     loaded = (yaml.safe_load(source.read_text()) for source in sorted(_SOURCES.glob("*.yml")))
-    return [group for file in loaded for group in file.get("groups", [])]
+    return [group for file in loaded for group in file["groups"]]
 
 
 def written() -> dict[Path, str]:

@@ -8,8 +8,8 @@ from typing import Final
 
 from docs.dashboard import page, scene
 from docs.dashboard.data import Data
-from tests.deploy.dashboard_file import load
-from tests.deploy.dashboard_grafana import Choice, options
+from tests.deploy.dashboard.file import load
+from tests.deploy.dashboard.grafana import Choice, options
 
 PICTURE: Final = Path(__file__).resolve().parents[1] / "dashboard.svg"
 # Four scrapes, as Grafana would have it.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from docs.dashboard import settings
-from tests.deploy.dashboard_file import Json, marks
-from tests.deploy.dashboard_grafana import Choice, legend, table
-from tests.deploy.dashboard_prometheus import Prometheus, Series
+from tests.deploy.dashboard.file import Json, marks
+from tests.deploy.dashboard.grafana import Choice, legend, table
+from tests.deploy.dashboard.prometheus import Prometheus, Series
 
 
 @dataclass(frozen=True, slots=True)

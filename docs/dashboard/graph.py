@@ -11,7 +11,7 @@ from docs.dashboard import svg
 from docs.dashboard.data import Data, Drawn, Mark
 from docs.dashboard.svg import Box
 from docs.dashboard.units import written
-from tests.deploy.dashboard_file import Json
+from tests.deploy.dashboard.file import Json
 
 _LEFT, _RIGHT, _TOP, _TIMES, _LEGEND_LINE = 52, 10, 34, 22, 18
 _X_STEP_SECONDS: Final = 30

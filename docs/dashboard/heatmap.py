@@ -9,7 +9,7 @@ from docs.dashboard.data import Data
 from docs.dashboard.graph import times
 from docs.dashboard.svg import Box
 from docs.dashboard.units import written
-from tests.deploy.dashboard_file import Json
+from tests.deploy.dashboard.file import Json
 
 _STEP_SECONDS: Final = 3
 _LEFT, _TOP, _RIGHT, _BOTTOM = 52, 34, 10, 30

@@ -10,7 +10,7 @@ from docs.dashboard import graph, heatmap, settings, svg, table
 from docs.dashboard.data import Data
 from docs.dashboard.svg import Box
 from docs.dashboard.units import written
-from tests.deploy.dashboard_file import Json, rows
+from tests.deploy.dashboard.file import Json, rows
 
 WIDTH: Final = 1600
 LABEL: Final = (

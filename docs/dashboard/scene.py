@@ -21,7 +21,7 @@ from typing import Final
 
 from docs.dashboard.service import Plan, Service, enter_cgroup
 from exporter.kernel.cgroups import CgroupTree
-from tests.deploy.dashboard_prometheus import Prometheus
+from tests.deploy.dashboard.prometheus import Prometheus
 from tests.host import listening
 from tests.host.neighbours import inside
 from tests.lab import namespace, syscalls

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.deploy.dashboard_file import Json
+from tests.deploy.dashboard.file import Json
 
 
 def of_query(panel: Json, reference: str) -> Json:

@@ -8,7 +8,7 @@ from docs.dashboard import settings, svg
 from docs.dashboard.data import Data
 from docs.dashboard.svg import Box
 from docs.dashboard.units import written
-from tests.deploy.dashboard_file import Json
+from tests.deploy.dashboard.file import Json
 
 _LINE, _BASE, _TOP, _PADDING = 36, 23, 34, 8
 _FONT: Final = 13

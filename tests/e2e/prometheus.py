@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,9 @@ from typing import Any
 import yaml
 
 from tests.e2e.alert import Alert
-from tests.host import prometheus
-from tests.lab import programs, syscalls
+from tests.lab import prometheus
 
-_ADDRESS = "127.0.0.1:9090"
-_SHIPPED = Path(__file__).resolve().parents[2] / "deploy/prometheus/scrape.yml"
+_SHIPPED = Path(__file__).resolve().parents[2] / "deploy/prometheus/prometheus.yml"
 
 Labels = frozenset[tuple[str, str]]
 
@@ -23,34 +20,11 @@ class AlertingPrometheus(prometheus.Prometheus):
     """Prometheus on loopback, with its data in `folder`; scrapes exporters at `ports`."""
 
     def __init__(self, folder: Path, ports: Iterable[int], alertmanager: str) -> None:
-        config = folder / "prometheus.yml"
-        config.write_text(yaml.safe_dump(_configured(ports, alertmanager)))
-        self._log = folder / "prometheus.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    programs.find("prometheus"),
-                    f"--config.file={config}",
-                    f"--storage.tsdb.path={folder / 'prometheus'}",
-                    f"--web.listen-address={_ADDRESS}",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the lab has one thread
-            )
+        super().__init__(folder, yaml.safe_dump(_configured(ports, alertmanager)))
 
     def alerts(self) -> list[Alert]:
         """Those that are pending or firing."""
         return [Alert.from_prometheus(told) for told in self._api("alerts").get("alerts", [])]
-
-    def rules(self) -> list[dict[str, Any]]:
-        """Every rule with its `name`, `health` and `lastError`."""
-        return [rule for group in self._api("rules").get("groups", []) for rule in group["rules"]]
-
-    def alertmanagers(self) -> int:
-        """To how many it sends alerts."""
-        return len(self._api("alertmanagers").get("activeAlertmanagers", []))
 
     def history(self, selector: str) -> dict[Labels, list[tuple[float, float]]]:
         """For each series the time and value of every sample of the last ten minutes."""

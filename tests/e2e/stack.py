@@ -50,7 +50,7 @@ class Stack:
                 lambda: len(self.prometheus.query("listen_queue:up == 1")),
                 equals(len(self._exporters)),
             )
-            until(self.prometheus.alertmanagers, equals(1))
+            until(lambda: len(self.prometheus.alertmanagers()), equals(1))
             until(self.alertmanager.is_ready, bool)
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)

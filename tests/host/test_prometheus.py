@@ -11,9 +11,9 @@ import pytest
 from tests.host import listening, names
 from tests.host.figures import EAGER
 from tests.host.patience import equals, until
-from tests.host.prometheus import Prometheus
 from tests.host.service import Service
 from tests.lab.daemon import running
+from tests.lab.prometheus import Prometheus
 
 
 @pytest.mark.netns

@@ -1,0 +1,213 @@
+"""Each alert has a runbook, and every command in it works on this kernel and shows what the text says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.alerts import shipped
+from tests.e2e.services import nginx
+from tests.host import listening
+from tests.host.patience import equals, until
+from tests.lab import flood, namespace, privileges, programs
+from tests.lab.daemon import running
+from tests.lab.netns import Namespaces
+
+_TEXT = shipped.RUNBOOKS.read_text()
+_BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(#([^)]+)\)")
+_LINES = {line.strip() for block in _BLOCK.findall(_TEXT) for line in block.splitlines()}
+# There is no systemd where tests run.
+COMMANDS = sorted(line for line in _LINES if not line.startswith(("systemctl", "journalctl")))
+NAMES = pytest.mark.parametrize("name", shipped.alert_names())
+
+PORT, BACKLOG, HALF_OPEN = 8080, 3, 5
+
+
+def section(heading: str) -> str:
+    """The text below a heading, up to the next one of the same level."""
+    _, _, rest = f"\n{_TEXT}".partition(f"\n## {heading}\n")
+    return rest.partition("\n## ")[0]
+
+
+def ran(command: str, **placeholders: object) -> str:
+    """What a command prints; fails where it fails, or complains, or a placeholder is left in it."""
+    for name, value in placeholders.items():
+        command = command.replace(name, str(value))
+    ours = command.startswith("listen-queue-exporter")
+    command = command.replace("listen-queue-exporter", f"{sys.executable} -m exporter")
+    programs.find(command.split()[0])
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=shipped.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=40,
+        # Of ours only that: others may need to enter namespaces.
+        preexec_fn=privileges.stay_at_home if ours else None,
+    )
+    # timeout(1) ends with 124 where it had to stop the command, as it always has to stop strace.
+    right = (124,) if command.startswith("timeout") else (0,)
+    if done.returncode not in right or (done.stderr and not command.startswith("timeout")):
+        pytest.fail(f"{command} exited with {done.returncode}: {done.stderr}{done.stdout}")
+    return done.stdout + done.stderr
+
+
+@contextmanager
+def trouble(folder: Path) -> Iterator[dict[str, object]]:
+    """Full queues of every kind, half-open connections, drops; and what each placeholder stands for."""
+    path = folder / "s"
+    with ExitStack() as stack:
+        tun = stack.enter_context(flood.Tun())
+        listener = stack.enter_context(listening.tcp("0.0.0.0", PORT, BACKLOG))
+        flood.syn_flood(tun, listening.TUN_IPV4, PORT, HALF_OPEN - 1)
+        for each in (listener, listening.unix(str(path), BACKLOG), listening.unix("\0queue", BACKLOG)):
+            stack.enter_context(each)
+            address = "127.0.0.1" if each is listener else ""
+            for client in listening.clients(each, BACKLOG + 1, address):
+                stack.enter_context(client)
+        stack.enter_context(listening.refused_client(listener))
+        made = stack.enter_context(Namespaces()).named("edge")
+        made.listen_tcp(PORT, backlog=BACKLOG)
+        made.fill_tcp(PORT, BACKLOG + 1)
+        yield {
+            "PORT": PORT,
+            "SOCKET": path,
+            "@NAME": "@queue",
+            "NETNS": "edge",
+            "FILE": "config.example.yaml",
+            "VALUE": 4096,
+            "PID": os.getpid(),
+            "INSIDE": made.pid,
+        }
+
+
+@NAMES
+def test_each_alert_has_a_section_that_says_what_to_do_first_and_what_not(name: str) -> None:
+    text = section(name)
+    assert "**First**" in text or "**First:**" in text
+    assert "**Do not**" in text
+    assert "```sh" in text
+
+
+def test_sections_are_those_of_alerts_and_those_they_share() -> None:
+    headings = re.findall(r"^## (.+)$", _TEXT, re.MULTILINE)
+    assert sorted(heading for heading in headings if heading.startswith("Listen")) == shipped.alert_names()
+    assert len(set(shipped.anchors(shipped.RUNBOOKS))) == len(shipped.anchors(shipped.RUNBOOKS))
+
+
+def test_links_lead_somewhere() -> None:
+    links = set(_LINK.findall(_TEXT))
+    assert links <= set(shipped.anchors(shipped.RUNBOOKS))
+    assert len(links) > 20
+
+
+def test_metrics_it_names_are_documented() -> None:
+    metric = re.compile(r"listen_queue_\w+")
+    documented = set(metric.findall((shipped.ROOT / "docs/metrics.md").read_text()))
+    assert set(metric.findall(_TEXT)) <= documented
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_works(command: str, tmp_path: Path) -> None:
+    with trouble(tmp_path) as placeholders, ExitStack() as stack:
+        if "nsenter" in command:
+            placeholders["PID"] = placeholders["INSIDE"]
+        if "localhost:10511" in command:
+            stack.enter_context(running())
+        assert ran(command, **placeholders).strip()
+
+
+@pytest.mark.netns
+def test_ss_shows_a_full_queue_as_the_text_says(tmp_path: Path) -> None:
+    """Recv-Q, which waits, is one more than Send-Q, the backlog, also in another namespace."""
+    with trouble(tmp_path) as placeholders:
+        inside = placeholders | {"PID": placeholders["INSIDE"]}
+        for command, values in (
+            ("ss -ltnp 'sport = :PORT'", placeholders),
+            ("ss -lxnp src SOCKET", placeholders),
+            ("ss -lxnp src @NAME", placeholders),
+            ("ip netns exec NETNS ss -ltnp 'sport = :PORT'", placeholders),
+            ("nsenter -t PID -n ss -ltnp 'sport = :PORT'", inside),
+        ):
+            assert command in COMMANDS
+            (line,) = ran(command, **values).splitlines()[1:]
+            assert re.search(rf"LISTEN +{BACKLOG + 1} +{BACKLOG} .*users:", line), line
+
+
+@pytest.mark.netns
+def test_connections_that_nobody_accepted_are_those_without_a_process() -> None:
+    """Also those whose clients gave up."""
+    command = "ss -tnp state established state close-wait 'sport = :PORT' | grep -v users:"
+    assert command in COMMANDS
+    with listening.tcp("127.0.0.1", PORT, 9) as listener:
+        clients = listening.clients(listener, 5)
+        accepted = listening.accept(listener, 2)
+        clients[4].close()
+        until(lambda: "CLOSE-WAIT" in ran(command, PORT=PORT), bool)
+        assert ran(command, PORT=PORT).count(f"127.0.0.1:{PORT} ") == 3
+        for each in (*clients, *accepted):
+            each.close()
+
+
+@pytest.mark.netns
+def test_half_open_connections_are_counted_and_their_sources_listed(tmp_path: Path) -> None:
+    with trouble(tmp_path) as placeholders:
+        count = "ss -Htn state syn-recv 'sport = :PORT' | wc -l"
+        (sources,) = (each for each in COMMANDS if "syn-recv" in each and "uniq" in each)
+        waiting = int(ran(count, **placeholders))
+        assert waiting >= HALF_OPEN - 1
+        listed = [line.split() for line in ran(sources, **placeholders).splitlines()]
+        assert sum(int(number) for number, _ in listed) == waiting
+        assert all(address.startswith("10.99.") for _, address in listed)
+
+
+@pytest.mark.netns
+def test_nstat_counts_a_client_that_was_turned_away(tmp_path: Path) -> None:
+    with trouble(tmp_path) as placeholders:
+        told = ran("nstat -asz TcpExtListenOverflows TcpExtListenDrops", **placeholders)
+        counted = {words[0]: int(words[1]) for words in map(str.split, told.splitlines()[1:])}
+        assert counted["TcpExtListenOverflows"] >= 1
+        assert counted["TcpExtListenDrops"] >= counted["TcpExtListenOverflows"]
+        assert re.search(r"skmem:\(.*,d[1-9]\d*\)", ran("ss -ltnm 'sport = :PORT'", **placeholders))
+
+
+@pytest.mark.netns
+def test_a_larger_somaxconn_counts_when_the_program_listens_again() -> None:
+    namespace.write_sysctl("net.core.somaxconn", 100)
+    with listening.tcp("127.0.0.1", PORT, 4000) as listener:
+        namespace.write_sysctl("net.core.somaxconn", 3000)
+        assert _backlog() == 100
+        listener.listen(4000)
+        assert _backlog() == 3000
+
+
+@pytest.mark.netns
+def test_a_new_namespace_has_a_somaxconn_of_its_own() -> None:
+    kernels = Path("/proc/sys/net/core/somaxconn").read_text()
+    namespace.write_sysctl("net.core.somaxconn", 100)
+    assert ran("unshare -n cat /proc/sys/net/core/somaxconn") == kernels
+
+
+@pytest.mark.netns
+def test_nginx_takes_another_backlog_with_a_reload(tmp_path: Path) -> None:
+    service = nginx.service(tmp_path, port=PORT, backlog=11)
+    with service.running() as process:
+        assert _backlog() == 11
+        config = tmp_path / "nginx.conf"
+        config.write_text(config.read_text().replace("backlog=11", "backlog=12"))
+        ran(f"kill -HUP {process.pid}")
+        until(_backlog, equals(12))
+
+
+def _backlog() -> int:
+    return int(ran("ss -Hltn 'sport = :PORT'", PORT=PORT).split()[2])

@@ -1,0 +1,62 @@
+"""The column of the listeners' table that says whose a listener is, whatever labels the targets have."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.dashboard import file
+from tests.deploy.dashboard.grafana import Choice, table
+from tests.deploy.dashboard.prometheus import Prometheus
+from tests.host.patience import equals, until
+
+OWNERS = {
+    "1": ("", "", "", "", "-"),
+    "2": ("nginx.service", "", "", "", "nginx.service"),
+    "3": ("docker.service", "web", "a1b2", "", "web"),
+    "4": ("kubelet.service", "app", "c3d4", "shop-7d4b9", "shop-7d4b9/app"),
+}
+# As the Prometheus operator gives them to a target: they are the exporter's own.
+OF_A_CLUSTER = {"pod": "exporter-x1", "container": "exporter", "namespace": "monitoring"}
+
+
+class Page(BaseHTTPRequestHandler):
+    """A page of an exporter that sees a listener of each kind of owner; no machine has them all."""
+
+    def do_GET(self) -> None:
+        """Answer a scrape."""
+        self.send_response(200)
+        self.end_headers()
+        for port, (unit, container, number, pod, _) in OWNERS.items():
+            place = f'netns="host",protocol="tcp",address="::",port="{port}",process="p"'
+            owner = f'unit="{unit}",container="{container}",container_id="{number}",pod="{pod}"'
+            self.wfile.write(f"listen_queue_accept_utilization_ratio{{{place}}} 0\n".encode())
+            self.wfile.write(f"listen_queue_listener_info{{{place},{owner}}} 1\n".encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.netns
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("labels", [{}, OF_A_CLUSTER], ids=["plain", "cluster"])
+def test_it_is_pod_and_container_else_the_unit(labels: dict[str, str], tmp_path: Path) -> None:
+    dashboard = file.load()
+    with HTTPServer(("127.0.0.1", 10511), Page) as page:
+        with Prometheus(tmp_path, {"host": 10511}, labels=labels) as server:
+            # After the process was forked: it must not be beside a thread.
+            threading.Thread(target=page.serve_forever, daemon=True).start()
+            until(server.ready, equals(wanted=True))
+            until(
+                partial(_owners, server, Choice(dashboard), file.panel(dashboard, "Listeners")),
+                equals({port: owner for port, (*_, owner) in OWNERS.items()}),
+            )
+        page.shutdown()
+
+
+def _owners(server: Prometheus, choice: Choice, panel: file.Json) -> dict[str, object]:
+    return {str(line["Port"]): line.get("Pod, container or unit") for line in table(server, choice, panel)}

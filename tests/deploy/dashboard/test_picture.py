@@ -1,0 +1,86 @@
+"""The picture of the dashboard shows the dashboard that there is, and says who drew it."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from docs.dashboard import page
+from docs.dashboard.data import Data
+from docs.dashboard.units import written
+from tests.deploy.dashboard import file
+from tests.deploy.dashboard.grafana import Choice, options
+from tests.deploy.dashboard.scene import idle
+from tests.host.patience import until
+
+PICTURE = file.ROOT / "docs/dashboard.svg"
+MOST_BYTES = 300_000
+TEXT = "{http://www.w3.org/2000/svg}text"
+
+
+def test_it_says_what_it_is() -> None:
+    assert page.LABEL in _texts(PICTURE.read_text())
+    assert PICTURE.stat().st_size < MOST_BYTES
+
+
+def test_it_is_of_the_dashboard_as_it_is_now() -> None:
+    """`make picture` was not forgotten when a title, a column or a variable changed."""
+    dashboard = file.load()
+    wanted = [dashboard["title"], *(each["label"] for each in dashboard["templating"]["list"])]
+    for row, panels in file.rows(dashboard):
+        wanted.append(row["title"])
+        wanted += [] if row["collapsed"] else [panel["title"] for panel in panels]
+    columns = file.panel(dashboard, "Listeners")["transformations"][1]["options"]["renameByName"]
+    wanted += set(columns.values()) - {"Listener", "Utilization"}
+    shown = _texts(PICTURE.read_text())
+    assert set(wanted) <= shown
+    assert "Utilization ↓" in shown
+    assert "Listener" in shown, "as the name of a variable"
+
+
+@pytest.mark.netns
+@pytest.mark.timeout(120)
+def test_it_can_be_drawn_from_what_prometheus_answers(tmp_path: Path) -> None:
+    dashboard = file.load()
+    with idle(tmp_path) as (server, _):
+        fullest = until(partial(options, server, Choice(dashboard), "listener"), bool)[:1]
+        choice = Choice(dashboard, {"listener": fullest}, "4s")
+        # What takes the longest to have an answer: a rate over some scrapes.
+        (samples,) = file.panel(dashboard, "How often how full")["targets"]
+        until(partial(server.query, choice.fill(samples["expr"])), bool)
+        end = time.time()
+        shown = _texts(page.draw(Data(server, choice, end - 5, end)))
+    assert {panel["title"] for panel in file.panels(dashboard) if panel["type"] == "stat"} <= shown
+    waiting = [each for each in shown if each.startswith("waiting · ")]
+    assert len(waiting) == 2
+    assert all(fullest[0] in each for each in waiting)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "decimals", "wanted"),
+    [
+        (0.625, "percentunit", 0, "62%"),
+        (0.0118, "percentunit", 1, "1.2%"),
+        (0.164, "s", None, "164 ms"),
+        (49.24, "s", 1, "49.2 s"),
+        (90.0, "s", None, "1.5 mins"),
+        (0.0, "s", None, "0 s"),
+        (4096.0, "none", 0, "4096"),
+        (4096.0, "short", 1, "4.1 K"),
+        (12.5, "pps", None, "12.5 p/s"),
+        (46137344.0, "bytes", None, "44 MiB"),
+    ],
+)
+def test_values_are_written_in_their_units(
+    value: float, unit: str, decimals: int | None, wanted: str
+) -> None:
+    assert written(value, unit, decimals) == wanted
+
+
+def _texts(svg: str) -> set[str]:
+    """Every text of a picture; fails where it is no XML."""
+    return {each.text or "" for each in ET.fromstring(svg).iter(TEXT)}  # noqa: S314  (our own)

@@ -1,0 +1,104 @@
+"""What the variables of the dashboard offer, and that each choice means what it says."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.dashboard import file
+from tests.deploy.dashboard.grafana import Choice, options
+from tests.deploy.dashboard.prometheus import Prometheus, PrometheusError
+from tests.host import listening, names
+from tests.host.figures import EAGER
+from tests.host.patience import equals, until
+from tests.host.service import Service
+from tests.lab.daemon import running
+
+ABSTRACT = [name for name in names.ABSTRACT if b'"' not in name]
+TCP = {"127.0.0.1:8080": ("127.0.0.1", 8080), "[::1]:8080": ("::1", 8080), "[::]:9000": ("::", 9000)}
+CHOICES: tuple[dict[str, list[str]], ...] = (
+    {"listener": ["0.0.0.0:80"]},
+    {"listener": []},
+    {
+        "job": ["a"],
+        "instance": ["host.example:10511"],
+        "netns": ["host"],
+        "process": [""],
+        "listener": ["@x"],
+    },
+    {
+        "job": ["a", "b|c"],
+        "instance": ["[::1]:10511", "h2"],
+        "netns": ["4026532178", "shop"],
+        "process": ["we'ird", r"b\x5cc"],
+        "listener": [r"/run/p(h)p+[1].{2}^$|*?.sock", r"@a\x0ab", "it's"],
+    },
+)
+
+
+@pytest.mark.netns
+@pytest.mark.timeout(120)
+def test_every_listener_is_offered_and_its_choice_shows_it_alone(tmp_path: Path) -> None:
+    """Whatever its name, but for double quotes, which Grafana passes on as they are."""
+    dashboard = file.load()
+    with ExitStack() as stack:
+        for address, port in TCP.values():
+            stack.enter_context(listening.tcp(address, port, v6only=True))
+        stack.enter_context(
+            Service(names.PROCESS, lambda: [listening.unix(b"\0" + name) for name in names.ABSTRACT])
+        )
+        stack.enter_context(running(config=EAGER))
+        server = stack.enter_context(Prometheus(tmp_path, {"one": 10511}))
+        until(server.ready, equals(wanted=True))
+        wanted = {*TCP, *(names.ABSTRACT[name] for name in ABSTRACT), "127.0.0.1:10511", "127.0.0.1:9090"}
+        offered = until(
+            partial(options, server, Choice(dashboard), "listener"), lambda found: set(found) == wanted
+        )
+        assert len(offered) == len(wanted)
+        target = file.panel(dashboard, "Connections waiting")["targets"][0]
+        for name in wanted:
+            (found,) = server.query(Choice(dashboard, {"listener": [name]}).fill(target["expr"]))
+            assert found.labels["listener"] == name
+        assert options(server, Choice(dashboard), "job") == ["listen-queue"]
+        assert options(server, Choice(dashboard, {"job": ["listen-queue"]}), "instance") == ["one"]
+        assert options(server, Choice(dashboard), "netns") == ["host"]
+        assert names.PROCESS_LABEL in options(server, Choice(dashboard), "process")
+
+
+@pytest.mark.netns
+@pytest.mark.timeout(120)
+def test_the_fullest_comes_first_and_so_is_chosen(tmp_path: Path) -> None:
+    """It is what Grafana chooses where nothing is, since there is no All."""
+    dashboard = file.load()
+    with ExitStack() as stack:
+        for port, waiting in ((8001, 1), (8002, 5), (8003, 3)):
+            listener = stack.enter_context(listening.tcp("127.0.0.1", port, 9))
+            for client in listening.clients(listener, waiting):
+                stack.enter_context(client)
+        stack.enter_context(running(config=EAGER))
+        server = stack.enter_context(Prometheus(tmp_path, {"one": 10511}))
+        until(server.ready, equals(wanted=True))
+        until(
+            lambda: options(server, Choice(dashboard), "listener")[:3],
+            equals(["127.0.0.1:8002", "127.0.0.1:8003", "127.0.0.1:8001"]),
+        )
+        asked = file.variable(dashboard, "listener")
+        assert (asked["includeAll"], asked["sort"], asked["current"]["value"]) == (False, 0, "")
+
+
+@pytest.mark.netns
+def test_prometheus_can_read_every_query_whatever_is_chosen(tmp_path: Path) -> None:
+    dashboard = file.load()
+    with Prometheus(tmp_path, {}) as server:
+        until(server.ready, equals(wanted=True))
+        for values in CHOICES:
+            choice = Choice(dashboard, values)
+            for query in (*file.targets(dashboard), *file.marks(dashboard)):
+                server.formatted(choice.fill(query.expression))
+            for name in ("job", "instance", "netns", "process", "listener"):
+                options(server, choice, name)
+        with pytest.raises(PrometheusError, match="parse error"):
+            server.formatted("rate(up[5m)")

@@ -1,0 +1,59 @@
+"""The Helm chart, rendered by the real helm without a cluster."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.kubernetes.manifests import ROOT, Manifests
+from tests.lab import programs
+
+CHART = ROOT / "deploy" / "helm" / "listen-queue-exporter"
+RELEASE, NAMESPACE = "listen-queue-exporter", "listen-queue-exporter"
+
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """Runs helm, which keeps its own files in `home`."""
+
+    home: Path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of helm's, whatever its exit status."""
+        folders = {f"HELM_{kind}_HOME": str(self.home / kind) for kind in ("CACHE", "CONFIG", "DATA")}
+        return subprocess.run(
+            [programs.find("helm"), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            env={**os.environ, **folders, "HOME": str(self.home)},
+        )
+
+    def output(self, *arguments: str) -> str:
+        """What a command prints; fails the test with what it said where its exit status is not 0."""
+        done = self.run(*arguments)
+        if done.returncode != 0:
+            pytest.fail(
+                f"helm {' '.join(arguments)} exited with {done.returncode}: {done.stderr}{done.stdout}"
+            )
+        return done.stdout
+
+    def render(self, *settings: str, chart: Path = CHART, release: str = RELEASE) -> Manifests:
+        """What an installation with these settings (`key=value`) would send."""
+        return Manifests.parse(self.output("template", release, str(chart), *_flags(settings)))
+
+    def refusal(self, *settings: str) -> str:
+        """What helm says where it does not render; fails the test where it does."""
+        done = self.run("template", RELEASE, str(CHART), *_flags(settings))
+        assert done.returncode != 0, f"helm took {settings}"
+        return done.stderr
+
+
+def _flags(settings: Sequence[str]) -> list[str]:
+    return ["--namespace", NAMESPACE, *(flag for setting in settings for flag in ("--set", setting))]

@@ -1,0 +1,182 @@
+"""A node as the kubelet and containerd leave it, and this process in the place of a container on it.
+
+For tests marked `netns`, whose body has mounts of its own: nothing of this is seen outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pytest
+import yaml
+
+from exporter.broker.capabilities import Capability
+from exporter.kernel.cgroups import CgroupTree
+from tests.deploy.kubernetes.manifests import Manifests, Pod
+from tests.host.forked import load_everything
+from tests.host.patience import until
+from tests.lab import privileges, syscalls
+
+_CLONE_NEWCGROUP = 0x02000000
+_MS_BIND, _MS_REC, _MS_REMOUNT, _MS_RDONLY = 0x1000, 0x4000, 0x20, 0x1
+_PR_CAPBSET_DROP, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_KEEPCAPS = 24, 4, 38, 8
+_CONTAINER_LOGS = "/var/log/containers"
+# What is not below /var is mounted here, because the rest of the files is the machine's.
+_ELSEWHERE = Path("/var/elsewhere")
+
+Listen = Callable[[], list[socket.socket]]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Where cgroups of the test's own are, and the root of the files that only the node has."""
+
+    cgroups: Path
+    root: Path
+
+    @classmethod
+    @contextmanager
+    def made(cls, root: Path) -> Iterator[Self]:
+        """A node until the end; its cgroups go with it. Skips the test where none can be made."""
+        mount = CgroupTree().mount
+        if mount is None:
+            pytest.skip("no cgroups of version 2 here")
+        top = Path(os.fsdecode(mount.point)) / f"listen-queue-test-{uuid.uuid4().hex}"
+        try:
+            top.mkdir()
+        except OSError as refused:
+            pytest.skip(f"cannot make a cgroup: {refused}")
+        (root / _CONTAINER_LOGS[1:]).mkdir(parents=True)
+        yield cls(top, root)
+        until(lambda: _removed(top), bool)
+
+    def listen(self, namespace: str, pod: str, container: str, listen: Listen) -> Listen:
+        """Listen as a container of a pod does, whose log the kubelet has linked."""
+        identity = uuid.uuid4().hex * 2
+        uid = str(uuid.uuid4())
+        link = self.root / _CONTAINER_LOGS[1:] / f"{pod}_{namespace}_{container}-{identity}.log"
+        link.symlink_to(f"/var/log/pods/{namespace}_{pod}_{uid}/{container}/0.log")
+        slice_name = f"kubepods-burstable-pod{uid.replace('-', '_')}.slice"
+        scope = self._burstable / slice_name / f"cri-containerd-{identity}.scope"
+        return _inside(scope, listen)
+
+    def listen_in_unit(self, unit: str, listen: Listen) -> Listen:
+        """Listen as a service of the node does."""
+        return _inside(self.cgroups / "system.slice" / unit, listen)
+
+    def become_container(self, manifests: Manifests, *inodes: int) -> list[str]:
+        """Be what the exporter's container is, for good, and return the flags it is started with.
+
+        That is its cgroup namespace, its mounts, its user and its capabilities. The address is left out, and
+        of other network namespaces all but `inodes`: this machine has some that are no part of the node.
+        """
+        load_everything()
+        pod = manifests.pod
+        config = yaml.safe_load(manifests.config)
+        if inodes:
+            config["namespaces"]["include"] = [str(inode) for inode in inodes]
+        enter(self._burstable / "kubepods-burstable-podexporter.slice" / "cri-containerd-exporter.scope")
+        self._mount(pod, yaml.safe_dump(config))
+        _become(pod)
+        return [
+            f"--config.file={_place(arg.partition('=')[2])}" if arg.startswith("--config.file=") else arg
+            for arg in pod.args
+            if not arg.startswith("--web.listen-address=")
+        ]
+
+    @property
+    def _burstable(self) -> Path:
+        return self.cgroups / "kubepods.slice" / "kubepods-burstable.slice"
+
+    def _mount(self, pod: Pod, config: str) -> None:
+        tree = CgroupTree().mount
+        assert tree is not None
+        # What is below /var on this machine is no part of the container.
+        syscalls.mount_empty("/var")
+        for place, (volume, mount) in pod.mounts.items():
+            target = _place(place)
+            target.mkdir(parents=True, exist_ok=True)
+            if "configMap" in volume:
+                (target / "config.yaml").write_text(config)
+            else:
+                path = volume["hostPath"]["path"]
+                source = self.root / path[1:]
+                _bind(source if source.exists() else Path(path), target, read_only=mount["readOnly"])
+        # As the runtime does: of the tree of cgroups a container has its own part mounted.
+        syscalls.unshare(_CLONE_NEWCGROUP)
+        syscalls.unmount(os.fsdecode(tree.point))
+        flags = ctypes.c_ulong(_MS_RDONLY)
+        syscalls.call("mount", b"cgroup2", tree.point, b"cgroup2", flags, None)
+
+
+def enter(cgroup: Path) -> None:
+    """Move to a cgroup, which is made if it is not there."""
+    cgroup.mkdir(parents=True, exist_ok=True)
+    (cgroup / "cgroup.procs").write_text(f"{os.getpid()}\n")
+
+
+def _inside(cgroup: Path, listen: Listen) -> Listen:
+    def moved() -> list[socket.socket]:
+        enter(cgroup)
+        return listen()
+
+    return moved
+
+
+def _place(path: str) -> Path:
+    return Path(path) if path.startswith("/var/") else _ELSEWHERE / path[1:]
+
+
+def _bind(source: Path, target: Path, *, read_only: bool) -> None:
+    names = os.fsencode(source), os.fsencode(target)
+    syscalls.call("mount", *names, None, ctypes.c_ulong(_MS_BIND | _MS_REC), None)
+    if read_only:
+        flags = ctypes.c_ulong(_MS_REMOUNT | _MS_BIND | _MS_RDONLY)
+        syscalls.call("mount", None, names[1], None, flags, None)
+
+
+def _become(pod: Pod) -> None:
+    """Take user, group and capabilities as the kubelet and runc set them.
+
+    Those that are added bound what the program may have. Root has them; another user would need them in the
+    program's file.
+    """
+    security = pod.security
+    user, group = security["runAsUser"], security["runAsGroup"]
+    added = {Capability[name] for name in pod.capabilities}
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    for capability in range(last + 1):
+        if capability not in added:
+            syscalls.prctl(_PR_CAPBSET_DROP, capability)
+    syscalls.prctl(_PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setresgid(group, group, group)
+    os.setresuid(user, user, user)
+    mask = sum(1 << capability for capability in added) if user == 0 else 0
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)(mask, mask, 0, 0, 0, 0)
+    syscalls.call("capset", header, sets)
+    if security.get("allowPrivilegeEscalation") is False:
+        syscalls.prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    # A process that changed its user may not look into its own /proc/self, one that was started as it may.
+    syscalls.prctl(_PR_SET_DUMPABLE, 1)
+    syscalls.die_with_parent()
+    assert privileges.held()["CapPrm"] == mask
+
+
+def _removed(top: Path) -> bool:
+    for folder in sorted(top.rglob("*/"), reverse=True):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+    with contextlib.suppress(OSError):
+        top.rmdir()
+    return not top.exists()

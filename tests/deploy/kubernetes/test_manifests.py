@@ -1,0 +1,189 @@
+"""The kustomize base and its overlay: what they ask of a cluster, and that the exporter works with that."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.kubernetes import rules
+from exporter import __version__
+from exporter.cli.main import main
+from exporter.config import load
+from tests.deploy.kubernetes.manifests import KUBERNETES, Manifests, kustomize, validate, versions
+from tests.lab import programs
+
+BASE, ALL_PODS = "base", "all-pods"
+# appArmorProfile came with this one.
+OLDEST_OF_ALL_PODS = "1.30"
+
+
+@pytest.fixture(params=[BASE, ALL_PODS])
+def manifests(request: pytest.FixtureRequest) -> Manifests:
+    """The base, and the overlay."""
+    return kustomize(str(request.param))
+
+
+@pytest.mark.parametrize(
+    ("folder", "version"),
+    [(BASE, version) for version in versions()]
+    + [(ALL_PODS, version) for version in versions(OLDEST_OF_ALL_PODS)],
+)
+def test_every_field_is_one_that_kubernetes_knows(folder: str, version: str) -> None:
+    kustomize(folder).validate(version)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("DaemonSet", "spec.template.spec.hostNetwrk"),
+        ("DaemonSet", "spec.template.spec.containers.0.port"),
+        ("PodMonitor", "spec.podMetricsEndpoints.0.relabelings.0.target_label"),
+        ("PrometheusRule", "spec.groups.0.rules.0.alerts"),
+    ],
+)
+def test_a_field_that_kubernetes_does_not_know_is_found(kind: str, path: str) -> None:
+    """Without this, the test above could pass on anything."""
+    document = kustomize(BASE).one(kind)
+    inner: Any = document
+    *above, last = path.split(".")
+    for part in above:
+        inner = inner[int(part) if part.isdigit() else part]
+    inner[last] = True
+    with pytest.raises(pytest.fail.Exception, match=kind):
+        validate(document, versions()[-1])
+
+
+def test_the_base_has_no_privilege() -> None:
+    pod = kustomize(BASE).pod
+    assert pod.capabilities == set()
+    assert pod.security == {
+        "runAsNonRoot": True,
+        "runAsUser": 65534,
+        "runAsGroup": 65534,
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert pod.spec["hostNetwork"] is True
+    assert not {"hostPID", "hostIPC", "initContainers"} & pod.spec.keys()
+
+
+def test_all_pods_has_three_capabilities_and_the_processes_of_the_node_and_no_more() -> None:
+    pod = kustomize(ALL_PODS).pod
+    assert pod.capabilities == {"SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH"}
+    # Kubernetes refuses `allowPrivilegeEscalation: false` beside it, where it does not overlook it.
+    assert "allowPrivilegeEscalation" not in pod.security
+    assert "privileged" not in pod.security
+    assert pod.security["readOnlyRootFilesystem"] is True
+    assert pod.security["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert (pod.security["runAsUser"], pod.security["runAsNonRoot"]) == (0, False)
+    base = kustomize(BASE).pod
+    own = {"hostPID", "securityContext", "containers", "volumes"}
+    assert {key: value for key, value in pod.spec.items() if key not in own} == {
+        key: value for key, value in base.spec.items() if key not in own
+    }
+    assert pod.spec["hostPID"] is True
+    assert pod.host_paths == base.host_paths
+
+
+def test_the_node_is_mounted_read_only_and_no_log_with_it(manifests: Manifests) -> None:
+    pod = manifests.pod
+    assert all(mount["readOnly"] for _, mount in pod.mounts.values())
+    # The links in the last lead to /var/log/pods.
+    assert set(pod.host_paths.values()) == {"/sys/fs/cgroup", "/var/log/containers"}
+
+
+def test_nothing_may_ask_the_api_server(manifests: Manifests) -> None:
+    account = manifests.one("ServiceAccount")
+    assert account["automountServiceAccountToken"] is False
+    assert manifests.pod.spec["automountServiceAccountToken"] is False
+    assert manifests.pod.spec["serviceAccountName"] == account["metadata"]["name"]
+    assert not [kind for kind in manifests.kinds if "Role" in kind]
+
+
+def test_it_runs_on_every_node(manifests: Manifests) -> None:
+    assert manifests.pod.spec["tolerations"] == [{"operator": "Exists"}]
+    assert manifests.pod.spec["nodeSelector"] == {"kubernetes.io/os": "linux"}
+
+
+def test_the_namespace_admits_the_pod(manifests: Manifests) -> None:
+    """Pod security admission allows hostNetwork and hostPath at the level `privileged` only."""
+    namespace = manifests.one("Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
+    name = namespace["metadata"]["name"]
+    assert {
+        document["metadata"]["namespace"] for document in manifests.documents if document != namespace
+    } == {name}
+
+
+def test_selectors_find_the_pod_and_its_port(manifests: Manifests) -> None:
+    labels = manifests.pod_metadata["labels"].items()
+    monitor = manifests.one("PodMonitor")["spec"]
+    for selector in (manifests.one("DaemonSet")["spec"]["selector"], monitor["selector"]):
+        assert selector["matchLabels"].items() <= labels
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert [port["name"] for port in manifests.pod.container["ports"]] == [endpoint["port"]]
+
+
+def test_the_image_is_that_of_this_version(manifests: Manifests) -> None:
+    assert manifests.pod.container["image"] == f"listen-queue-exporter:{__version__}"
+
+
+def test_the_configuration_is_valid(manifests: Manifests, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(manifests.config)
+    assert main(["check-config", str(file)]) == 0
+
+
+def test_the_request_of_processor_time_holds_the_budget(manifests: Manifests, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(manifests.config)
+    requested = manifests.pod.container["resources"]["requests"]["cpu"]
+    budget_ratio = load(str(file)).sampling.cpu_budget_ratio
+    assert int(requested.removesuffix("m")) / 1000 > budget_ratio
+
+
+def test_a_changed_configuration_is_a_rollout(tmp_path: Path) -> None:
+    """The DaemonSet names the ConfigMap, whose name follows from what is in it."""
+    copy = tmp_path / "kubernetes"
+    shutil.copytree(KUBERNETES, copy)
+    config = copy / "all-pods" / "config.yaml"
+    names = set()
+    for text in (config.read_text(), "max_listeners: 100\n"):
+        config.write_text(text)
+        rendered = Manifests.parse(programs.output("kubectl", "kustomize", str(config.parent)))
+        assert rendered.config == text
+        volume, _ = rendered.pod.mounts["/etc/listen-queue-exporter"]
+        assert volume["configMap"]["name"] == rendered.one("ConfigMap")["metadata"]["name"]
+        names.add(volume["configMap"]["name"])
+    assert len(names) == 2
+
+
+def test_the_configuration_is_mounted_where_the_exporter_looks_for_it(manifests: Manifests) -> None:
+    (flag,) = [arg for arg in manifests.pod.args if arg.startswith("--config.file=")]
+    folder, _, file = flag.removeprefix("--config.file=").rpartition("/")
+    _, mount = manifests.pod.mounts[folder]
+    # Such a mount would never be updated.
+    assert "subPath" not in mount
+    assert list(manifests.one("ConfigMap")["data"]) == [file]
+
+
+def test_the_rules_are_those_of_prometheus() -> None:
+    """`python -m deploy.kubernetes.rules` writes the files anew."""
+    for path, text in rules.written().items():
+        assert path.read_text() == text, f"{path.name} is not what deploy/prometheus says"
+
+
+def test_every_rule_arrives_as_it_was_written(manifests: Manifests, tmp_path: Path) -> None:
+    arrived = manifests.one("PrometheusRule")["spec"]
+    assert arrived["groups"] == rules.groups()
+    names = {rule.get("alert") for group in arrived["groups"] for rule in group["rules"]}
+    assert {"ListenQueueFull", "ListenQueueExporterDown"} <= names
+    file = tmp_path / "rules.yml"
+    file.write_text(yaml.safe_dump(arrived))
+    assert "SUCCESS" in programs.output("promtool", "check", "rules", str(file))

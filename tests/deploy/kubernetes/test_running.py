@@ -1,0 +1,157 @@
+"""The exporter with just the rights, mounts and limits that the manifests give it."""
+
+from __future__ import annotations
+
+import re
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from exporter.config.model import Config
+from tests.deploy.kubernetes.manifests import Manifests, kustomize
+from tests.deploy.kubernetes.node import Node
+from tests.host import listening
+from tests.host.figures import figure, until_figure
+from tests.host.forked import ForkedExporter
+from tests.host.patience import until
+from tests.host.reference import within
+from tests.host.service import Service
+from tests.lab import privileges
+from tests.lab.daemon import Daemon, running
+from tests.lab.netns import Namespaces
+from tests.lab.page import Page
+
+BASE, ALL_PODS = "base", "all-pods"
+MEBIBYTE = 1 << 20
+
+
+@pytest.fixture(params=[BASE, ALL_PODS])
+def manifests(request: pytest.FixtureRequest) -> Manifests:
+    """The base, and the overlay."""
+    return kustomize(str(request.param))
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    """A node of the test's own."""
+    with Node.made(tmp_path / "node") as made:
+        yield made
+
+
+@pytest.mark.netns
+def test_probes_and_the_monitor_ask_for_what_the_exporter_serves(manifests: Manifests) -> None:
+    container = manifests.pod.container
+    (endpoint,) = manifests.one("PodMonitor")["spec"]["podMetricsEndpoints"]
+    config = "namespaces: {enabled: false}\n"
+    flags = [arg for arg in manifests.pod.args if not arg.startswith("--config.file=")]
+    paths = {
+        probe: container[probe]["httpGet"]["path"]
+        for probe in ("livenessProbe", "readinessProbe")
+        if container[probe]["httpGet"]["port"] == "metrics"
+    }
+    # Beside the port that the flags say, it serves at one more, which the lab waits for.
+    with Daemon(*flags, config=config, port=manifests.pod.port + 1) as daemon:
+        daemon.wait_ready()
+        daemon.port = manifests.pod.port
+        probed = {probe: daemon.ask(path).text for probe, path in paths.items()}
+        page = daemon.ask(endpoint["path"])
+    assert probed == {"livenessProbe": "healthy\n", "readinessProbe": "ready\n"}
+    assert (page.status, "listen_queue_exporter_build_info" in page.text) == (200, True)
+
+
+def hosted() -> list[socket.socket]:
+    """The listener of a pod with hostNetwork."""
+    return [listening.tcp("127.0.0.1", 8080, backlog=9)]
+
+
+def sshd() -> list[socket.socket]:
+    """The listener of a service of the node."""
+    return [listening.tcp("127.0.0.1", 8022, backlog=9)]
+
+
+def shop() -> list[socket.socket]:
+    """A listener of another user."""
+    # What Python loads for this is out of reach later.
+    listening.tcp("127.0.0.1", 0).close()
+    privileges.drop_to()
+    return hosted()
+
+
+@pytest.mark.netns
+def test_with_the_rights_of_the_base_listeners_have_the_names_of_their_units_and_pods(node: Node) -> None:
+    with (
+        Service(b"nginx", node.listen("ingress", "nginx-abc", "controller", hosted)),
+        Service(b"sshd", node.listen_in_unit("ssh.service", sshd)),
+    ):
+        flags = node.become_container(kustomize(BASE))
+        with ForkedExporter(*flags) as exporter:
+            until_figure(exporter, 1, "listener_info", port="8022", unit="ssh.service", process="")
+            until_figure(exporter, 1, "listener_info", port="8080", pod="nginx-abc")
+            info = _info(exporter.metrics(), "8080")
+            assert (info["namespace"], info["container"]) == ("ingress", "controller")
+            assert (info["runtime"], info["netns"], info["process"]) == ("containerd", "host", "")
+            assert figure(exporter, "exporter_source_info", source="inet", method="sock_diag") == 1
+
+
+@pytest.mark.netns
+def test_with_the_rights_of_all_pods_listeners_in_pods_have_all_their_names(node: Node) -> None:
+    with Namespaces() as namespaces, ExitStack() as stack:
+        made = namespaces.container()
+        stack.enter_context(Service(b"sshd", node.listen_in_unit("ssh.service", sshd)))
+        with within(made.pid):
+            stack.enter_context(Service(b"shop", node.listen("prod", "shop-abc", "app", shop)))
+        flags = node.become_container(kustomize(ALL_PODS), made.inode)
+        exporter = stack.enter_context(ForkedExporter(*flags))
+        wanted = {"process": "shop", "container": "app", "pod": "shop-abc", "namespace": "prod"}
+        netns = str(made.inode)
+        until_figure(exporter, 9, "accept_limit", port="8080", netns=netns, **wanted)
+        until_figure(exporter, 1, "listener_info", port="8022", unit="ssh.service", process="sshd")
+        for source in ("namespaces", "owners"):
+            until_figure(exporter, 1, "exporter_source_success", source=source)
+
+
+@pytest.mark.netns
+def test_without_one_of_the_capabilities_all_pods_says_that_it_cannot_see(node: Node) -> None:
+    with Namespaces() as namespaces:
+        made = namespaces.container()
+        overlay = kustomize(ALL_PODS)
+        overlay.pod.security["capabilities"]["add"].remove("SYS_ADMIN")
+        flags = node.become_container(overlay, made.inode)
+        with ForkedExporter(*flags) as exporter:
+            until_figure(exporter, 0, "exporter_source_success", source="namespaces")
+
+
+@pytest.mark.netns
+@pytest.mark.timeout(120)
+def test_the_memory_limit_holds_the_largest_page() -> None:
+    limit = _bytes(kustomize(BASE).pod.container["resources"]["limits"]["memory"])
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    most = Config().max_listeners
+    with ExitStack() as stack:
+        daemon = stack.enter_context(running(config="namespaces: {enabled: false}\n"))
+        for port in range(20_000, 20_000 + most):
+            stack.enter_context(listening.tcp("127.0.0.1", port))
+        until(lambda: figure(daemon, "exporter_listeners_omitted"), bool)
+        assert figure(daemon, "exporter_listeners") == most
+        pages = [len(daemon.scrape()) for _ in range(3)]
+        # Two that are asked for at once are held at once, each with its compressed form.
+        assert _highest_resident(daemon.pid) + 2 * max(pages) < limit
+
+
+def _bytes(quantity: str) -> int:
+    return int(quantity.removesuffix("Mi")) * MEBIBYTE
+
+
+def _highest_resident(pid: int) -> int:
+    (kib,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(kib) * 1024
+
+
+def _info(page: Page, port: str) -> dict[str, str]:
+    (labels,) = page.all("listen_queue_listener_info", port=port)
+    return dict(labels)

@@ -1,0 +1,13 @@
+"""What tests of the units share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deploy.systemd.installation import Installation
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The exporter where the units look for it."""
+    return Installation.made_in(tmp_path_factory.mktemp("installed") / "exporter")

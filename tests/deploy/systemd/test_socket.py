@@ -1,0 +1,128 @@
+"""The socket unit: systemd holds the port, whatever the exporter does."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+from pathlib import Path
+from signal import SIGKILL
+
+import pytest
+
+from tests.deploy.systemd.booted import EXPORTER, PORT, Booted
+from tests.deploy.systemd.installation import Installation
+from tests.host.figures import figure, until_figure
+from tests.host.patience import equals, until
+from tests.lab.namespace import write_sysctl
+
+SOCKET = "listen-queue-exporter.socket"
+DEFAULTS = "/etc/default/listen-queue-exporter"
+BUILD = "listen_queue_exporter_build_info"
+# Holds the start up for as long as there is a file.
+HELD_UP = """\
+[Service]
+ExecStartPre=/bin/sh -c 'while [ -e /run/hold ]; do sleep 0.05; done'
+"""
+
+
+def listening(systemd: Booted) -> None:
+    """The port is open, and nothing behind it."""
+    systemd.install(EXPORTER, SOCKET)
+    systemd.systemctl("start", SOCKET)
+
+
+def sub_state(systemd: Booted) -> str:
+    return systemd.show(EXPORTER, "SubState")
+
+
+def answer(host: str, port: int = PORT) -> str:
+    """What is served there; OSError where it is refused."""
+    connection = http.client.HTTPConnection(host, port, timeout=30)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_first_scrape_starts_the_exporter_and_is_answered(
+    host: str, installation: Installation, tmp_path: Path
+) -> None:
+    """Over IPv4 and IPv6, also where the system would have sockets for one family each."""
+    write_sysctl("net.ipv6.bindv6only", 1)
+    with Booted(installation, tmp_path) as systemd:
+        listening(systemd)
+        assert sub_state(systemd) == "dead"
+        assert BUILD in answer(host)
+        until(lambda: sub_state(systemd), equals("running"))
+
+
+@pytest.mark.netns
+def test_the_port_is_the_sockets_and_is_opened_once(installation: Installation, tmp_path: Path) -> None:
+    with Booted(installation, tmp_path) as systemd:
+        listening(systemd)
+        systemd.systemctl("start", EXPORTER)
+        until_figure(systemd, 1, "sockets", address="::", port=str(PORT))
+        assert figure(systemd, "accept_limit", port=str(PORT)) == 128
+
+
+@pytest.mark.netns
+def test_a_scrape_during_a_restart_waits_and_is_answered(installation: Installation, tmp_path: Path) -> None:
+    """It comes when the old one is gone and the new one not yet there, and gets every listener."""
+    with Booted(installation, tmp_path) as systemd:
+        listening(systemd)
+        systemd.write(f"{EXPORTER}.d/test.conf", HELD_UP)
+        systemd.systemctl("start", EXPORTER)
+        (before,) = systemd.processes(EXPORTER)
+        systemd.file("/run/hold", "")
+        with subprocess.Popen(systemd.command("systemctl", "restart", EXPORTER)) as restart:
+            until(lambda: sub_state(systemd), equals("start-pre"))
+            assert before not in systemd.processes(EXPORTER)
+            with socket.create_connection(("127.0.0.1", PORT)) as client:
+                client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                systemd.path("/run/hold").unlink()
+                client.settimeout(30)
+                with client.makefile() as response:
+                    text = response.read()
+        assert text.startswith("HTTP/1.1 200")
+        assert f'listen_queue_accept_limit{{address="::",netns="host",port="{PORT}"' in text
+        assert restart.returncode == 0
+
+
+@pytest.mark.netns
+def test_a_scrape_after_a_crash_is_answered_by_the_next_one(
+    installation: Installation, tmp_path: Path
+) -> None:
+    with Booted(installation, tmp_path) as systemd:
+        listening(systemd)
+        systemd.systemctl("start", EXPORTER)
+        (before,) = systemd.processes(EXPORTER)
+        os.kill(before, SIGKILL)
+        until(lambda: before in systemd.processes(EXPORTER), equals(False))  # noqa: FBT003  (a value)
+        assert BUILD in answer("127.0.0.1")
+
+
+@pytest.mark.netns
+def test_the_port_stays_open_when_the_exporter_is_stopped(installation: Installation, tmp_path: Path) -> None:
+    with Booted(installation, tmp_path) as systemd:
+        listening(systemd)
+        systemd.systemctl("start", EXPORTER)
+        systemd.run("systemctl", "stop", EXPORTER)
+        assert BUILD in answer("127.0.0.1")
+        systemd.systemctl("stop", SOCKET, EXPORTER)
+        with pytest.raises(ConnectionRefusedError):
+            answer("127.0.0.1")
+
+
+@pytest.mark.netns
+def test_addresses_in_flags_are_opened_besides(installation: Installation, tmp_path: Path) -> None:
+    with Booted(installation, tmp_path) as systemd:
+        systemd.file(DEFAULTS, "ARGS=--web.listen-address=127.0.0.1:8099\n")
+        listening(systemd)
+        systemd.systemctl("start", EXPORTER)
+        assert BUILD in answer("127.0.0.1")
+        assert BUILD in answer("127.0.0.1", 8099)
