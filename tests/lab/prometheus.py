@@ -25,13 +25,10 @@ scrape_configs:
 """
 
 
-class Prometheus:
-    """Prometheus on loopback, with its data in `folder`.
+class Running:
+    """Prometheus on loopback, with its data in `folder` and the configuration of this text."""
 
-    It scrapes the exporter at its usual port, or does what the text of a configuration says.
-    """
-
-    def __init__(self, folder: Path, configured: str = _CONFIG.format(port=10511)) -> None:
+    def __init__(self, folder: Path, configured: str) -> None:
         config = folder / "prometheus.yml"
         config.write_text(configured)
         self._log = folder / "prometheus.log"
@@ -59,6 +56,13 @@ class Prometheus:
         self._process.wait()
         if error is not None:
             sys.stderr.write(f"--- prometheus wrote ---\n{self._log.read_text(errors='backslashreplace')}")
+
+
+class Prometheus(Running):
+    """One that can be asked. It scrapes the exporter at its usual port, unless it is configured otherwise."""
+
+    def __init__(self, folder: Path, configured: str = _CONFIG.format(port=10511)) -> None:
+        super().__init__(folder, configured)
 
     def rules(self) -> list[dict[str, Any]]:
         """Every rule with its `name`, `health` and `lastError`; none while Prometheus does not answer yet."""

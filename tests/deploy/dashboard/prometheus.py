@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from tests.lab import programs, syscalls
+from tests.lab.prometheus import Running
 
 _PORT = 9090
 _ADDRESS = f"http://127.0.0.1:{_PORT}"
@@ -55,7 +52,7 @@ class PrometheusError(Exception):
     """Prometheus refused a query; the text is its own."""
 
 
-class Prometheus:
+class Prometheus(Running):
     """Prometheus on loopback with its data in `folder`; scrapes exporters by these names at these ports.
 
     `labels` are those of the targets, beside their names, as discovery in a cluster gives them.
@@ -68,38 +65,13 @@ class Prometheus:
         rules: str = "groups: []\n",
         labels: Mapping[str, str] | None = None,
     ) -> None:
-        config, rule_file = folder / "prometheus.yml", folder / "rules.yml"
+        rule_file = folder / "rules.yml"
         rule_file.write_text(rules)
         targets = "".join(
             _TARGET.format(port=port, labels=json.dumps({"instance": name, **(labels or {})}))
             for name, port in exporters.items()
         )
-        config.write_text(_CONFIG.format(rules=rule_file) + targets + _ITSELF)
-        self._log = folder / "prometheus.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    programs.find("prometheus"),
-                    f"--config.file={config}",
-                    f"--storage.tsdb.path={folder / 'data'}",
-                    f"--web.listen-address=127.0.0.1:{_PORT}",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the lab has one thread
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
-        if error is not None:
-            sys.stderr.write(f"--- prometheus wrote ---\n{self._log.read_text(errors='backslashreplace')}")
+        super().__init__(folder, _CONFIG.format(rules=rule_file) + targets + _ITSELF)
 
     def ready(self) -> bool:
         """Whether it answers queries yet."""
