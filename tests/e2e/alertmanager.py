@@ -11,13 +11,11 @@ import yaml
 
 from tests.e2e.alert import Alert
 from tests.e2e.process import Process
-from tests.lab import programs, syscalls
+from tests.lab import programs
+from tests.lab.alertmanager import bring_templates
 
 _PORT = 9093
 _SHIPPED = Path(__file__).resolve().parents[2] / "deploy/alertmanager/alertmanager.yml"
-
-_SHARE = Path("/usr/share")
-_TEMPLATES = "prometheus/alertmanager"
 
 
 class Alertmanager(Process):
@@ -37,7 +35,7 @@ class Alertmanager(Process):
             # Alone: no other to talk to.
             "--cluster.listen-address=",
         )
-        super().__init__("alertmanager", command, folder, prepare=lambda: _bring_templates(program))
+        super().__init__("alertmanager", command, folder, prepare=lambda: bring_templates(program))
 
     def is_ready(self) -> bool:
         """Whether it answers by now."""
@@ -52,15 +50,6 @@ class Alertmanager(Process):
         """What it holds, also what it keeps back; OSError where it does not answer."""
         with urllib.request.urlopen(f"http://{self.address}/api/v2/alerts", timeout=10) as answer:
             return [Alert.from_alertmanager(told) for told in json.load(answer)]
-
-
-def _bring_templates(program: str) -> None:
-    """Debian's looks for its templates in /usr/share: show it that of the tree which the program lies in."""
-    share = Path(program).resolve().parents[1] / "share"
-    if not (_SHARE / _TEMPLATES).exists() and (share / _TEMPLATES).exists():
-        syscalls.unshare(syscalls.CLONE_NEWNS)
-        syscalls.keep_mounts_private()
-        syscalls.mount_same(str(share), str(_SHARE))
 
 
 def _configured(url: str) -> dict[str, Any]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from exporter.kernel.cgroups import CgroupTree
 from tests.host import listening
+from tests.host.cgroups import enter, made
 from tests.host.figures import figure, until_figure
 from tests.host.neighbours import only, samples, watching
 from tests.host.patience import until
@@ -43,32 +41,9 @@ Listen = Callable[[], list[socket.socket]]
 
 @pytest.fixture
 def cgroups() -> Iterator[Path]:
-    """A cgroup of the test's own; what is made below it goes when the test has ended."""
-    mount = CgroupTree().mount
-    if mount is None:
-        pytest.skip("no cgroups of version 2 here")
-    top = Path(os.fsdecode(mount.point)) / f"listen-queue-test-{uuid.uuid4().hex}"
-    try:
-        top.mkdir()
-    except OSError as refused:
-        pytest.skip(f"cannot make a cgroup: {refused}")
-    yield top
-    until(lambda: _removed(top), bool)
-
-
-def _removed(top: Path) -> bool:
-    for folder in sorted(top.rglob("*/"), reverse=True):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-    with contextlib.suppress(OSError):
-        top.rmdir()
-    return not top.exists()
-
-
-def enter(cgroup: Path) -> None:
-    """Move to a cgroup, which is made if it is not there."""
-    cgroup.mkdir(parents=True, exist_ok=True)
-    (cgroup / "cgroup.procs").write_text(f"{os.getpid()}\n")
+    """A cgroup of the test's own."""
+    with made() as top:
+        yield top
 
 
 def listens(port: int, cgroup: Path | None = None) -> Listen:

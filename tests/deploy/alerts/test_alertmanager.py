@@ -19,11 +19,11 @@ import yaml
 from tests.deploy.alerts import shipped
 from tests.host.patience import equals, until
 from tests.lab import programs, syscalls
+from tests.lab.alertmanager import bring_templates
 
 CONFIG = shipped.ROOT / "deploy/alertmanager/alertmanager.yml"
 
 _URL = "http://127.0.0.1:9093/api/v2/alerts"
-_TEMPLATES = Path("/usr/share/prometheus/alertmanager")
 _NAME = re.compile(r"ListenQueue[A-Za-z]+")
 
 HOST = {"job": "queues", "instance": "a:10511"}
@@ -98,11 +98,7 @@ class Alertmanager:
 
 
 def _prepare(program: str) -> None:
-    """Debian's looks for its templates in /usr/share: show it that of the tree which the program lies in."""
-    if not _TEMPLATES.exists():
-        syscalls.unshare(syscalls.CLONE_NEWNS)
-        syscalls.keep_mounts_private()
-        syscalls.mount_same(str(Path(program).resolve().parents[1] / "share"), "/usr/share")
+    bring_templates(program)
     syscalls.die_with_parent()
 
 

@@ -5,7 +5,6 @@ For tests marked `netns`, whose body has mounts of its own: nothing of this is s
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import socket
@@ -16,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import pytest
 import yaml
 
 from exporter.broker.capabilities import Capability
 from exporter.kernel.cgroups import CgroupTree
 from tests.deploy.kubernetes.manifests import Manifests, Pod
+from tests.host import cgroups
 from tests.host.forked import load_everything
-from tests.host.patience import until
 from tests.lab import privileges, syscalls
 
 _CLONE_NEWCGROUP = 0x02000000
@@ -47,17 +45,9 @@ class Node:
     @contextmanager
     def made(cls, root: Path) -> Iterator[Self]:
         """A node until the end; its cgroups go with it. Skips the test where none can be made."""
-        mount = CgroupTree().mount
-        if mount is None:
-            pytest.skip("no cgroups of version 2 here")
-        top = Path(os.fsdecode(mount.point)) / f"listen-queue-test-{uuid.uuid4().hex}"
-        try:
-            top.mkdir()
-        except OSError as refused:
-            pytest.skip(f"cannot make a cgroup: {refused}")
-        (root / _CONTAINER_LOGS[1:]).mkdir(parents=True)
-        yield cls(top, root)
-        until(lambda: _removed(top), bool)
+        with cgroups.made() as top:
+            (root / _CONTAINER_LOGS[1:]).mkdir(parents=True)
+            yield cls(top, root)
 
     def listen(self, namespace: str, pod: str, container: str, listen: Listen) -> Listen:
         """Listen as a container of a pod does, whose log the kubelet has linked."""
@@ -84,7 +74,9 @@ class Node:
         config = yaml.safe_load(manifests.config)
         if inodes:
             config["namespaces"]["include"] = [str(inode) for inode in inodes]
-        enter(self._burstable / "kubepods-burstable-podexporter.slice" / "cri-containerd-exporter.scope")
+        cgroups.enter(
+            self._burstable / "kubepods-burstable-podexporter.slice" / "cri-containerd-exporter.scope"
+        )
         self._mount(pod, yaml.safe_dump(config))
         _become(pod)
         return [
@@ -118,15 +110,9 @@ class Node:
         syscalls.call("mount", b"cgroup2", tree.point, b"cgroup2", flags, None)
 
 
-def enter(cgroup: Path) -> None:
-    """Move to a cgroup, which is made if it is not there."""
-    cgroup.mkdir(parents=True, exist_ok=True)
-    (cgroup / "cgroup.procs").write_text(f"{os.getpid()}\n")
-
-
 def _inside(cgroup: Path, listen: Listen) -> Listen:
     def moved() -> list[socket.socket]:
-        enter(cgroup)
+        cgroups.enter(cgroup)
         return listen()
 
     return moved
@@ -171,12 +157,3 @@ def _become(pod: Pod) -> None:
     syscalls.prctl(_PR_SET_DUMPABLE, 1)
     syscalls.die_with_parent()
     assert privileges.held()["CapPrm"] == mask
-
-
-def _removed(top: Path) -> bool:
-    for folder in sorted(top.rglob("*/"), reverse=True):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-    with contextlib.suppress(OSError):
-        top.rmdir()
-    return not top.exists()
