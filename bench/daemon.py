@@ -13,7 +13,7 @@ from typing import Self
 
 from bench.program import ProgramMissingError
 from bench.subject import wait_for
-from tests.lab import privileges
+from testbed import privileges
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PORT = 10511

@@ -12,7 +12,7 @@ import time
 import exporter.cli.daemon as loaded
 from bench.resident import memory
 from exporter.config.model import Config
-from exporter.metrics.moment import Reload
+from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.sampler import Sampler
 

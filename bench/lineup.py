@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from bench.cost import Missing
 from bench.program import Built, ProgramMissingError
 from bench.subject import Command, Floor, NamespacesFloor, NodeExporter, Resident, Subject, python
-from exporter.kernel import requests
+from exporter.kernel.sock_diag import requests
 
 OURS = "this exporter"
 FLOOR = "floor in C"

@@ -13,9 +13,9 @@ from typing import Self
 
 from bench import holder
 from bench.holder import FIRST_PORT, Share
-from tests.lab import syscalls
-from tests.lab.flood import Tun, syn_flood
-from tests.lab.namespace import write_sysctl
+from testbed import syscalls
+from testbed.flood import Tun, syn_flood
+from testbed.namespace import write_sysctl
 
 # Both ends of a connection are here and one process may open 20,000 files.
 _PAIRS_A_PROCESS = 9_000

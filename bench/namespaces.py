@@ -12,7 +12,7 @@ from typing import NoReturn, Self
 
 from bench import holder
 from bench.holder import Share
-from tests.lab import syscalls
+from testbed import syscalls
 
 
 @dataclass(frozen=True, slots=True)

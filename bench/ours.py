@@ -15,8 +15,10 @@ from prometheus_client.registry import Collector
 from bench.resident import memory
 from bench.work import Work
 from exporter.config.model import Config
-from exporter.kernel import half_open, netlink, requests
-from exporter.metrics.moment import Reload
+from exporter.kernel.sock_diag import dump as netlink
+from exporter.kernel.sock_diag import requests
+from exporter.kernel.sock_diag import syn_recv as half_open
+from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.sampler import Sampler
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from bench.work import Work
 from exporter.broker.capabilities import permitted
-from exporter.broker.client import Broker
-from exporter.broker.keeper import start
+from exporter.broker.supervisor import start
 from exporter.config.model import Config
+from exporter.kernel.netns.broker_client import Broker
 from exporter.sampling.namespace import NamespaceSampler
-from exporter.sampling.rotation import Rotation
+from exporter.sampling.namespace_scheduler import Rotation
 from exporter.sampling.source import Source
 
 _PROC = Path("/proc")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from bench.cost import Findings, Missing
 from bench.plan import Scene
-from tests.lab import child
-from tests.lab.child import Ending, Outcome
+from testbed import child
+from testbed.child import Ending, Outcome
 
 # Nothing takes this many times what was expected unless it hangs.
 _PATIENCE = 10

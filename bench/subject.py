@@ -16,7 +16,7 @@ from typing import Protocol, TextIO, cast
 
 from bench.cost import Cost
 from bench.program import ProgramMissingError, find, ruby_environment
-from tests.lab import syscalls
+from testbed import syscalls
 
 _ROOT = Path(__file__).resolve().parents[1]
 _NODE_EXPORTER_PORT = 9100

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from signal import SIGSTOP
 
-from tests.lab import namespace, privileges, programs
+from testbed import namespace, privileges, programs
 
 _PICTURE = Path(__file__).with_name("show.svg")
 _PORT = 10511

@@ -1,3 +1,3 @@
 """What every test may use: the lab's marker `netns`."""
 
-pytest_plugins = ["tests.lab.plugin"]
+pytest_plugins = ["testbed.plugin"]

@@ -10,7 +10,7 @@ from bench.load import Held, Load
 from bench.measure import Progress, Rounds, interleave
 from bench.program import Built
 from bench.subject import python
-from exporter.kernel import requests
+from exporter.kernel.sock_diag import requests
 
 CONNECTIONS_TABLE = "Beside established connections"
 HALF_OPEN_TABLE = "Half-open connections"

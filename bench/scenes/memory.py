@@ -11,7 +11,7 @@ from typing import TextIO, cast
 from bench.cost import Figure, Findings, Spread
 from bench.load import Held, Load
 from bench.measure import Progress
-from tests.lab import syscalls
+from testbed import syscalls
 
 TABLE = "Resident memory over an hour's worth of samples"
 SERIES = "memory"

@@ -9,7 +9,7 @@ from bench.lineup import FLOOR, OURS, Lineup
 from bench.load import Held, Load
 from bench.measure import Progress, Rounds, interleave
 from bench.program import Built
-from exporter.kernel import requests
+from exporter.kernel.sock_diag import requests
 
 TABLE = "Unix listeners beside connected unix sockets"
 

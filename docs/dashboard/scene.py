@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Final
 
 from docs.dashboard.service import Plan, Service, enter_cgroup
-from exporter.kernel.cgroups import CgroupTree
+from exporter.kernel.processes.cgroups import CgroupTree
+from testbed import namespace, syscalls
+from testbed.netns import Namespaces
 from tests.deploy.dashboard.prometheus import Prometheus
-from tests.host import listening
-from tests.host.neighbours import inside
-from tests.lab import namespace, syscalls
-from tests.lab.netns import Namespaces
+from tests.integration import listening_sockets
+from tests.integration.other_namespaces import inside
 
 SECONDS: Final = 180
 INSTANCE: Final = "web1:10511"
@@ -91,7 +91,7 @@ def running() -> Iterator[Prometheus]:
         container = Service(
             "gunicorn",
             groups(f"docker-{_CONTAINER}.scope"),
-            partial(listening.tcp, "0.0.0.0", 8000, 128),
+            partial(listening_sockets.tcp, "0.0.0.0", 8000, 128),
             Plan(_around(12, 8, 9)),
         )
         stack.enter_context(inside(shop, partial(container.run, begin)))
@@ -107,13 +107,13 @@ def _services(groups: Callable[[str], str]) -> list[Service]:
         Service(
             "nginx",
             groups("nginx.service"),
-            partial(listening.tcp, "0.0.0.0", 80, _BACKLOG),
+            partial(listening_sockets.tcp, "0.0.0.0", 80, _BACKLOG),
             Plan(_web, _web_rate),
         ),
         Service(
             "nginx",
             groups("nginx.service"),
-            partial(listening.tcp, "0.0.0.0", 443, _BACKLOG),
+            partial(listening_sockets.tcp, "0.0.0.0", 443, _BACKLOG),
             Plan(_around(30, 20, 11)),
         ),
         Service(
@@ -122,20 +122,20 @@ def _services(groups: Callable[[str], str]) -> list[Service]:
         Service(
             "postgres",
             groups("postgresql@15-main.service"),
-            partial(listening.tcp, "::1", 5432, 200),
+            partial(listening_sockets.tcp, "::1", 5432, 200),
             Plan(_around(4, 4, 5)),
         ),
         Service(
             "redis-server",
             groups("redis-server.service"),
-            partial(listening.tcp, "127.0.0.1", 6379, _BACKLOG),
+            partial(listening_sockets.tcp, "127.0.0.1", 6379, _BACKLOG),
             Plan(_around(1, 1, 3)),
         ),
     ]
 
 
 def _unix(path: str, backlog: int) -> socket.socket:
-    return listening.unix(path, backlog)
+    return listening_sockets.unix(path, backlog)
 
 
 def _exporter(folder: Path, cgroup: str) -> int:

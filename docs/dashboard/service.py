@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from tests.host.service import set_name
-from tests.lab import syscalls
+from testbed import syscalls
+from tests.integration.service import set_name
 
 _TICK_SECONDS = 0.05
 _FILES = 8192

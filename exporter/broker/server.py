@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 
 from exporter.broker import wire
-from exporter.broker.entrance import Entrance, open_here
+from exporter.broker.switcher import Entrance, open_here
 from exporter.broker.wire import Kind, MalformedMessageError, Reply, Request
 
 _NAMESPACE = re.compile(r"net:\[(\d+)\]")

@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from functools import partial
 
 from exporter import __version__
-from exporter.broker.client import Broker
 from exporter.cli import logs
 from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.privileges import drop_all, start_broker
-from exporter.cli.supervisor import Supervisor
+from exporter.cli.systemd import Supervisor
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import ExporterError
-from exporter.metrics.moment import Reload
+from exporter.kernel.netns.broker_client import Broker
+from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.sampler import Sampler
 from exporter.web import Format, ListenAddress, Server, Site, bind

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from exporter.broker.capabilities import ENTER, keep_only, permitted
-from exporter.broker.client import Broker
-from exporter.broker.keeper import start
+from exporter.broker.supervisor import start
 from exporter.errors import RunError
+from exporter.kernel.netns.broker_client import Broker
 
 
 def start_broker() -> Broker | None:

@@ -17,11 +17,11 @@ from exporter.config.model import Config
 from exporter.errors import RunError
 from exporter.kernel.records import Protocol
 from exporter.metrics.catalogue import KEY_LABELS, LISTENER_METRICS
-from exporter.metrics.moment import Reload
+from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
-from exporter.sampling.listener import WatchedListener
+from exporter.sampling.listener_state import WatchedListener
 from exporter.sampling.namespace import Showable
-from exporter.sampling.rotation import HOST
+from exporter.sampling.namespace_scheduler import HOST
 from exporter.sampling.sampler import Sampler
 
 Row = dict[str, str | float | None]

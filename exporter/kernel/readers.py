@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Protocol
 
-from exporter.kernel import half_open
-from exporter.kernel.ladder import Ladder
-from exporter.kernel.procfs import Found, ProcfsWatch
+from exporter.kernel.fallback import Ladder
+from exporter.kernel.procfs.listeners import Found, ProcfsWatch
 from exporter.kernel.records import Changes, Endpoint
-from exporter.kernel.watch import Decoder, ListenerWatch
+from exporter.kernel.sock_diag import syn_recv as half_open
+from exporter.kernel.sock_diag.comparison import Decoder, ListenerWatch
 
 Dump = Callable[[], Iterable[bytes]]
 

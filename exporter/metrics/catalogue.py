@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.config.model import Queue, Severity
-from exporter.sampling.history import QueueHistory
-from exporter.sampling.listener import WatchedListener
+from exporter.sampling.history.queue import QueueHistory
+from exporter.sampling.listener_state import WatchedListener
 
 KEY_LABELS: Final = ("netns", "protocol", "address", "port")
 OWNER_INFO_LABELS: Final = (

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric as Family
 from exporter import __version__
 from exporter.config.model import DEFAULTS, Config, Unit
 from exporter.metrics.catalogue import Metric
-from exporter.metrics.moment import Moment, Read, Sample, exporter, one
+from exporter.metrics.context import Moment, Read, Sample, exporter, one
 from exporter.metrics.source_families import SOURCE_METRICS
 
 # Which commit this is: whoever builds an image sets it, since an installed package cannot know.

@@ -19,9 +19,9 @@ from exporter.metrics.catalogue import (
 )
 from exporter.metrics.exposition import label_set, number
 from exporter.owners.owner import NOBODY
-from exporter.sampling.accept import BUCKETS
-from exporter.sampling.history import QueueHistory
-from exporter.sampling.listener import WatchedListener
+from exporter.sampling.history.accept import BUCKETS
+from exporter.sampling.history.queue import QueueHistory
+from exporter.sampling.listener_state import WatchedListener
 from exporter.sampling.namespace import Showable
 
 FAMILIES: Final[tuple[Metric, ...]] = (*LISTENER_METRICS, *THRESHOLD_METRICS, INFO, HISTOGRAM)

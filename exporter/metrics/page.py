@@ -11,12 +11,12 @@ from prometheus_client import ProcessCollector
 from prometheus_client.metrics_core import Metric as Family
 
 from exporter.metrics.catalogue import INFO
+from exporter.metrics.context import Moment, Reload
 from exporter.metrics.exporter_families import exporter_families
 from exporter.metrics.exposition import EOF, families_text, header
 from exporter.metrics.listener_lines import FAMILIES, ListenerLines
-from exporter.metrics.moment import Moment, Reload
 from exporter.metrics.namespace_families import namespace_families
-from exporter.sampling.listener import WatchedListener
+from exporter.sampling.listener_state import WatchedListener
 from exporter.sampling.sampler import Sampler
 
 _INFO = FAMILIES.index(INFO)

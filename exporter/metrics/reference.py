@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from exporter.config.model import OWNER_LABELS
-from exporter.listeners.register import REMEMBER_SECONDS
+from exporter.listeners.registry import REMEMBER_SECONDS
 from exporter.metrics.catalogue import (
     HISTOGRAM,
     INFO,
@@ -16,8 +16,8 @@ from exporter.metrics.catalogue import (
 )
 from exporter.metrics.exporter_families import EXPORTER_METRICS
 from exporter.metrics.namespace_families import NAMESPACE_METRICS
-from exporter.sampling.accept import BUCKETS
-from exporter.sampling.clock import STALE_INTERVALS, STALE_SECONDS
+from exporter.sampling.history.accept import BUCKETS
+from exporter.sampling.history.clock import STALE_INTERVALS, STALE_SECONDS
 
 _LABELS: Final = {
     "netns": "`host` for the network namespace that the exporter runs in, else the name of the namespace",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from exporter.metrics.catalogue import Metric
-from exporter.metrics.moment import Moment, Read, Sample, exporter
+from exporter.metrics.context import Moment, Read, Sample, exporter
 from exporter.sampling.sampler import Sampler
 from exporter.sampling.source import Source, Tally
 

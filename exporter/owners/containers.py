@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter.owners.cgroup_path import Place
-from exporter.owners.disk import Disk, Files
+from exporter.owners.cgroup_location import Place
+from exporter.owners.host_files import Disk, Files
 from exporter.owners.runtime_files import NAMELESS, Names, RuntimeFiles
 
 # A socket may listen before its runtime has written down how its container is called.

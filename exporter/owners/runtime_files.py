@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exporter.listeners.text import printable
-from exporter.owners.disk import Files
+from exporter.owners.host_files import Files
 
 _DOCKER = "/var/lib/docker/containers"
 _STORAGE = "/var/lib/containers/storage"

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from exporter.kernel.cgroups import CgroupTree
-from exporter.kernel.processes import Process, Processes, ProcessTable, user_name
+from exporter.kernel.processes.cgroups import CgroupTree
+from exporter.kernel.processes.process import Process, Processes, ProcessTable, user_name
 from exporter.listeners.group import Group
 from exporter.listeners.text import printable
-from exporter.owners.cgroup_path import Place, parse
+from exporter.owners.cgroup_location import Place, parse
+from exporter.owners.cgroup_membership import place_of
 from exporter.owners.containers import Containers
-from exporter.owners.holders import INIT, Holders, rank
-from exporter.owners.membership import place_of
 from exporter.owners.owner import Owner
+from exporter.owners.socket_holders import INIT, Holders, rank
 
 # A socket may be on its way to another process while the first look is taken (SCM_RIGHTS, a fork
 # and exec by a supervisor), so what was not found is looked for again, and then left alone.

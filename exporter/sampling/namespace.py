@@ -6,17 +6,17 @@ import threading
 from dataclasses import dataclass
 
 from exporter.config.model import Config
-from exporter.kernel.counters import Sysctls, TcpCounters
 from exporter.kernel.errors import UnavailableError
-from exporter.kernel.namespace import Namespace
+from exporter.kernel.netns.namespace import Namespace
+from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.kernel.records import Changes, Method, Protocol
 from exporter.listeners.group import Group
 from exporter.listeners.matching import Matcher
-from exporter.listeners.register import Register
-from exporter.sampling.half_open import HalfOpenCounter
-from exporter.sampling.listener import WatchedListener
-from exporter.sampling.quiet import QuietReader
+from exporter.listeners.registry import Register
+from exporter.sampling.idle_reader import QuietReader
+from exporter.sampling.listener_state import WatchedListener
 from exporter.sampling.source import Source
+from exporter.sampling.syn_recv_counter import HalfOpenCounter
 from exporter.thresholds.rules import RuleBook
 
 # Half-open connections live for seconds, and a count of them walks every connection of the host.

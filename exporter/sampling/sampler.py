@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
-from exporter.broker.client import Broker
 from exporter.config.model import Config
-from exporter.kernel.brokered import BrokeredProcesses
-from exporter.kernel.namespace import Namespace, host
+from exporter.kernel.netns.broker_client import Broker
+from exporter.kernel.netns.namespace import Namespace, host
+from exporter.kernel.processes.brokered import BrokeredProcesses
 from exporter.owners.search import Owners
 from exporter.sampling.budget import Taker, share
-from exporter.sampling.listener import WatchedListener
+from exporter.sampling.listener_state import WatchedListener
 from exporter.sampling.namespace import NamespaceSampler
-from exporter.sampling.naming import Naming
-from exporter.sampling.rotation import Rotation
+from exporter.sampling.namespace_scheduler import Rotation
+from exporter.sampling.owner_resolver import Naming
 from exporter.sampling.source import Source
 
 _BUDGET_SECONDS = 1.0

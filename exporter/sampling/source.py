@@ -8,7 +8,7 @@ from collections.abc import Callable
 from math import ceil
 
 from exporter.kernel.errors import KernelError
-from exporter.sampling.clock import SampleClock, stale_after
+from exporter.sampling.history.clock import SampleClock, stale_after
 
 # How much one more sample moves the running average of what a sample costs.
 _WEIGHT = 0.1

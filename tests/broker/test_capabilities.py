@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from exporter.broker.capabilities import ENTER, Capability, keep_only, permitted
-from exporter.broker.client import Broker, Opened
 from exporter.broker.wire import Entry
-from tests.broker.family import broker_of, brokered, keeper_of, one, status
-from tests.broker.neighbour import Neighbour, give_name, hide_named
-from tests.lab import syscalls
+from exporter.kernel.netns.broker_client import Broker, Opened
+from testbed import syscalls
+from tests.broker.broker_processes import broker_of, brokered, keeper_of, one, status
+from tests.broker.namespaced_process import Neighbour, give_name, hide_named
 
 ALL = frozenset(Capability)
 _SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__
-from tests.lab import privileges
+from testbed import privileges
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "locks" / "run.txt"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from tests.host.reference import Place
+from tests.integration.reference import Place
 
 
 @dataclass(frozen=True, slots=True)

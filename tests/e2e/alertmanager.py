@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from testbed import programs
+from testbed.alertmanager import bring_templates
 from tests.e2e.alert import Alert
 from tests.e2e.process import Process
-from tests.lab import programs
-from tests.lab.alertmanager import bring_templates
 
 _PORT = 9093
 _SHIPPED = Path(__file__).resolve().parents[2] / "deploy/alertmanager/alertmanager.yml"

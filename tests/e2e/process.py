@@ -14,8 +14,8 @@ from typing import Self
 
 import pytest
 
-from tests.host.patience import until
-from tests.lab import syscalls
+from testbed import syscalls
+from tests.integration.waiting import until
 
 _SHOWN_LINES = 40
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from testbed import prometheus
 from tests.e2e.alert import Alert
-from tests.lab import prometheus
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "deploy/prometheus/prometheus.yml"
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.crowd import Crowd
+from testbed import flood, namespace
+from testbed.daemon import running
+from tests.e2e.monitoring import Stack
 from tests.e2e.services import gunicorn, haproxy, nginx, redis
 from tests.e2e.services.service import Service
-from tests.e2e.stack import Stack
-from tests.host import reference
-from tests.host.figures import figure
-from tests.host.patience import equals, until
-from tests.lab import flood, namespace
-from tests.lab.daemon import running
+from tests.e2e.waiting_clients import Crowd
+from tests.integration import reference
+from tests.integration.metric_values import figure
+from tests.integration.waiting import equals, until
 
 _TUN = str(flood.Tun.ipv4.ip)
 _MOST_CLIENTS = 500

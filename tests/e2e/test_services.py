@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from testbed.daemon import running
 from tests.e2e import services
-from tests.host import reference
-from tests.host.figures import EAGER, figure
-from tests.host.patience import until_equal
-from tests.lab.daemon import running
+from tests.integration import reference
+from tests.integration.metric_values import EAGER, figure
+from tests.integration.waiting import until_equal
 
 
 @pytest.mark.netns

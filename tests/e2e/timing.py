@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.e2e.prometheus import AlertingPrometheus
-from tests.host.patience import until
-from tests.host.reference import Place
+from tests.integration.reference import Place
+from tests.integration.waiting import until
 
 _SCRAPE_SECONDS = 1.0
 _SOURCES = {"tcp": "inet", "unix": "unix"}

@@ -7,7 +7,7 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from exporter.kernel.netlink import HEADER_BYTES
+from exporter.kernel.sock_diag.dump import HEADER_BYTES
 from tests.kernel import recordings
 
 # Lengths that invite a mistake: nothing, less than a header, odd ones, all there is, more than that.

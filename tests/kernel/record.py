@@ -13,11 +13,11 @@ import struct
 import sys
 import traceback
 
+from testbed import child, privileges
+from testbed.child import Ending, Outcome
 from tests.kernel import recordings
+from tests.kernel.recorded_cases import SITUATIONS, Situation
 from tests.kernel.recordings import Recording
-from tests.kernel.situations import SITUATIONS, Situation
-from tests.lab import child, privileges
-from tests.lab.child import Ending, Outcome
 
 _NETLINK_SOCK_DIAG = 4
 _LAST = frozenset({2, 3})  # NLMSG_ERROR and NLMSG_DONE

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.kernel.situations import Fact
+from tests.kernel.recorded_cases import Fact
 
 FOLDER: Final = Path(__file__).with_name("recorded")
 

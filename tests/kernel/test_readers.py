@@ -8,11 +8,11 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
-from exporter.kernel.ladder import Ladder
-from exporter.kernel.procfs import Found
+from exporter.kernel.fallback import Ladder
+from exporter.kernel.procfs.listeners import Found
 from exporter.kernel.readers import HalfOpenReader, ListenerReader
 from exporter.kernel.records import UNCHANGED, Endpoint, Listener, Method, Protocol, Reading
-from exporter.kernel.watch import TCP
+from exporter.kernel.sock_diag.comparison import TCP
 from tests.kernel.datagrams import SYN_RECV, inet_row, tcp_row
 
 MINUTE = 60.0

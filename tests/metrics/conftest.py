@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from exporter.metrics.page import Page
-from tests.metrics.scene import page_of, set_scene
-from tests.sampling.stage import Stage
+from tests.metrics.sample_host import page_of, set_scene
+from tests.sampling.sampler_fixture import Stage
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from exporter.metrics.catalogue import HISTOGRAM, INFO, LISTENER_METRICS, THRESH
 from exporter.metrics.exporter_families import EXPORTER_METRICS
 from exporter.metrics.namespace_families import NAMESPACE_METRICS
 from exporter.metrics.page import Page
-from tests.lab.page import metrics
+from testbed.page import metrics
 
 L = "netns protocol address port process"
 INFO_OWNER = "unit slice container container_id runtime pod namespace user cgroup"

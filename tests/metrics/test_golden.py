@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from exporter.metrics.page import Page
-from tests.lab.page import metrics
-from tests.lab.programs import find
+from testbed.page import metrics
+from testbed.programs import find
 
 GOLDEN = Path(__file__).with_name("golden")
 RECORD = "RECORD"

@@ -7,11 +7,11 @@ import pytest
 from exporter.kernel.errors import KernelError
 from exporter.metrics.page import Page
 from exporter.sampling.namespace import NamespaceSampler
-from tests.lab.page import Page as Read
+from testbed.page import Page as Read
 from tests.listeners.sockets import tcp
-from tests.metrics.scene import RELOADED, read
-from tests.sampling.scripted import Kernel
-from tests.sampling.stage import Stage
+from tests.metrics.sample_host import RELOADED, read
+from tests.sampling.fake_namespace import Kernel
+from tests.sampling.sampler_fixture import Stage
 
 BROKEN = KernelError("dump failed", "ENOBUFS")
 

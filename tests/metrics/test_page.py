@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from exporter.kernel.errors import KernelError
-from exporter.metrics.moment import Reload
+from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
-from tests.lab.page import Page as Read
+from testbed.page import Page as Read
 from tests.listeners.sockets import tcp
-from tests.metrics.scene import BEAT_SECONDS, page_of, read, values
-from tests.sampling.stage import Stage
+from tests.metrics.sample_host import BEAT_SECONDS, page_of, read, values
+from tests.sampling.sampler_fixture import Stage
 
 FAILED = KernelError("dump failed", "ENOBUFS")
 LENGTH = "listen_queue_accept_length"

@@ -18,12 +18,12 @@ from exporter.config.model import Queue, Severity
 from exporter.metrics.catalogue import HISTOGRAM, INFO, LISTENER_METRICS, THRESHOLD_METRICS
 from exporter.metrics.exposition import EOF
 from exporter.owners.owner import NOBODY
-from exporter.sampling.accept import BUCKETS
-from exporter.sampling.listener import WatchedListener
-from tests.lab.page import metrics
+from exporter.sampling.history.accept import BUCKETS
+from exporter.sampling.listener_state import WatchedListener
+from testbed.page import metrics
 from tests.listeners.sockets import endpoint, tcp, unix
-from tests.metrics.scene import NoProcess, page_of
-from tests.sampling.stage import Stage
+from tests.metrics.sample_host import NoProcess, page_of
+from tests.sampling.sampler_fixture import Stage
 
 BYTES = st.binary(min_size=1, max_size=10) | st.text('a"\\\n\r{},é漢\U0001f600', min_size=1, max_size=6).map(
     str.encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.owners.search import Owners
-from tests.owners.host import Host
+from tests.owners.fake_host import Host
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.owners.cgroup_path import Place
+from exporter.owners.cgroup_location import Place
 from exporter.owners.containers import Containers
 from exporter.owners.runtime_files import Names, RuntimeFiles
-from tests.owners.host import Host, Shelf, look, whole_owner
+from tests.owners.fake_host import Host, Shelf, look, whole_owner
 
 ID, OTHER = "a1b2c3d4e5f60718" * 4, "0f1e2d3c4b5a6978" * 4
 UID, STATIC = "2f6b1c9e-8a7d-4f13-9c55-0d1e2f3a4b5c", "d0f2a7c46b1e4a3f9e8d7c6b5a493827"

@@ -12,7 +12,7 @@ from exporter.listeners.key import key_of
 from exporter.owners.owner import NOBODY, Owner
 from exporter.owners.search import Owners
 from tests.listeners.sockets import reading, tcp
-from tests.owners.host import Host, look, owner_of, unhinted
+from tests.owners.fake_host import Host, look, owner_of, unhinted
 
 
 def test_of_several_processes_the_first_to_start_is_the_owner(host: Host, owners: Owners) -> None:

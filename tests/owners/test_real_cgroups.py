@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from exporter.kernel.cgroups import CgroupTree
-from exporter.kernel.namespace import host
-from exporter.kernel.processes import Processes
+from exporter.kernel.netns.namespace import host
+from exporter.kernel.processes.cgroups import CgroupTree
+from exporter.kernel.processes.process import Processes
 from exporter.kernel.records import Method
 from exporter.listeners.group import Group
 from exporter.listeners.key import key_of
 from exporter.owners.containers import Containers
 from exporter.owners.owner import Owner
 from exporter.owners.search import Owners
-from tests.host import listening
-from tests.host.patience import until
-from tests.host.service import Service
-from tests.lab import privileges
-from tests.owners.host import Shelf, look
+from testbed import privileges
+from tests.integration import listening_sockets
+from tests.integration.service import Service
+from tests.integration.waiting import until
+from tests.owners.fake_host import Shelf, look
 
 ID = "a1b2c3d4e5f60718" * 4
 DOCKER = f"/var/lib/docker/containers/{ID}/config.v2.json"
@@ -83,7 +83,7 @@ def inside(cgroup: Path, listen: Callable[[], list[socket.socket]]) -> Callable[
 
 
 def tcp() -> list[socket.socket]:
-    return [listening.tcp("127.0.0.1")]
+    return [listening_sockets.tcp("127.0.0.1")]
 
 
 def the_group() -> Group:
@@ -152,7 +152,7 @@ def test_owner_is_found_among_the_processes_of_its_cgroup_alone(make: Make) -> N
 
 @pytest.mark.netns
 def test_unix_socket_is_found_by_a_walk_and_its_process_tells_the_rest(make: Make) -> None:
-    with Service(b"web", inside(make(f"docker/{ID}"), lambda: [listening.unix(b"\0web")])):
+    with Service(b"web", inside(make(f"docker/{ID}"), lambda: [listening_sockets.unix(b"\0web")])):
         ((listener, reading),) = host().unix_listeners(Method.SOCK_DIAG).read(0.0).opened
         group = Group(key_of(listener, "host"))
         group.open(listener, reading)

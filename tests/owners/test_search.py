@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.owners.search import Owners
-from tests.owners.host import Host, group_of, look, owner_of, unhinted
+from tests.owners.fake_host import Host, group_of, look, owner_of, unhinted
 
 AGAIN_SECONDS = 5.0
 LOOKS = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sampling.stage import Stage
+from tests.sampling.sampler_fixture import Stage
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.config.model import Severity
 from exporter.kernel.records import Method
 from tests.listeners.sockets import endpoint, tcp, unix
-from tests.sampling.stage import Stage
+from tests.sampling.sampler_fixture import Stage
 
 
 def intervals(stage: Stage) -> dict[str, float]:

@@ -8,8 +8,8 @@ from exporter.config.model import Severity
 from exporter.kernel.errors import KernelError, UnavailableError
 from exporter.kernel.records import Protocol
 from tests.listeners.sockets import endpoint, tcp, unix
-from tests.sampling.scripted import COUNTERS, SYSCTLS
-from tests.sampling.stage import Stage
+from tests.sampling.fake_namespace import COUNTERS, SYSCTLS
+from tests.sampling.sampler_fixture import Stage
 
 FAILED = KernelError("dump failed", "ENOBUFS")
 ALL_TCP = ("accept", "syn_recv", "oldest_wait")

@@ -10,8 +10,8 @@ import pytest
 from exporter.kernel.errors import KernelError
 from exporter.sampling.namespace import NamespaceSampler
 from tests.listeners.sockets import tcp, unix
-from tests.sampling.scripted import Kernel
-from tests.sampling.stage import BEAT_SECONDS, Stage
+from tests.sampling.fake_namespace import Kernel
+from tests.sampling.sampler_fixture import BEAT_SECONDS, Stage
 
 PATIENCE_SECONDS = 10.0
 FAILED = KernelError("dump failed", "ENOBUFS")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError
 from exporter.sampling.source import Source
-from tests.sampling.clockwork import Clockwork
+from tests.sampling.fake_clock import Clockwork
 
 INTERVAL = 0.05
 ROUNDING = 1e-6

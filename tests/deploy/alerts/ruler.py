@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.lab.prometheus import Prometheus
+from testbed.prometheus import Prometheus
 
 RULES = Path(__file__).resolve().parents[3] / "deploy/prometheus/rules"
 FILES = (RULES / "alerts.yml", RULES / "recording.yml")

@@ -16,10 +16,10 @@ from typing import Any, Self
 import pytest
 import yaml
 
+from testbed import programs, syscalls
+from testbed.alertmanager import bring_templates
 from tests.deploy.alerts import shipped
-from tests.host.patience import equals, until
-from tests.lab import programs, syscalls
-from tests.lab.alertmanager import bring_templates
+from tests.integration.waiting import equals, until
 
 CONFIG = shipped.ROOT / "deploy/alertmanager/alertmanager.yml"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from testbed import programs
 from tests.deploy.alerts import shipped
-from tests.lab import programs
 
 BASE = "https://github.com/listen-queue-exporter/listen-queue-exporter/blob/main/docs/runbooks.md#"
 NAMES = pytest.mark.parametrize("name", shipped.alert_names())

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from testbed import privileges
+from testbed.netns import Namespaces
+from testbed.page import Page
 from tests.deploy.alerts import shipped
 from tests.deploy.alerts.ruler import Ruler
-from tests.host import listening
-from tests.host.forked import ForkedExporter, load_everything
-from tests.host.neighbours import watching
-from tests.host.patience import equals, until
-from tests.host.service import Service
-from tests.lab import privileges
-from tests.lab.netns import Namespaces
-from tests.lab.page import Page
+from tests.integration import listening_sockets
+from tests.integration.forked_exporter import ForkedExporter, load_everything
+from tests.integration.other_namespaces import watching
+from tests.integration.service import Service
+from tests.integration.waiting import equals, until
 
 _PORT = 8081
 
@@ -37,7 +37,7 @@ _TARGET = 'pod: "exporter-1", namespace: "monitoring", container: "exporter"'
 def skewed_group() -> Iterator[None]:
     """Three sockets on one port, of which one is full and the others are empty."""
     with ExitStack() as stack:
-        group = [stack.enter_context(listening.tcp("::1", _PORT, 3, reuse_port=True)) for _ in range(3)]
+        group = [stack.enter_context(listening_sockets.tcp("::1", _PORT, 3, reuse_port=True)) for _ in range(3)]
         full = group[0]
         while not _is_full(full):
             client = stack.enter_context(socket.socket(socket.AF_INET6))
@@ -60,8 +60,8 @@ def test_every_rule_evaluates_and_alerts_name_each_listener(tmp_path: Path) -> N
             made.listen_unix("queue", backlog=2)
             made.fill_unix("queue", 3)
         stack.enter_context(skewed_group())
-        listener = stack.enter_context(listening.tcp("0.0.0.0", 8080, backlog=3))
-        for client in listening.clients(listener, 4):
+        listener = stack.enter_context(listening_sockets.tcp("0.0.0.0", 8080, backlog=3))
+        for client in listening_sockets.clients(listener, 4):
             stack.enter_context(client)
         stack.enter_context(watching(_CONFIG))
         server = stack.enter_context(Ruler(tmp_path, labels=_TARGET))
@@ -82,7 +82,7 @@ def test_every_rule_evaluates_and_alerts_name_each_listener(tmp_path: Path) -> N
             ),
         )
         # It can only rise between two scrapes.
-        stack.enter_context(listening.refused_client(listener))
+        stack.enter_context(listening_sockets.refused_client(listener))
         until(
             lambda: _places(server.firing(), "ListenQueueOverflow"),
             lambda found: found == {"ListenQueueOverflow": [("host", "0.0.0.0", "8080")]},
@@ -114,7 +114,7 @@ def test_an_exporter_that_ends_is_still_known_as_one(tmp_path: Path) -> None:
 def test_an_exporter_without_privilege_is_called_blind_for_nothing() -> None:
     """It may not see who owns the sockets of others, which is no reason for an alert; all else succeeds."""
     load_everything()
-    with Service(b"another", lambda: [listening.tcp("127.0.0.1"), listening.unix("\0queue")]):
+    with Service(b"another", lambda: [listening_sockets.tcp("127.0.0.1"), listening_sockets.unix("\0queue")]):
         privileges.drop_to()
         with ForkedExporter() as exporter:
             until(lambda: _failing(exporter.metrics()), equals({"owners"}))

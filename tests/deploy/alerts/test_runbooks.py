@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from testbed import flood, namespace, privileges, programs
+from testbed.daemon import running
+from testbed.netns import Namespaces
 from tests.deploy.alerts import shipped
 from tests.e2e.services import nginx
-from tests.host import listening
-from tests.host.patience import equals, until
-from tests.lab import flood, namespace, privileges, programs
-from tests.lab.daemon import running
-from tests.lab.netns import Namespaces
+from tests.integration import listening_sockets
+from tests.integration.waiting import equals, until
 
 _TEXT = shipped.RUNBOOKS.read_text()
 _BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -67,14 +67,14 @@ def trouble(folder: Path) -> Iterator[dict[str, object]]:
     path = folder / "s"
     with ExitStack() as stack:
         tun = stack.enter_context(flood.Tun())
-        listener = stack.enter_context(listening.tcp("0.0.0.0", PORT, BACKLOG))
-        flood.syn_flood(tun, listening.TUN_IPV4, PORT, HALF_OPEN - 1)
-        for each in (listener, listening.unix(str(path), BACKLOG), listening.unix("\0queue", BACKLOG)):
+        listener = stack.enter_context(listening_sockets.tcp("0.0.0.0", PORT, BACKLOG))
+        flood.syn_flood(tun, listening_sockets.TUN_IPV4, PORT, HALF_OPEN - 1)
+        for each in (listener, listening_sockets.unix(str(path), BACKLOG), listening_sockets.unix("\0queue", BACKLOG)):
             stack.enter_context(each)
             address = "127.0.0.1" if each is listener else ""
-            for client in listening.clients(each, BACKLOG + 1, address):
+            for client in listening_sockets.clients(each, BACKLOG + 1, address):
                 stack.enter_context(client)
-        stack.enter_context(listening.refused_client(listener))
+        stack.enter_context(listening_sockets.refused_client(listener))
         made = stack.enter_context(Namespaces()).named("edge")
         made.listen_tcp(PORT, backlog=BACKLOG)
         made.fill_tcp(PORT, BACKLOG + 1)
@@ -149,9 +149,9 @@ def test_connections_that_nobody_accepted_are_those_without_a_process() -> None:
     """Also those whose clients gave up."""
     command = "ss -tnp state established state close-wait 'sport = :PORT' | grep -v users:"
     assert command in COMMANDS
-    with listening.tcp("127.0.0.1", PORT, 9) as listener:
-        clients = listening.clients(listener, 5)
-        accepted = listening.accept(listener, 2)
+    with listening_sockets.tcp("127.0.0.1", PORT, 9) as listener:
+        clients = listening_sockets.clients(listener, 5)
+        accepted = listening_sockets.accept(listener, 2)
         clients[4].close()
         until(lambda: "CLOSE-WAIT" in ran(command, PORT=PORT), bool)
         assert ran(command, PORT=PORT).count(f"127.0.0.1:{PORT} ") == 3
@@ -184,7 +184,7 @@ def test_nstat_counts_a_client_that_was_turned_away(tmp_path: Path) -> None:
 @pytest.mark.netns
 def test_a_larger_somaxconn_counts_when_the_program_listens_again() -> None:
     namespace.write_sysctl("net.core.somaxconn", 100)
-    with listening.tcp("127.0.0.1", PORT, 4000) as listener:
+    with listening_sockets.tcp("127.0.0.1", PORT, 4000) as listener:
         namespace.write_sysctl("net.core.somaxconn", 3000)
         assert _backlog() == 100
         listener.listen(4000)

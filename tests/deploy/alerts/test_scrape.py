@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import yaml
 
+from testbed import programs
 from tests.deploy.alerts.shipped import ALERTS, RECORDING, ROOT
-from tests.lab import programs
 
 CONFIG = ROOT / "deploy/prometheus/prometheus.yml"
 

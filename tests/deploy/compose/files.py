@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab import programs
+from testbed import programs
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "compose"

@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from exporter.owners import runtime_files
+from testbed import programs, syscalls
+from testbed.daemon import running
+from testbed.prometheus import Prometheus
 from tests.deploy.compose.files import BASE, CONTAINERS, FOLDER, ROOT, Service, services
-from tests.host import patience
-from tests.host.patience import equals, until
-from tests.lab import programs, syscalls
-from tests.lab.daemon import running
-from tests.lab.prometheus import Prometheus
+from tests.integration import waiting
+from tests.integration.waiting import equals, until
 
 # Folders of the host that may be seen, and never changed.
 _OF_THE_HOST = {"/sys/fs/cgroup", "/run/netns", "/var/lib/docker/containers"}
@@ -204,7 +204,7 @@ def test_the_prometheus_that_it_starts_scrapes_the_exporter_and_evaluates_every_
     stack: dict[str, Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A scrape, and an evaluation behind it, come within 15 s each.
-    monkeypatch.setattr(patience, "DEADLINE_SECONDS", 60.0)
+    monkeypatch.setattr(waiting, "DEADLINE_SECONDS", 60.0)
     config = stack["exporter"].source(stack["exporter"].flags["--config.file"])
     with (
         running(config=config.read_text()) as exporter,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.prometheus import Running
+from testbed.prometheus import Running
 
 _PORT = 9090
 _ADDRESS = f"http://127.0.0.1:{_PORT}"

@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from testbed import flood
+from testbed.daemon import Daemon, running
+from testbed.netns import Namespaces
 from tests.deploy.dashboard.prometheus import Prometheus
-from tests.host import listening
-from tests.host.figures import until_figure
-from tests.host.patience import equals, until
-from tests.host.service import Service
-from tests.lab import flood
-from tests.lab.daemon import Daemon, running
-from tests.lab.netns import Namespaces
+from tests.integration import listening_sockets
+from tests.integration.metric_values import until_figure
+from tests.integration.service import Service
+from tests.integration.waiting import equals, until
 
 # Names as Prometheus has them, and the ports behind.
 EXPORTERS = {"web1:10511": 10511, "web2:10511": 10512}
 NEIGHBOUR = "shop"
 # A path that is a pattern too, which would not match itself.
 ODD = r"p(h)p+[1].{2}^$|*?"
-FLOODED = f"{listening.TUN_IPV4}:8443"
+FLOODED = f"{listening_sockets.TUN_IPV4}:8443"
 WEB, DATABASE = "0.0.0.0:8080", "[::1]:5432"
 
 CONFIG = f"""\
@@ -60,9 +60,9 @@ def busy(folder: Path) -> Iterator[Prometheus]:
         neighbour.listen_tcp(6379, backlog=_BACKLOG)
         neighbour.fill_tcp(6379, 2)
         for name, listen in (
-            (b"nginx", lambda: [listening.tcp("0.0.0.0", 8080, _BACKLOG)]),
-            (b"postgres", lambda: [listening.tcp("::1", 5432, 9)]),
-            (b"php-fpm", lambda: [listening.unix(bytes(odd), _BACKLOG)]),
+            (b"nginx", lambda: [listening_sockets.tcp("0.0.0.0", 8080, _BACKLOG)]),
+            (b"postgres", lambda: [listening_sockets.tcp("::1", 5432, 9)]),
+            (b"php-fpm", lambda: [listening_sockets.unix(bytes(odd), _BACKLOG)]),
         ):
             stack.enter_context(Service(name, listen))
         for address in (*(("127.0.0.1", 8080),) * (_BACKLOG + 1), *(("::1", 5432),) * 4):
@@ -106,10 +106,10 @@ def watching_at(port: int, config: str) -> Daemon:
 def _flood(stack: ExitStack, daemon: Daemon) -> None:
     """Fill a SYN queue, so that clients get cookies; one brings its own back, another a wrong one."""
     tun = stack.enter_context(flood.Tun())
-    stack.enter_context(listening.tcp(listening.TUN_IPV4, 8443, 16))
-    flood.syn_flood(tun, listening.TUN_IPV4, 8443, _FLOOD)
-    stack.enter_context(socket.create_connection((listening.TUN_IPV4, 8443), timeout=10))
-    tun.send(_wrong_cookie(listening.TUN_IPV4, 8443))
+    stack.enter_context(listening_sockets.tcp(listening_sockets.TUN_IPV4, 8443, 16))
+    flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8443, _FLOOD)
+    stack.enter_context(socket.create_connection((listening_sockets.TUN_IPV4, 8443), timeout=10))
+    tun.send(_wrong_cookie(listening_sockets.TUN_IPV4, 8443))
     until_figure(daemon, 1, "netns_syncookies_received_total", netns="host")
     until_figure(daemon, 1, "netns_syncookies_failed_total", netns="host")
 

@@ -12,7 +12,7 @@ import pytest
 from tests.deploy.dashboard import file
 from tests.deploy.dashboard.grafana import Choice, table
 from tests.deploy.dashboard.prometheus import Prometheus
-from tests.host.patience import equals, until
+from tests.integration.waiting import equals, until
 
 OWNERS = {
     "1": ("", "", "", "", "-"),

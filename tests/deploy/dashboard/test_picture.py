@@ -15,7 +15,7 @@ from docs.dashboard.units import written
 from tests.deploy.dashboard import file
 from tests.deploy.dashboard.grafana import Choice, options
 from tests.deploy.dashboard.scene import idle
-from tests.host.patience import until
+from tests.integration.waiting import until
 
 PICTURE = file.ROOT / "docs/dashboard.svg"
 MOST_BYTES = 300_000

@@ -12,7 +12,7 @@ from tests.deploy.dashboard import file, scene
 from tests.deploy.dashboard.grafana import Choice, legend, options
 from tests.deploy.dashboard.prometheus import Prometheus, Series
 from tests.deploy.dashboard.scene import EXPORTERS, busy, idle
-from tests.host.patience import equals, until
+from tests.integration.waiting import equals, until
 
 CHOSEN = (
     "Connections waiting",

@@ -12,7 +12,7 @@ import pytest
 from tests.deploy.dashboard import file, scene
 from tests.deploy.dashboard.grafana import Choice, table
 from tests.deploy.dashboard.scene import EXPORTERS, busy
-from tests.host.patience import until
+from tests.integration.waiting import until
 
 LISTENERS = (
     "State",

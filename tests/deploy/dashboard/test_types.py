@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from testbed import programs
 from tests.deploy.dashboard.file import FILE, ROOT, Json, load, panel
-from tests.lab import programs
 
 HERE = Path(__file__).with_name("types")
 # Not committed; `make clean` takes it away.

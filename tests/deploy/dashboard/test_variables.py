@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from testbed.daemon import running
 from tests.deploy.dashboard import file
 from tests.deploy.dashboard.grafana import Choice, options
 from tests.deploy.dashboard.prometheus import Prometheus, PrometheusError
-from tests.host import listening, names
-from tests.host.figures import EAGER
-from tests.host.patience import equals, until
-from tests.host.service import Service
-from tests.lab.daemon import running
+from tests.integration import hostile_names, listening_sockets
+from tests.integration.metric_values import EAGER
+from tests.integration.service import Service
+from tests.integration.waiting import equals, until
 
-ABSTRACT = [name for name in names.ABSTRACT if b'"' not in name]
+ABSTRACT = [name for name in hostile_names.ABSTRACT if b'"' not in name]
 TCP = {"127.0.0.1:8080": ("127.0.0.1", 8080), "[::1]:8080": ("::1", 8080), "[::]:9000": ("::", 9000)}
 CHOICES: tuple[dict[str, list[str]], ...] = (
     {"listener": ["0.0.0.0:80"]},
@@ -46,14 +46,14 @@ def test_every_listener_is_offered_and_its_choice_shows_it_alone(tmp_path: Path)
     dashboard = file.load()
     with ExitStack() as stack:
         for address, port in TCP.values():
-            stack.enter_context(listening.tcp(address, port, v6only=True))
+            stack.enter_context(listening_sockets.tcp(address, port, v6only=True))
         stack.enter_context(
-            Service(names.PROCESS, lambda: [listening.unix(b"\0" + name) for name in names.ABSTRACT])
+            Service(hostile_names.PROCESS, lambda: [listening_sockets.unix(b"\0" + name) for name in hostile_names.ABSTRACT])
         )
         stack.enter_context(running(config=EAGER))
         server = stack.enter_context(Prometheus(tmp_path, {"one": 10511}))
         until(server.ready, equals(wanted=True))
-        wanted = {*TCP, *(names.ABSTRACT[name] for name in ABSTRACT), "127.0.0.1:10511", "127.0.0.1:9090"}
+        wanted = {*TCP, *(hostile_names.ABSTRACT[name] for name in ABSTRACT), "127.0.0.1:10511", "127.0.0.1:9090"}
         offered = until(
             partial(options, server, Choice(dashboard), "listener"), lambda found: set(found) == wanted
         )
@@ -65,7 +65,7 @@ def test_every_listener_is_offered_and_its_choice_shows_it_alone(tmp_path: Path)
         assert options(server, Choice(dashboard), "job") == ["listen-queue"]
         assert options(server, Choice(dashboard, {"job": ["listen-queue"]}), "instance") == ["one"]
         assert options(server, Choice(dashboard), "netns") == ["host"]
-        assert names.PROCESS_LABEL in options(server, Choice(dashboard), "process")
+        assert hostile_names.PROCESS_LABEL in options(server, Choice(dashboard), "process")
 
 
 @pytest.mark.netns
@@ -75,8 +75,8 @@ def test_the_fullest_comes_first_and_so_is_chosen(tmp_path: Path) -> None:
     dashboard = file.load()
     with ExitStack() as stack:
         for port, waiting in ((8001, 1), (8002, 5), (8003, 3)):
-            listener = stack.enter_context(listening.tcp("127.0.0.1", port, 9))
-            for client in listening.clients(listener, waiting):
+            listener = stack.enter_context(listening_sockets.tcp("127.0.0.1", port, 9))
+            for client in listening_sockets.clients(listener, waiting):
                 stack.enter_context(client)
         stack.enter_context(running(config=EAGER))
         server = stack.enter_context(Prometheus(tmp_path, {"one": 10511}))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import programs
+from testbed import programs
 
 _KEPT = Path(__file__).resolve().parents[3] / ".debian"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import programs
+from testbed import programs
 
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 # Buildah starts itself again without its environment, and would not find libraries that are only unpacked.

@@ -11,10 +11,10 @@ from pathlib import Path
 from signal import SIGTERM, Signals
 from typing import Any
 
+from testbed import programs, syscalls
+from testbed.daemon import Daemon
 from tests.deploy.image.buildah import Buildah
-from tests.host.patience import until
-from tests.lab import programs, syscalls
-from tests.lab.daemon import Daemon
+from tests.integration.waiting import until
 
 # What a runtime does for `read_only: true`, with /proc and /dev as every container has them and with further
 # folders of the host; in a mount namespace, so that nothing is left of it.

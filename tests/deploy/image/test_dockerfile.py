@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.lab import programs
+from testbed import programs
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from exporter import __version__
+from testbed.netns import Namespaces
 from tests.deploy.image import base
 from tests.deploy.image.buildah import Buildah
 from tests.deploy.image.contained import Contained, Container
-from tests.host import listening
-from tests.host.figures import figure, until_figure
-from tests.lab.netns import Namespaces
+from tests.integration import listening_sockets
+from tests.integration.metric_values import figure, until_figure
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = ROOT / "deploy" / "image" / "Dockerfile"
@@ -62,10 +62,10 @@ def image(buildah: Buildah, release: str) -> Iterator[Container]:
 @pytest.mark.netns
 def test_it_serves_the_queues_of_the_host_as_nobody_and_ends_well(image: Container) -> None:
     with (
-        closing(listening.tcp("127.0.0.1", 8080, backlog=7)) as listener,
+        closing(listening_sockets.tcp("127.0.0.1", 8080, backlog=7)) as listener,
         Contained(image, image.through_buildah(ADDRESS)).wait_ready() as exporter,
     ):
-        waiting = listening.clients(listener, 3)
+        waiting = listening_sockets.clients(listener, 3)
         until_figure(exporter, 3, "accept_length", netns="host", port="8080")
         assert figure(exporter, "accept_limit", netns="host", port="8080") == 7
         assert figure(exporter, "exporter_build_info", version=__version__, revision=REVISION) == 1

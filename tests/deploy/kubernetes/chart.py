@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from testbed import programs
 from tests.deploy.kubernetes.manifests import ROOT, Manifests
-from tests.lab import programs
 
 CHART = ROOT / "deploy" / "helm" / "listen-queue-exporter"
 RELEASE, NAMESPACE = "listen-queue-exporter", "listen-queue-exporter"

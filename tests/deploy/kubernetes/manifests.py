@@ -12,8 +12,8 @@ import pytest
 import yaml
 from kubernetes_validate import utils
 
+from testbed import programs
 from tests.deploy.kubernetes import custom_resources
-from tests.lab import programs
 
 ROOT = Path(__file__).resolve().parents[3]
 KUBERNETES = ROOT / "deploy" / "kubernetes"

@@ -18,11 +18,11 @@ from typing import Self
 import yaml
 
 from exporter.broker.capabilities import Capability
-from exporter.kernel.cgroups import CgroupTree
+from exporter.kernel.processes.cgroups import CgroupTree
+from testbed import privileges, syscalls
 from tests.deploy.kubernetes.manifests import Manifests, Pod
-from tests.host import cgroups
-from tests.host.forked import load_everything
-from tests.lab import privileges, syscalls
+from tests.integration import cgroups
+from tests.integration.forked_exporter import load_everything
 
 _CLONE_NEWCGROUP = 0x02000000
 _MS_BIND, _MS_REC, _MS_REMOUNT, _MS_RDONLY = 0x1000, 0x4000, 0x20, 0x1

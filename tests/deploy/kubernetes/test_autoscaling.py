@@ -14,17 +14,17 @@ import yaml
 
 from deploy.kubernetes import rules
 from exporter.config import load
+from testbed.netns import Namespaces
 from tests.deploy.alerts.ruler import Ruler
 from tests.deploy.kubernetes import scrape_job
 from tests.deploy.kubernetes.manifests import KUBERNETES, kustomize, validate, versions
 from tests.deploy.kubernetes.node import Node
-from tests.host import listening
-from tests.host.figures import until_figure
-from tests.host.forked import ForkedExporter
-from tests.host.patience import until
-from tests.host.reference import within
-from tests.host.service import Service
-from tests.lab.netns import Namespaces
+from tests.integration import listening_sockets
+from tests.integration.forked_exporter import ForkedExporter
+from tests.integration.metric_values import until_figure
+from tests.integration.reference import within
+from tests.integration.service import Service
+from tests.integration.waiting import until
 
 AUTOSCALING = KUBERNETES / "autoscaling"
 SERIES = "pod:listen_queue_accept_peak_utilization_ratio:max"
@@ -177,7 +177,7 @@ def under_load(node: Node, folder: Path) -> Iterator[Ruler]:
                 stack.enter_context(Service(b"web", node.listen(namespace, pod, "app", listen)))
             made.fill_tcp(8080, waiting)
         # A listener of the node, which is in no pod.
-        stack.enter_context(listening.tcp("127.0.0.1", 8080))
+        stack.enter_context(listening_sockets.tcp("127.0.0.1", 8080))
         overlay = kustomize("all-pods")
         monitor = overlay.one("PodMonitor")
         about = {
@@ -198,4 +198,4 @@ def under_load(node: Node, folder: Path) -> Iterator[Ruler]:
 
 def listen() -> list[socket.socket]:
     """What each of the pods does."""
-    return [listening.tcp("127.0.0.1", 8080, backlog=BACKLOG)]
+    return [listening_sockets.tcp("127.0.0.1", 8080, backlog=BACKLOG)]

@@ -13,8 +13,8 @@ from deploy.kubernetes import rules
 from exporter import __version__
 from exporter.cli.main import main
 from exporter.config import load
+from testbed import programs
 from tests.deploy.kubernetes.manifests import KUBERNETES, Manifests, kustomize, validate, versions
-from tests.lab import programs
 
 BASE, ALL_PODS = "base", "all-pods"
 # appArmorProfile came with this one.

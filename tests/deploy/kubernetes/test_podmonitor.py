@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from testbed.daemon import running
 from tests.deploy.alerts.ruler import Ruler
 from tests.deploy.kubernetes import scrape_job
 from tests.deploy.kubernetes.manifests import Manifests, kustomize
-from tests.host import listening
-from tests.host.patience import equals, until
-from tests.lab.daemon import running
+from tests.integration import listening_sockets
+from tests.integration.waiting import equals, until
 
 OWN_POD = "listen-queue-exporter-x7x7x"
 
@@ -51,7 +51,7 @@ def _scraped(manifests: Manifests, folder: Path) -> list[dict[str, str]]:
     }
     known = scrape_job.discovered(pod, monitor["metadata"]["namespace"], "node-1")
     with (
-        listening.tcp("127.0.0.1", 8080),
+        listening_sockets.tcp("127.0.0.1", 8080),
         running(config="namespaces: {enabled: false}\n"),
         Ruler(
             folder, job=scrape_job.name(monitor), labels=known, more=scrape_job.settings(monitor)

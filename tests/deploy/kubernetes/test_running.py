@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 
 from exporter.config.model import Config
+from testbed import privileges
+from testbed.daemon import Daemon, running
+from testbed.netns import Namespaces
+from testbed.page import Page
 from tests.deploy.kubernetes.manifests import Manifests, kustomize
 from tests.deploy.kubernetes.node import Node
-from tests.host import listening
-from tests.host.figures import figure, until_figure
-from tests.host.forked import ForkedExporter
-from tests.host.patience import until
-from tests.host.reference import within
-from tests.host.service import Service
-from tests.lab import privileges
-from tests.lab.daemon import Daemon, running
-from tests.lab.netns import Namespaces
-from tests.lab.page import Page
+from tests.integration import listening_sockets
+from tests.integration.forked_exporter import ForkedExporter
+from tests.integration.metric_values import figure, until_figure
+from tests.integration.reference import within
+from tests.integration.service import Service
+from tests.integration.waiting import until
 
 BASE, ALL_PODS = "base", "all-pods"
 MEBIBYTE = 1 << 20
@@ -65,18 +65,18 @@ def test_probes_and_the_monitor_ask_for_what_the_exporter_serves(manifests: Mani
 
 def hosted() -> list[socket.socket]:
     """The listener of a pod with hostNetwork."""
-    return [listening.tcp("127.0.0.1", 8080, backlog=9)]
+    return [listening_sockets.tcp("127.0.0.1", 8080, backlog=9)]
 
 
 def sshd() -> list[socket.socket]:
     """The listener of a service of the node."""
-    return [listening.tcp("127.0.0.1", 8022, backlog=9)]
+    return [listening_sockets.tcp("127.0.0.1", 8022, backlog=9)]
 
 
 def shop() -> list[socket.socket]:
     """A listener of another user."""
     # What Python loads for this is out of reach later.
-    listening.tcp("127.0.0.1", 0).close()
+    listening_sockets.tcp("127.0.0.1", 0).close()
     privileges.drop_to()
     return hosted()
 
@@ -135,7 +135,7 @@ def test_the_memory_limit_holds_the_largest_page() -> None:
     with ExitStack() as stack:
         daemon = stack.enter_context(running(config="namespaces: {enabled: false}\n"))
         for port in range(20_000, 20_000 + most):
-            stack.enter_context(listening.tcp("127.0.0.1", port))
+            stack.enter_context(listening_sockets.tcp("127.0.0.1", port))
         until(lambda: figure(daemon, "exporter_listeners_omitted"), bool)
         assert figure(daemon, "exporter_listeners") == most
         pages = [len(daemon.scrape()) for _ in range(3)]

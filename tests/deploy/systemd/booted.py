@@ -19,10 +19,10 @@ from typing import Self
 
 import pytest
 
+from testbed import programs, syscalls
+from testbed.page import Page, metrics
 from tests.deploy.systemd.installation import HOME, Installation
-from tests.host.patience import until
-from tests.lab import programs, syscalls
-from tests.lab.page import Page, metrics
+from tests.integration.waiting import until
 
 UNITS = Path(__file__).resolve().parents[3] / "deploy" / "systemd"
 EXPORTER = "listen-queue-exporter.service"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from testbed import programs
 from tests.deploy.systemd.booted import EXPORTER, UNITS
 from tests.deploy.systemd.installation import HOME
-from tests.lab import programs
 
 CONTAINERS = f"{EXPORTER}.d/containers.conf"
 TEXTFILE = "listen-queue-textfile.service"

@@ -11,13 +11,13 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 
 import pytest
 
+from testbed.daemon import running
 from tests.deploy.systemd.booted import EXPORTER, Booted
 from tests.deploy.systemd.installation import Installation
-from tests.host import listening
-from tests.host.figures import Served, figure
-from tests.host.patience import equals, until
-from tests.host.standstill import sampler_of
-from tests.lab.daemon import running
+from tests.integration import listening_sockets
+from tests.integration.metric_values import Served, figure
+from tests.integration.stopped_thread import sampler_of
+from tests.integration.waiting import equals, until
 
 CONFIG = "/etc/listen-queue-exporter/config.yaml"
 DEFAULTS = "/etc/default/listen-queue-exporter"
@@ -56,7 +56,7 @@ def of_status(pid: int) -> dict[str, str]:
 
 @pytest.mark.netns
 def test_start_returns_when_the_page_is_served(installation: Installation, tmp_path: Path) -> None:
-    with Booted(installation, tmp_path) as systemd, listening.tcp("127.0.0.1", backlog=5):
+    with Booted(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", backlog=5):
         page = started(systemd).metrics()
         assert page.value("listen_queue_accept_limit", port="8080") == 5
         assert systemd.show(EXPORTER, "ActiveState") == "active"
@@ -70,8 +70,8 @@ def test_the_status_counts_listeners_and_says_what_is_not_seen(
     installation: Installation, tmp_path: Path
 ) -> None:
     """Owners of other users' sockets take capabilities, which this unit has not."""
-    with Booted(installation, tmp_path) as systemd, listening.tcp("127.0.0.1", backlog=1) as listener:
-        clients = listening.clients(listener, 2)
+    with Booted(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", backlog=1) as listener:
+        clients = listening_sockets.clients(listener, 2)
         started(systemd)
         counted = r"\d+ listeners, 1 full; network namespaces: 1; cannot see: owners of host"
         until(lambda: status(systemd), lambda text: re.fullmatch(counted, text) is not None)
@@ -110,9 +110,9 @@ def test_what_is_locked_away_is_not_missed(installation: Installation, tmp_path:
 
     with (
         Booted(installation, tmp_path) as systemd,
-        listening.tcp("127.0.0.1"),
-        listening.tcp("::1", 8081),
-        listening.unix("\0queue"),
+        listening_sockets.tcp("127.0.0.1"),
+        listening_sockets.tcp("::1", 8081),
+        listening_sockets.unix("\0queue"),
         running(port=8082) as free,
     ):
         started(systemd)
@@ -123,7 +123,7 @@ def test_what_is_locked_away_is_not_missed(installation: Installation, tmp_path:
 @pytest.mark.netns
 def test_no_call_is_tried_that_the_filter_forbids(installation: Installation, tmp_path: Path) -> None:
     """Where the filter kills in place of refusing, it lives all the same."""
-    with Booted(installation, tmp_path) as systemd, listening.unix("\0queue"):
+    with Booted(installation, tmp_path) as systemd, listening_sockets.unix("\0queue"):
         started(systemd, warning_at(3), DEADLY_FILTER).metrics()
         systemd.file(CONFIG, warning_at(4))
         systemd.systemctl("reload", EXPORTER)

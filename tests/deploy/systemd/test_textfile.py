@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from testbed import programs, syscalls
+from testbed.page import Page, metrics
 from tests.deploy.systemd.booted import Booted
 from tests.deploy.systemd.installation import Installation
-from tests.host import listening
-from tests.host.patience import equals, until
-from tests.lab import programs, syscalls
-from tests.lab.page import Page, metrics
+from tests.integration import listening_sockets
+from tests.integration.waiting import equals, until
 
 SERVICE = "listen-queue-textfile.service"
 TIMER = "listen-queue-textfile.timer"
@@ -44,7 +44,7 @@ def test_the_page_has_every_listener_and_anybody_may_read_it(
     installation: Installation, tmp_path: Path
 ) -> None:
     """It is whole, and nothing lies beside it."""
-    with Booted(installation, tmp_path) as systemd, listening.tcp("127.0.0.1", backlog=5):
+    with Booted(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", backlog=5):
         prom = prepared(systemd)
         systemd.systemctl("start", SERVICE)
         page = metrics(prom.read_text())
@@ -59,14 +59,14 @@ def test_the_old_page_stays_whole_until_the_new_one_takes_its_place(
     installation: Installation, tmp_path: Path
 ) -> None:
     """Whoever reads sees the one or the other."""
-    with Booted(installation, tmp_path) as systemd, listening.tcp("127.0.0.1", 8080):
+    with Booted(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", 8080):
         prom = prepared(systemd)
         systemd.write(f"{SERVICE}.d/test.conf", HELD_UP)
         systemd.systemctl("start", SERVICE)
         before, inode = prom.read_text(), prom.stat().st_ino
         systemd.file("/run/hold", "")
         with (
-            listening.tcp("127.0.0.1", 8081),
+            listening_sockets.tcp("127.0.0.1", 8081),
             subprocess.Popen(systemd.command("systemctl", "start", SERVICE)) as start,
         ):
             until(lambda: files(systemd), equals(["listen-queue.prom", "listen-queue.prom.new"]))
@@ -118,7 +118,7 @@ def test_the_timer_looks_again_and_again(installation: Installation, tmp_path: P
 def test_node_exporter_serves_it(installation: Installation, tmp_path: Path) -> None:
     """Through links of /proc, since it runs outside."""
     node_exporter = programs.find("prometheus-node-exporter")
-    with Booted(installation, tmp_path) as systemd, listening.tcp("127.0.0.1", backlog=5):
+    with Booted(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", backlog=5):
         folder = prepared(systemd).parent
         systemd.systemctl("start", SERVICE)
         subprocess.Popen(

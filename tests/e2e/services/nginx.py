@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from testbed import programs
 from tests.e2e.services.service import HTTP, Service, tcp
-from tests.lab import programs
 
 _CONFIG = """\
 daemon off;

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from testbed import programs
 from tests.e2e.services.service import Service, Turn, unix
-from tests.lab import programs
 
 _CONFIG = """\
 [global]

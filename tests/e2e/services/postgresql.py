@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from testbed import programs
+from testbed.privileges import NOBODY
 from tests.e2e.services.service import Service, Turn, tcp, unix
-from tests.lab import programs
-from tests.lab.privileges import NOBODY
 
 _PORT = 5432
 _MAX_CONNECTIONS = 6

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.e2e.process import Process
-from tests.host.patience import until
-from tests.host.reference import Place
+from tests.integration.reference import Place
+from tests.integration.waiting import until
 
 _TIMEOUT_SECONDS = 20.0
 

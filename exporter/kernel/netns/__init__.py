@@ -1,0 +1,1 @@
+"""Network namespaces: discovery, access to other namespaces, and what may be asked in each."""

@@ -1,0 +1,1 @@
+"""Processes, the sockets they hold, and their cgroups."""

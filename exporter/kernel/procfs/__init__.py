@@ -1,0 +1,1 @@
+"""Files below /proc/net and /proc/sys/net: listeners, counters, reference counts."""

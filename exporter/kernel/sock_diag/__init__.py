@@ -1,0 +1,1 @@
+"""The sock_diag interface of netlink: requests, dumps, and the rows of each socket family."""

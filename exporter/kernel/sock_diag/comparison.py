@@ -1,0 +1,102 @@
+"""What changed among the listeners since the last sample, without decoding what did not.
+
+A datagram is compared with the one that came in its place last time, a row of a changed datagram
+with the row in its place, and only rows that are new are decoded. A listener that is missing gets
+one sample of grace: sockets that churn on one port make the kernel skip and repeat rows, and it
+never says so (sock_diag does not set NLM_F_DUMP_INTR).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Final
+
+from exporter.kernel.records import UNCHANGED, Changes, Listener, Reading
+from exporter.kernel.sock_diag import tcp as inet
+from exporter.kernel.sock_diag import unix
+from exporter.kernel.sock_diag.messages import different_messages, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How the rows of one protocol are read."""
+
+    cookie: Callable[[bytes], int]
+    listener: Callable[[bytes], Listener]
+    reading: Callable[[bytes], Reading]
+
+
+TCP: Final = Decoder(inet.cookie, inet.listener, inet.reading)
+UNIX: Final = Decoder(unix.cookie, unix.listener, unix.reading)
+
+
+class ListenerWatch:
+    """The listeners of one namespace and protocol, as the last dump left them."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        """Start with no listener known."""
+        self._decoder = decoder
+        self._kept: list[bytes] = []
+        self.known: set[int] = set()
+        self._missing: set[int] = set()
+
+    def update(self, datagrams: Iterable[bytes]) -> Changes:
+        """Fold one whole dump in and return what it changed.
+
+        Nothing is remembered of a dump that fails half-way: the error goes to the caller and the
+        next dump is compared with the last good one.
+        """
+        kept = self._kept
+        fresh = list(datagrams)
+        if fresh == kept and not self._missing:
+            return UNCHANGED
+        moved, stale_rows, new_rows = self._different_rows(fresh)
+        opened: dict[int, tuple[Listener, Reading]] = {}
+        decode = self._decoder
+        for row in new_rows:
+            reading = decode.reading(row)
+            if reading.cookie in self.known:
+                moved[reading.cookie] = reading
+            else:
+                opened[reading.cookie] = (decode.listener(row), reading)
+        closed = self._settle_missing(fresh, stale_rows, moved)
+        self._kept = fresh
+        self.known.update(opened)
+        self.known.difference_update(closed)
+        return Changes(tuple(opened.values()), tuple(moved.values()), closed)
+
+    def _different_rows(self, fresh: list[bytes]) -> tuple[dict[int, Reading], set[bytes], list[bytes]]:
+        """Return what moved in its place, the rows that left, and those that came in the kernel's order."""
+        cookie_of, read = self._decoder.cookie, self._decoder.reading
+        moved: dict[int, Reading] = {}
+        left: list[bytes] = []
+        came: list[bytes] = []
+        for old, new in zip_longest(self._kept, fresh, fillvalue=b""):
+            if old == new:
+                continue
+            for old_row, new_row in different_messages(old, new):
+                if old_row and new_row and (cookie := cookie_of(new_row)) == cookie_of(old_row):
+                    moved[cookie] = read(new_row)
+                else:
+                    left.append(old_row)
+                    came.append(new_row)
+        gone = set(left)
+        stale = gone.difference(came)
+        return moved, stale - {b""}, [row for row in came if row and row not in gone]
+
+    def _settle_missing(
+        self, fresh: list[bytes], stale: set[bytes], moved: dict[int, Reading]
+    ) -> tuple[int, ...]:
+        """Close what is missing for the second time; what is missing for the first gets its grace."""
+        suspects = {self._decoder.cookie(row) for row in stale}.difference(moved)
+        if not suspects and not self._missing:
+            return ()
+        present = {self._decoder.cookie(row): row for datagram in fresh for row in messages(datagram)}
+        # A row that the kernel repeated may have left one place and still stand in another.
+        moved.update((cookie, self._decoder.reading(present[cookie])) for cookie in suspects & present.keys())
+        absent = (suspects | self._missing) - present.keys()
+        closed = absent & self._missing
+        self._missing = absent - closed
+        return tuple(closed)

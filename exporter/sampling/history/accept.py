@@ -1,0 +1,85 @@
+"""What the samples of an accept queue add up to, beyond what every queue has."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import accumulate
+from typing import Final
+
+from exporter.config.model import Queue, Thresholds
+from exporter.sampling.history.clock import SampleClock
+from exporter.sampling.history.peak import PeakWindow
+from exporter.sampling.history.queue import QueueHistory
+
+# Upper bounds in the sense of `le`; 0.999 keeps "full", which is exactly 1, apart from "almost".
+BUCKETS: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999)
+_FULL = 1.0
+
+
+class AcceptHistory(QueueHistory):
+    """The accept queue: a histogram of its utilization and the time in which a socket was full."""
+
+    __slots__ = ("_bucket", "_counts", "_covered", "_full_seconds", "_ratios", "_sample", "_sum")
+
+    def __init__(self, clock: SampleClock, peak_window: float) -> None:
+        """Start with no sample of this queue."""
+        super().__init__(Queue.ACCEPT, clock, peak_window)
+        self._ratios = PeakWindow(peak_window)
+        self._counts = [0] * (len(BUCKETS) + 1)
+        self._sum = 0.0
+        self._full_seconds = 0.0
+        self._bucket = 0
+        self._sample = clock.samples
+        self._covered = clock.covered
+
+    def judge(self, thresholds: Thresholds, peak_window: float) -> None:
+        """Take thresholds and the width of the window; counters go on."""
+        super().judge(thresholds, peak_window)
+        self._ratios.window = peak_window
+
+    def observe(self, length: int | None, ratio: float | None) -> None:
+        """Take the state that the newest sample found; None where it cannot tell, or is gone."""
+        self._settle()
+        if self.ratio is not None and (ratio is None or ratio < self.ratio):
+            self._ratios.fall(self.ratio, self._clock.previous)
+        if ratio is not None:
+            self._bucket = bisect_left(BUCKETS, ratio)
+        super().observe(length, ratio)
+
+    def settled(self) -> bool:
+        """Tell whether time alone changes nothing here but the histogram."""
+        return super().settled() and self._ratios.settled() and (self.ratio or 0.0) < _FULL
+
+    def peak_ratio(self) -> float | None:
+        """Return the highest utilization in the window; 1 is full."""
+        return None if self.ratio is None else self._ratios.highest(self.ratio, self._clock.now)
+
+    def full_seconds(self) -> float | None:
+        """Return the time in which at least one socket was full, in seconds."""
+        if self.ratio is None:
+            return None
+        return self._full_seconds + self._full_since_change(self.ratio)
+
+    def histogram(self) -> tuple[list[int], float] | None:
+        """Return how many samples were at or below each bucket (the last counts all), and their sum."""
+        if self.ratio is None:
+            return None
+        counts = self._counts.copy()
+        # The newest sample belongs to the state that holds now.
+        pending = self._clock.samples - self._sample + 1
+        counts[self._bucket] += pending
+        return list(accumulate(counts)), self._sum + self.ratio * pending
+
+    def _settle(self) -> None:
+        """Write down what the state until now added, at the sample that ends it."""
+        clock = self._clock
+        if self.ratio is not None:
+            observations = clock.samples - self._sample
+            self._counts[self._bucket] += observations
+            self._sum += self.ratio * observations
+            self._full_seconds += self._full_since_change(self.ratio)
+        self._sample = clock.samples
+        self._covered = clock.covered
+
+    def _full_since_change(self, ratio: float) -> float:
+        return self._clock.covered - self._covered if ratio >= _FULL else 0.0

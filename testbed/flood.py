@@ -1,0 +1,103 @@
+"""Half-open connections: SYN packets from clients that will never answer, fed in through a TUN device."""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import itertools
+import os
+import struct
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from testbed import programs
+
+_TUNSETIFF = 0x400454CA
+_IFF_TUN = 0x0001
+_IFF_NO_PI = 0x1000
+
+_TCP = 6
+_FIRST_PORT = 1024
+_PORTS = 60_000
+
+_IPV4_HEADER = struct.Struct("!BBHHHBBH4s4s")
+_IPV6_HEADER = struct.Struct("!IHBB16s16s")
+_TCP_HEADER = struct.Struct("!HHIIBBHHH")
+_SYN = 0x02
+_FIVE_WORDS = 5 << 4
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Tun:
+    """A TUN device of this namespace, up, with an address of each family; it goes when closed."""
+
+    ipv4 = ipaddress.IPv4Interface("10.99.0.1/16")
+    ipv6 = ipaddress.IPv6Interface("fd99::1/64")
+
+    def __init__(self, name: str = "flood0") -> None:
+        self.name = name
+        try:
+            self._handle = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+        except OSError as refused:
+            pytest.skip(f"no TUN device: {refused}")
+        request = struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI)
+        fcntl.ioctl(self._handle, _TUNSETIFF, request)
+        programs.output("ip", "address", "add", str(self.ipv4), "dev", name)
+        programs.output("ip", "address", "add", str(self.ipv6), "dev", name, "nodad")
+        programs.output("ip", "link", "set", name, "up")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._handle)
+
+    def send(self, packet: bytes) -> None:
+        """Have the kernel receive one IP packet through this device."""
+        os.write(self._handle, packet)
+
+
+def syn_flood(tun: Tun, destination: str, port: int, count: int, *, first: int = 0) -> None:
+    """Leave `count` half-open connections at `destination`, from as many different clients.
+
+    The destination is an address of `tun`; packets for a loopback address would be dropped as martians.
+    Client numbers start at `first`: floods that do not overlap add up. The kernel keeps the connections for a
+    minute, and no more than the listener's backlog + 1 of them.
+    """
+    address = ipaddress.ip_address(destination)
+    for client, client_port in itertools.islice(_clients(tun, address), first, first + count):
+        tun.send(syn(client, client_port, address, port))
+
+
+def syn(source: _Address, source_port: int, destination: _Address, port: int) -> bytes:
+    """One SYN packet, IP header and checksums included."""
+    ends = source.packed + destination.packed
+    segment = _TCP_HEADER.pack(source_port, port, 1, 0, _FIVE_WORDS, _SYN, 0xFFFF, 0, 0)
+    check = _checksum(ends + struct.pack("!HH", _TCP, len(segment)) + segment)
+    segment = segment[:16] + check + segment[18:]
+    if destination.version == 6:
+        return _IPV6_HEADER.pack(6 << 28, len(segment), _TCP, 64, source.packed, destination.packed) + segment
+    length = _IPV4_HEADER.size + len(segment)
+    header = _IPV4_HEADER.pack(0x45, 0, length, 0, 0, 64, _TCP, 0, source.packed, destination.packed)
+    return header[:10] + _checksum(header) + header[12:] + segment
+
+
+def _clients(tun: Tun, destination: _Address) -> Iterator[tuple[_Address, int]]:
+    own = tun.ipv4 if destination.version == 4 else tun.ipv6
+    for host in itertools.count(1):
+        for client_port in range(_FIRST_PORT, _FIRST_PORT + _PORTS):
+            yield own.ip + host, client_port
+
+
+def _checksum(data: bytes) -> bytes:
+    """RFC 1071; every part summed here has an even length."""
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return struct.pack("!H", ~total & 0xFFFF)

@@ -1,0 +1,97 @@
+"""The marker `netns`: fixtures are made by pytest as always, the body of the test runs in a child process."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import logging
+from collections.abc import Generator
+from typing import cast
+
+import pytest
+from _pytest._code.code import TerminalRepr
+
+from testbed.child import Ending, Outcome, run
+
+# The child gives up before pytest-timeout does, whose report would show the stack of the process that waits.
+_EARLIER_SECONDS = 1.0
+_EARLIER_AT_MOST_RATIO = 0.25
+
+
+class FailedInChildError(Exception):
+    """A test failed in its namespace; `shown` is what pytest would have printed of it there."""
+
+    def __init__(self, shown: TerminalRepr | str) -> None:
+        super().__init__(str(shown))
+        self.shown = shown
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line("markers", "netns: run the body in a process with its own network namespace")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run the body of a test marked netns in a child, and end as it ended."""
+    if pyfuncitem.get_closest_marker("netns") is None:
+        return None
+    outcome = run(lambda: _call(pyfuncitem), _timeout_seconds(pyfuncitem))
+    if outcome.log:
+        pyfuncitem.add_report_section("call", "log", outcome.log)
+    match outcome.ending:
+        case Ending.PASSED:
+            return True
+        case Ending.SKIPPED:
+            raise pytest.skip.Exception(str(outcome.detail), _use_item_location=True)
+        case Ending.XFAILED:
+            pytest.xfail(str(outcome.detail))
+        case Ending.FAILED:
+            raise FailedInChildError(cast("TerminalRepr | str", outcome.detail))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 # pytest passes arguments by name
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show a failure of the child in place of the parent's stack."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, FailedInChildError):
+        report.longrepr = call.excinfo.value.shown
+    return report
+
+
+def _call(item: pytest.Function) -> Outcome:
+    wanted = inspect.signature(item.obj).parameters
+    try:
+        item.obj(**{name: item.funcargs[name] for name in wanted if name in item.funcargs})
+    except pytest.skip.Exception as skip:
+        return Outcome(Ending.SKIPPED, str(skip.msg), _log())
+    except pytest.xfail.Exception as xfail:
+        return Outcome(Ending.XFAILED, str(xfail.msg), _log())
+    except BaseException as failure:  # noqa: BLE001 # SystemExit too must reach the report
+        shown = item.repr_failure(pytest.ExceptionInfo.from_exception(failure))
+        return Outcome(Ending.FAILED, shown, _log())
+    return Outcome(Ending.PASSED)
+
+
+def _log() -> str:
+    """What pytest's handler caught in this process, which the parent's report would miss."""
+    for handler in logging.getLogger().handlers:
+        stream = getattr(handler, "stream", None)
+        if isinstance(stream, io.StringIO):
+            return stream.getvalue().strip()
+    return ""
+
+
+def _timeout_seconds(item: pytest.Function) -> float | None:
+    marker = item.get_closest_marker("timeout")
+    if marker is not None:
+        wanted = marker.args[0] if marker.args else marker.kwargs.get("timeout")
+    else:
+        wanted = item.config.getoption("timeout") or item.config.getini("timeout")
+    if not wanted:
+        return None
+    seconds = float(wanted)
+    return seconds - min(_EARLIER_SECONDS, seconds * _EARLIER_AT_MOST_RATIO)

@@ -1,0 +1,137 @@
+"""What tests of other namespaces ask of the exporter, and of the processes behind it."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from signal import SIGKILL
+
+from testbed import syscalls
+from testbed.daemon import Daemon
+from testbed.netns import Container
+from testbed.page import Page
+from tests.broker.broker_processes import broker_of, wait_for_child
+from tests.integration.metric_values import figure
+from tests.integration.waiting import until
+
+Pair = tuple[int, int]
+
+
+def only(*patterns: str, sampling: str = "interval: 10ms, cpu_budget: 50%", enabled: str = "auto") -> str:
+    """A configuration that looks into these namespaces alone, and not into those of tests beside this one."""
+    return f"sampling: {{{sampling}}}\nnamespaces: {{enabled: {enabled}, include: {list(patterns)}}}\n"
+
+
+def watching(config: str, *flags: str) -> Daemon:
+    """A daemon that may enter other namespaces and is ready, for use in `with`."""
+    daemon = Daemon(*flags, config=config, namespaces=True)
+    try:
+        return daemon.wait_ready()
+    except BaseException as error:
+        daemon.__exit__(type(error), error, error.__traceback__)
+        raise
+
+
+def keeper_and_broker(daemon: Daemon) -> Pair:
+    """The two processes that a daemon has started."""
+    keeper = wait_for_child(daemon.pid, "lqe-keeper")[0]
+    return keeper, broker_of(keeper)
+
+
+def listeners(page: Page) -> dict[str, set[Pair]]:
+    """Port and backlog of every TCP listener on a page, by the name of its namespace."""
+    found: dict[str, set[Pair]] = {}
+    for labels, limit in page.all("listen_queue_accept_limit", protocol="tcp").items():
+        known = dict(labels)
+        found.setdefault(known["netns"], set()).add((int(known["port"]), int(limit)))
+    return found
+
+
+def of(daemon: Daemon, name: str) -> set[Pair]:
+    """Port and backlog of every TCP listener that the daemon shows of a namespace."""
+    return listeners(daemon.metrics()).get(name, set())
+
+
+def until_shown(daemon: Daemon, name: str, *wanted: Pair) -> None:
+    """Return when just these listeners are shown of a namespace; fails the test at the deadline."""
+    until(lambda: of(daemon, name), lambda found: found == set(wanted))
+
+
+def named_on(page: Page) -> set[str]:
+    """Every value of the label `netns` on a page."""
+    return {value for _, labels in page.samples for label, value in labels if label == "netns"}
+
+
+def success(daemon: Daemon, source: str, name: str) -> float | None:
+    """Whether a source of a namespace succeeds; None where the page says nothing of it."""
+    return figure(daemon, "exporter_source_success", source=source, netns=name)
+
+
+def samples(daemon: Daemon, source: str) -> float:
+    """How many samples a kind of source has taken, in all namespaces."""
+    return figure(daemon, "exporter_samples_total", source=source) or 0.0
+
+
+def sampled(daemon: Daemon, name: str) -> float:
+    """How often the TCP listeners of a namespace were sampled: the observations in its first histogram."""
+    counts = daemon.metrics().all("listen_queue_accept_sampled_utilization_ratio_count", netns=name)
+    return max(counts.values(), default=0.0)
+
+
+def descriptors(pid: int) -> int:
+    """How many files a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208  (names are all that is needed)
+
+
+def resident_mib(pid: int) -> float:
+    """The memory that a process has in use."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise LookupError(pid)
+
+
+@contextmanager
+def inside(container: Container, *works: Callable[[Callable[[], object]], object]) -> Iterator[None]:
+    """Have processes in a container until the end, as root of its user namespace where it has one.
+
+    Each is given a function to call when it is ready, and must not end by itself.
+    """
+    pids = [_start_inside(container, work) for work in works]
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, SIGKILL)
+        statuses = [os.waitpid(pid, 0)[1] for pid in pids]
+    assert all(os.WIFSIGNALED(status) for status in statuses), "a process in the container ended by itself"
+
+
+def _start_inside(container: Container, work: Callable[[Callable[[], object]], object]) -> int:
+    ready, say_ready = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(ready)
+            pidfd = os.pidfd_open(container.pid)
+            syscalls.call("setns", pidfd, syscalls.CLONE_NEWNET | _user_namespace_of(container))
+            # After that: the capabilities gained in a user namespace would undo it.
+            syscalls.die_with_parent()
+            work(lambda: os.write(say_ready, b"!"))
+        except BaseException:  # noqa: BLE001  (nobody above this fork would show it)
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(1)
+    os.close(say_ready)
+    said = os.read(ready, 1)
+    os.close(ready)
+    assert said == b"!", "the process in the container did not get ready"
+    return pid
+
+
+def _user_namespace_of(container: Container) -> int:
+    own, its = (Path(f"/proc/{pid}/ns/user").stat().st_ino for pid in ("self", container.pid))
+    return syscalls.CLONE_NEWUSER if own != its else 0

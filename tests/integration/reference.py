@@ -1,0 +1,206 @@
+"""What others say of the listeners of this namespace: `ss`, /proc/net, and the exporter in its two ways.
+
+All of them are brought into one form: for each place the sockets that listen there, added up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from testbed import privileges, programs, syscalls
+from testbed.page import Page
+from tests.integration.metric_values import Served
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LOCAL = re.compile(r"\[?(?P<address>[^\]%]*?)\]?(?P<device>%\w+)?:(?P<port>\d+)")
+_DROPS = re.compile(r",d(\d+)\)")
+_SO_ACCEPTCON = 0x10000
+
+
+class Place(NamedTuple):
+    """Where somebody listens, as the exporter's labels name it."""
+
+    protocol: str
+    address: str
+    port: str
+
+
+class Figures(NamedTuple):
+    """What is known of one place; None where the source cannot tell."""
+
+    sockets: float
+    length: float
+    limit: float | None
+    ratio: float | None
+    drops: float | None
+
+
+class _Socket(NamedTuple):
+    place: Place
+    length: int
+    limit: int
+    drops: int | None
+
+
+@contextmanager
+def within(pid: int) -> Iterator[None]:
+    """Be in the network namespace of a process: what is opened or started there belongs to it for good."""
+    with open("/proc/self/ns/net") as home, open(f"/proc/{pid}/ns/net") as there:  # noqa: PTH123
+        syscalls.call("setns", there.fileno(), syscalls.CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            syscalls.call("setns", home.fileno(), syscalls.CLONE_NEWNET)
+
+
+def from_ss() -> dict[Place, Figures]:
+    """`ss -ltnm` and `ss -lxn`; names of unix sockets must hold no blank."""
+    return _added_up([*_ss_tcp(), *_ss_unix()])
+
+
+def from_page(served: Served) -> dict[Place, Figures]:
+    """The exporter's page."""
+    return of_namespace(served.metrics())
+
+
+def of_namespace(page: Page, **netns: str) -> dict[Place, Figures]:
+    """A page, or what it has of one namespace."""
+
+    def of(name: str) -> dict[Place, float]:
+        found = page.all(f"listen_queue_{name}", **netns)
+        return {_place(dict(labels)): value for labels, value in found.items()}
+
+    sockets, lengths, limits = of("sockets"), of("accept_length"), of("accept_limit")
+    ratios, drops = of("accept_utilization_ratio"), of("drops_total")
+    return {
+        place: Figures(count, lengths[place], limits.get(place), ratios.get(place), drops.get(place))
+        for place, count in sockets.items()
+    }
+
+
+def from_show() -> dict[Place, Figures]:
+    """The command `show --json`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter", "show", "--json"],
+        cwd=_ROOT,
+        capture_output=True,
+        check=True,
+        timeout=30,
+        preexec_fn=privileges.stay_at_home,  # tests have one thread
+    )
+    return of_rows(json.loads(done.stdout))
+
+
+def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[Place, Figures]:
+    """Rows that `show --json` printed."""
+    return {
+        _place(row): Figures(
+            row["sockets"],
+            row["accept_length"],
+            row["accept_limit"],
+            row["accept_utilization_ratio"],
+            row["drops_total"],
+        )
+        for row in rows
+    }
+
+
+def from_proc() -> dict[Place, tuple[int, int | None]]:
+    """How many sockets and waiting connections /proc/net has; it knows neither device nor unix queue."""
+    found: dict[Place, tuple[int, int | None]] = {}
+    for name in ("tcp", "tcp6"):
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+            _, local, _, state, queues, *_ = line.split()
+            if state == "0A":
+                place = _proc_place(local)
+                sockets, length = found.get(place, (0, 0))
+                found[place] = (sockets + 1, (length or 0) + int(queues.partition(":")[2], 16))
+    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+        _, _, _, flags, _, _, _, name = [*line.split(maxsplit=7), ""][:8]
+        if int(flags, 16) & _SO_ACCEPTCON:
+            place = Place("unix", name, "")
+            found[place] = (found.get(place, (0, None))[0] + 1, None)
+    return found
+
+
+def as_in_proc(figures: Mapping[Place, Figures]) -> dict[Place, tuple[int, int | None]]:
+    """What /proc would show of these figures."""
+    found: dict[Place, tuple[int, int | None]] = {}
+    for place, known in figures.items():
+        there = place._replace(address=place.address.partition("%")[0])
+        sockets, length = found.get(there, (0, 0))
+        waiting = None if place.protocol == "unix" else int(known.length) + (length or 0)
+        found[there] = (sockets + int(known.sockets), waiting)
+    return found
+
+
+def half_open() -> int:
+    """How many half-open connections `ss` sees."""
+    return len(programs.output("ss", "-Htn", "state", "syn-recv").splitlines())
+
+
+def half_open_of(listener: socket.socket) -> int:
+    """How many half-open connections hold a reference to this very socket, while none waits for accept."""
+    inode = str(os.fstat(listener.fileno()).st_ino)
+    name = "tcp" if listener.family == socket.AF_INET else "tcp6"
+    for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+        columns = line.split()
+        if columns[9] == inode:
+            return int(columns[10]) - 1
+    raise LookupError(f"/proc/net/{name} has no socket {inode}")
+
+
+def _ss_tcp() -> Iterable[_Socket]:
+    for line in programs.output("ss", "-HOltnm").splitlines():
+        _, length, limit, local, _, memory = line.split()
+        parts = _LOCAL.fullmatch(local)
+        drops = _DROPS.search(memory)
+        assert parts is not None, line
+        assert drops is not None, line
+        address = parts["address"].replace("*", "::") + (parts["device"] or "")
+        place = Place("tcp", address, parts["port"])
+        yield _Socket(place, int(length), int(limit), int(drops[1]))
+
+
+def _ss_unix() -> Iterable[_Socket]:
+    for line in programs.output("ss", "-Hlxn").splitlines():
+        kind, _, length, limit, name, *_ = line.split()
+        if kind != "u_dgr":
+            yield _Socket(Place("unix", name, ""), int(length), int(limit), None)
+
+
+def _added_up(sockets: Iterable[_Socket]) -> dict[Place, Figures]:
+    places: dict[Place, list[_Socket]] = {}
+    for each in sockets:
+        places.setdefault(each.place, []).append(each)
+    return {
+        place: Figures(
+            len(group),
+            sum(each.length for each in group),
+            sum(each.limit for each in group),
+            max(each.length / (each.limit + 1) for each in group),
+            sum(each.drops or 0 for each in group) if place.protocol == "tcp" else None,
+        )
+        for place, group in places.items()
+    }
+
+
+def _place(labels: Mapping[str, str]) -> Place:
+    return Place(labels["protocol"], labels["address"], labels["port"])
+
+
+def _proc_place(local: str) -> Place:
+    address, _, port = local.partition(":")
+    words = [struct.pack("=I", int(address[at : at + 8], 16)) for at in range(0, len(address), 8)]
+    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+    return Place("tcp", socket.inet_ntop(family, b"".join(words)), str(int(port, 16)))

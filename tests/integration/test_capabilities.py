@@ -1,0 +1,80 @@
+"""An ordinary user without any capability sees everything but who owns what."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from testbed import flood, privileges
+from tests.integration import listening_sockets, reference
+from tests.integration.forked_exporter import Fork, ForkedExporter, load_everything
+from tests.integration.metric_values import figure, until_figure
+from tests.integration.service import Service
+from tests.integration.waiting import until, until_equal
+
+SOURCE_SUCCESS = "exporter_source_success"
+
+
+SAID = "listen-queue-exporter: the owners of some sockets belong to other users: EACCES"
+
+
+def of_root() -> list[socket.socket]:
+    """Listeners of each protocol."""
+    return [
+        listening_sockets.tcp("0.0.0.0", 8080, backlog=9),
+        listening_sockets.tcp("::1", 8081, backlog=9),
+        listening_sockets.unix("\0of-root", backlog=9),
+    ]
+
+
+def become_nobody() -> None:
+    """Give up root and every capability."""
+    load_everything()
+    privileges.drop_to(privileges.NOBODY)
+
+
+@pytest.mark.netns
+def test_nobody_sees_every_figure_and_is_told_that_owners_are_missing() -> None:
+    with flood.Tun() as tun, Service(b"of-root", of_root):
+        flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 5)
+        become_nobody()
+        with listening_sockets.tcp("127.0.0.1", 8082) as own, ForkedExporter() as exporter:
+            waiting = listening_sockets.clients(own, 3)
+            until_equal(lambda: reference.from_page(exporter), reference.from_ss)
+            until_figure(exporter, 5, "syn_recv", port="8080")
+            until_figure(exporter, 0, SOURCE_SUCCESS, source="owners")
+            assert figure(exporter, "exporter_sockets_without_owner") == 3
+            for source in ("inet", "unix", "syn_recv", "netstat", "oldest_wait"):
+                assert figure(exporter, SOURCE_SUCCESS, source=source) == 1
+            for labels in ({"port": "8080"}, {"port": "8081"}, {"address": "@of-root"}):
+                assert figure(exporter, "accept_limit", process="", **labels) == 9
+                assert figure(exporter, "listener_info", user="root", **labels) == 1
+            page = exporter.metrics()
+            (labels_of_own,) = page.all("listen_queue_accept_length", port="8082")
+            assert dict(labels_of_own)["process"] != ""
+            until(
+                lambda: figure(exporter, "accept_oldest_wait_seconds", port="8082") or 0, lambda age: age > 0
+            )
+            for client in waiting:
+                client.close()
+
+
+@pytest.mark.netns
+def test_the_owners_are_no_failure_where_nobody_elses_socket_listens() -> None:
+    become_nobody()
+    with listening_sockets.tcp("127.0.0.1"), ForkedExporter() as exporter:
+        until_figure(exporter, 1, SOURCE_SUCCESS, source="owners")
+        assert figure(exporter, "exporter_sockets_without_owner") == 0
+
+
+@pytest.mark.netns
+def test_show_works_for_nobody_and_says_in_one_line_what_is_missing() -> None:
+    with Service(b"of-root", of_root):
+        become_nobody()
+        show = Fork("show", "--json")
+        assert show.wait() == 0
+        found = {row["port"]: row["process"] for row in json.loads(show.output)}
+        assert found == {"8080": "", "8081": "", "": ""}
+        assert show.errors == f"{SAID}\n"

@@ -1,0 +1,178 @@
+"""What the exporter keeps of its capabilities, and what it sees and says where some are missing."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from exporter.broker.capabilities import Capability
+from testbed import privileges, syscalls
+from testbed.netns import Container, Namespaces
+from tests.broker.broker_processes import status
+from tests.integration import listening_sockets
+from tests.integration.forked_exporter import ForkedExporter, load_everything
+from tests.integration.metric_values import Served, figure, until_figure
+from tests.integration.other_namespaces import keeper_and_broker, only, watching
+from tests.integration.service import Service
+
+PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
+CAP_KILL = 5
+SUCCESS = "exporter_source_success"
+NAMELESS = "exporter_sockets_without_owner"
+ALL_THREE = frozenset(Capability)
+NEEDED = "other network namespaces need CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+INNER = {"port": "8080"}
+OUTER = {"netns": "host", "port": "8081"}
+
+
+def inner(namespaces: Namespaces) -> Container:
+    """A container whose process has the capabilities of root, and listens."""
+    made = namespaces.container(process="inner")
+    made.listen_tcp(8080, backlog=9)
+    return made
+
+
+def of_nobody() -> list[socket.socket]:
+    """A listener of another user."""
+    # What Python loads for this is out of reach later.
+    listening_sockets.tcp("127.0.0.1", 0).close()
+    privileges.drop_to()
+    return [listening_sockets.tcp("127.0.0.1", 8081)]
+
+
+def become_nobody_with(kept: frozenset[Capability]) -> None:
+    """Become an ordinary user with these capabilities, as a unit with AmbientCapabilities= is started."""
+    load_everything()
+    syscalls.prctl(PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setresgid(*[privileges.NOBODY] * 3)
+    os.setresuid(*[privileges.NOBODY] * 3)
+    # And with one to end what this test has started.
+    mask = sum(1 << capability for capability in (*kept, CAP_KILL))
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)
+    syscalls.call("capset", header, sets)
+    syscalls.prctl(PR_SET_DUMPABLE, 1)
+    syscalls.die_with_parent()
+
+
+def expect_sights_of(served: Served, made: Container, kept: frozenset[Capability]) -> None:
+    """The page has what these capabilities show, and says which way it was found."""
+    enters = kept >= {Capability.SYS_ADMIN, Capability.SYS_PTRACE}
+    names = kept >= {Capability.SYS_PTRACE, Capability.DAC_READ_SEARCH}
+    name = str(made.inode)
+    until_figure(served, 9 if enters else None, "accept_limit", netns=name, **INNER)
+    until_figure(served, 0, "accept_length", process="web" if names else "", **OUTER)
+    method = "broker" if enters else "own"
+    until_figure(served, 1, "exporter_source_info", source="namespaces", method=method)
+    until_figure(served, 1 if enters else None, SUCCESS, source="namespaces")
+    until_figure(served, 1 if names else 0, SUCCESS, source="owners")
+
+
+def config_file(folder: Path, text: str) -> str:
+    """The flag for a configuration that anybody may read."""
+    place = folder / "config.yml"
+    place.write_text(text)
+    for each in (place, *folder.parents[:3], folder):
+        each.chmod(each.stat().st_mode | 0o555)
+    return f"--config.file={place}"
+
+
+@pytest.mark.netns
+def test_no_thread_of_the_daemon_has_a_capability_and_keeper_and_broker_have_three() -> None:
+    with Namespaces() as namespaces:
+        made = inner(namespaces)
+        with watching(only(str(made.inode))) as daemon:
+            until_figure(daemon, 9, "accept_limit", process="inner", **INNER)
+            threads = list(Path(f"/proc/{daemon.pid}/task").iterdir())
+            assert len(threads) >= 2
+            for thread in threads:
+                _expect_sets(f"{daemon.pid}/task/{thread.name}", 0)
+            for pid in keeper_and_broker(daemon):
+                _expect_sets(str(pid), sum(1 << capability for capability in Capability))
+
+
+def _expect_sets(process: str, mask: int) -> None:
+    found = status(process)
+    sets = {name: int(found[name], 16) for name in found if name.startswith("Cap")}
+    assert sets == {"CapInh": 0, "CapPrm": mask, "CapEff": mask, "CapBnd": 0, "CapAmb": 0}
+    assert found["NoNewPrivs"] == "1"
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("missing", Capability, ids=lambda missing: missing.name)
+def test_root_without_one_of_them_sees_what_the_others_show(missing: Capability) -> None:
+    with Namespaces() as namespaces, Service(b"web", of_nobody):
+        made = inner(namespaces)
+        syscalls.prctl(PR_CAPBSET_DROP, missing)
+        with watching(only(str(made.inode))) as daemon:
+            expect_sights_of(daemon, made, ALL_THREE - {missing})
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("missing", [None, *Capability], ids=["none", *Capability.__members__])
+def test_an_ordinary_user_with_capabilities_sees_what_they_show(
+    missing: Capability | None, tmp_path: Path
+) -> None:
+    kept = ALL_THREE - {missing}
+    with Namespaces() as namespaces, Service(b"web", lambda: [listening_sockets.tcp("127.0.0.1", 8081)]):
+        made = inner(namespaces)
+        flag = config_file(tmp_path, only(str(made.inode)))
+        become_nobody_with(kept)
+        with ForkedExporter(flag) as exporter:
+            expect_sights_of(exporter, made, kept)
+            found = status(exporter.pid)
+            assert [int(found[name], 16) for name in ("CapEff", "CapPrm", "CapAmb")] == [0, 0, 0]
+            assert found["NoNewPrivs"] == "1"
+
+
+@pytest.mark.netns
+def test_who_was_told_to_look_and_may_not_says_which_capabilities_are_missing() -> None:
+    with Namespaces() as namespaces:
+        made = inner(namespaces)
+        syscalls.prctl(PR_CAPBSET_DROP, Capability.SYS_ADMIN)
+        with watching(only(str(made.inode), enabled="true")) as daemon:
+            until_figure(daemon, 0, SUCCESS, source="namespaces", netns="host")
+            daemon.wait_for_log(NEEDED)
+            assert figure(daemon, "exporter_source_info", source="namespaces", method="own") == 1
+            assert figure(daemon, SUCCESS, source="inet", netns="host") == 1
+            assert figure(daemon, "accept_limit", **INNER) is None
+
+
+@pytest.mark.netns
+def test_where_proc_hides_other_processes_the_broker_finds_them_all_the_same() -> None:
+    with Namespaces() as namespaces, Service(b"web", of_nobody):
+        made = inner(namespaces)
+        hide_processes()
+        with watching(only(str(made.inode))) as daemon:
+            until_figure(daemon, 9, "accept_limit", process="inner", netns=str(made.inode), **INNER)
+            until_figure(daemon, 0, "accept_length", process="web", **OUTER)
+            until_figure(daemon, 1, SUCCESS, source="owners")
+            assert figure(daemon, NAMELESS) == 0
+
+
+@pytest.mark.netns
+def test_where_proc_hides_other_processes_from_us_the_page_says_that_owners_are_missing() -> None:
+    """There is nobody who denies anything: who is hidden is not there."""
+    with Service(b"web", lambda: [listening_sockets.tcp("127.0.0.1", 8081)]):
+        hide_processes()
+        load_everything()
+        privileges.drop_to()
+        with ForkedExporter() as exporter:
+            until_figure(exporter, 0, "accept_length", process="", **OUTER)
+            until_figure(exporter, 1, NAMELESS)
+            until_figure(exporter, 0, SUCCESS, source="owners")
+            assert figure(exporter, "exporter_source_info", source="namespaces", method="own") == 1
+
+
+def hide_processes() -> None:
+    """Mount a /proc that hides processes of others, from root's group too."""
+    options = f"hidepid=2,gid={privileges.NOBODY - 1}".encode()
+    try:
+        syscalls.call("mount", b"proc", b"/proc", b"proc", ctypes.c_ulong(0), options)
+    except OSError as refused:
+        pytest.skip(f"no /proc that hides processes: {refused}")

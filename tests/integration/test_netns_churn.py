@@ -1,0 +1,227 @@
+"""Namespaces that come and go: found soon, gone soon, never held, never taken for each other."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from testbed import syscalls
+from testbed.daemon import Daemon
+from testbed.netns import Namespaces
+from tests.integration.churn import Churn
+from tests.integration.metric_values import figure, until_figure
+from tests.integration.other_namespaces import (
+    descriptors,
+    keeper_and_broker,
+    listeners,
+    named_on,
+    of,
+    only,
+    resident_mib,
+    samples,
+    until_shown,
+    watching,
+)
+from tests.integration.waiting import equals, until
+
+log = logging.getLogger(__name__)
+pytestmark = pytest.mark.netns
+
+MOST_GROWTH_MIB = 8
+EVERYONE = "sampling: {interval: 10ms, cpu_budget: 50%}\n"
+
+
+@contextmanager
+def judged(daemon: Daemon, churn: Churn) -> Iterator[list[int]]:
+    """Scrape without pause and judge each page; yields how many namespaces of the churn each one showed."""
+    shown: list[int] = []
+    wrong: list[BaseException] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.05):
+            try:
+                shown.append(churn.check(daemon.metrics()))
+            except BaseException as error:  # noqa: BLE001  (told to the test's own thread)
+                wrong.append(error)
+                return
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield shown
+    finally:
+        ended.set()
+        thread.join()
+        if wrong:
+            raise wrong[0]
+
+
+def churn_and_settle(daemon: Daemon, churn: Churn, count: int, per_second: float) -> None:
+    """Churn once to warm up and once for the record; fails where the second time left anything behind."""
+    _, broker = keeper_and_broker(daemon)
+    churn.run(10, per_second)
+    churn.end()
+    until(lambda: churn.check(daemon.metrics()), equals(0))
+    before = descriptors(daemon.pid), descriptors(broker)
+    memory = resident_mib(daemon.pid), resident_mib(broker)
+    with judged(daemon, churn) as shown:
+        churn.run(count, per_second)
+        until(lambda: shown[-1:] > [0], bool)
+    churn.end()
+    until(lambda: churn.check(daemon.metrics()), equals(0))
+    until(lambda: (descriptors(daemon.pid), descriptors(broker)), lambda now: now <= before)
+    after = resident_mib(daemon.pid), resident_mib(broker)
+    log.info(
+        "%d namespaces, shown %d times on %d pages; MiB %s, then %s",
+        count,
+        sum(shown),
+        len(shown),
+        memory,
+        after,
+    )
+    if churn.names:
+        # Else those of other tests are seen as well, and may have thousands of sockets.
+        assert after[0] < memory[0] + MOST_GROWTH_MIB
+        assert after[1] < memory[1] + MOST_GROWTH_MIB
+    assert figure(daemon, "exporter_broker_restarts_total") == 0
+    assert "Traceback" not in daemon.log
+
+
+def test_names_that_are_given_again_and_again_leave_nothing_behind() -> None:
+    """Twenty names, each given anew at once: a page shows of a name just one of those that have had it."""
+    with Namespaces() as namespaces, watching(only("again-*")) as daemon:
+        churn = Churn(namespaces, names=tuple(f"again-{index}" for index in range(20)))
+        until_figure(daemon, 1, "exporter_namespaces")
+        churn_and_settle(daemon, churn, count=60, per_second=20)
+        until_figure(daemon, 1, "exporter_namespaces")
+
+
+def test_namespaces_of_processes_that_come_and_go_leave_nothing_behind() -> None:
+    """Their numbers are given again as well."""
+    with Namespaces() as namespaces, watching(EVERYONE) as daemon:
+        churn_and_settle(daemon, Churn(namespaces), count=60, per_second=20)
+
+
+def veth_is_here(device: str) -> bool:
+    return device in (name for _, name in socket.if_nameindex())
+
+
+def seconds_until_gone(*devices: str) -> list[float]:
+    """How long from now each of these devices stays."""
+    began = time.monotonic()
+    gone: dict[str, float] = {}
+
+    def look() -> int:
+        for device in devices:
+            if device not in gone and not veth_is_here(device):
+                gone[device] = time.monotonic() - began
+        return len(gone)
+
+    until(look, lambda count: count == len(devices))
+    return [gone[device] for device in devices]
+
+
+def test_a_container_that_dies_takes_its_namespace_along_while_it_is_sampled_at_full_speed() -> None:
+    """At most a second later than one that nobody looks into."""
+    with Namespaces() as namespaces:
+        unseen = [namespaces.container() for _ in range(3)]
+        seen = [namespaces.container() for _ in range(3)]
+        for index, made in enumerate((*unseen, *seen)):
+            made.veth(f"10.98.{index}.1/30", f"10.98.{index}.2/30", device=f"{made.inode}")
+            made.listen_tcp(8080)
+        with watching(only(*(str(made.inode) for made in seen))) as daemon:
+            for made in seen:
+                until_shown(daemon, str(made.inode), (8080, 128))
+            for a_seen, an_unseen in zip(seen, unseen, strict=True):
+                a_seen.stop()
+                an_unseen.stop()
+                with_us, without_us = seconds_until_gone(str(a_seen.inode), str(an_unseen.inode))
+                log.info("gone after %.3f s, one that nobody looks into after %.3f s", with_us, without_us)
+                assert with_us < without_us + 1
+
+
+def looks_until(daemon: Daemon, holds: Callable[[], bool]) -> float:
+    """How often it had looked for namespaces when something was last seen not to hold."""
+    began = time.monotonic()
+    first = seen = samples(daemon, "namespaces")
+
+    def look() -> bool:
+        nonlocal seen
+        before = samples(daemon, "namespaces")
+        if holds():
+            return True
+        seen = before
+        return False
+
+    until(look, bool)
+    log.info("after %.2f s", time.monotonic() - began)
+    return seen - first
+
+
+def test_a_namespace_is_on_the_page_soon_after_its_start_and_off_it_soon_after_its_end() -> None:
+    """A look is taken each second. One may be under way already, and owners have a second to be found."""
+    with Namespaces() as namespaces, watching(EVERYONE) as daemon:
+        for backlog in (1234, 1235):
+            made = namespaces.container()
+            made.listen_tcp(8080, backlog=backlog)
+            shown, name = (8080, backlog), str(made.inode)
+            assert looks_until(daemon, lambda: of(daemon, name) == {shown}) <= 3  # noqa: B023  (called at once)
+            made.stop()
+            assert looks_until(daemon, lambda: shown not in of(daemon, name)) <= 2  # noqa: B023  (called at once)
+
+
+def test_a_name_without_a_process_is_sampled_until_it_is_taken_away() -> None:
+    """It has counters, and no listener."""
+    with Namespaces() as namespaces, watching(only("lonely")) as daemon:
+        namespaces.named("lonely").stop()
+        overflows = "netns_listen_overflows_total"
+        assert looks_until(daemon, lambda: figure(daemon, overflows, netns="lonely") == 0) <= 2
+        until_figure(daemon, 2, "exporter_namespaces")
+        namespaces.forget("lonely")
+        assert looks_until(daemon, lambda: named_on(daemon.metrics()) == {"host"}) <= 2
+        until_figure(daemon, 1, "exporter_namespaces")
+
+
+def test_who_takes_over_a_name_and_a_port_has_no_past() -> None:
+    """The name leads to another namespace from one moment to the next."""
+    heir = Path("/run/netns/heir")
+    with Namespaces() as namespaces, ExitStack() as stack, watching(only("heir")) as daemon:
+        first = namespaces.named("heir")
+        first.listen_tcp(8080, backlog=1)
+        first.fill_tcp(8080, 2)
+        full = "accept_full_seconds_total"
+        until(lambda: figure(daemon, full, netns="heir") or 0, lambda seconds: seconds > 0.2)
+        for backlog in (7, 8, 9):
+            another = namespaces.container()
+            another.listen_tcp(8080, backlog=backlog)
+            syscalls.mount_same(f"/proc/{another.pid}/ns/net", str(heir))
+            stack.callback(syscalls.unmount, str(heir))
+            page = until(daemon.metrics, lambda page: listeners(page).get("heir") == {(8080, backlog)})  # noqa: B023
+            assert page.value(f"listen_queue_{full}", netns="heir") == 0
+            assert page.value("listen_queue_accept_peak_length", netns="heir") == 0
+            assert page.value("listen_queue_accept_length", netns="heir") == 0
+
+
+def test_a_reload_stops_looking_into_others_and_starts_again() -> None:
+    with Namespaces() as namespaces:
+        namespaces.named("kept").listen_tcp(8080, backlog=77)
+        with watching(only("kept"), "--web.enable-lifecycle") as daemon:
+            until_shown(daemon, "kept", (8080, 77))
+            daemon.config_file.write_text(only("kept", enabled="false"))
+            assert daemon.ask("/-/reload", "POST").status == 200
+            until(lambda: named_on(daemon.metrics()), lambda found: found == {"host"})
+            assert listeners(daemon.metrics()).keys() == {"host"}
+            assert figure(daemon, "exporter_namespaces") == 1
+            assert figure(daemon, "exporter_source_success", source="namespaces") is None
+            daemon.config_file.write_text(only("kept"))
+            assert daemon.ask("/-/reload", "POST").status == 200
+            until_shown(daemon, "kept", (8080, 77))
+            assert figure(daemon, "exporter_source_success", source="namespaces") == 1

@@ -1,0 +1,156 @@
+"""Namespaces whose root wants to mislead the exporter, or just has too much of everything."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+
+from testbed.daemon import Daemon
+from testbed.netns import Namespaces
+from tests.integration.foreign_sender import (
+    FORGED_BACKLOG,
+    FORGED_PORT,
+    Ready,
+    flood_every_pid,
+    forge_to_every_pid,
+    forge_to_every_port,
+)
+from tests.integration.metric_values import figure
+from tests.integration.other_namespaces import (
+    inside,
+    listeners,
+    only,
+    sampled,
+    success,
+    until_shown,
+    watching,
+)
+from tests.integration.waiting import equals, until
+
+log = logging.getLogger(__name__)
+pytestmark = pytest.mark.netns
+
+HOSTILE = "taken-hostile"
+CALM = {f"taken-calm-{index}": (8000 + index, 100 + index) for index in range(3)}
+CONFIG = only("taken-*")
+ATTACK_SECONDS = 2.0
+
+
+def forged(daemon: Daemon, name: str = HOSTILE) -> float:
+    return figure(daemon, "exporter_forged_datagrams_total", netns=name) or 0
+
+
+def judge(daemon: Daemon) -> None:
+    """Fail where one page shows anything forged, or anything but the truth of those that are calm."""
+    page = daemon.metrics()
+    shown = listeners(page)
+    for labels in page.all("listen_queue_accept_limit"):
+        assert ("port", str(FORGED_PORT)) not in labels
+    for name, pair in CALM.items():
+        assert shown.get(name) == {pair}
+        assert page.value("listen_queue_exporter_source_success", source="inet", netns=name) == 1
+    trusted = page.value("listen_queue_exporter_source_success", source="inet", netns=HOSTILE)
+    assert shown.get(HOSTILE, set()) == ({(8080, 99)} if trusted else set())
+    assert FORGED_BACKLOG not in {limit for pairs in shown.values() for _, limit in pairs}
+
+
+@pytest.mark.parametrize(
+    "attacks",
+    [
+        (forge_to_every_port,),
+        (forge_to_every_pid,),
+        (flood_every_pid,),
+        (forge_to_every_port, forge_to_every_pid, flood_every_pid),
+    ],
+    ids=lambda attacks: "-and-".join(attack.__name__ for attack in attacks),
+)
+def test_what_the_root_of_a_container_forges_is_counted_and_never_shown(
+    attacks: tuple[Callable[[Ready], None], ...],
+) -> None:
+    """Nor does it keep others from being sampled."""
+    with Namespaces() as namespaces:
+        hostile = namespaces.named(HOSTILE, user_namespace=True)
+        hostile.listen_tcp(8080, backlog=99)
+        for name, (port, backlog) in CALM.items():
+            namespaces.named(name).listen_tcp(port, backlog=backlog)
+        with watching(CONFIG) as daemon:
+            until_shown(daemon, HOSTILE, (8080, 99))
+            for name, pair in CALM.items():
+                until_shown(daemon, name, pair)
+            before = {name: sampled(daemon, name) for name in (HOSTILE, *CALM)}
+            assert forged(daemon) == 0
+            began = time.monotonic()
+            with inside(hostile, *attacks):
+                while time.monotonic() - began < ATTACK_SECONDS or not forged(daemon):
+                    judge(daemon)
+                    assert time.monotonic() - began < 20, "nothing forged has come"
+            seconds = time.monotonic() - began
+            rates = {name: (sampled(daemon, name) - first) / seconds for name, first in before.items()}
+            log.info("%d forged in %.1f s; samples a second: %s", forged(daemon), seconds, rates)
+            assert min(rates.values()) > 10
+            assert all(forged(daemon, name) == 0 for name in CALM)
+            until(lambda: success(daemon, "inet", HOSTILE), equals(1))
+            until_shown(daemon, HOSTILE, (8080, 99))
+            judge(daemon)
+            assert figure(daemon, "exporter_broker_restarts_total") == 0
+
+
+SLOW, REUSE_PORT = "full-slow", 9000
+# As many as processes with the usual limit of descriptors can have.
+PROCESSES, SOCKETS = 5, 4000
+CROWD = PROCESSES * SOCKETS
+FEW = {f"full-few-{index}": (8000 + index, 100 + index) for index in range(3)}
+
+
+def crowd(ready: Ready) -> None:
+    """Listen with so many sockets on one port."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    kept = []
+    for _ in range(SOCKETS):
+        opened = socket.socket()
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        opened.bind(("0.0.0.0", REUSE_PORT))
+        opened.listen(1)
+        kept.append(opened)
+    ready()
+    while kept:
+        signal.pause()
+
+
+def test_a_namespace_with_a_crowd_of_sockets_slows_down_itself_alone() -> None:
+    """It takes a budget that all the others together need a small part of."""
+    with Namespaces() as namespaces:
+        slow = namespaces.named(SLOW)
+        for name, (port, backlog) in FEW.items():
+            namespaces.named(name).listen_tcp(port, backlog=backlog)
+        with watching(only("full-*", sampling="interval: 50ms, cpu_budget: 20%")) as daemon:
+            for name, pair in FEW.items():
+                until_shown(daemon, name, pair)
+            usual = rates_of(daemon, FEW)
+            with inside(slow, *[crowd] * PROCESSES):
+                until(lambda: figure(daemon, "sockets", netns=SLOW), equals(CROWD))
+                assert figure(daemon, "accept_limit", netns=SLOW) == CROWD
+                beside = rates_of(daemon, {SLOW: (0, 0), **FEW})
+                log.info("samples a second: %s, and beside a crowd: %s", usual, beside)
+                for name in (SLOW, *FEW):
+                    assert success(daemon, "inet", name) == 1
+                for name, pair in FEW.items():
+                    assert beside[name] > usual[name] / 2
+                    until_shown(daemon, name, pair)
+            until(lambda: figure(daemon, "sockets", netns=SLOW), equals(None))
+            assert success(daemon, "inet", SLOW) == 1
+
+
+def rates_of(daemon: Daemon, names: dict[str, tuple[int, int]]) -> dict[str, float]:
+    """How often a second each is sampled, over three seconds."""
+    before, began = {name: sampled(daemon, name) for name in names}, time.monotonic()
+    time.sleep(3)
+    seconds = time.monotonic() - began
+    return {name: (sampled(daemon, name) - first) / seconds for name, first in before.items()}

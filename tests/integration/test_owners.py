@@ -1,0 +1,118 @@
+"""The process behind a listener."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from testbed.daemon import running
+from tests.integration import listening_sockets
+from tests.integration.metric_values import EAGER, figure, until_figure, until_sampled
+from tests.integration.service import Service
+
+QUEUE = {"port": "8080"}
+
+
+def one() -> list[socket.socket]:
+    """A TCP queue."""
+    return [listening_sockets.tcp("127.0.0.1")]
+
+
+def shared() -> list[socket.socket]:
+    """A member of a group."""
+    return [listening_sockets.tcp("127.0.0.1", reuse_port=True)]
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"web-server", "web-server"),
+        (b"fifteen-bytes--", "fifteen-bytes--"),
+        (b") S 1 1 (", ") S 1 1 ("),
+        ("naïve".encode(), "naïve"),
+        (b'a\n"b\\c\xff\x01', r'a\x0a"b\x5cc\xff\x01'),
+        (b"\n# EOF\n", r"\x0a# EOF\x0a"),
+    ],
+)
+def test_a_listener_carries_the_name_of_its_process(name: bytes, shown: str) -> None:
+    with Service(name, one), running(config=EAGER) as daemon:
+        until_figure(daemon, 0, "accept_length", process=shown, **QUEUE)
+        assert figure(daemon, "exporter_source_success", source="owners") == 1
+        assert figure(daemon, "exporter_sockets_without_owner") == 0
+
+
+@pytest.mark.netns
+def test_a_listener_that_comes_later_has_its_name_from_the_start() -> None:
+    with running(config=EAGER) as daemon, Service(b"late", one):
+        until_figure(daemon, 0, "accept_length", **QUEUE)
+        assert figure(daemon, "accept_length", process="late", **QUEUE) == 0
+
+
+@pytest.mark.netns
+def test_of_processes_that_share_a_socket_the_parent_is_the_owner() -> None:
+    with Service(b"master", one, workers=3), running(config=EAGER) as daemon:
+        until_figure(daemon, 0, "accept_length", process="master", **QUEUE)
+        assert figure(daemon, "sockets", **QUEUE) == 1
+
+
+@pytest.mark.netns
+def test_a_group_of_several_processes_is_one_listener_of_the_first() -> None:
+    with Service(b"first", shared), Service(b"second", shared), running(config=EAGER) as daemon:
+        until_figure(daemon, 2, "sockets", process="first", **QUEUE)
+        assert figure(daemon, "sockets", **QUEUE) == 2
+
+
+@pytest.mark.netns
+def test_another_program_in_the_same_place_starts_its_own_series() -> None:
+    """What the one before dropped is not its doing."""
+    with ExitStack() as stack, running(config=EAGER) as daemon:
+        with Service(b"before", lambda: [listening_sockets.tcp("127.0.0.1", backlog=0)]):
+            stack.enter_context(_client())
+            for _ in range(2):
+                stack.enter_context(_refused())
+            until_figure(daemon, 1, "accept_utilization_ratio", process="before", **QUEUE)
+            until_sampled(daemon, "inet", 30)
+            assert (figure(daemon, "drops_total", process="before", **QUEUE) or 0) >= 2
+            assert (figure(daemon, "accept_full_seconds_total", **QUEUE) or 0) > 0
+        until_figure(daemon, None, "drops_total", **QUEUE)
+        stack.close()
+        with Service(b"after", one):
+            until_figure(daemon, 0, "drops_total", process="after", **QUEUE)
+            until_figure(daemon, 0, "accept_full_seconds_total", process="after", **QUEUE)
+            assert figure(daemon, "drops_total", process="before", **QUEUE) is None
+
+
+@pytest.mark.netns
+def test_the_user_of_a_listener_is_on_its_info() -> None:
+    with Service(b"web-server", one), running(config=EAGER) as daemon:
+        user = pwd.getpwuid(os.getuid()).pw_name
+        until_figure(daemon, 1, "listener_info", user=user, process="web-server", **QUEUE)
+
+
+@pytest.mark.netns
+def test_a_socket_that_changes_hands_while_it_listens_keeps_a_series() -> None:
+    """The supervisor that opened it goes away, the worker stays; there is one listener all the time."""
+    opened = listening_sockets.tcp("127.0.0.1")
+    with Service(b"heir", lambda: [opened]), running(config=EAGER) as daemon:
+        until_figure(daemon, 0, "accept_length", **QUEUE)
+        opened.close()
+        until_sampled(daemon, "inet", 30)
+        assert figure(daemon, "accept_length", **QUEUE) == 0
+
+
+def _client() -> socket.socket:
+    client = socket.socket()
+    client.connect(("127.0.0.1", 8080))
+    return client
+
+
+def _refused() -> socket.socket:
+    client = socket.socket()
+    client.setblocking(False)  # noqa: FBT003  (the standard library's signature)
+    client.connect_ex(("127.0.0.1", 8080))
+    return client

@@ -1,0 +1,78 @@
+"""The exporter ends when it is told to, whatever it is doing."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from contextlib import ExitStack
+from signal import SIGINT, SIGTERM, Signals
+
+import pytest
+
+from testbed import flood, namespace
+from testbed.daemon import Daemon, running
+from tests.integration import listening_sockets
+from tests.integration.metric_values import until_sampled
+
+PROMISED_SECONDS = 2.0
+BUSY = "sampling: {interval: 1ms, cpu_budget: 100%}\n"
+SIGNALS = pytest.mark.parametrize("number", [SIGTERM, SIGINT], ids=["SIGTERM", "SIGINT"])
+
+
+def expect_end(daemon: Daemon, number: Signals) -> None:
+    """Status 0 within the time that is promised, and not a word of complaint."""
+    before = time.monotonic()
+    assert daemon.stop(number) == 0
+    assert time.monotonic() - before < PROMISED_SECONDS
+    assert "Traceback" not in daemon.log
+    assert "level=error" not in daemon.log
+
+
+@pytest.mark.netns
+@SIGNALS
+def test_a_signal_while_it_samples_ends_it_in_time_with_status_0(number: Signals) -> None:
+    """Among a thousand listeners, all of them read again and again."""
+    with ExitStack() as stack:
+        for index in range(1000):
+            stack.enter_context(listening_sockets.unix(f"\0queue-{index}"))
+        daemon = stack.enter_context(running(config=BUSY))
+        until_sampled(daemon, "unix")
+        expect_end(daemon, number)
+
+
+@pytest.mark.netns
+def test_a_flood_does_not_keep_it_from_ending_in_time() -> None:
+    namespace.write_sysctl("net.core.somaxconn", 30_000)
+    with (
+        flood.Tun() as tun,
+        listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=30_000),
+        running(config=BUSY) as daemon,
+    ):
+        flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 20_000)
+        until_sampled(daemon, "syn_recv")
+        expect_end(daemon, SIGTERM)
+
+
+@pytest.mark.netns
+@SIGNALS
+def test_clients_that_are_connected_do_not_keep_it(number: Signals) -> None:
+    """One that says nothing, one in the middle of a header, and one that does not take its page."""
+    with ExitStack() as stack, running(config=BUSY) as daemon:
+        for said in (b"", b"GET /metrics HT", b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port)))
+            client.sendall(said)
+        idle = http.client.HTTPConnection("127.0.0.1", daemon.port)
+        idle.request("GET", "/-/healthy")
+        idle.getresponse().read()
+        expect_end(daemon, number)
+        idle.close()
+
+
+@pytest.mark.netns
+def test_its_port_is_free_at_once_for_the_next_one() -> None:
+    with running(config=BUSY) as daemon:
+        daemon.metrics()
+        expect_end(daemon, SIGTERM)
+    with running(config=BUSY) as daemon:
+        expect_end(daemon, SIGTERM)

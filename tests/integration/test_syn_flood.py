@@ -1,0 +1,126 @@
+"""Half-open connections: how many there are, and how many the kernel admits."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from testbed import flood, namespace
+from testbed.daemon import Daemon, running
+from tests.integration import listening_sockets, reference
+from tests.integration.metric_values import EAGER, figure, until_figure
+from tests.integration.waiting import until, until_equal
+
+FLOOD = 20_000
+ADDRESSES = pytest.mark.parametrize("address", [listening_sockets.TUN_IPV4, listening_sockets.TUN_IPV6])
+
+
+@pytest.mark.netns
+@ADDRESSES
+def test_twenty_thousand_half_open_connections_are_counted_to_the_last(address: str) -> None:
+    namespace.write_sysctl("net.core.somaxconn", FLOOD + 1000)
+    with flood.Tun() as tun, listening_sockets.tcp(address, backlog=FLOOD + 500), running(config=EAGER) as daemon:
+        flood.syn_flood(tun, address, 8080, FLOOD)
+        until_figure(daemon, FLOOD, "syn_recv", port="8080")
+        assert reference.half_open() == FLOOD
+        assert figure(daemon, "syn_recv_limit", port="8080") == FLOOD + 501
+        assert figure(daemon, "syn_recv_peak", port="8080") == FLOOD
+        assert figure(daemon, "syn_recv_unmatched") == 0
+        assert figure(daemon, "syn_recv", port="10511") == 0
+        assert figure(daemon, "accept_length", port="8080") == 0
+
+
+@pytest.mark.netns
+@ADDRESSES
+def test_counted_by_references_they_are_the_same(address: str) -> None:
+    """Which is the cheaper way where connections are many, and right for each of two listeners."""
+    namespace.write_sysctl("net.core.somaxconn", FLOOD + 1000)
+    with ExitStack() as stack:
+        tun = stack.enter_context(flood.Tun())
+        for port in (8080, 8081):
+            stack.enter_context(listening_sockets.tcp(address, port, backlog=FLOOD + 500))
+        flood.syn_flood(tun, address, 8080, FLOOD)
+        daemon = stack.enter_context(running(config=EAGER))
+        until_figure(daemon, 1, "exporter_source_info", source="syn_recv", method="refcount")
+        flood.syn_flood(tun, address, 8081, 700)
+        until_figure(daemon, 700, "syn_recv", port="8081")
+        assert figure(daemon, "syn_recv", port="8080") == FLOOD
+        assert figure(daemon, "exporter_source_info", source="syn_recv", method="refcount") == 1
+        assert figure(daemon, "exporter_refcount_disagreements_total") == 0
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(("address", "backlog"), [(listening_sockets.TUN_IPV4, 0), (listening_sockets.TUN_IPV6, 100)])
+def test_with_cookies_the_kernel_stops_at_backlog_plus_one(address: str, backlog: int) -> None:
+    namespace.write_sysctl("net.ipv4.tcp_max_syn_backlog", 16)
+    with flood.Tun() as tun, listening_sockets.tcp(address, backlog=backlog), running(config=EAGER) as daemon:
+        flood.syn_flood(tun, address, 8080, 500)
+        _expect_count_at_limit(daemon, backlog + 1)
+        until_figure(daemon, 500 - (backlog + 1), "netns_syncookies_sent_total")
+        until_figure(daemon, 500 - (backlog + 1), "netns_syn_queue_full_cookies_total")
+        until_figure(daemon, 1, "threshold_exceeded", port="8080", queue="syn_recv", severity="critical")
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("address", "most"),
+    [(listening_sockets.TUN_IPV6, 64), *((listening_sockets.TUN_IPV4, most) for most in (1, 3, 133, 134, 1024))],
+)
+def test_without_cookies_the_limit_is_what_the_kernel_admits(address: str, most: int) -> None:
+    """Whether tcp_max_syn_backlog binds (a backlog of 100 lies in between), or the listener's own backlog."""
+    namespace.write_sysctl("net.ipv4.tcp_syncookies", 0)
+    namespace.write_sysctl("net.ipv4.tcp_max_syn_backlog", most)
+    with flood.Tun() as tun, listening_sockets.tcp(address, backlog=100), running(config=EAGER) as daemon:
+        flood.syn_flood(tun, address, 8080, 300)
+        admitted = reference.half_open()
+        assert admitted <= 101
+        _expect_count_at_limit(daemon, admitted)
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("cookies", [0, 1])
+def test_the_limit_of_a_group_is_the_sum_of_what_each_member_admits(cookies: int) -> None:
+    namespace.write_sysctl("net.ipv4.tcp_syncookies", cookies)
+    namespace.write_sysctl("net.ipv4.tcp_max_syn_backlog", 40)
+    with ExitStack() as stack, flood.Tun() as tun:
+        for backlog in (10, 20, 200):
+            stack.enter_context(listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=backlog, reuse_port=True))
+        with running(config=EAGER) as daemon:
+            # Each member gets about a third, which is several times what it admits.
+            flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 2000)
+            _expect_count_at_limit(daemon, 11 + 21 + (201 if cookies else 31))
+
+
+@pytest.mark.netns
+def test_always_cookies_leave_no_half_open_connection() -> None:
+    namespace.write_sysctl("net.ipv4.tcp_syncookies", 2)
+    with flood.Tun() as tun, listening_sockets.tcp(listening_sockets.TUN_IPV4), running(config=EAGER) as daemon:
+        flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 50)
+        # Those who scrape get cookies as well.
+        until(
+            lambda: figure(daemon, "netns_syncookies_sent_total"),
+            lambda sent: sent is not None and sent >= 50,
+        )
+        assert figure(daemon, "syn_recv", port="8080") == 0
+        until_figure(daemon, 2, "sysctl_net_ipv4_tcp_syncookies")
+
+
+@pytest.mark.netns
+def test_a_flood_is_gone_from_the_page_when_it_is_gone_from_the_kernel() -> None:
+    """The peak stays, for as long as its window is."""
+    namespace.write_sysctl("net.ipv4.tcp_synack_retries", 0)
+    with flood.Tun() as tun, listening_sockets.tcp(listening_sockets.TUN_IPV4), running(config=EAGER) as daemon:
+        flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 10)
+        until(lambda: figure(daemon, "syn_recv", port="8080"), lambda found: found == 10)
+        until_equal(lambda: figure(daemon, "syn_recv", port="8080"), lambda: 0.0)
+        assert reference.half_open() == 0
+        assert figure(daemon, "syn_recv_peak", port="8080") == 10
+
+
+def _expect_count_at_limit(daemon: Daemon, admitted: int) -> None:
+    def both() -> tuple[float | None, ...]:
+        return tuple(figure(daemon, name, port="8080") for name in ("syn_recv", "syn_recv_limit"))
+
+    until(both, lambda found: found == (admitted, admitted))
+    assert figure(daemon, "syn_recv_unmatched") == 0

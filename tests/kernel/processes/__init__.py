@@ -1,0 +1,1 @@
+"""Processes and cgroups, from trees with the layout of /proc."""

@@ -1,0 +1,1 @@
+"""Files of /proc/net and /proc/sys/net, and what is parsed from them."""

@@ -1,0 +1,256 @@
+"""Whatever bytes a decoder gets, it answers with a record of the right shape or with MalformedReplyError."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import zip_longest
+from typing import TypeVar
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from exporter.kernel.errors import KernelError, MalformedReplyError
+from exporter.kernel.records import Endpoint, Listener, Protocol, Reading
+from exporter.kernel.sock_diag import accept_wait as waiting
+from exporter.kernel.sock_diag import dump as netlink
+from exporter.kernel.sock_diag import messages, requests, unix
+from exporter.kernel.sock_diag import syn_recv as half_open
+from exporter.kernel.sock_diag import tcp as inet
+from tests.kernel.datagrams import SYN_RECV, datagram, inet_row, tcp_info, tcp_row, unix_row
+from tests.kernel.fake_kernel import FakeKernel
+from tests.kernel.mutations import any_datagram, any_row, mutated, recorded_datagrams
+
+Answer = TypeVar("Answer")
+
+EMPTY = (b"", b"\0", bytes(3), bytes(15), bytes(16), bytes(88), b"\xff" * 200)
+
+
+def answer(decode: Callable[[bytes], Answer], data: bytes) -> Answer | None:
+    """Decode; an error that is not the decoder's own ends the test."""
+    try:
+        return decode(data)
+    except MalformedReplyError:
+        return None
+
+
+def is_number(value: int | None, bits: int) -> bool:
+    return value is None or 0 <= value < 1 << bits
+
+
+def is_endpoint(endpoint: Endpoint) -> bool:
+    size = {socket.AF_INET: 4, socket.AF_INET6: 16}[socket.AddressFamily(endpoint.family)]
+    return (
+        len(endpoint.address) == size and is_number(endpoint.port, 16) and is_number(endpoint.interface, 32)
+    )
+
+
+def check_reading(reading: Reading | None) -> None:
+    if reading is not None:
+        assert is_number(reading.cookie, 64)
+        assert all(is_number(value, 32) for value in (reading.length, reading.limit, reading.drops))
+
+
+def check_listener(listener: Listener | None, row: bytes) -> None:
+    if listener is not None:
+        assert is_number(listener.cookie, 64)
+        assert is_number(listener.inode, 32)
+        assert is_number(listener.uid, 32)
+        assert listener.name in row
+        assert (listener.endpoint is None) == (listener.protocol is Protocol.UNIX)
+        assert listener.endpoint is None or is_endpoint(listener.endpoint)
+
+
+@given(any_row())
+@settings(max_examples=400)
+def test_a_tcp_row(row: bytes) -> None:
+    cookie, listener = answer(inet.cookie, row), answer(inet.listener, row)
+    reading = answer(inet.reading, row)
+    check_listener(listener, row)
+    check_reading(reading)
+    assert listener is None or listener.cookie == cookie
+    assert reading is None or reading.cookie == cookie
+
+
+@given(any_row())
+@settings(max_examples=400)
+def test_a_unix_row(row: bytes) -> None:
+    cookie, listener = answer(unix.cookie, row), answer(unix.listener, row)
+    reading = answer(unix.reading, row)
+    check_listener(listener, row)
+    check_reading(reading)
+    assert listener is None or listener.cookie == cookie
+    assert reading is None or reading.cookie == cookie
+
+
+@pytest.mark.parametrize("data", EMPTY, ids=repr)
+@pytest.mark.parametrize(
+    "decode",
+    [inet.cookie, inet.listener, inet.reading, unix.cookie, unix.listener, unix.reading],
+    ids=lambda decode: f"{decode.__module__.split('.')[-1]}-{decode.__name__}",
+)
+def test_what_is_too_short_or_says_nothing_of_a_listener(
+    decode: Callable[[bytes], object], data: bytes
+) -> None:
+    answer(decode, data)
+    if len(data) < 32:
+        assert answer(decode, data) is None
+
+
+@given(any_datagram())
+@settings(max_examples=400)
+def test_messages_are_cut_without_loss_and_in_order(data: bytes) -> None:
+    found = answer(messages.messages, data)
+    if found is not None:
+        assert all(len(one) == int.from_bytes(one[:4], "little") >= netlink.HEADER_BYTES for one in found)
+        at = 0
+        for one in found:
+            assert data[at : at + len(one)] == one
+            at += len(one) + 3 & ~3
+        assert at >= len(data)
+
+
+@given(any_datagram())
+@example(b"")
+@example(b"\x10\0\0")
+@settings(max_examples=400)
+def test_one_size_is_only_told_where_every_message_has_it(data: bytes) -> None:
+    size = answer(messages.row_size, data)
+    if size:
+        assert answer(messages.messages, data) == [data[at : at + size] for at in range(0, len(data), size)]
+    rows = answer(messages.messages, data)
+    if rows and len({len(row) for row in rows}) == 1 and len(rows[0]) % 4 == 0:
+        assert size == len(rows[0])
+
+
+@st.composite
+def two_datagrams(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """Two replies to one question: rows of one size or of several, some of them changed, lost or new."""
+    kinds = [tcp_row, inet_row] if draw(st.booleans()) else [tcp_row]
+    row = st.builds(
+        lambda kind, cookie, length: kind(cookie, length=length),
+        st.sampled_from(kinds),
+        st.integers(1, 3),
+        st.integers(0, 1),
+    )
+    old = draw(st.lists(row, max_size=6))
+    new = (
+        [draw(st.one_of(st.just(same), row)) for same in old] if draw(st.booleans()) else draw(st.lists(row))
+    )
+    return datagram(old), datagram(new)
+
+
+@given(two_datagrams())
+@settings(max_examples=400)
+def test_different_messages_are_those_that_differ_in_their_place(pair: tuple[bytes, bytes]) -> None:
+    old, new = pair
+    places = zip_longest(messages.messages(old), messages.messages(new), fillvalue=b"")
+    assert list(messages.different_messages(old, new)) == [
+        (left, came) for left, came in places if left != came
+    ]
+
+
+@given(any_datagram(), any_datagram())
+def test_different_messages_of_anything_are_an_answer_or_malformed(old: bytes, new: bytes) -> None:
+    if answer(messages.messages, old) is not None:
+        found = answer(lambda data: list(messages.different_messages(old, data)), new)
+        assert (found is None) == (answer(messages.messages, new) is None)
+
+
+@given(any_row(), st.integers(0, 400))
+def test_attributes_lie_within_the_message_and_move_on(row: bytes, start: int) -> None:
+    def walk(data: bytes) -> list[tuple[int, int, int]]:
+        return list(messages.attributes(data, start))
+
+    found = answer(walk, row)
+    if found is not None:
+        places = [at for _, at, _ in found]
+        assert places == sorted(set(places))
+        assert all(start < at and size >= 0 and at + size <= len(row) for _, at, size in found)
+        assert all(is_number(kind, 14) for kind, _, _ in found)
+
+
+@given(st.lists(any_datagram(), max_size=3))
+@example([b"\x01"])
+@example([b""])
+@settings(max_examples=400)
+def test_half_open_connections_are_counted_row_by_row(data: list[bytes]) -> None:
+    def count(_: bytes) -> dict[Endpoint, int]:
+        return half_open.count(data)
+
+    found = answer(count, b"")
+    if found is not None:
+        assert all(is_endpoint(endpoint) for endpoint in found)
+        assert sum(found.values()) == sum(len(messages.messages(one)) for one in data)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([SYN_RECV, requests.TCP_NEW_SYN_RECV]),
+            st.sampled_from(["127.0.0.1", "10.0.0.1", "::1", "::ffff:10.0.0.1"]),
+            st.sampled_from([80, 81]),
+            st.sampled_from([bytes(12), b"\xff" * 12]),
+            st.sampled_from([0, 4, 160]),
+        ),
+        min_size=1,
+    ),
+    st.integers(0, 40),
+)
+def test_every_half_open_row_is_counted_once(shown: list[tuple[int, str, int, bytes, int]], cut: int) -> None:
+    """Also where rows of one endpoint differ in what a kernel always leaves zero."""
+    rows, expected = [], Counter[Endpoint]()
+    for state, address, port, unused, more in shown:
+        row = inet_row(1, address=address, port=port, state=state, attributes=bytes(more))
+        if ":" in address:
+            expected[Endpoint(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address), port, 0)] += 1
+        else:
+            row = row[:28] + unused + row[40:]
+            expected[Endpoint(socket.AF_INET, socket.inet_aton(address), port, 0)] += 1
+        rows.append(row)
+    packed = [datagram(part) for part in (rows[:cut], rows[cut:]) if part]
+    assert half_open.count(packed) == expected
+
+
+@given(st.lists(any_datagram(), max_size=3))
+@settings(max_examples=400)
+def test_waits_are_seconds_at_endpoints(data: list[bytes]) -> None:
+    def oldest(_: bytes) -> dict[Endpoint, float]:
+        return waiting.oldest(data)
+
+    for endpoint, seconds in (answer(oldest, b"") or {}).items():
+        assert is_endpoint(endpoint)
+        assert 0 <= seconds <= 0xFFFFFFFF / 1000
+
+
+def test_a_waiting_row_without_tcp_info_is_malformed() -> None:
+    for attributes in (b"", tcp_info(1)[:40]):
+        row = inet_row(1, state=1, inode=0, attributes=attributes)
+        with pytest.raises(MalformedReplyError):
+            waiting.oldest([row])
+
+
+@pytest.mark.parametrize("state", [0, 1, 4, 8, 10, 11, 13, 255])
+def test_a_half_open_row_in_another_state_is_malformed(state: int) -> None:
+    with pytest.raises(MalformedReplyError):
+        half_open.count([inet_row(1, state=state)])
+
+
+@given(st.lists(any_datagram() | mutated(recorded_datagrams()), max_size=4), st.integers(0, 2**32 - 1))
+@settings(max_examples=400)
+def test_a_dump_of_anything_ends_and_closes_its_socket(replies: Iterable[bytes], port: int) -> None:
+    kernel = FakeKernel(*replies, port=port)
+    with suppress(KernelError):
+        list(netlink.dump(requests.TCP_LISTENERS, kernel.connect))
+    assert kernel.all_closed()
+
+
+@pytest.mark.parametrize(("at", "value"), [(16, socket.AF_INET), (16, 0), (18, 1), (18, 7)])
+def test_a_unix_row_of_another_family_or_state_is_malformed(at: int, value: int) -> None:
+    row = unix_row(1)
+    assert unix.listener(row).inode == 1
+    with pytest.raises(MalformedReplyError):
+        unix.listener(row[:at] + bytes((value,)) + row[at + 1 :])

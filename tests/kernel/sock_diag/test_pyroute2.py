@@ -1,0 +1,165 @@
+"""Differential: pyroute2's classes read the same from recorded replies, and from the requests."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
+from pyroute2.netlink.diag import SS_LISTEN, inet_diag_msg, inet_diag_req, unix_diag_msg, unix_diag_req
+
+from exporter.kernel.records import Endpoint
+from exporter.kernel.sock_diag import accept_wait as waiting
+from exporter.kernel.sock_diag import messages, requests, unix
+from exporter.kernel.sock_diag import syn_recv as half_open
+from exporter.kernel.sock_diag import tcp as inet
+from tests.kernel import recordings
+from tests.kernel.datagrams import tcp_row, unix_row
+
+NLMSG_DONE = 3
+
+
+def decoded(name: str, kind: type[Any]) -> Iterator[Any]:
+    """Walk the datagrams of a recording as pyroute2's marshal does."""
+    for datagram in recordings.load(name).datagrams:
+        at = 0
+        while at < len(datagram):
+            length, message_type = struct.unpack_from("=IH", datagram, at)
+            if message_type != NLMSG_DONE:
+                message = kind(datagram, offset=at)
+                message.decode()
+                yield message
+            at += length + 3 & ~3
+
+
+def rows(name: str) -> list[bytes]:
+    """The messages that our own code finds, the closing one left out."""
+    return [row for datagram in recordings.load(name).datagrams[:-1] for row in messages.messages(datagram)]
+
+
+def endpoint(message: Any) -> Endpoint:
+    packed = ipaddress.ip_address(message["idiag_src"]).packed
+    return Endpoint(message["idiag_family"], packed, message["idiag_sport"], message["idiag_if"])
+
+
+def drops(message: Any) -> int:
+    """The ninth number of SK_MEMINFO, which pyroute2 hands out as text in hexadecimal."""
+    raw = bytes.fromhex(message.get_attr("INET_DIAG_SKMEMINFO").replace(":", ""))
+    return int(struct.unpack("=9I", raw)[8])
+
+
+@pytest.mark.parametrize("name", ["tcp_listeners", "tcp_listeners_many"])
+def test_tcp_listeners_are_the_same(name: str) -> None:
+    theirs = [
+        (
+            message["idiag_cookie"],
+            message["idiag_inode"],
+            message["idiag_uid"],
+            endpoint(message),
+            bool(message.get_attr("INET_DIAG_SKV6ONLY")),
+            message["idiag_rqueue"],
+            message["idiag_wqueue"],
+            drops(message),
+        )
+        for message in decoded(name, inet_diag_msg)
+    ]
+    ours = []
+    for row in rows(name):
+        listener, reading = inet.listener(row), inet.reading(row)
+        who = (listener.cookie, listener.inode, listener.uid, listener.endpoint, listener.v6only)
+        ours.append((*who, reading.length, reading.limit, reading.drops))
+    assert ours == theirs
+
+
+def test_unix_listeners_are_the_same() -> None:
+    """pyroute2 knows no UNIX_DIAG_UID, and strips a name of the NULs around it."""
+    theirs = []
+    for message in decoded("unix_listeners", unix_diag_msg):
+        name, queue = message.get_attr("UNIX_DIAG_NAME"), message.get_attr("UNIX_DIAG_RQLEN")
+        who = (
+            message["udiag_cookie"],
+            message["udiag_ino"],
+            name if isinstance(name, bytes) else name.encode(),
+        )
+        theirs.append((*who, queue["udiag_rqueue"], queue["udiag_wqueue"]))
+    ours = []
+    for row in rows("unix_listeners"):
+        listener, reading = unix.listener(row), unix.reading(row)
+        who = (listener.cookie, listener.inode, listener.name.strip(b"\0"))
+        ours.append((*who, reading.length, reading.limit))
+    assert ours == theirs
+
+
+def test_half_open_connections_are_the_same() -> None:
+    theirs = Counter(endpoint(message) for message in decoded("half_open", inet_diag_msg))
+    assert half_open.count(recordings.load("half_open").datagrams[:-1]) == theirs
+
+
+@pytest.mark.parametrize("name", ["waiting", "waiting_unprivileged"])
+def test_waits_are_the_same(name: str) -> None:
+    theirs: dict[Endpoint, float] = {}
+    for message in decoded(name, inet_diag_msg):
+        if message["idiag_inode"] == 0:
+            age = message.get_attr("INET_DIAG_INFO")["tcpi_last_data_sent"] / 1000
+            theirs[endpoint(message)] = max(age, theirs.get(endpoint(message), 0.0))
+    assert waiting.oldest(recordings.load(name).datagrams[:-1]) == theirs
+
+
+@given(
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["0.0.0.0", "127.0.0.1", "::", "fe80::1", "::ffff:10.0.0.1"]),
+)
+def test_any_numbers_in_a_tcp_row_are_the_same(cookie: int, length: int, lost: int, address: str) -> None:
+    row = tcp_row(cookie & 0xFFFFFFFF, length=length, drops=lost, address=address)
+    row = row[:60] + struct.pack("=Q", cookie) + row[68:]
+    message = inet_diag_msg(row)
+    message.decode()
+    assert inet.reading(row) == (
+        message["idiag_cookie"],
+        message["idiag_rqueue"],
+        message["idiag_wqueue"],
+        drops(message),
+    )
+    assert inet.listener(row).endpoint == endpoint(message)
+
+
+@given(st.text(st.characters(exclude_characters="\0", codec="ascii"), min_size=1, max_size=100))
+def test_any_text_as_a_unix_name_is_the_same(name: str) -> None:
+    row = unix_row(1, name=name.encode() + b"\0")
+    message = unix_diag_msg(row)
+    message.decode()
+    assert unix.listener(row).name == message.get_attr("UNIX_DIAG_NAME").encode()
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_the_request_for_mptcp_listeners_means_what_it_should(family: int) -> None:
+    """The protocol does not fit into a byte, so it stands in an attribute (inet_diag_get_protocol)."""
+    request = inet_diag_req(requests.mptcp_listeners(family))
+    request.decode()
+    assert request["header"]["type"] == 20
+    assert request["header"]["flags"] == NLM_F_REQUEST | NLM_F_DUMP
+    assert request["header"]["length"] == len(requests.mptcp_listeners(family))
+    assert request["sdiag_family"] == family
+    assert request["idiag_states"] == 1 << SS_LISTEN
+    assert requests.mptcp_listeners(family)[-8:] == struct.pack("=HHI", 8, 3, 262)
+
+
+def test_the_request_for_unix_listeners_means_what_it_should() -> None:
+    """It asks for names, queues and owners, and never for ICONS, which locks each queue."""
+    request = unix_diag_req(requests.UNIX_LISTENERS)
+    request.decode()
+    assert request["header"]["type"] == 20
+    assert request["header"]["flags"] == NLM_F_REQUEST | NLM_F_DUMP
+    assert request["header"]["length"] == len(requests.UNIX_LISTENERS)
+    assert request["sdiag_family"] == socket.AF_UNIX
+    assert request["udiag_states"] == 1 << SS_LISTEN
+    assert request["udiag_show"] == 0x01 | 0x10 | 0x40

@@ -1,0 +1,180 @@
+"""A network namespace that answers what a test has put there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Self, cast
+
+from exporter.kernel.errors import UnavailableError
+from exporter.kernel.fallback import Ladder
+from exporter.kernel.netns.namespace import Namespace
+from exporter.kernel.procfs.counters import Sysctls, TcpCounters
+from exporter.kernel.procfs.refcount import References
+from exporter.kernel.procfs.tcp_activity import SegmentGate
+from exporter.kernel.records import Changes, Endpoint, Listener, Method, Reading
+from exporter.kernel.sock_diag.dump import Forged
+
+COUNTERS = TcpCounters(*range(1, 8))
+SYSCTLS = Sysctls(somaxconn=4096, max_syn_backlog=1024, syncookies=1, abort_on_overflow=0)
+
+
+class Question:
+    """What can go wrong with a question, and what it costs."""
+
+    def __init__(self, spend: Callable[[float], None]) -> None:
+        """Take where processor time is charged; go well and cost nothing until told."""
+        self.error: Exception | None = None
+        self.cost = 0.0
+        self.asked = 0
+        self.on_answer: Callable[[], object] = lambda: None
+        self._spend = spend
+
+    def ask(self) -> None:
+        """Be asked once."""
+        self.asked += 1
+        self._spend(self.cost)
+        self.on_answer()
+        if self.error is not None:
+            raise self.error
+
+
+class Listeners(Question):
+    """A reader of listeners: what it holds now, less what it told before."""
+
+    def __init__(self, spend: Callable[[float], None]) -> None:
+        """Hold nothing."""
+        super().__init__(spend)
+        self.ladder = Ladder(Method.AUTO)
+        self._sockets: dict[int, tuple[Listener, Reading]] = {}
+        self._told: dict[int, tuple[Listener, Reading]] = {}
+
+    def open(
+        self, *listeners: Listener, length: int | None = 0, limit: int | None = 9, drops: int | None = 0
+    ) -> None:
+        """Let sockets listen."""
+        for listener in listeners:
+            self._sockets[listener.cookie] = listener, Reading(listener.cookie, length, limit, drops)
+
+    def move(self, cookie: int, *, length: int | None = None, drops: int | None = None) -> None:
+        """Change the queue of a socket, or what it dropped."""
+        listener, reading = self._sockets[cookie]
+        given = {"length": length, "drops": drops}
+        changed = {name: value for name, value in given.items() if value is not None}
+        self._sockets[cookie] = listener, reading._replace(**changed)
+
+    def knows(self, cookie: int) -> bool:
+        """Tell whether a socket listens."""
+        return cookie in self._sockets
+
+    def close(self, *cookies: int) -> None:
+        """Let sockets close."""
+        for cookie in cookies:
+            del self._sockets[cookie]
+
+    def switch(self) -> None:
+        """Go over to procfs: the same sockets by their inodes, without limits and drops."""
+        self.ladder.method = Method.PROCFS
+        self._sockets = {
+            listener.inode: (
+                replace(listener, cookie=listener.inode),
+                Reading(listener.inode, reading.length, None, None),
+            )
+            for listener, reading in self._sockets.values()
+        }
+
+    def read(self, _now: float) -> Changes:
+        """Tell what changed since the last answer."""
+        self.ask()
+        before, now = self._told, dict(self._sockets)
+        self._told = now
+        return Changes(
+            opened=tuple(now[cookie] for cookie in now if cookie not in before),
+            moved=tuple(
+                now[cookie][1] for cookie in now if cookie in before and now[cookie] != before[cookie]
+            ),
+            closed=tuple(cookie for cookie in before if cookie not in now),
+        )
+
+
+class HalfOpen(Question):
+    """A reader of half-open connections."""
+
+    def __init__(self, spend: Callable[[float], None]) -> None:
+        """Count none."""
+        super().__init__(spend)
+        self.ladder = Ladder(Method.AUTO)
+        self.counts: dict[Endpoint, int] = {}
+
+    def read(self, _now: float) -> dict[Endpoint, int]:
+        """Tell how many there are at each endpoint."""
+        self.ask()
+        return dict(self.counts)
+
+
+class Kernel:
+    """A namespace with everything that is asked of one."""
+
+    def __init__(self, spend: Callable[[float], None], name: str = "host") -> None:
+        """Start without a listener."""
+        self.name = name
+        self.tcp = Listeners(spend)
+        self.unix = Listeners(spend)
+        self.syn = HalfOpen(spend)
+        self.waiting = Question(spend)
+        self.netstat = Question(spend)
+        self.waits: dict[Endpoint, float] = {}
+        self.mptcp: frozenset[int] = frozenset()
+        self.settings = SYSCTLS
+        self.forged = Forged()
+        # None keeps the gate open.
+        self.segments: int | None = None
+
+    def namespace(self) -> Namespace:
+        """The same, as the sampler takes it."""
+        return cast("Namespace", self)
+
+    def tcp_listeners(self, method: Method) -> Listeners:
+        """Stand in for Namespace.tcp_listeners."""
+        self.tcp.ladder.choose(method)
+        return self.tcp
+
+    def segment_gate(self) -> SegmentGate:
+        """Stand in for Namespace.segment_gate."""
+        return SegmentGate(lambda: self.segments)
+
+    def unix_listeners(self, method: Method) -> Listeners:
+        """Stand in for Namespace.unix_listeners."""
+        self.unix.ladder.choose(method)
+        return self.unix
+
+    def half_open(self, method: Method) -> HalfOpen:
+        """Stand in for Namespace.half_open."""
+        self.syn.ladder.choose(method)
+        return self.syn
+
+    def references(self) -> Self:
+        """Stand in for Namespace.references."""
+        return self
+
+    def read(self, _listeners: Mapping[int, int]) -> dict[int, References]:
+        """Have none, so that every count is a walk."""
+        raise UnavailableError("cannot read net/tcp", "EACCES")
+
+    def oldest_waits(self, ports: Collection[int]) -> dict[Endpoint, float]:
+        """Stand in for Namespace.oldest_waits."""
+        self.waiting.ask()
+        return {endpoint: seconds for endpoint, seconds in self.waits.items() if endpoint.port in ports}
+
+    def mptcp_inodes(self) -> frozenset[int]:
+        """Stand in for Namespace.mptcp_inodes."""
+        return self.mptcp
+
+    def counters(self) -> TcpCounters:
+        """Stand in for Namespace.counters."""
+        self.netstat.ask()
+        return COUNTERS
+
+    def sysctls(self) -> Sysctls:
+        """Stand in for Namespace.sysctls."""
+        return self.settings

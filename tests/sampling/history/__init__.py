@@ -1,0 +1,1 @@
+"""What samples add up to: clocks, peaks, histograms."""

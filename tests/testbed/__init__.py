@@ -1,0 +1,1 @@
+"""The testbed's own tests."""

@@ -1,0 +1,228 @@
+"""The lab itself: a test in a namespace ends as any other test would, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from testbed import flood, namespace, privileges, programs, seccomp
+
+MACHINE = Path("/proc/self/ns/net").stat().st_ino
+FLOOD = 20_000
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A folder of tests that know the marker, to be run by a pytest of their own."""
+    monkeypatch.setenv("COLUMNS", "200")
+    pytester.makeini("[pytest]\naddopts = -p testbed.plugin -p no:randomly -p no:cacheprovider -rfs")
+    return pytester
+
+
+def gone(pid: int) -> bool:
+    """Whether the process ends within a moment; killed is not yet gone."""
+    for _ in range(100):
+        state = Path(f"/proc/{pid}/stat")
+        if not state.exists() or ") Z" in state.read_text():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.netns
+def test_a_namespace_has_nothing_but_a_loopback_that_works(tmp_path: Path) -> None:
+    assert Path("/proc/self/ns/net").stat().st_ino != MACHINE
+    assert [name for _, name in socket.if_nameindex()] == ["lo"]
+    with socket.create_server(("127.0.0.1", 10511)) as server:
+        socket.create_connection(server.getsockname()).close()
+    assert tmp_path.is_dir()
+
+
+@pytest.mark.netns
+def test_a_port_taken_in_one_namespace_is_free_in_the_next() -> None:
+    with socket.create_server(("127.0.0.1", 10511)):
+        assert socket.if_nameindex()
+
+
+@pytest.mark.netns
+def test_named_namespaces_stay_in_the_test() -> None:
+    if os.getuid() != 0 or Path("/proc/self/uid_map").read_text().split()[2] == "1":
+        pytest.skip("only root may mount over /run/netns")
+    namespace.hide_named()
+    programs.output("ip", "netns", "add", "of-the-lab")
+    assert Path("/run/netns/of-the-lab").exists()
+
+
+def test_a_failure_is_shown_as_pytest_shows_it(inner: pytest.Pytester) -> None:
+    inner.makepyfile("""
+        import logging, pytest
+        @pytest.mark.netns
+        def test_it():
+            print("said in the child")
+            logging.getLogger().warning("logged in the child")
+            found = {"length": 3}
+            assert found == {"length": 4}
+    """)
+    result = inner.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            '>*assert found == {"length": 4}',
+            "E*AssertionError: assert {'length': 3} == {'length': 4}",
+            "*logged in the child*",
+            "said in the child",
+            "FAILED *AssertionError: assert {'length': 3} == {'length': 4}",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*FailedInChildError*")
+
+
+def test_skips_and_expected_failures_come_through(inner: pytest.Pytester) -> None:
+    inner.makepyfile("""
+        import pytest
+        @pytest.mark.netns
+        def test_skip():
+            pytest.skip("no such kernel")
+        @pytest.mark.netns
+        def test_xfail():
+            pytest.xfail("not yet")
+        @pytest.mark.netns
+        @pytest.mark.xfail(strict=True)
+        def test_marked():
+            assert False
+        @pytest.mark.netns
+        def test_pass():
+            pass
+    """)
+    result = inner.runpytest_subprocess()
+    result.assert_outcomes(skipped=1, xfailed=2, passed=1)
+    result.stdout.fnmatch_lines(["SKIPPED*no such kernel"])
+
+
+def test_where_no_namespace_can_be_made_the_test_is_skipped_and_says_why(inner: pytest.Pytester) -> None:
+    inner.makeconftest("""
+        from testbed import syscalls
+        def refuse(flags):
+            raise PermissionError(1, "Operation not permitted", "unshare")
+        syscalls.unshare = refuse
+    """)
+    inner.makepyfile("""
+        import pytest
+        @pytest.mark.netns
+        def test_it():
+            assert False
+    """)
+    result = inner.runpytest_subprocess()
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*cannot make a network namespace*Operation not permitted*"])
+
+
+def test_a_test_that_hangs_is_killed_with_all_it_started(inner: pytest.Pytester) -> None:
+    inner.makepyfile("""
+        import pytest, subprocess, time
+        @pytest.mark.netns
+        @pytest.mark.timeout(2)
+        def test_it():
+            for group in (False, True):
+                started = subprocess.Popen(["sleep", "1000"], start_new_session=group)
+                print("started", started.pid, flush=True)
+            time.sleep(1000)
+    """)
+    result = inner.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["hung for 1.5 s and was killed*", "*in test_it*"])
+    started = [int(pid) for pid in re.findall(r"started (\d+)", result.stdout.str())]
+    assert len(started) == 2
+    assert all(gone(pid) for pid in started)
+
+
+def test_what_a_test_started_ends_with_it(inner: pytest.Pytester) -> None:
+    inner.makepyfile("""
+        import pytest, subprocess
+        @pytest.mark.netns
+        def test_it():
+            print("started", subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+    """)
+    result = inner.runpytest_subprocess("-s")
+    result.assert_outcomes(passed=1)
+    assert gone(int(result.stdout.str().split("started ")[1].split()[0]))
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "died by SIGSEGV"),
+        ("os._exit(3)", "exited with status 3 before the test was done"),
+        ("sys.exit(4)", "*SystemExit: 4"),
+    ],
+)
+def test_an_early_end_is_a_failure_that_names_it(inner: pytest.Pytester, end: str, said: str) -> None:
+    inner.makepyfile(f"""
+        import os, signal, sys, pytest
+        @pytest.mark.netns
+        def test_it():
+            {end}
+    """)
+    result = inner.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{said}*"])
+
+
+def test_the_test_ends_with_pytest(inner: pytest.Pytester) -> None:
+    inner.makepyfile("""
+        import os, pathlib, pytest, time
+        @pytest.mark.netns
+        def test_it():
+            pathlib.Path("pid").write_text(str(os.getpid()))
+            time.sleep(1000)
+    """)
+    told = inner.path / "pid"
+    command = [sys.executable, "-m", "pytest"]
+    with subprocess.Popen(command, cwd=inner.path, stdout=subprocess.DEVNULL) as running:
+        while running.poll() is None and not (told.exists() and told.read_text()):
+            time.sleep(0.02)
+        running.kill()
+    assert gone(int(told.read_text()))
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("destination", [str(flood.Tun.ipv4.ip), str(flood.Tun.ipv6.ip)])
+def test_a_flood_leaves_as_many_half_open_connections(destination: str) -> None:
+    namespace.write_sysctl("net.core.somaxconn", FLOOD * 2)
+    family = socket.AF_INET6 if ":" in destination else socket.AF_INET
+    with flood.Tun() as tun, socket.create_server((destination, 8080), family=family, backlog=FLOOD * 2):
+        flood.syn_flood(tun, destination, 8080, FLOOD - 10)
+        flood.syn_flood(tun, destination, 8080, 10, first=FLOOD - 10)
+        half_open = programs.output("ss", "-Htn", "state", "syn-recv").splitlines()
+    assert len(half_open) == FLOOD
+
+
+@pytest.mark.netns
+def test_a_denied_family_fails_here_and_in_children_and_others_pass() -> None:
+    seccomp.deny_socket_family(socket.AF_NETLINK, errno.EACCES)
+    with pytest.raises(PermissionError):
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)
+    socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
+    child = subprocess.run([programs.find("ip"), "link"], capture_output=True, text=True, check=False)
+    assert "Permission denied" in child.stderr
+
+
+@pytest.mark.netns
+def test_a_dropped_process_is_an_ordinary_user_that_sees_itself() -> None:
+    privileges.drop_to(privileges.NOBODY)
+    assert os.getresuid() == os.getresgid() == (privileges.NOBODY,) * 3
+    assert os.getgroups() == []
+    assert set(privileges.held().values()) == {0}
+    assert Path("/proc/self/fd").stat().st_uid == privileges.NOBODY
+    with pytest.raises(PermissionError):
+        os.setuid(0)
+    with pytest.raises(PermissionError):
+        Path("/etc/shadow").read_bytes()
