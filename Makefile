@@ -57,7 +57,7 @@ bench-quick: .venv/dev ## check in a minute that no ratio of costs has grown
 
 clean: ## remove all that make and the tools leave behind
 	rm -rf .venv .debian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
-	find exporter tests bench deploy docs -name __pycache__ -prune -exec rm -rf {} +
+	find exporter tests testbed bench deploy docs -name __pycache__ -prune -exec rm -rf {} +
 
 # Wheels only: to build a package would fetch tools that no lock names.
 .venv/run: locks/run.txt tools/venv

@@ -29,7 +29,7 @@ def main(peak_window: float) -> None:
             noticed = [
                 (watched.accept.peak_ratio() or 0.0, watched.accept.full_seconds() or 0.0)
                 for namespace in sampler.namespaces
-                for watched in namespace.watched.values()
+                for watched in namespace.states.values()
                 if watched.group.key.port == port and watched.group.members
             ]
         peak, full = noticed[0] if noticed else (0.0, 0.0)

@@ -84,7 +84,7 @@ def walk() -> Work:
         before = memory("VmRSS")
 
     def count() -> int:
-        half_open.count(netlink.dump(requests.HALF_OPEN))
+        half_open.count(netlink.dump(requests.SYN_RECV))
         return memory("VmHWM") - before
 
     return Work(count, reset)

@@ -10,9 +10,9 @@ from bench.work import Work
 from exporter.broker.capabilities import permitted
 from exporter.broker.supervisor import start
 from exporter.config.model import Config
-from exporter.kernel.netns.broker_client import Broker
+from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.sampling.namespace import NamespaceSampler
-from exporter.sampling.namespace_scheduler import Rotation
+from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.source import Source
 
 _PROC = Path("/proc")
@@ -25,14 +25,14 @@ def a_pass() -> Work:
 
     Its number is how many namespaces were visited.
     """
-    broker = Broker(start(permitted()))
+    broker = BrokerClient(start(permitted()))
     namespaces: list[NamespaceSampler] = []
-    rotation = Rotation(broker, Config(), namespaces, threading.Lock())
+    rotation = NamespaceScheduler(broker, Config(), namespaces, threading.Lock())
     rotation.source.run(time.monotonic())
 
     def visit_all() -> int:
         now = time.monotonic()
-        for turn in rotation.turns():
+        for turn in rotation.slots():
             turn.due = float("-inf")
             for source in turn.sampler.sources:
                 source.due = float("-inf") if source.name in _DUMPS else float("inf")

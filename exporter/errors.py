@@ -14,7 +14,7 @@ class ExporterError(Exception):
     names_place = False
 
 
-class UseError(ExporterError):
+class UsageError(ExporterError):
     """The person who typed the command has to change it."""
 
     exit_status = 2

@@ -26,7 +26,7 @@ def established(built: Built, load: Load, rounds: Rounds, progress: Progress, *,
         lineup = Lineup(built, stack)
         lineup.floor()
         lineup.worker(OURS, "inet")
-        lineup.floor(requests.HALF_OPEN, WALK)
+        lineup.floor(requests.SYN_RECV, WALK)
         lineup.worker(SYN_RECV, "syn_recv")
         lineup.others(slow=False)
         poked = Rounds(rounds.rounds, rounds.repetitions, before=held.poke)
@@ -46,7 +46,7 @@ def flooded(built: Built, load: Load, rounds: Rounds, progress: Progress, *, bar
     with ExitStack() as stack:
         stack.enter_context(Held(load))
         lineup = Lineup(built, stack)
-        lineup.floor(requests.HALF_OPEN, WALK)
+        lineup.floor(requests.SYN_RECV, WALK)
         counting = lineup.worker(COUNT, "walk")
         # The very first walk is the one that makes the process grow.
         growth = Spread.of([float(counting.ask("once")[2])])

@@ -12,27 +12,27 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 
 from exporter.broker import wire
-from exporter.broker.switcher import Entrance, open_here
-from exporter.broker.wire import Kind, MalformedMessageError, Reply, Request
+from exporter.broker.switcher import NamespaceSwitcher, open_here
+from exporter.broker.wire import BrokerReply, BrokerRequest, MalformedMessageError, RequestType
 
 _NAMESPACE = re.compile(r"net:\[(\d+)\]")
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _NEXT = struct.Struct("=I")
 _PAIR = struct.Struct("=QI")
-Answer = tuple[Reply, list[int]]
+Answer = tuple[BrokerReply, list[int]]
 
 
 def serve(channel: socket.socket) -> None:
     """Answer until the other side is gone."""
-    server = Server(Entrance())
+    server = Server(NamespaceSwitcher())
     with suppress(BrokenPipeError, ConnectionResetError):
-        while request := channel.recv(wire.MOST_BYTES):
+        while request := channel.recv(wire.MAX_MESSAGE_BYTES):
             with closing(server.answer(request)) as answers:
                 for reply, descriptors in answers:
                     _send(channel, reply, descriptors)
 
 
-def _send(channel: socket.socket, reply: Reply, descriptors: list[int]) -> None:
+def _send(channel: socket.socket, reply: BrokerReply, descriptors: list[int]) -> None:
     try:
         socket.send_fds(channel, [wire.pack_reply(reply)], descriptors)
     finally:
@@ -43,7 +43,7 @@ def _send(channel: socket.socket, reply: Reply, descriptors: list[int]) -> None:
 class Server:
     """Answers requests, each with the replies that `wire` describes."""
 
-    def __init__(self, entrance: Entrance) -> None:
+    def __init__(self, entrance: NamespaceSwitcher) -> None:
         """Take the way into other namespaces."""
         self._entrance = entrance
         # Of the process that was asked for last, so that its descriptors are listed once for all portions.
@@ -53,47 +53,47 @@ class Server:
         """Yield the replies to a message; one that is no request is not answered."""
         with suppress(MalformedMessageError):
             request = wire.unpack_request(message)
-            if request.kind is Kind.ENTER:
+            if request.kind is RequestType.ENTER:
                 yield from self._enter(request)
             else:
                 yield self._look(request)
 
-    def _enter(self, request: Request) -> Generator[Answer, None, None]:
-        with self._entrance.excursion():
-            for entry in request.entries:
+    def _enter(self, request: BrokerRequest) -> Generator[Answer, None, None]:
+        with self._entrance.entered():
+            for target in request.targets:
                 started = time.thread_time_ns()
                 try:
-                    self._entrance.enter(entry)
-                    opened, descriptors = open_here(entry.files)
+                    self._entrance.enter(target)
+                    opened, descriptors = open_here(target.files)
                 except OSError as error:
-                    yield Reply(request.number, error.errno or errno.EIO), []
+                    yield BrokerReply(request.number, error.errno or errno.EIO), []
                 else:
-                    yield Reply(request.number, 0, time.thread_time_ns() - started, opened), descriptors
+                    yield BrokerReply(request.number, 0, time.thread_time_ns() - started, opened), descriptors
 
-    def _look(self, request: Request) -> Answer:
+    def _look(self, request: BrokerRequest) -> Answer:
         started = time.thread_time_ns()
         descriptors: list[int] = []
         payload = b""
         failed = 0
         try:
             match request.kind:
-                case Kind.NAMESPACES:
+                case RequestType.NAMESPACES:
                     payload = _namespaces(request.start)
-                case Kind.PIDS:
+                case RequestType.PIDS:
                     payload = _numbers(*_pids(request.start))
-                case Kind.SOCKETS:
+                case RequestType.SOCKETS:
                     payload = self._sockets(request.pid, request.start)
                 case _:
                     descriptors = [_process_file(request.pid, request.start)]
         except OSError as error:
             failed = error.errno or errno.EIO
-        return Reply(request.number, failed, time.thread_time_ns() - started, 0, payload), descriptors
+        return BrokerReply(request.number, failed, time.thread_time_ns() - started, 0, payload), descriptors
 
     def _sockets(self, pid: int, start: int) -> bytes:
         directory = f"/proc/{pid}/fd"
         if start == 0 or self._listed[0] != pid:
             self._listed = (pid, os.listdir(directory))  # noqa: PTH208  (names are all that is needed)
-        names = self._listed[1][start : start + wire.PORTION]
+        names = self._listed[1][start : start + wire.MAX_PER_REPLY]
         inodes = []
         for name in names:
             with suppress(FileNotFoundError):
@@ -118,7 +118,7 @@ def _namespaces(start: int) -> bytes:
 def _pids(start: int) -> tuple[list[int], int]:
     """List a portion of the processes after `start`, and where the next portion begins; 0 is nowhere."""
     pids = sorted(pid for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))) if pid > start)  # noqa: PTH208
-    portion = pids[: wire.PORTION]
+    portion = pids[: wire.MAX_PER_REPLY]
     return portion, portion[-1] if len(portion) < len(pids) else 0
 
 

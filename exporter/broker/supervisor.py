@@ -48,18 +48,18 @@ def _keep(
 ) -> None:
     """Have a broker running until one ends because the exporter is gone."""
     keep_only(wanted)
-    keeper = os.getpid()
+    supervisor = os.getpid()
     pause = _AGAIN_SECONDS
     while True:
         started = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            _child(keeper, "lqe-broker", lambda: run(channel), channel)
+            _child(supervisor, "lqe-broker", lambda: run(channel), channel)
         _, status = os.waitpid(pid, 0)
         if status == 0:
             return
         try:
-            channel.send(wire.pack_reply(wire.Reply(wire.ENDED)))
+            channel.send(wire.pack_reply(wire.BrokerReply(wire.BROKER_ENDED)))
         except BrokenPipeError:
             return
         # One that ends as soon as it has started is given more and more time.

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from exporter.broker.wire import FILES, Entry
+from exporter.broker.wire import NAMESPACE_FILES, NamespaceTarget
 
 RUN_NETNS: Final = b"/run/netns/"
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
@@ -25,39 +25,39 @@ _STARTED: Final = 19
 LOST: Final = 3
 
 
-class Entrance:
+class NamespaceSwitcher:
     """The way in and out, for the one thread of this process."""
 
     def __init__(self) -> None:
         """Remember where home is. Raises OSError."""
-        self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._away = False
+        self._original = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._switched = False
 
     @contextmanager
-    def excursion(self) -> Iterator[None]:
+    def entered(self) -> Iterator[None]:
         """Come home at the end, whatever happened. Who cannot come home ends here and now."""
         try:
             yield
         finally:
-            self._come_home()
+            self._restore()
 
-    def enter(self, entry: Entry) -> None:
+    def enter(self, target: NamespaceTarget) -> None:
         """Go into a namespace, from home or from another. Raises OSError; then nothing has moved."""
-        descriptor = _by_name(entry.name) if entry.name else _by_process(entry.pid, entry.started)
+        descriptor = _by_name(target.name) if target.name else _by_process(target.pid, target.started)
         try:
             _setns(descriptor)
-            self._away = True
+            self._switched = True
         finally:
             os.close(descriptor)
 
-    def _come_home(self) -> None:
+    def _restore(self) -> None:
         # Who was let in nowhere, for want of a capability, would not be let in here either.
-        if self._away:
+        if self._switched:
             try:
-                _setns(self._home)
+                _setns(self._original)
             except OSError:
                 os._exit(LOST)
-            self._away = False
+            self._switched = False
 
 
 def open_here(files: int) -> tuple[int, list[int]]:
@@ -74,7 +74,7 @@ def open_here(files: int) -> tuple[int, list[int]]:
     ) as channel:
         channel.bind((0, 0))
         descriptors.append(channel.detach())
-    for number, name in enumerate(FILES):
+    for number, name in enumerate(NAMESPACE_FILES):
         if files >> number & 1:
             # /proc/net would speak of the process, which has just one thread.
             with suppress(OSError):

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 # The number of the message that says that a broker has ended, and with it what it was asked.
-ENDED: Final = 0
+BROKER_ENDED: Final = 0
 # Fits into the smallest send buffer that Linux gives a unix socket.
-MOST_BYTES: Final = 65536
+MAX_MESSAGE_BYTES: Final = 65536
 # So many namespaces are entered for one request at most.
-MOST_ENTRIES: Final = 32
+MAX_TARGETS: Final = 32
 # So many processes, or descriptors, are looked at for one reply at most.
-PORTION: Final = 2048
+MAX_PER_REPLY: Final = 2048
 # The files that may be opened inside a namespace, by their path below /proc.
-FILES: Final = (
+NAMESPACE_FILES: Final = (
     "net/snmp",
     "net/netstat",
     "net/tcp",
@@ -36,13 +36,13 @@ PROCESS_FILES: Final = ("stat", "comm", "cgroup")
 
 _REQUEST = struct.Struct("=IH")
 _REPLY = struct.Struct("=IiQH")
-_ENTRY = struct.Struct("=IQHB")
-_LOOK = struct.Struct("=II")
+_TARGET = struct.Struct("=IQHB")
+_LOOKUP = struct.Struct("=II")
 # A process has a positive number that fits into a C int.
 _MOST_PID: Final = 0x7FFFFFFF
 
 
-class Kind(enum.IntEnum):
+class RequestType(enum.IntEnum):
     """What is asked for."""
 
     # Enter namespaces and open things there: one reply each.
@@ -58,7 +58,7 @@ class Kind(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NamespaceTarget:
     """One namespace to enter: by a process that lives there, or by a name under /run/netns.
 
     `started` is when the process started in clock ticks, 0 where that need not be checked. `files`
@@ -72,18 +72,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BrokerRequest:
     """A question. `entries` go with ENTER; `pid` and `start` with the others that take them."""
 
     number: int
-    kind: Kind
-    entries: tuple[Entry, ...] = ()
+    kind: RequestType
+    targets: tuple[NamespaceTarget, ...] = ()
     pid: int = 0
     start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class BrokerReply:
     """An answer. `errno` is 0 where it worked; descriptors travel beside it.
 
     `processor_ns` is what it took of the broker's processor time, `opened` has a bit for each of FILES that
@@ -101,57 +101,57 @@ class MalformedMessageError(Exception):
     """A message is not what this file describes."""
 
 
-def pack_request(request: Request) -> bytes:
+def pack_request(request: BrokerRequest) -> bytes:
     """Write a request."""
     head = _REQUEST.pack(request.number, request.kind)
-    if request.kind is not Kind.ENTER:
-        return head + _LOOK.pack(request.pid, request.start)
-    entries = (
-        _ENTRY.pack(entry.pid, entry.started, entry.files, len(entry.name)) + entry.name
-        for entry in request.entries
+    if request.kind is not RequestType.ENTER:
+        return head + _LOOKUP.pack(request.pid, request.start)
+    targets = (
+        _TARGET.pack(target.pid, target.started, target.files, len(target.name)) + target.name
+        for target in request.targets
     )
-    return head + b"".join(entries)
+    return head + b"".join(targets)
 
 
-def unpack_request(message: bytes) -> Request:
+def unpack_request(message: bytes) -> BrokerRequest:
     """Read a request. Raises MalformedMessageError."""
     try:
         number, kind = _REQUEST.unpack_from(message)
-        if kind == Kind.ENTER:
-            return Request(number, Kind.ENTER, _entries(message))
-        pid, start = _LOOK.unpack(message[_REQUEST.size :])
-        return Request(number, Kind(kind), pid=pid, start=start)
+        if kind == RequestType.ENTER:
+            return BrokerRequest(number, RequestType.ENTER, _targets(message))
+        pid, start = _LOOKUP.unpack(message[_REQUEST.size :])
+        return BrokerRequest(number, RequestType(kind), pid=pid, start=start)
     except (struct.error, ValueError) as error:
         raise MalformedMessageError(str(error)) from error
 
 
-def pack_reply(reply: Reply) -> bytes:
+def pack_reply(reply: BrokerReply) -> bytes:
     """Write a reply."""
     return _REPLY.pack(reply.number, reply.errno, reply.processor_ns, reply.opened) + reply.payload
 
 
-def unpack_reply(message: bytes) -> Reply:
+def unpack_reply(message: bytes) -> BrokerReply:
     """Read a reply. Raises MalformedMessageError."""
     try:
         number, failed, processor_ns, opened = _REPLY.unpack_from(message)
     except struct.error as error:
         raise MalformedMessageError(str(error)) from error
-    return Reply(number, failed, processor_ns, opened, message[_REPLY.size :])
+    return BrokerReply(number, failed, processor_ns, opened, message[_REPLY.size :])
 
 
-def _entries(message: bytes) -> tuple[Entry, ...]:
+def _targets(message: bytes) -> tuple[NamespaceTarget, ...]:
     found = []
     at = _REQUEST.size
     while at < len(message):
-        pid, started, files, length = _ENTRY.unpack_from(message, at)
-        at += _ENTRY.size
+        pid, started, files, length = _TARGET.unpack_from(message, at)
+        at += _TARGET.size
         name = message[at : at + length]
         at += length
         if len(name) != length or bool(name) == bool(pid) or pid > _MOST_PID or not _is_one_file(name):
             raise ValueError(f"no way into a namespace: process {pid}, name {name!r}")
-        found.append(Entry(pid, started, name, files))
-    if len(found) > MOST_ENTRIES:
-        raise ValueError(f"{len(found)} namespaces at once, at most {MOST_ENTRIES}")
+        found.append(NamespaceTarget(pid, started, name, files))
+    if len(found) > MAX_TARGETS:
+        raise ValueError(f"{len(found)} namespaces at once, at most {MAX_TARGETS}")
     return tuple(found)
 
 

@@ -16,11 +16,11 @@ from exporter import __version__
 from exporter.cli import logs
 from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.privileges import drop_all, start_broker
-from exporter.cli.systemd import Supervisor
+from exporter.cli.systemd import ServiceManager
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import ExporterError
-from exporter.kernel.netns.broker_client import Broker
+from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.sampler import Sampler
@@ -38,13 +38,13 @@ log = logging.getLogger(__name__)
 def run(flags: RunFlags) -> int:
     """Sample and serve until a signal comes. Return 0 after SIGTERM or SIGINT, 1 where sampling broke.
 
-    Raises ConfigError, UseError or RunError before anything is started.
+    Raises ConfigError, UsageError or RunError before anything is started.
     """
     logs.set_up(flags.log_level, flags.log_format)
     config = load(flags.config_file) if flags.config_file else Config()
     # All that is here stays until the end, and to look through it for garbage takes as long as a beat.
     gc.freeze()
-    supervisor = Supervisor()
+    supervisor = ServiceManager()
     sockets = supervisor.sockets()
     wanted = flags.listen_addresses or (() if sockets else (DEFAULT_LISTEN_ADDRESS,))
     addresses = [ListenAddress.parse(text) for text in wanted]
@@ -60,9 +60,9 @@ class Daemon:
     """The running exporter: the sampler's thread, the server in this one, and the signals."""
 
     def __init__(
-        self, flags: RunFlags, config: Config, broker: Broker | None, supervisor: Supervisor
+        self, flags: RunFlags, config: Config, broker: BrokerClient | None, supervisor: ServiceManager
     ) -> None:
-        """Put the rooms together; nothing runs yet. Raises UseError for a path that cannot be served."""
+        """Put the rooms together; nothing runs yet. Raises UsageError for a path that cannot be served."""
         self._flags = flags
         self._supervisor = supervisor
         self._sampler = Sampler(config, broker=broker)
@@ -145,7 +145,7 @@ class Daemon:
         now = time.monotonic()
         with self._sampler.lock:
             listeners = self._sampler.shown(now)
-            full = sum((watched.group.utilization or 0) >= 1 for watched in listeners)
+            full = sum((state.group.utilization or 0) >= 1 for state in listeners)
             blind = [source for source in self._sampler.sources if not source.healthy(now)]
             namespaces = len(self._sampler.namespaces)
         parts = [f"{len(listeners)} listeners, {full} full; network namespaces: {namespaces}"]

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from exporter import __version__
 from exporter.cli.parser import COMMANDS, PROGRAM, Parser, advice, count, one_of, text
-from exporter.errors import UseError
+from exporter.errors import UsageError
 
 DEFAULT_LISTEN_ADDRESS = ":10511"
 DEFAULT_TELEMETRY_PATH = "/metrics"
@@ -45,7 +45,7 @@ class CheckConfigFlags:
     file: str
 
 
-class Form(StrEnum):
+class OutputFormat(StrEnum):
     """What `show` prints: for people, for programs, or for the textfile collector of node_exporter."""
 
     TABLE = "table"
@@ -57,7 +57,7 @@ class Form(StrEnum):
 class ShowFlags:
     """Print the listeners once."""
 
-    form: Form
+    form: OutputFormat
     config_file: str | None
 
 
@@ -67,7 +67,7 @@ Flags = RunFlags | CheckConfigFlags | ShowFlags
 def parse(argv: Sequence[str]) -> Flags:
     """Read the arguments after the program's name.
 
-    `--help` and `--version` print to stdout and raise SystemExit(0). Raises UseError, with one line, for
+    `--help` and `--version` print to stdout and raise SystemExit(0). Raises UsageError, with one line, for
     anything that cannot be run.
     """
     command = argv[0] if argv and not argv[0].startswith("-") else ""
@@ -80,7 +80,7 @@ def parse(argv: Sequence[str]) -> Flags:
             return _parse_show(argv[1:])
         case _:
             message = f"unknown command {command!r}; {advice(PROGRAM, command, list(COMMANDS))}"
-            raise UseError(message)
+            raise UsageError(message)
 
 
 def _parse_run(argv: Sequence[str]) -> RunFlags:
@@ -100,10 +100,12 @@ def _parse_show(argv: Sequence[str]) -> ShowFlags:
     parser = Parser("show", "show [flags]", f"{COMMANDS['show'].capitalize()}.")
     forms = parser.flags.add_mutually_exclusive_group()
     about = "print JSON instead of a table"
-    forms.add_argument("--json", dest="form", action="store_const", const=Form.JSON, help=about)
+    forms.add_argument("--json", dest="form", action="store_const", const=OutputFormat.JSON, help=about)
     about = "print metrics, as for the textfile collector of node_exporter"
-    forms.add_argument("--prometheus", dest="form", action="store_const", const=Form.PROMETHEUS, help=about)
-    parser.set_defaults(form=Form.TABLE)
+    forms.add_argument(
+        "--prometheus", dest="form", action="store_const", const=OutputFormat.PROMETHEUS, help=about
+    )
+    parser.set_defaults(form=OutputFormat.TABLE)
     _add_config_file(parser)
     return ShowFlags(**parser.read(argv))
 

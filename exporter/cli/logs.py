@@ -67,9 +67,9 @@ def set_up(level: str, log_format: str) -> None:
 
 
 def _values(record: logging.LogRecord) -> dict[str, _Scalar]:
-    moment = datetime.fromtimestamp(record.created, UTC)
+    context = datetime.fromtimestamp(record.created, UTC)
     values: dict[str, _Scalar] = {
-        "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "ts": context.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": _level(record.levelno),
         "msg": _message(record),
     }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Never
 
-from exporter.errors import UseError
+from exporter.errors import UsageError
 
 PROGRAM = "listen-queue-exporter"
 COMMANDS = {
@@ -28,7 +28,7 @@ _SIMILARITY = 0.88
 
 
 class Parser(argparse.ArgumentParser):
-    """Argparse that raises UseError instead of printing its usage and leaving."""
+    """Argparse that raises UsageError instead of printing its usage and leaving."""
 
     def __init__(self, command: str, usage: str, description: str) -> None:
         super().__init__(
@@ -43,14 +43,14 @@ class Parser(argparse.ArgumentParser):
         self.flags = self.add_argument_group("flags")
 
     def error(self, message: str) -> Never:
-        """Raise UseError."""
+        """Raise UsageError."""
         said = message.removeprefix("argument ")
         for pattern, replacement in _REWORDED:
             said = re.sub(pattern, replacement, said, count=1)
-        raise UseError(said)
+        raise UsageError(said)
 
     def read(self, argv: Sequence[str]) -> dict[str, Any]:
-        """Return the value of every flag. `--help` prints and raises SystemExit(0). Raises UseError."""
+        """Return the value of every flag. `--help` prints and raises SystemExit(0). Raises UsageError."""
         self.flags.add_argument("-h", "--help", action="help", help="show this text and exit")
         for argument in argv:
             if argument == "--":

@@ -5,10 +5,10 @@ from __future__ import annotations
 from exporter.broker.capabilities import ENTER, keep_only, permitted
 from exporter.broker.supervisor import start
 from exporter.errors import RunError
-from exporter.kernel.netns.broker_client import Broker
+from exporter.kernel.netns.broker_client import BrokerClient
 
 
-def start_broker() -> Broker | None:
+def start_broker() -> BrokerClient | None:
     """Start the broker where there are capabilities for it, before there are threads and sockets.
 
     Raises RunError.
@@ -20,7 +20,7 @@ def start_broker() -> Broker | None:
         channel = start(held)
     except OSError as error:
         raise RunError(f"cannot start the process that enters namespaces: {error}") from error
-    return Broker(channel, may_enter=held >= ENTER)
+    return BrokerClient(channel, may_enter=held >= ENTER)
 
 
 def drop_all() -> None:

@@ -9,18 +9,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from exporter.cli.flags import Form, ShowFlags
+from exporter.cli.flags import OutputFormat, ShowFlags
 from exporter.cli.parser import PROGRAM
 from exporter.cli.privileges import drop_all, start_broker
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import RunError
-from exporter.kernel.records import Protocol
+from exporter.kernel.records import ListenerProtocol
 from exporter.metrics.catalogue import KEY_LABELS, LISTENER_METRICS
 from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
-from exporter.sampling.listener_state import WatchedListener
-from exporter.sampling.namespace import Showable
+from exporter.sampling.listener_state import ListenerState
+from exporter.sampling.namespace import PublishableSources
 from exporter.sampling.namespace_scheduler import HOST
 from exporter.sampling.sampler import Sampler
 
@@ -61,13 +61,13 @@ def show(flags: ShowFlags) -> int:
     _ask_everyone(sampler)
     _check(sampler)
     match flags.form:
-        case Form.TABLE:
+        case OutputFormat.TABLE:
             print(_table(_rows(sampler)))
-        case Form.JSON:
+        case OutputFormat.JSON:
             print(json.dumps(_rows(sampler), indent=2))
-        case Form.PROMETHEUS:
+        case OutputFormat.PROMETHEUS:
             # As bytes: the format is UTF-8, whatever the locale.
-            sys.stdout.buffer.write(Page(sampler, lambda: read, one_look=True).write(openmetrics=False))
+            sys.stdout.buffer.write(Page(sampler, lambda: read, one_shot=True).write(openmetrics=False))
     failed = [(source.netns, str(source.error)) for source in sampler.sources if source.error is not None]
     # All sources of a namespace that cannot be entered fail alike.
     for netns, error in dict.fromkeys(failed):
@@ -115,22 +115,22 @@ def _at_once(config: Config) -> Config:
 def _rows(sampler: Sampler) -> list[Row]:
     now = time.monotonic()
     with sampler.lock:
-        known = {namespace.namespace.name: namespace.showable(now) for namespace in sampler.namespaces}
-        return [_row(watched, known) for watched in sorted(sampler.shown(now), key=_order)]
+        known = {namespace.namespace.name: namespace.publishable(now) for namespace in sampler.namespaces}
+        return [_row(state, known) for state in sorted(sampler.shown(now), key=_order)]
 
 
-def _order(watched: WatchedListener) -> tuple[float, str, str, int]:
-    key = watched.group.key
-    return -(watched.group.utilization or 0.0), key.protocol, key.address, int(key.port or 0)
+def _order(state: ListenerState) -> tuple[float, str, str, int]:
+    key = state.group.key
+    return -(state.group.utilization or 0.0), key.protocol, key.address, int(key.port or 0)
 
 
-def _row(watched: WatchedListener, known: Mapping[str, Mapping[Protocol, Showable]]) -> Row:
+def _row(state: ListenerState, known: Mapping[str, Mapping[ListenerProtocol, PublishableSources]]) -> Row:
     """Collect what is known of one listener; a figure whose source failed is None, never 0."""
-    names: Row = dict(zip(KEY_LABELS, watched.group.key, strict=True))
-    names["process"] = watched.owner.process if watched.owner else ""
-    showable = known[watched.group.key.netns][watched.group.key.protocol].kinds
+    names: Row = dict(zip(KEY_LABELS, state.group.key, strict=True))
+    names["process"] = state.owner.process if state.owner else ""
+    publishable = known[state.group.key.netns][state.group.key.protocol].kinds
     return names | {
-        figure: metric.read(watched) if showable.get(metric.source) else None
+        figure: metric.read(state) if publishable.get(metric.source) else None
         for figure, metric in _METRICS.items()
     }
 
@@ -157,7 +157,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _place(row: Row) -> str:
     address, port = str(row["address"]), row["port"]
-    if row["protocol"] == Protocol.UNIX:
+    if row["protocol"] == ListenerProtocol.UNIX:
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 

@@ -29,7 +29,7 @@ _MOST_DIGITS = 20
 log = logging.getLogger(__name__)
 
 
-class Supervisor:
+class ServiceManager:
     """The service manager. Where there is none, everything said is said to nobody."""
 
     def __init__(self, environment: MutableMapping[str, str] = os.environ) -> None:
@@ -39,9 +39,9 @@ class Supervisor:
         """
         self._address = environment.pop("NOTIFY_SOCKET", "")
         us = str(os.getpid())
-        watched = environment.pop("WATCHDOG_PID", us) == us
+        state = environment.pop("WATCHDOG_PID", us) == us
         microseconds = environment.pop("WATCHDOG_USEC", "0")
-        self._watchdog_seconds = _number("WATCHDOG_USEC", microseconds) / 1e6 if watched else 0.0
+        self._watchdog_seconds = _number("WATCHDOG_USEC", microseconds) / 1e6 if state else 0.0
         passed = environment.pop("LISTEN_PID", "") == us
         count = environment.pop("LISTEN_FDS", "0")
         self._passed = _number("LISTEN_FDS", count) if passed else 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from exporter.config.model import Match, Network
-from exporter.kernel.records import Protocol
+from exporter.kernel.records import ListenerProtocol
 
 HIGHEST_PORT = 65535
 
@@ -27,7 +27,7 @@ _EVERY_IP: Ranges = ((0, 2**32 - 1), (_IPV6_FROM, _IPV6_FROM + 2**128 - 1))
 class Coverage:
     """What a match takes, in a form made for comparing it with many others. Ranges have both ends in them."""
 
-    protocols: frozenset[Protocol]
+    protocols: frozenset[ListenerProtocol]
     ports: Ranges
     ips: Ranges
     names: tuple[str, ...]
@@ -48,8 +48,8 @@ class Coverage:
         """Return whether every listener that `later` takes is taken here as well."""
         return (
             later.protocols <= self.protocols
-            and (Protocol.TCP not in later.protocols or self._covers_tcp(later))
-            and (Protocol.UNIX not in later.protocols or _patterns_cover(self.names, later.names))
+            and (ListenerProtocol.TCP not in later.protocols or self._covers_tcp(later))
+            and (ListenerProtocol.UNIX not in later.protocols or _patterns_cover(self.names, later.names))
             and all(_patterns_cover(own, later.owners.get(key, ())) for key, own in self.owners.items())
         )
 
@@ -61,7 +61,7 @@ def contradiction(match: Match) -> tuple[str, str] | None:
     """Return the key at fault and why no listener can match, or None where one can."""
     if _reach(match):
         return None
-    if Protocol.TCP in match.protocols or not match.protocols:
+    if ListenerProtocol.TCP in match.protocols or not match.protocols:
         asked = "protocol tcp" if match.protocols else "a port"
         return "address", (
             f"no listener can match: {asked} goes with IPs and networks, and names are for unix sockets;"
@@ -71,13 +71,13 @@ def contradiction(match: Match) -> tuple[str, str] | None:
     return key, f"no listener can match: unix sockets have no {what}; write protocol tcp, or take {key} out"
 
 
-def _reach(match: Match) -> frozenset[Protocol]:
+def _reach(match: Match) -> frozenset[ListenerProtocol]:
     """Return the protocols of the listeners that `match` can take; none where it contradicts itself."""
-    protocols = set(match.protocols or Protocol)
+    protocols = set(match.protocols or ListenerProtocol)
     if match.paths and not match.networks:
-        protocols.discard(Protocol.TCP)
+        protocols.discard(ListenerProtocol.TCP)
     if match.ports or (match.networks and not match.paths):
-        protocols.discard(Protocol.UNIX)
+        protocols.discard(ListenerProtocol.UNIX)
     return frozenset(protocols)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from yaml.error import Mark
 
-from exporter.errors import UseError
+from exporter.errors import UsageError
 
 
-class ConfigError(UseError):
+class ConfigError(UsageError):
     """The configuration cannot be used. `lines` has one line for each thing to change, in file order.
 
     A line reads `FILE:LINE:COLUMN: key.path: what is wrong, and what is allowed`. The key path is

@@ -11,7 +11,7 @@ from exporter.config.entry import Entry, Section
 from exporter.config.model import Match, Namespaces
 from exporter.config.namespaces import never_seen
 from exporter.config.values import NUMBER, Choice, Kind, Scalar, ScalarType, Text, Whole, WrongValueError
-from exporter.kernel.records import Protocol
+from exporter.kernel.records import ListenerProtocol
 
 OWNER_KEYS = ("netns", "process", "unit", "container", "pod", "namespace")
 MATCH_KEYS = ("protocol", "address", "port", *OWNER_KEYS)
@@ -25,11 +25,11 @@ _PATTERN = Text('write a name or a pattern with * and ?, such as "nginx*"')
 class ProtocolKind:
     """Reads a protocol by its name."""
 
-    allowed = Choice(tuple(Protocol)).allowed
+    allowed = Choice(tuple(ListenerProtocol)).allowed
 
-    def read(self, scalar: Scalar) -> Protocol:
+    def read(self, scalar: Scalar) -> ListenerProtocol:
         """Return the protocol; raises WrongValueError."""
-        return Protocol(Choice(tuple(Protocol)).read(scalar))
+        return ListenerProtocol(Choice(tuple(ListenerProtocol)).read(scalar))
 
 
 class PortRange:

@@ -7,7 +7,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from exporter.kernel.records import Method, Protocol
+from exporter.kernel.records import ListenerProtocol, Method
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -59,7 +59,7 @@ class Match:
     ranges. `owners` maps `netns`, `process`, `unit`, `container`, `pod` and `namespace` to globs.
     """
 
-    protocols: tuple[Protocol, ...] = ()
+    protocols: tuple[ListenerProtocol, ...] = ()
     networks: tuple[Network, ...] = ()
     paths: tuple[str, ...] = ()
     ports: tuple[tuple[int, int], ...] = ()

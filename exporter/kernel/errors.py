@@ -44,7 +44,7 @@ class MalformedReplyError(KernelError):
         super().__init__(what, "malformed")
 
 
-class ForgedReplyError(KernelError):
+class ForeignDatagramError(KernelError):
     """A datagram came from another process than the kernel."""
 
     def __init__(self, sender: int) -> None:

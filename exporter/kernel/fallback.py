@@ -14,7 +14,7 @@ _RETRY_SECONDS = 60.0
 Answer = TypeVar("Answer")
 
 
-class Ladder:
+class MethodFallback:
     """One question's rung. With `auto` it steps down where sock_diag is missing, and tries again."""
 
     def __init__(self, method: Method) -> None:

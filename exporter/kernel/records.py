@@ -15,7 +15,7 @@ class Method(enum.StrEnum):
     PROCFS = "procfs"
 
 
-class Protocol(enum.StrEnum):
+class ListenerProtocol(enum.StrEnum):
     """What a listener speaks; the value of the `protocol` label."""
 
     TCP = "tcp"
@@ -34,7 +34,7 @@ class Endpoint(NamedTuple):
     interface: int
 
 
-class Reading(NamedTuple):
+class QueueReading(NamedTuple):
     """One look at the accept queue of one socket.
 
     `length` and `limit` count connections; the queue is full at limit + 1 (sk_acceptq_is_full,
@@ -60,7 +60,7 @@ class Listener:
 
     cookie: int
     inode: int
-    protocol: Protocol
+    protocol: ListenerProtocol
     uid: int | None = None
     endpoint: Endpoint | None = None
     device: str = ""
@@ -76,8 +76,8 @@ class Changes:
     `moved` holds new readings of listeners that were there before, `closed` cookies.
     """
 
-    opened: tuple[tuple[Listener, Reading], ...] = ()
-    moved: tuple[Reading, ...] = ()
+    opened: tuple[tuple[Listener, QueueReading], ...] = ()
+    updated: tuple[QueueReading, ...] = ()
     closed: tuple[int, ...] = ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.kernel.records import Listener, Reading
+from exporter.kernel.records import Listener, QueueReading
 from exporter.listeners.key import ListenerKey
 
 _DROPS_WRAP = 1 << 32
@@ -13,14 +13,14 @@ _REMEMBER_CLOSED = 256
 
 
 @dataclass(slots=True)
-class Member:
+class GroupMember:
     """One socket of a group with its newest reading."""
 
     listener: Listener
-    reading: Reading
+    reading: QueueReading
 
 
-class Group:
+class ListenerGroup:
     """The present state of one listener as users see it: the sum, and the fullest socket.
 
     `length` and `limit` are sums over the sockets, in connections; None where the source cannot
@@ -34,7 +34,7 @@ class Group:
     def __init__(self, key: ListenerKey) -> None:
         """Start without a socket."""
         self.key = key
-        self.members: dict[int, Member] = {}
+        self.members: dict[int, GroupMember] = {}
         self.drops: int | None = None
         # Added up when somebody asks, not for each of thousands of sockets that open at once.
         self._added_up = True
@@ -66,15 +66,15 @@ class Group:
             self._add_up()
         return self._utilization
 
-    def open(self, listener: Listener, reading: Reading) -> None:
+    def open(self, listener: Listener, reading: QueueReading) -> None:
         """Take a socket in. Its drops count from zero, since they were born with it."""
-        self.members[listener.cookie] = Member(listener, reading)
+        self.members[listener.cookie] = GroupMember(listener, reading)
         if reading.drops is not None:
             counted = self._closed.pop(listener.cookie, 0)
             self.drops = (self.drops or 0) + (reading.drops - counted) % _DROPS_WRAP
         self._added_up = False
 
-    def move(self, reading: Reading) -> None:
+    def move(self, reading: QueueReading) -> None:
         """Take a new reading of one of its sockets. Drops are 32 bits in the kernel and wrap."""
         member = self.members[reading.cookie]
         before = member.reading.drops
@@ -92,11 +92,11 @@ class Group:
                 del self._closed[next(iter(self._closed))]
         self._added_up = False
 
-    def forget_past(self) -> None:
+    def discard_closed_drops(self) -> None:
         """Let go of what sockets before the present ones dropped."""
         self.drops = _sum([member.reading.drops for member in self.members.values()])
 
-    def syn_recv_limit(self, most_each: int | None) -> int | None:
+    def syn_recv_limit(self, max_each: int | None) -> int | None:
         """Add up how many half-open connections the kernel admits, at most `most_each` a socket.
 
         A socket's SYN queue has the size of its accept queue, backlog + 1
@@ -105,7 +105,7 @@ class Group:
         limits = [member.reading.limit for member in self.members.values()]
         if None in limits:
             return None
-        return sum(min(limit + 1, most_each or limit + 1) for limit in limits if limit is not None)
+        return sum(min(limit + 1, max_each or limit + 1) for limit in limits if limit is not None)
 
     def _add_up(self) -> None:
         self._added_up = True
@@ -121,7 +121,7 @@ class Group:
             self._utilization = max(ratios, default=None)
 
 
-def _utilization(reading: Reading) -> float | None:
+def _utilization(reading: QueueReading) -> float | None:
     _, length, limit, _ = reading
     return None if length is None or limit is None else length / (limit + 1)
 

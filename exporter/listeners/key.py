@@ -6,7 +6,7 @@ import os
 import socket
 from typing import NamedTuple
 
-from exporter.kernel.records import Endpoint, Listener, Protocol
+from exporter.kernel.records import Endpoint, Listener, ListenerProtocol
 from exporter.listeners.text import printable
 
 
@@ -14,7 +14,7 @@ class ListenerKey(NamedTuple):
     """Sockets with equal keys are one group: SO_REUSEPORT, or two that share a unix name."""
 
     netns: str
-    protocol: Protocol
+    protocol: ListenerProtocol
     address: str
     port: str
 

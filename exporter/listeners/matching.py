@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from exporter.kernel.records import Endpoint, Listener
-from exporter.listeners.group import Group
+from exporter.listeners.group import ListenerGroup
 
 _MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 _ANY: dict[int, tuple[bytes, ...]] = {socket.AF_INET: (bytes(4),), socket.AF_INET6: (bytes(16),)}
@@ -24,13 +24,13 @@ _ANY_MAPPED = (_MAPPED_PREFIX + bytes(4), bytes(16))
 class Matcher:
     """An index of the TCP listeners of one namespace."""
 
-    def __init__(self, listeners: Iterable[tuple[Listener, Group]]) -> None:
+    def __init__(self, listeners: Iterable[tuple[Listener, ListenerGroup]]) -> None:
         """Index these listeners; make a new one when they change."""
-        self._by_endpoint: dict[Endpoint, Group] = {}
-        self._takes_ipv4: dict[Endpoint, Group] = {}
+        self._by_endpoint: dict[Endpoint, ListenerGroup] = {}
+        self._takes_ipv4: dict[Endpoint, ListenerGroup] = {}
         # How many sockets each family has, and the groups they make.
         self.families: Counter[int] = Counter()
-        self.groups: set[Group] = set()
+        self.groups: set[ListenerGroup] = set()
         for listener, group in listeners:
             if listener.endpoint is None:
                 continue
@@ -40,7 +40,7 @@ class Matcher:
             if listener.endpoint.family == socket.AF_INET6 and not listener.v6only:
                 self._takes_ipv4[listener.endpoint] = group
 
-    def find(self, arrived: Endpoint) -> Group | None:
+    def find(self, arrived: Endpoint) -> ListenerGroup | None:
         """Return the listener's group, or None where no listener fits."""
         family, address, port, interface = arrived
         mapped = family == socket.AF_INET6 and address.startswith(_MAPPED_PREFIX)

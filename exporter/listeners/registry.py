@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from exporter.kernel.records import Changes, Listener
-from exporter.listeners.group import Group
+from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import ListenerKey, key_of
 
 # A service that restarts within this time goes on with its counters.
@@ -15,20 +15,20 @@ REMEMBER_SECONDS = 300.0
 REMEMBER_GROUPS = 4096
 
 
-class Register:
+class ListenerRegistry:
     """The groups of one namespace and protocol."""
 
     def __init__(self, netns: str) -> None:
         """Start empty."""
         self.netns = netns
-        self._groups: dict[ListenerKey, Group] = {}
-        self._by_cookie: dict[int, Group] = {}
+        self._groups: dict[ListenerKey, ListenerGroup] = {}
+        self._by_cookie: dict[int, ListenerGroup] = {}
         # In the order of their leaving: who comes back is taken out, so who leaves is always new here.
         self._left: dict[ListenerKey, float] = {}
 
-    def apply(self, changes: Changes, now: float) -> list[Group]:
+    def apply(self, changes: Changes, now: float) -> list[ListenerGroup]:
         """Fold in what a sample changed (`now` in monotonic seconds) and return the groups it touched."""
-        touched: dict[Group, None] = {}
+        touched: dict[ListenerGroup, None] = {}
         for cookie in changes.closed:
             group = self._by_cookie.pop(cookie)
             group.close(cookie)
@@ -38,7 +38,7 @@ class Register:
             group.open(listener, reading)
             self._by_cookie[listener.cookie] = group
             touched[group] = None
-        for reading in changes.moved:
+        for reading in changes.updated:
             group = self._by_cookie[reading.cookie]
             group.move(reading)
             touched[group] = None
@@ -46,7 +46,7 @@ class Register:
             self._note_departures(touched, now)
         return list(touched)
 
-    def forget(self, now: float) -> list[Group]:
+    def forget(self, now: float) -> list[ListenerGroup]:
         """Drop the groups that left long ago, and the oldest of too many, and return them."""
         dropped = []
         while self._left:
@@ -57,16 +57,16 @@ class Register:
             dropped.append(self._groups.pop(key))
         return dropped
 
-    def listeners(self) -> Iterator[tuple[Listener, Group]]:
+    def listeners(self) -> Iterator[tuple[Listener, ListenerGroup]]:
         """Iterate over the sockets, each with its group."""
         return ((group.members[cookie].listener, group) for cookie, group in self._by_cookie.items())
 
-    def _group(self, key: ListenerKey) -> Group:
+    def _group(self, key: ListenerKey) -> ListenerGroup:
         if key not in self._groups:
-            self._groups[key] = Group(key)
+            self._groups[key] = ListenerGroup(key)
         return self._groups[key]
 
-    def _note_departures(self, touched: Iterable[Group], now: float) -> None:
+    def _note_departures(self, touched: Iterable[ListenerGroup], now: float) -> None:
         for group in touched:
             if group.members:
                 self._left.pop(group.key, None)

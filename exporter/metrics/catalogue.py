@@ -12,7 +12,7 @@ from typing import Final
 
 from exporter.config.model import Queue, Severity
 from exporter.sampling.history.queue import QueueHistory
-from exporter.sampling.listener_state import WatchedListener
+from exporter.sampling.listener_state import ListenerState
 
 KEY_LABELS: Final = ("netns", "protocol", "address", "port")
 OWNER_INFO_LABELS: Final = (
@@ -40,7 +40,7 @@ class Metric:
     kind: str
     help: str
     labels: tuple[str, ...] = ()
-    takes_time: bool = False
+    needs_history: bool = False
 
     @property
     def sample_name(self) -> str:
@@ -57,7 +57,7 @@ class ListenerMetric(Metric):
 
     source: str = "accept"
     tcp_only: bool = False
-    read: Callable[[WatchedListener], float | None] = lambda _: None
+    read: Callable[[ListenerState], float | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +90,21 @@ LISTENER_METRICS: Final = (
         "listen_queue_accept_peak_length",
         "gauge",
         "Highest number of connections waiting for accept in any sample of the last peak_window.",
-        takes_time=True,
+        needs_history=True,
         read=lambda listener: listener.accept.peak_length(),
     ),
     ListenerMetric(
         "listen_queue_accept_peak_utilization_ratio",
         "gauge",
         "Highest utilization of the accept queue in any sample of the last peak_window: 1 is full.",
-        takes_time=True,
+        needs_history=True,
         read=lambda listener: listener.accept.peak_ratio(),
     ),
     ListenerMetric(
         "listen_queue_accept_full_seconds",
         "counter",
         "Time in which at least one socket of the listener had a full accept queue, in seconds.",
-        takes_time=True,
+        needs_history=True,
         read=lambda listener: listener.accept.full_seconds(),
     ),
     ListenerMetric(
@@ -138,7 +138,7 @@ LISTENER_METRICS: Final = (
         "Highest number of half-open connections in any sample of the last peak_window.",
         source="syn_recv",
         tcp_only=True,
-        takes_time=True,
+        needs_history=True,
         read=lambda listener: listener.syn_recv.peak_length() if listener.syn_recv else None,
     ),
     ListenerMetric(
@@ -163,7 +163,7 @@ HISTOGRAM: Final = Metric(
     "Utilization of the accept queue, one observation for each sample; above 0.999 is full "
     "or less than a thousandth short of it.",
     ("le",),
-    takes_time=True,
+    needs_history=True,
 )
 
 INFO: Final = Metric(
@@ -188,13 +188,13 @@ THRESHOLD_METRICS: Final = (
         "counter",
         "Time in which the queue was beyond its threshold, before hold, in seconds.",
         _THRESHOLD_LABELS,
-        takes_time=True,
+        needs_history=True,
         read=lambda history, severity: history.exceeded_seconds(severity),
     ),
 )
 
 # Which history a queue's thresholds are about, and the source that has to be healthy for it.
-QUEUES: Final[tuple[tuple[Queue, str, Callable[[WatchedListener], QueueHistory | None]], ...]] = (
+QUEUES: Final[tuple[tuple[Queue, str, Callable[[ListenerState], QueueHistory | None]], ...]] = (
     (Queue.ACCEPT, "accept", lambda listener: listener.accept),
     (Queue.SYN_RECV, "syn_recv", lambda listener: listener.syn_recv),
 )

@@ -18,7 +18,7 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ScrapeContext:
     """All that the figures of one page are taken from."""
 
     sampler: Sampler
@@ -29,16 +29,16 @@ class Moment:
 
 
 Sample = tuple[dict[str, str], float]
-Read = Callable[[Moment], Iterable[Sample]]
+Read = Callable[[ScrapeContext], Iterable[Sample]]
 
 
 def exporter(  # noqa: PLR0913  (a declaration names all that there is)
-    name: str, kind: str, help_text: str, labels: tuple[str, ...], read: Read, *, takes_time: bool = False
+    name: str, kind: str, help_text: str, labels: tuple[str, ...], read: Read, *, needs_history: bool = False
 ) -> tuple[Metric, Read]:
     """Declare a metric of the exporter."""
-    return Metric(f"listen_queue_exporter_{name}", kind, help_text, labels, takes_time), read
+    return Metric(f"listen_queue_exporter_{name}", kind, help_text, labels, needs_history), read
 
 
-def one(read: Callable[[Moment], float]) -> Read:
+def one(read: Callable[[ScrapeContext], float]) -> Read:
     """Read a metric that has one series."""
-    return lambda moment: [({}, read(moment))]
+    return lambda context: [({}, read(context))]

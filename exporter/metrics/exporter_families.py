@@ -12,30 +12,30 @@ from prometheus_client.metrics_core import Metric as Family
 from exporter import __version__
 from exporter.config.model import DEFAULTS, Config, Unit
 from exporter.metrics.catalogue import Metric
-from exporter.metrics.context import Moment, Read, Sample, exporter, one
+from exporter.metrics.context import Read, Sample, ScrapeContext, exporter, one
 from exporter.metrics.source_families import SOURCE_METRICS
 
 # Which commit this is: whoever builds an image sets it, since an installed package cannot know.
 _REVISION: Final = os.environ.get("LISTEN_QUEUE_EXPORTER_REVISION", "")
 
 
-def _forged(moment: Moment) -> Iterator[Sample]:
-    for namespace in moment.sampler.namespaces:
-        yield {"netns": namespace.namespace.name}, namespace.namespace.forged.datagrams
+def _forged(context: ScrapeContext) -> Iterator[Sample]:
+    for namespace in context.sampler.namespaces:
+        yield {"netns": namespace.namespace.name}, namespace.namespace.foreign_datagrams.datagrams
 
 
-def _disagreements(moment: Moment) -> Iterator[Sample]:
-    for namespace in moment.sampler.namespaces:
-        yield {"netns": namespace.namespace.name}, namespace.half_open.disagreements
+def _disagreements(context: ScrapeContext) -> Iterator[Sample]:
+    for namespace in context.sampler.namespaces:
+        yield {"netns": namespace.namespace.name}, namespace.syn_recv_counter.disagreements
 
 
-def _build(_moment: Moment) -> list[Sample]:
+def _build(_moment: ScrapeContext) -> list[Sample]:
     return [({"version": __version__, "revision": _REVISION, "python": platform.python_version()}, 1)]
 
 
 def _levels(unit: Unit) -> Read:
-    def samples(moment: Moment) -> Iterator[Sample]:
-        config: Config = moment.sampler.config
+    def samples(context: ScrapeContext) -> Iterator[Sample]:
+        config: Config = context.sampler.config
         for rule, thresholds in [(DEFAULTS, config.defaults)] + [
             (rule.name, rule.thresholds) for rule in config.rules
         ]:
@@ -72,7 +72,7 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "connections; such a listener is left to the walks.",
         ("netns",),
         _disagreements,
-        takes_time=True,
+        needs_history=True,
     ),
     exporter(
         "forged_datagrams",
@@ -81,44 +81,44 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "them is used.",
         ("netns",),
         _forged,
-        takes_time=True,
+        needs_history=True,
     ),
     exporter(
         "namespaces",
         "gauge",
         "Network namespaces that are sampled, the own one included.",
         (),
-        one(lambda moment: len(moment.sampler.namespaces)),
+        one(lambda context: len(context.sampler.namespaces)),
     ),
     exporter(
         "namespaces_omitted",
         "gauge",
         "Network namespaces that are not sampled because there are more than namespaces.max.",
         (),
-        one(lambda moment: moment.sampler.rotation.omitted),
+        one(lambda context: context.sampler.namespace_scheduler.omitted),
     ),
     exporter(
         "broker_restarts",
         "counter",
         "Times that the process which enters namespaces was lost, and started again.",
         (),
-        one(lambda moment: moment.sampler.rotation.restarts()),
-        takes_time=True,
+        one(lambda context: context.sampler.namespace_scheduler.restarts()),
+        needs_history=True,
     ),
-    exporter("listeners", "gauge", "Listeners on this page.", (), one(lambda moment: moment.listeners)),
+    exporter("listeners", "gauge", "Listeners on this page.", (), one(lambda context: context.listeners)),
     exporter(
         "listeners_omitted",
         "gauge",
         "Listeners left off this page because there are more than max_listeners.",
         (),
-        one(lambda moment: moment.omitted),
+        one(lambda context: context.omitted),
     ),
     exporter(
         "sockets_without_owner",
         "gauge",
         "Listening sockets whose process may not be seen; their process label is empty.",
         (),
-        one(lambda moment: moment.sampler.naming.without_owner()),
+        one(lambda context: context.sampler.owner_resolver.without_owner()),
     ),
     exporter(
         "config_last_reload_successful",
@@ -126,24 +126,24 @@ EXPORTER_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "Whether the configuration file was valid when it was last read: 1 is yes, "
         "0 keeps the old one in force.",
         (),
-        one(lambda moment: moment.reload.successful),
+        one(lambda context: context.reload.successful),
     ),
     exporter(
         "config_last_reload_success_timestamp_seconds",
         "gauge",
         "When the configuration in force was read, in seconds since 1970.",
         (),
-        one(lambda moment: moment.reload.timestamp),
+        one(lambda context: context.reload.timestamp),
     ),
 )
 
 
-def exporter_families(moment: Moment, *, one_look: bool) -> Iterator[Family]:
+def exporter_families(context: ScrapeContext, *, one_shot: bool) -> Iterator[Family]:
     """Make the families of the exporter; for `one_look` those that it can tell."""
     for metric, read in EXPORTER_METRICS:
-        if one_look and metric.takes_time:
+        if one_shot and metric.needs_history:
             continue
         family = Family(metric.name, metric.help, metric.kind)
-        for labels, value in read(moment):
+        for labels, value in read(context):
             family.add_sample(metric.sample_name, labels, value)
         yield family

@@ -18,11 +18,11 @@ from exporter.metrics.catalogue import (
     ThresholdMetric,
 )
 from exporter.metrics.exposition import label_set, number
-from exporter.owners.owner import NOBODY
+from exporter.owners.owner import UNKNOWN_OWNER
 from exporter.sampling.history.accept import BUCKETS
 from exporter.sampling.history.queue import QueueHistory
-from exporter.sampling.listener_state import WatchedListener
-from exporter.sampling.namespace import Showable
+from exporter.sampling.listener_state import ListenerState
+from exporter.sampling.namespace import PublishableSources
 
 FAMILIES: Final[tuple[Metric, ...]] = (*LISTENER_METRICS, *THRESHOLD_METRICS, INFO, HISTOGRAM)
 _BOUNDS: Final = (*(number(bound) for bound in BUCKETS), "+Inf")
@@ -35,15 +35,15 @@ class _Series:
     metric: Metric
     labels: dict[str, str]
     source: str
-    read: Callable[[WatchedListener], float | None]
+    read: Callable[[ListenerState], float | None]
 
 
 def _threshold_reader(
-    metric: ThresholdMetric, queue: Callable[[WatchedListener], QueueHistory | None], severity: Severity
-) -> Callable[[WatchedListener], float | None]:
-    def read(watched: WatchedListener) -> float | None:
-        history = queue(watched)
-        if history is None or not history.crossings[severity].known:
+    metric: ThresholdMetric, queue: Callable[[ListenerState], QueueHistory | None], severity: Severity
+) -> Callable[[ListenerState], float | None]:
+    def read(state: ListenerState) -> float | None:
+        history = queue(state)
+        if history is None or not history.threshold_states[severity].known:
             return None
         return metric.read(history, severity)
 
@@ -69,59 +69,59 @@ _SERIES: Final = (
 class ListenerLines:
     """Writes the series of one listener."""
 
-    def __init__(self, watched: WatchedListener, owner_labels: tuple[str, ...]) -> None:
+    def __init__(self, state: ListenerState, owner_labels: tuple[str, ...]) -> None:
         """Write the labels. Make a new one when the owner or the rule changes."""
-        self._watched = watched
-        self._identity = _identity(watched)
+        self._watched = state
+        self._identity = _identity(state)
         self._written: tuple[object, ...] | None = None
         self._lines: tuple[bytes, ...] = ()
-        owner = watched.owner or NOBODY
-        labels = dict(watched.group.key._asdict()) | {name: getattr(owner, name) for name in owner_labels}
+        owner = state.owner or UNKNOWN_OWNER
+        labels = dict(state.group.key._asdict()) | {name: getattr(owner, name) for name in owner_labels}
         self._prefixes = [
             f"{series.metric.sample_name}{{{label_set(labels | series.labels)}}} " for series in _SERIES
         ]
-        self._info = f"{INFO.name}{{{label_set(labels | _info_labels(watched))}}} 1.0\n"
+        self._info = f"{INFO.name}{{{label_set(labels | _info_labels(state))}}} 1.0\n"
         self._histogram = "".join(_histogram_form(labels))
 
     def current(self) -> bool:
         """Tell whether the kept labels still hold."""
         return self._identity == _identity(self._watched)
 
-    def write(self, showable: Showable, *, histogram: bool) -> tuple[bytes, ...]:
+    def write(self, publishable: PublishableSources, *, histogram: bool) -> tuple[bytes, ...]:
         """Return this listener's lines of each family, in the order of FAMILIES."""
-        state = (self._watched.changes, showable)
+        state = (self._watched.changes, publishable)
         if state != self._written:
-            self._lines = tuple(self._scalars(showable))
+            self._lines = tuple(self._scalars(publishable))
             # What moves by time alone has to be looked at again.
             self._written = state if self._watched.settled() else None
-        observed = self._watched.accept.histogram() if histogram and showable.kinds["accept"] else None
+        observed = self._watched.accept.histogram() if histogram and publishable.kinds["accept"] else None
         if observed is None:
             return (*self._lines, b"")
         counts, total = observed
         written = self._histogram % tuple(map(number, (*counts, counts[-1], total)))
         return (*self._lines, written.encode())
 
-    def _scalars(self, showable: Showable) -> Iterator[bytes]:
+    def _scalars(self, publishable: PublishableSources) -> Iterator[bytes]:
         lines = dict.fromkeys(FAMILIES[:-1], "")
         for series, prefix in zip(_SERIES, self._prefixes, strict=True):
-            value = series.read(self._watched) if showable.kinds.get(series.source) else None
+            value = series.read(self._watched) if publishable.kinds.get(series.source) else None
             if value is not None:
                 lines[series.metric] += f"{prefix}{number(value)}\n"
-        if showable.kinds["accept"]:
+        if publishable.kinds["accept"]:
             lines[INFO] = self._info
         return map(str.encode, lines.values())
 
 
-def _identity(watched: WatchedListener) -> tuple[object, ...]:
-    return watched.owner, watched.verdict, watched.mptcp
+def _identity(state: ListenerState) -> tuple[object, ...]:
+    return state.owner, state.rule_match, state.mptcp
 
 
-def _info_labels(watched: WatchedListener) -> dict[str, str]:
-    owner = watched.owner or NOBODY
+def _info_labels(state: ListenerState) -> dict[str, str]:
+    owner = state.owner or UNKNOWN_OWNER
     return {
-        "rule": watched.verdict.rule if watched.verdict else "",
+        "rule": state.rule_match.rule if state.rule_match else "",
         **{name: getattr(owner, name) for name in OWNER_INFO_LABELS},
-        "mptcp": "true" if watched.mptcp else "false",
+        "mptcp": "true" if state.mptcp else "false",
     }
 
 

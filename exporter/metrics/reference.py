@@ -103,7 +103,7 @@ def reference() -> str:
 
 def _left_out() -> str:
     every = (*LISTENER_METRICS, HISTOGRAM, *THRESHOLD_METRICS, *(metric for metric, _ in EXPORTER_METRICS))
-    return "\n".join(f"- `{metric.sample_name}`" for metric in every if metric.takes_time)
+    return "\n".join(f"- `{metric.sample_name}`" for metric in every if metric.needs_history)
 
 
 def _row(metric: Metric, *listener: str) -> str:

@@ -7,33 +7,33 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from exporter.metrics.catalogue import Metric
-from exporter.metrics.context import Moment, Read, Sample, exporter
+from exporter.metrics.context import Read, Sample, ScrapeContext, exporter
 from exporter.sampling.sampler import Sampler
-from exporter.sampling.source import Source, Tally
+from exporter.sampling.source import Source, SourceStats
 
 
 def _by_netns(read: Callable[[Source, float], float]) -> Read:
-    return lambda moment: [
-        ({"source": source.name, "netns": source.netns}, read(source, moment.now))
-        for source in moment.sampler.sources
+    return lambda context: [
+        ({"source": source.name, "netns": source.netns}, read(source, context.now))
+        for source in context.sampler.sources
     ]
 
 
-def _counted(read: Callable[[Tally], float]) -> Read:
+def _counted(read: Callable[[SourceStats], float]) -> Read:
     """Add one count up over the sources of a kind, those of namespaces that are gone included."""
 
-    def samples(moment: Moment) -> Iterator[Sample]:
-        for name, tally in _tallies(moment.sampler).items():
-            yield {"source": name}, read(tally)
+    def samples(context: ScrapeContext) -> Iterator[Sample]:
+        for name, stats in _stats_by_source(context.sampler).items():
+            yield {"source": name}, read(stats)
 
     return samples
 
 
-def _tallies(sampler: Sampler) -> dict[str, Tally]:
-    tallies: defaultdict[str, Tally] = defaultdict(Tally)
+def _stats_by_source(sampler: Sampler) -> dict[str, SourceStats]:
+    tallies: defaultdict[str, SourceStats] = defaultdict(SourceStats)
     for source in sampler.sources:
         tallies[source.name].add(source)
-    for name, past in sampler.rotation.past.items():
+    for name, past in sampler.namespace_scheduler.past.items():
         tallies[name].add(past)
     return tallies
 
@@ -46,28 +46,28 @@ def _oldest(timestamps: Iterable[float]) -> float:
 def _by_source(read: Callable[[Source], float], fold: Callable[[Iterable[float]], float]) -> Read:
     """Read one figure of each kind of source, folded over the namespaces."""
 
-    def samples(moment: Moment) -> Iterator[Sample]:
-        for name in dict.fromkeys(source.name for source in moment.sampler.sources):
+    def samples(context: ScrapeContext) -> Iterator[Sample]:
+        for name in dict.fromkeys(source.name for source in context.sampler.sources):
             yield (
                 {"source": name},
-                fold(read(source) for source in moment.sampler.sources if source.name == name),
+                fold(read(source) for source in context.sampler.sources if source.name == name),
             )
 
     return samples
 
 
-def _errors(moment: Moment) -> Iterator[Sample]:
-    for name, tally in sorted(_tallies(moment.sampler).items()):
-        for reason, count in sorted(tally.errors.items()):
+def _errors(context: ScrapeContext) -> Iterator[Sample]:
+    for name, stats in sorted(_stats_by_source(context.sampler).items()):
+        for reason, count in sorted(stats.errors.items()):
             yield {"source": name, "reason": reason}, count
 
 
-def _methods(moment: Moment) -> Iterator[Sample]:
-    for namespace in moment.sampler.namespaces:
+def _methods(context: ScrapeContext) -> Iterator[Sample]:
+    for namespace in context.sampler.namespaces:
         for source, method in namespace.methods().items():
             yield {"source": source, "netns": namespace.namespace.name, "method": method}, 1
     yield {"source": "owners", "netns": "host", "method": "procfs"}, 1
-    method = "broker" if moment.sampler.rotation.possible() else "own"
+    method = "broker" if context.sampler.namespace_scheduler.possible() else "own"
     yield {"source": "namespaces", "netns": "host", "method": method}, 1
 
 
@@ -102,8 +102,8 @@ SOURCE_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "counter",
         "Samples taken.",
         _SOURCE,
-        _counted(lambda tally: tally.samples),
-        takes_time=True,
+        _counted(lambda stats: stats.samples),
+        needs_history=True,
     ),
     exporter(
         "sample_errors",
@@ -111,15 +111,15 @@ SOURCE_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "Samples that failed.",
         (*_SOURCE, "reason"),
         _errors,
-        takes_time=True,
+        needs_history=True,
     ),
     exporter(
         "samples_missed",
         "counter",
         "Beats on which no sample could be taken because the one before, or the machine, was late.",
         _SOURCE,
-        _counted(lambda tally: tally.missed),
-        takes_time=True,
+        _counted(lambda stats: stats.missed),
+        needs_history=True,
     ),
     exporter(
         "sample_interval_seconds",
@@ -128,7 +128,7 @@ SOURCE_METRICS: Final[tuple[tuple[Metric, Read], ...]] = (
         "longer than configured where cpu_budget binds; of several namespaces the longest.",
         _SOURCE,
         _by_source(lambda source: source.interval_in_force, max),
-        takes_time=True,
+        needs_history=True,
     ),
     exporter(
         "last_sample_timestamp_seconds",

@@ -45,7 +45,7 @@ _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CgroupLocation:
     """Where in the tree of cgroups a process runs; empty text for what its path does not say.
 
     Text is printable, with the backslashes of escaped unit names as systemctl shows them.
@@ -69,7 +69,7 @@ class _Container:
     name: str = ""
 
 
-def parse(path: bytes) -> Place:
+def parse(path: bytes) -> CgroupLocation:
     """Read a path as /proc/<pid>/cgroup has it. Whatever it is, it is no error.
 
     Seen from another cgroup namespace it may begin with `/../`; what lies above is not known then.
@@ -83,7 +83,7 @@ def parse(path: bytes) -> Place:
     pods = [uid[1] for part in parts if (uid := _POD.fullmatch(part)) is not None]
     at = _unit_at(parts)
     slices = [_unit(part) for part in parts[:at] if part.endswith(b".slice")]
-    return Place(
+    return CgroupLocation(
         path="/" + _shown(b"/".join(names)),
         unit=_unit(parts[at]) if at < len(parts) else "",
         slice=slices[-1] if slices else "",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from exporter.owners.cgroup_location import Place, parse
+from exporter.owners.cgroup_location import CgroupLocation, parse
 
 # Which of several lines that tell the same speaks: version 2 (which names no controller), systemd's
 # own hierarchy, and then those of version 1 that container runtimes are sure to use.
@@ -16,7 +16,7 @@ _ORDER: Final = (b"", b"name=systemd", b"pids", b"memory", b"devices", b"freezer
 _GONE = b" (deleted)"
 
 
-def place_of(content: bytes) -> Place:
+def place_of(content: bytes) -> CgroupLocation:
     """Return what the line that tells most says; a Place without a path where there is no line.
 
     Where versions 1 and 2 are used side by side, a container may have moved in version 1 alone and
@@ -24,7 +24,7 @@ def place_of(content: bytes) -> Place:
     """
     lines = sorted(_fields(content), key=lambda line: line[0])
     places = [parse(path) for _, path in lines]
-    return max(places, key=_tells, default=Place())
+    return max(places, key=_tells, default=CgroupLocation())
 
 
 def _fields(content: bytes) -> list[tuple[int, bytes]]:
@@ -41,6 +41,6 @@ def _rank(controllers: bytes) -> int:
     return min(known, default=len(_ORDER))
 
 
-def _tells(place: Place) -> tuple[bool, bool, bool]:
+def _tells(place: CgroupLocation) -> tuple[bool, bool, bool]:
     contained = bool(place.container_id or place.container or place.pod_uid)
     return contained, bool(place.unit), place.path != "/"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter.owners.cgroup_location import Place
-from exporter.owners.host_files import Disk, Files
-from exporter.owners.runtime_files import NAMELESS, Names, RuntimeFiles
+from exporter.owners.cgroup_location import CgroupLocation
+from exporter.owners.host_files import FileReader, HostFiles
+from exporter.owners.runtime_files import NO_NAMES, ContainerNames, RuntimeFiles
 
 # A socket may listen before its runtime has written down how its container is called.
 _LOOKS = 4
@@ -22,8 +22,8 @@ _Key = tuple[str, str]
 
 @dataclass(slots=True)
 class _Known:
-    place: Place
-    names: Names = NAMELESS
+    place: CgroupLocation
+    names: ContainerNames = NO_NAMES
     looks: int = _LOOKS
     next_look: float = float("-inf")
 
@@ -31,24 +31,24 @@ class _Known:
         return self.looks > 0 and now >= self.next_look
 
 
-class Containers:
+class ContainerNameCache:
     """Names by container and pod, looked for once, and a few times more while any is missing."""
 
-    def __init__(self, files: Files | None = None) -> None:
+    def __init__(self, files: FileReader | None = None) -> None:
         """Take how files are read; nothing is read yet."""
-        self._files = Disk() if files is None else files
+        self._files = HostFiles() if files is None else files
         self._known: dict[_Key, _Known] = {}
 
     def due(self, now: float) -> bool:
         """Tell whether a name should be looked for again (`now` in monotonic seconds)."""
         return any(known.due(now) for known in self._known.values())
 
-    def awaited(self, place: Place) -> bool:
+    def awaited(self, place: CgroupLocation) -> bool:
         """Tell whether a name is going to be looked for again."""
         known = self._known.get(_key(place))
         return known is not None and known.looks > 0
 
-    def look(self, places: Iterable[Place], now: float) -> Iterator[None]:
+    def look(self, places: Iterable[CgroupLocation], now: float) -> Iterator[None]:
         """Look for the names of what runs in these places, and for others that are due, one a step."""
         for place in places:
             if place.container_id or place.pod_uid:
@@ -62,15 +62,17 @@ class Containers:
             known.next_look = now + _AGAIN_SECONDS
             yield
 
-    def of(self, place: Place) -> Names:
+    def of(self, place: CgroupLocation) -> ContainerNames:
         """Return what is known now. A container without a name is called by its short id."""
         known = self._known.get(_key(place))
-        found = known.names if known is not None else NAMELESS
-        fallback = Names(place.container or place.container_id[:_SHORT_DIGITS], runtime=place.runtime)
+        found = known.names if known is not None else NO_NAMES
+        fallback = ContainerNames(
+            place.container or place.container_id[:_SHORT_DIGITS], runtime=place.runtime
+        )
         return found.or_else(fallback)
 
 
-def _key(place: Place) -> _Key:
+def _key(place: CgroupLocation) -> _Key:
     return place.container_id, place.pod_uid
 
 
@@ -79,9 +81,9 @@ def _complete(known: _Known) -> bool:
     return bool(names.container or not place.container_id) and bool(names.pod or not place.pod_uid)
 
 
-def _ask(files: RuntimeFiles, place: Place) -> Names:
+def _ask(files: RuntimeFiles, place: CgroupLocation) -> ContainerNames:
     identity = place.container_id
-    kubernetes = files.kubernetes(identity, place.pod_uid, nested=place.nested) if place.pod_uid else NAMELESS
+    kubernetes = files.kubernetes(identity, place.pod_uid, nested=place.nested) if place.pod_uid else NO_NAMES
     if not identity:
         return kubernetes
     match place.runtime:
@@ -93,7 +95,7 @@ def _ask(files: RuntimeFiles, place: Place) -> Names:
             own = files.crio(identity)
         case "containerd" if place.pod_uid:
             # Docker below cri-dockerd names its cgroups the same way with the cgroupfs driver.
-            own = NAMELESS if kubernetes.container else files.docker(identity)
+            own = NO_NAMES if kubernetes.container else files.docker(identity)
         case "containerd":
             own = files.nerdctl(identity)
         case _:

@@ -11,7 +11,7 @@ from typing import Protocol
 _MOST_BYTES = 8 << 20
 
 
-class Files(Protocol):
+class FileReader(Protocol):
     """How files are read. Both methods take a whole path and raise OSError."""
 
     def read(self, path: str) -> bytes:
@@ -23,7 +23,7 @@ class Files(Protocol):
         ...
 
 
-class Disk:
+class HostFiles:
     """The files of this host, as far as this process may read them."""
 
     def read(self, path: str) -> bytes:

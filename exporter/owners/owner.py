@@ -26,4 +26,4 @@ class Owner:
     cgroup: str = ""
 
 
-NOBODY = Owner()
+UNKNOWN_OWNER = Owner()

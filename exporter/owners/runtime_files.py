@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exporter.listeners.text import printable
-from exporter.owners.host_files import Files
+from exporter.owners.host_files import FileReader
 
 _DOCKER = "/var/lib/docker/containers"
 _STORAGE = "/var/lib/containers/storage"
@@ -30,7 +30,7 @@ _KUBERNETES: Final = "io.kubernetes."
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class ContainerNames:
     """Names that are safe to show, empty where unknown. `runtime` is set where a file settles it."""
 
     container: str = ""
@@ -38,9 +38,9 @@ class Names:
     namespace: str = ""
     runtime: str = ""
 
-    def or_else(self, other: Names) -> Names:
+    def or_else(self, other: ContainerNames) -> ContainerNames:
         """Fill what is empty from `other`."""
-        return Names(
+        return ContainerNames(
             self.container or other.container,
             self.pod or other.pod,
             self.namespace or other.namespace,
@@ -48,67 +48,67 @@ class Names:
         )
 
 
-NAMELESS = Names()
+NO_NAMES = ContainerNames()
 
 
 class RuntimeFiles:
     """One look at what the runtimes know; what speaks of many containers is read once."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: FileReader) -> None:
         """Take how files are read."""
         self._files = files
         self._kept: dict[str, list[str]] = {}
         self._podman: dict[str, str] | None = None
         self._nerdctl: dict[str, str] | None = None
 
-    def docker(self, identity: str) -> Names:
+    def docker(self, identity: str) -> ContainerNames:
         """Ask Docker, also where it works for Kubernetes."""
         about = self._json(f"{_DOCKER}/{identity}/config.v2.json")
         name = _text(about, "Name").removeprefix("/")
         labels = _mapping(_mapping(about, "Config"), "Labels")
-        return _of_kubernetes(labels).or_else(Names(name, runtime="docker")) if name else NAMELESS
+        return _of_kubernetes(labels).or_else(ContainerNames(name, runtime="docker")) if name else NO_NAMES
 
-    def podman(self, identity: str) -> Names:
+    def podman(self, identity: str) -> ContainerNames:
         """Ask Podman for a container of root."""
         if self._podman is None:
             self._podman = dict(self._podman_names())
         name = self._podman.get(identity, "")
-        return Names(name, runtime="podman") if name else NAMELESS
+        return ContainerNames(name, runtime="podman") if name else NO_NAMES
 
-    def crio(self, identity: str) -> Names:
+    def crio(self, identity: str) -> ContainerNames:
         """Ask CRI-O."""
         for driver in _DRIVERS:
             about = self._json(f"{_STORAGE}/{driver}-containers/{identity}/userdata/config.json")
             names = _of_kubernetes(_mapping(about, "annotations"))
-            if names != NAMELESS:
+            if names != NO_NAMES:
                 return names
-        return NAMELESS
+        return NO_NAMES
 
-    def nerdctl(self, identity: str) -> Names:
+    def nerdctl(self, identity: str) -> ContainerNames:
         """Ask nerdctl, in whose store a file has the name of a container and its id inside."""
         if self._nerdctl is None:
             self._nerdctl = dict(self._nerdctl_names())
         name = self._nerdctl.get(identity, "")
-        return Names(name, runtime="containerd") if name else NAMELESS
+        return ContainerNames(name, runtime="containerd") if name else NO_NAMES
 
-    def kubernetes(self, identity: str, pod_uid: str, *, nested: bool) -> Names:
+    def kubernetes(self, identity: str, pod_uid: str, *, nested: bool) -> ContainerNames:
         """Ask the kubelet's logs. The pod of a static pod's uid, a hash without dashes, is found as well.
 
         `nested` keeps the name of the pod's container from one that runs inside of it.
         """
-        found = NAMELESS
+        found = NO_NAMES
         for name in self._listing(_CONTAINER_LOGS) if identity else ():
             # <pod>_<namespace>_<container>-<id>.log
             parts = name.removesuffix(f"-{identity}.log").split("_")
             if name.endswith(f"-{identity}.log") and len(parts) == 3:  # noqa: PLR2004
-                found = Names(_shown(parts[2]), _shown(parts[0]), _shown(parts[1]))
+                found = ContainerNames(_shown(parts[2]), _shown(parts[0]), _shown(parts[1]))
         for name in self._listing(_POD_LOGS) if pod_uid else ():
             # <namespace>_<pod>_<uid>, each without a `_` of its own
             parts = name.split("_")
             if len(parts) == 3 and parts[2] == pod_uid:  # noqa: PLR2004
                 inside = self._listing(f"{_POD_LOGS}/{name}") if identity and not nested else []
                 container = _shown(inside[0]) if len(inside) == 1 else ""
-                found = found.or_else(Names(container, _shown(parts[1]), _shown(parts[0])))
+                found = found.or_else(ContainerNames(container, _shown(parts[1]), _shown(parts[0])))
         return found
 
     def _podman_names(self) -> Iterator[tuple[str, str]]:
@@ -143,8 +143,8 @@ class RuntimeFiles:
         return self._kept[path]
 
 
-def _of_kubernetes(labels: Mapping[str, Any]) -> Names:
-    return Names(
+def _of_kubernetes(labels: Mapping[str, Any]) -> ContainerNames:
+    return ContainerNames(
         container=_text(labels, f"{_KUBERNETES}container.name"),
         pod=_text(labels, f"{_KUBERNETES}pod.name"),
         namespace=_text(labels, f"{_KUBERNETES}pod.namespace"),

@@ -13,13 +13,13 @@ from functools import lru_cache
 
 from exporter.kernel.processes.cgroups import CgroupTree
 from exporter.kernel.processes.process import Process, Processes, ProcessTable, user_name
-from exporter.listeners.group import Group
+from exporter.listeners.group import ListenerGroup
 from exporter.listeners.text import printable
-from exporter.owners.cgroup_location import Place, parse
+from exporter.owners.cgroup_location import CgroupLocation, parse
 from exporter.owners.cgroup_membership import place_of
-from exporter.owners.containers import Containers
+from exporter.owners.containers import ContainerNameCache
 from exporter.owners.owner import Owner
-from exporter.owners.socket_holders import INIT, Holders, rank
+from exporter.owners.socket_holders import INIT_PID, SocketHolders, rank
 
 # A socket may be on its way to another process while the first look is taken (SCM_RIGHTS, a fork
 # and exec by a supervisor), so what was not found is looked for again, and then left alone.
@@ -27,7 +27,7 @@ _LOOKS = 3
 _AGAIN_SECONDS = 5.0
 # The root of the tree is all that a host without cgroups of version 2 tells.
 _ROOT_CGROUP = 1
-_NOWHERE = Place()
+_NOWHERE = CgroupLocation()
 
 _place_of = lru_cache(maxsize=1024)(place_of)
 
@@ -36,10 +36,10 @@ _place_of = lru_cache(maxsize=1024)(place_of)
 class _Found:
     process: Process
     name: str
-    place: Place
+    place: CgroupLocation
 
 
-class Owners:
+class OwnerSearch:
     """The owners of sockets by inode, in whatever network namespace: inodes are the whole host's.
 
     The process that holds a socket decides where it runs. Where no process may be seen, the cgroup
@@ -50,19 +50,19 @@ class Owners:
         self,
         processes: ProcessTable | None = None,
         tree: CgroupTree | None = None,
-        containers: Containers | None = None,
+        containers: ContainerNameCache | None = None,
     ) -> None:
         """Take what is asked: the host's own /proc, cgroups and files unless told."""
         self._processes = Processes() if processes is None else processes
         self._tree = CgroupTree() if tree is None else tree
-        self._containers = Containers() if containers is None else containers
+        self._containers = ContainerNameCache() if containers is None else containers
         self._found: dict[int, _Found] = {}
         # How many looks are left for what was not found.
         self._wanted: dict[int, int] = {}
         # The cgroup of each socket that has one, those not looked for there yet, and what the paths say.
         self._cgroups: dict[int, int] = {}
         self._fresh: set[int] = set()
-        self._made_in: dict[int, Place] = {}
+        self._made_in: dict[int, CgroupLocation] = {}
         # A near look is short, so a walk over all processes waits for it.
         self._near: Iterator[None] | None = None
         self._far: Iterator[None] | None = None
@@ -112,14 +112,14 @@ class Owners:
                 break
         return ended
 
-    def looked_for(self, group: Group) -> bool:
+    def looked_for(self, group: ListenerGroup) -> bool:
         """Tell whether each socket of a group was looked for, so that its owner will not change at once."""
         return all(
             not inode or inode in self._found or self._wanted.get(inode, _LOOKS) < _LOOKS
             for inode in (member.listener.inode for member in group.members.values())
         )
 
-    def settled(self, group: Group) -> bool:
+    def settled(self, group: ListenerGroup) -> bool:
         """Tell whether nothing more will be found out about a group as long as its sockets stay."""
         inodes = [member.listener.inode for member in group.members.values() if member.listener.inode]
         places = [found.place for inode in inodes if (found := self._found.get(inode))]
@@ -127,7 +127,7 @@ class Owners:
             self._containers.awaited(place) for place in places
         )
 
-    def of(self, group: Group) -> Owner:
+    def of(self, group: ListenerGroup) -> Owner:
         """Return the owner of a group: of its sockets' owners the one that started first."""
         members = [member.listener for member in group.members.values()]
         known = [self._found[member.inode] for member in members if member.inode in self._found]
@@ -173,9 +173,9 @@ class Owners:
             yield from self._find_cgroups()
             paths = {self._tree.path(self._cgroups[inode]) for inode in fresh & self._cgroups.keys()}
             pids = {pid for path in paths if path is not None for pid in self._tree.pids(path)}
-            holders = Holders(self._processes, fresh & self._wanted.keys())
+            holders = SocketHolders(self._processes, fresh & self._wanted.keys())
             # It may have opened the socket for another, which only a walk would find.
-            yield from holders.among(sorted(pids - {INIT}))
+            yield from holders.among(sorted(pids - {INIT_PID}))
             yield from self._take(holders)
         finally:
             self._near = None
@@ -186,7 +186,7 @@ class Owners:
             # After an error there is a pause too.
             self._next_walk = self._now + _AGAIN_SECONDS
             sought = {inode for inode, looks in self._wanted.items() if looks}
-            holders = Holders(self._processes, sought)
+            holders = SocketHolders(self._processes, sought)
             pids = self._processes.pids()
             yield from holders.among(pids)
             yield from self._find_cgroups()
@@ -194,7 +194,7 @@ class Owners:
             for inode in sought & self._wanted.keys():
                 self._wanted[inode] -= 1
             # A /proc that hides processes of others (hidepid) denies nothing, and lacks process 1.
-            self._denied = holders.denied + (INIT not in pids)
+            self._denied = holders.denied + (INIT_PID not in pids)
             # A socket that opened during the walk may have been passed by: it gets a walk of its own.
             missed = any(looks == _LOOKS for looks in self._wanted.values())
             self._next_walk = self._now if missed else self._now + _AGAIN_SECONDS
@@ -210,7 +210,7 @@ class Owners:
             if path is not None and cgroup not in self._made_in:
                 self._made_in[cgroup] = parse(path)
 
-    def _take(self, holders: Holders) -> Iterator[None]:
+    def _take(self, holders: SocketHolders) -> Iterator[None]:
         """Keep what was found, once the containers in which it is have their names."""
         found = {inode: self._where(inode, process) for inode, process in holders.found.items()}
         places = {*(each.place for each in found.values()), *self._made_in.values()}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from exporter.kernel.processes.process import Process, ProcessTable
 
-INIT = 1
+INIT_PID = 1
 
 
 def rank(process: Process) -> tuple[bool, int, int]:
@@ -15,10 +15,10 @@ def rank(process: Process) -> tuple[bool, int, int]:
     That is the one that started first, as a master before its workers; process 1 only where nobody
     else has it, since it opens sockets for others.
     """
-    return process.pid == INIT, process.started, process.pid
+    return process.pid == INIT_PID, process.started, process.pid
 
 
-class Holders:
+class SocketHolders:
     """One look for the owners of these inodes; `denied` counts processes that may not be looked into."""
 
     def __init__(self, processes: ProcessTable, sought: set[int]) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
-class Taker(Protocol):
+class BudgetConsumer(Protocol):
     """Whoever uses processor time, and can be told to use less. Shares are of one core."""
 
-    def wants(self) -> float:
+    def requested_share(self) -> float:
         """Return the share that it would use at its own pace."""
 
-    def slow_to(self, share: float) -> None:
+    def limit_to(self, share: float) -> None:
         """Slow it down until it fits into a share."""
 
 

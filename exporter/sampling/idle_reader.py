@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from exporter.kernel.fallback import Ladder
-from exporter.kernel.procfs.tcp_activity import SegmentGate
+from exporter.kernel.fallback import MethodFallback
+from exporter.kernel.procfs.tcp_activity import TcpActivity
 from exporter.kernel.readers import ListenerReader
 from exporter.kernel.records import UNCHANGED, Changes
 
@@ -17,20 +17,20 @@ _READ_SECONDS: Final = 1.0
 _WORTH_A_LOOK_SECONDS: Final = 0.001
 
 
-class QuietReader:
+class IdleReader:
     """The TCP listeners of one namespace, read only where that may tell something new."""
 
-    def __init__(self, reader: ListenerReader, gate: SegmentGate) -> None:
+    def __init__(self, reader: ListenerReader, activity: TcpActivity) -> None:
         """Take the reader, and the gate that is shut while no segment comes in."""
         self._reader = reader
-        self._gate = gate
+        self._activity = activity
         self._read_seconds = 0.0
         self._read_at = float("-inf")
 
     @property
-    def ladder(self) -> Ladder:
+    def fallback(self) -> MethodFallback:
         """The way that the kernel is asked."""
-        return self._reader.ladder
+        return self._reader.fallback
 
     def forget(self) -> None:
         """Rely on nothing that was read before."""
@@ -54,4 +54,4 @@ class QuietReader:
     def _nothing_moved(self, now: float) -> bool:
         if self._read_seconds <= _WORTH_A_LOOK_SECONDS:
             return False
-        return now - self._read_at < _READ_SECONDS and self._gate.shut(now)
+        return now - self._read_at < _READ_SECONDS and self._activity.idle(now)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from exporter.config.model import Queue
-from exporter.kernel.records import Protocol
-from exporter.listeners.group import Group
-from exporter.owners.owner import NOBODY, Owner
+from exporter.kernel.records import ListenerProtocol
+from exporter.listeners.group import ListenerGroup
+from exporter.owners.owner import UNKNOWN_OWNER, Owner
 from exporter.sampling.history.accept import AcceptHistory
 from exporter.sampling.history.clock import SampleClock
 from exporter.sampling.history.queue import QueueHistory
-from exporter.thresholds.rules import RuleBook, Verdict
+from exporter.thresholds.rules import RuleMatch, RuleSet
 
 # A new listener stays off the page this long at most while its owner is looked for, so that it
 # does not start as one series and go on as another.
 _NAMELESS_SECONDS = 1.0
 
 
-class WatchedListener:
+class ListenerState:
     """A group of sockets, its histories, its owner and the verdict of the rules on it."""
 
     __slots__ = (
@@ -29,16 +29,16 @@ class WatchedListener:
         "mptcp",
         "oldest_wait_seconds",
         "owner",
+        "rule_match",
         "since",
         "syn_recv",
-        "verdict",
     )
 
     def __init__(
         self,
-        group: Group,
+        group: ListenerGroup,
         clocks: tuple[SampleClock, SampleClock | None],
-        syn_recv_limit: Callable[[Group], int | None],
+        syn_recv_limit: Callable[[ListenerGroup], int | None],
         peak_window: float,
     ) -> None:
         """Start watching; the clocks are those of the sources of its two queues."""
@@ -48,20 +48,20 @@ class WatchedListener:
         self.accept = AcceptHistory(accept, peak_window)
         self.syn_recv = QueueHistory(Queue.SYN_RECV, syn_recv, peak_window) if syn_recv is not None else None
         self.owner: Owner | None = None
-        self.verdict: Verdict | None = None
+        self.rule_match: RuleMatch | None = None
         self.oldest_wait_seconds: float | None = None
         self.mptcp = False
         self.since = accept.now
         # Counts what happened to this listener, for readers that keep what they made of it.
         self.changes = 0
 
-    def judge(self, rules: RuleBook, peak_window: float) -> None:
+    def judge(self, rules: RuleSet, peak_window: float) -> None:
         """Ask the rules again, after the owner became known or the configuration changed."""
         self.changes += 1
-        self.verdict = rules.judge(self.group.key, self.owner or NOBODY)
-        self.accept.judge(self.verdict.thresholds, peak_window)
+        self.rule_match = rules.judge(self.group.key, self.owner or UNKNOWN_OWNER)
+        self.accept.judge(self.rule_match.thresholds, peak_window)
         if self.syn_recv is not None:
-            self.syn_recv.judge(self.verdict.thresholds, peak_window)
+            self.syn_recv.judge(self.rule_match.thresholds, peak_window)
 
     def observe_accept(self) -> None:
         """Fold in what the newest sample made of the group."""
@@ -92,12 +92,12 @@ class WatchedListener:
 
     def wait_seconds(self) -> float | None:
         """Return how long the oldest connection has waited; None where that was not measured yet."""
-        if self.group.key.protocol is not Protocol.TCP or self.group.length is None:
+        if self.group.key.protocol is not ListenerProtocol.TCP or self.group.length is None:
             return None
         return self.oldest_wait_seconds if self.group.length else 0.0
 
     def shown(self, now: float) -> bool:
         """Tell whether this listener belongs on the page."""
-        if not self.group.members or self.verdict is None or not self.verdict.export:
+        if not self.group.members or self.rule_match is None or not self.rule_match.export:
             return False
         return self.owner is not None or now - self.since >= _NAMELESS_SECONDS

@@ -11,22 +11,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from exporter.broker.wire import MOST_ENTRIES
+from exporter.broker.wire import MAX_TARGETS
 from exporter.config.model import Config, Enabled
 from exporter.kernel.errors import KernelError, UnavailableError
-from exporter.kernel.netns.broker_client import Broker
-from exporter.kernel.netns.discovery import Discovery, Door
-from exporter.kernel.netns.remote import Guest, visits
+from exporter.kernel.netns.broker_client import BrokerClient
+from exporter.kernel.netns.discovery import Discovery, NamespaceRef
+from exporter.kernel.netns.remote import RemoteNamespace, attach_all
 from exporter.listeners.text import printable
 from exporter.sampling.budget import share
 from exporter.sampling.namespace import NamespaceSampler
-from exporter.sampling.namespace_slot import Turn
-from exporter.sampling.source import Source, Tally
+from exporter.sampling.namespace_slot import NamespaceSlot
+from exporter.sampling.source import Source, SourceStats
 
 # A namespace is found within two looks of its start.
 _LOOK_SECONDS: Final = 1.0
 # So many are visited before the sources of the own namespace get a chance to be asked.
-_TOGETHER: Final = MOST_ENTRIES // 2
+_TOGETHER: Final = MAX_TARGETS // 2
 # However much it costs, a namespace waits no more than so many times as long as others do.
 _LONGEST_WAIT: Final = 4
 # So early a visit may be, since beats are not on the dot.
@@ -36,12 +36,12 @@ _GONE: Final = frozenset({"ESRCH", "ENOENT", "replaced"})
 HOST: Final = "host"
 
 
-class Rotation:
+class NamespaceScheduler:
     """Finds namespaces and samples them. The sampling thread alone calls what is here."""
 
     def __init__(
         self,
-        broker: Broker | None,
+        broker: BrokerClient | None,
         config: Config,
         namespaces: list[NamespaceSampler],
         lock: threading.Lock,
@@ -57,15 +57,15 @@ class Rotation:
         self._config = config
         self._namespaces = namespaces
         self._lock = lock
-        self._turns: dict[int, Turn] = {}
+        self._slots: dict[int, NamespaceSlot] = {}
         # How long most namespaces wait between two visits.
         self._usual = 0.0
         self.omitted = 0
         # What the sources of namespaces that are gone had counted, by the name of the source.
-        self.past: defaultdict[str, Tally] = defaultdict(Tally)
+        self.past: defaultdict[str, SourceStats] = defaultdict(SourceStats)
         self.source = Source("namespaces", HOST, _LOOK_SECONDS, self._look, self._pending)
         if self._broker is not None:
-            self.source.elsewhere = self._broker.seconds
+            self.source.external_cpu_seconds = self._broker.seconds
 
     def wanted(self) -> bool:
         """Tell whether other namespaces are to be sampled, be it possible or not."""
@@ -85,9 +85,9 @@ class Rotation:
         self._config = config
         self.source.due = float("-inf")
 
-    def turns(self) -> list[Turn]:
+    def slots(self) -> list[NamespaceSlot]:
         """Return those that wait for their turn."""
-        return list(self._turns.values())
+        return list(self._slots.values())
 
     def visit(self, now: float, report: Callable[[Source], None]) -> bool:
         """Visit those whose turn it is, the longest waiting first. Return whether some have to wait on.
@@ -95,60 +95,64 @@ class Rotation:
         To be called on each beat: an awakening costs as much as a visit.
         """
         waiting = sorted(
-            (turn for turn in self._turns.values() if turn.due <= now + _EARLY_SECONDS),
-            key=lambda turn: turn.due,
+            (slot for slot in self._slots.values() if slot.due <= now + _EARLY_SECONDS),
+            key=lambda slot: slot.due,
         )
-        turns = waiting[:_TOGETHER]
-        if turns and self._broker is not None:
-            self._visit(self._broker, turns, now, report)
-        return len(waiting) > len(turns)
+        slots = waiting[:_TOGETHER]
+        if slots and self._broker is not None:
+            self._visit(self._broker, slots, now, report)
+        return len(waiting) > len(slots)
 
-    def _visit(self, broker: Broker, turns: list[Turn], now: float, report: Callable[[Source], None]) -> None:
+    def _visit(
+        self, broker: BrokerClient, slots: list[NamespaceSlot], now: float, report: Callable[[Source], None]
+    ) -> None:
         try:
-            calls = [(turn.guest, turn.files(now)) for turn in turns]
-            for turn, (_, error) in zip(turns, visits(broker, calls), strict=True):
+            calls = [(slot.remote, slot.files(now)) for slot in slots]
+            for slot, (_, error) in zip(slots, attach_all(broker, calls), strict=True):
                 if error is None:
-                    for source in turn.sample(now):
+                    for source in slot.sample(now):
                         report(source)
-                    turn.next(now)
+                    slot.next(now)
                 else:
-                    self._kept_out(turn, error, now, report)
+                    self._kept_out(slot, error, now, report)
         except KernelError as error:
             self.source.fail(error)
             report(self.source)
-            for turn in turns:
-                turn.due = now + _AGAIN_SECONDS
+            for slot in slots:
+                slot.due = now + _AGAIN_SECONDS
 
-    def wants(self) -> float:
+    def requested_share(self) -> float:
         """Return the share of a core that all of them would use at their own intervals."""
-        return sum(turn.wants() for turn in self._turns.values())
+        return sum(slot.requested_share() for slot in self._slots.values())
 
-    def slow_to(self, part: float) -> None:
+    def limit_to(self, part: float) -> None:
         """Divide `part` (a share of one core) among them."""
-        turns = list(self._turns.values())
-        for turn, own in zip(turns, share([turn.wants() for turn in turns], part), strict=True):
-            turn.slow_to(own)
-        if turns:
-            self._usual = sorted(turn.interval_in_force for turn in turns)[len(turns) // 2]
-            for turn in turns:
-                turn.wait_at_most(self._usual * _LONGEST_WAIT)
+        slots = list(self._slots.values())
+        for slot, own in zip(slots, share([slot.requested_share() for slot in slots], part), strict=True):
+            slot.limit_to(own)
+        if slots:
+            self._usual = sorted(slot.interval_in_force for slot in slots)[len(slots) // 2]
+            for slot in slots:
+                slot.set_max_wait(self._usual * _LONGEST_WAIT)
 
-    def _kept_out(self, turn: Turn, error: KernelError, now: float, report: Callable[[Source], None]) -> None:
-        turn.due = now + _AGAIN_SECONDS
+    def _kept_out(
+        self, slot: NamespaceSlot, error: KernelError, now: float, report: Callable[[Source], None]
+    ) -> None:
+        slot.due = now + _AGAIN_SECONDS
         if error.reason not in _GONE:
-            for source in turn.fail(error):
+            for source in slot.fail(error):
                 report(source)
             return
         # Its process has ended. Another way in may be found, unless it was the last.
         self.source.due = min(self.source.due, now + _AGAIN_SECONDS)
         if error.reason == "replaced":
             with self._lock:
-                self._forget([turn.inode])
+                self._forget([slot.inode])
 
     def _pending(self, _now: float) -> bool:
-        if not self.wanted() and self._turns:
+        if not self.wanted() and self._slots:
             with self._lock:
-                self._forget(list(self._turns))
+                self._forget(list(self._slots))
                 self.omitted = 0
         return self.wanted()
 
@@ -157,59 +161,59 @@ class Rotation:
         if self._discovery is None:
             raise UnavailableError("other network namespaces need CAP_SYS_ADMIN and CAP_SYS_PTRACE", "EPERM")
         found = {
-            name: door for name, door in _named(self._discovery.find()) if self._config.namespaces.wants(name)
+            name: ref for name, ref in _named(self._discovery.find()) if self._config.namespaces.wants(name)
         }
         chosen = self._choose(found)
         with self._lock:
             self.source.clock.tick(now, self.source.interval_in_force)
             self.omitted = len(found) - len(chosen)
-            there = {(door.inode, name) for name, door in chosen.items()}
+            there = {(ref.inode, name) for name, ref in chosen.items()}
             self._forget(
                 [
                     inode
-                    for inode, turn in self._turns.items()
-                    if (inode, turn.sampler.namespace.name) not in there
+                    for inode, slot in self._slots.items()
+                    if (inode, slot.sampler.namespace.name) not in there
                 ]
             )
-            for name, door in chosen.items():
-                self._meet(name, door)
+            for name, ref in chosen.items():
+                self._meet(name, ref)
 
-    def _choose(self, found: dict[str, Door]) -> dict[str, Door]:
+    def _choose(self, found: dict[str, NamespaceRef]) -> dict[str, NamespaceRef]:
         """Choose whom to sample where there are too many: those that are known come first."""
-        order = sorted(found.items(), key=lambda named: (named[1].inode not in self._turns, named[1].inode))
+        order = sorted(found.items(), key=lambda named: (named[1].inode not in self._slots, named[1].inode))
         return dict(order[: self._config.namespaces.most])
 
-    def _meet(self, name: str, door: Door) -> None:
-        known = self._turns.get(door.inode)
+    def _meet(self, name: str, ref: NamespaceRef) -> None:
+        known = self._slots.get(ref.inode)
         if known is not None:
-            known.guest.entry = door.entry
-            known.pace(self._config.sampling.interval_seconds)
+            known.remote.target = ref.target
+            known.set_interval(self._config.sampling.interval_seconds)
             return
         assert self._broker is not None  # noqa: S101  (it has found the door)
-        guest = Guest(self._broker, name, door.entry)
-        sampler = NamespaceSampler(guest.namespace, self._config, self._lock)
-        turn = Turn(door.inode, guest, sampler, self._config.sampling.interval_seconds)
-        turn.wait_at_least(self._usual)
-        self._turns[door.inode] = turn
+        remote = RemoteNamespace(self._broker, name, ref.target)
+        sampler = NamespaceSampler(remote.namespace, self._config, self._lock)
+        slot = NamespaceSlot(ref.inode, remote, sampler, self._config.sampling.interval_seconds)
+        slot.set_min_wait(self._usual)
+        self._slots[ref.inode] = slot
         self._namespaces.append(sampler)
         self._arrived()
 
     def _forget(self, inodes: Iterable[int]) -> None:
         for inode in inodes:
-            sampler = self._turns.pop(inode).sampler
+            sampler = self._slots.pop(inode).sampler
             self._namespaces.remove(sampler)
             for source in sampler.sources:
                 self.past[source.name].add(source)
 
 
-def _named(doors: Iterable[Door]) -> list[tuple[str, Door]]:
+def _named(refs: Iterable[NamespaceRef]) -> list[tuple[str, NamespaceRef]]:
     """Give each namespace a name of its own: that of ip-netns(8), else the number of its inode.
 
     A name that could be taken for another's is not used.
     """
-    names: dict[str, Door] = {}
-    for door in sorted(doors, key=lambda door: (not door.name, door.inode)):
-        name = printable(door.name)
+    names: dict[str, NamespaceRef] = {}
+    for ref in sorted(refs, key=lambda ref: (not ref.name, ref.inode)):
+        name = printable(ref.name)
         taken = not name or name.isdecimal() or name == HOST or name in names
-        names[str(door.inode) if taken else name] = door
+        names[str(ref.inode) if taken else name] = ref
     return list(names.items())

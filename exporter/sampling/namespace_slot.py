@@ -8,7 +8,7 @@ from math import ceil
 from typing import Final
 
 from exporter.kernel.errors import KernelError
-from exporter.kernel.netns.remote import Guest
+from exporter.kernel.netns.remote import RemoteNamespace
 from exporter.kernel.procfs.counters import COUNTER_FILES
 from exporter.sampling.namespace import NamespaceSampler
 from exporter.sampling.source import Source
@@ -22,13 +22,15 @@ _ROUNDING: Final = 1e-9
 _FILES: Final[dict[str, Collection[str]]] = {"netstat": COUNTER_FILES, "syn_recv": ("net/snmp",)}
 
 
-class Turn:
+class NamespaceSlot:
     """One of the other namespaces. Times are monotonic seconds, costs are seconds of processor time."""
 
-    def __init__(self, inode: int, guest: Guest, sampler: NamespaceSampler, interval: float) -> None:
+    def __init__(
+        self, inode: int, remote: RemoteNamespace, sampler: NamespaceSampler, interval: float
+    ) -> None:
         """Start due at once; `interval` is the shortest time between two visits."""
         self.inode = inode
-        self.guest = guest
+        self.remote = remote
         self.sampler = sampler
         self.interval = interval
         self.interval_in_force = interval
@@ -41,7 +43,7 @@ class Turn:
     def files(self, now: float) -> set[str]:
         """Return the files that a visit at `now` is going to read."""
         self._asked = self.sampler.due(now, self.interval_in_force)
-        self._broker_seconds = self.guest.broker_seconds
+        self._broker_seconds = self.remote.broker_seconds
         return {name for source in self._asked for name in _FILES.get(source.name, ())}
 
     def sample(self, now: float) -> list[Source]:
@@ -49,7 +51,7 @@ class Turn:
         used = time.thread_time()
         for source in self._asked:
             source.run(now)
-        cost = time.thread_time() - used + self.guest.broker_seconds - self._broker_seconds
+        cost = time.thread_time() - used + self.remote.broker_seconds - self._broker_seconds
         self._note(cost)
         return self._asked
 
@@ -59,7 +61,7 @@ class Turn:
             source.fail(error)
         return self._asked
 
-    def pace(self, interval: float) -> None:
+    def set_interval(self, interval: float) -> None:
         """Take another shortest time between two visits."""
         if interval != self.interval:
             self.interval = self.interval_in_force = interval
@@ -69,30 +71,30 @@ class Turn:
         """Set the next visit; one that is late is not caught up."""
         self.due = max(self.due + self.interval_in_force, now + self.interval_in_force / 2)
 
-    def wants(self) -> float:
+    def requested_share(self) -> float:
         """Return the share of a core that this namespace would use at its own interval."""
         return self.cost / self.interval
 
-    def slow_to(self, share: float) -> None:
+    def limit_to(self, share: float) -> None:
         """Stretch the time between visits until they fit into `share` of a core."""
-        wanted = self.wants()
+        wanted = self.requested_share()
         # A share that is but a rounding error short will do.
         beats = 1 if wanted <= share else ceil(wanted / share - _ROUNDING)
         self._wait(self.interval * beats)
 
-    def wait_at_most(self, seconds: float) -> None:
+    def set_max_wait(self, seconds: float) -> None:
         """Shorten the time between two visits to this."""
         if self.interval_in_force > seconds:
             self._wait(seconds)
 
-    def wait_at_least(self, seconds: float) -> None:
+    def set_min_wait(self, seconds: float) -> None:
         """Stretch the time between two visits to this."""
         if self.interval_in_force < seconds:
             self._wait(seconds)
 
     def _wait(self, seconds: float) -> None:
         self.interval_in_force = seconds
-        self.sampler.stretch(seconds)
+        self.sampler.set_min_interval(seconds)
 
     def _note(self, cost: float) -> None:
         # The first one pays for what later ones have ready.

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 
 from exporter.kernel.errors import KernelError, UnavailableError
-from exporter.owners.search import Owners
-from exporter.sampling.listener_state import WatchedListener
+from exporter.owners.search import OwnerSearch
+from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace import NamespaceSampler
 from exporter.sampling.source import Source
 
@@ -19,7 +19,7 @@ _STEP_SECONDS = 0.01
 _COLLECT_PAUSE = 50
 
 
-class Naming:
+class OwnerResolver:
     """Looks for the owners of sockets that are new, in every namespace, as one source."""
 
     def __init__(
@@ -27,7 +27,7 @@ class Naming:
         namespaces: Sequence[NamespaceSampler],
         interval: float,
         lock: threading.Lock,
-        owners: Owners | None = None,
+        owners: OwnerSearch | None = None,
     ) -> None:
         """Set up; nothing is looked for yet. `interval` is how soon a new socket is noticed, in seconds.
 
@@ -35,7 +35,7 @@ class Naming:
         """
         self._namespaces = namespaces
         self._lock = lock
-        self._owners = Owners() if owners is None else owners
+        self._owners = OwnerSearch() if owners is None else owners
         self._hurry = True
         self._collect_at = float("-inf")
         # Where somebody's name is not the last word yet: on a host with many namespaces most are settled.
@@ -50,12 +50,12 @@ class Naming:
         """Count the sockets whose owner may not be seen."""
         return self._owners.unseen()
 
-    def welcome(self) -> None:
+    def request_soon(self) -> None:
         """Be asked in the next beat, however slow the budget has made this source: a namespace came.
 
-        Its listeners wait for their names a second at most (`WatchedListener.shown`).
+        Its listeners wait for their names a second at most (`ListenerState.shown`).
         """
-        self.source.pace(self.source.interval)
+        self.source.set_interval(self.source.interval)
 
     def _pending(self, now: float) -> bool:
         present = tuple(self._namespaces)
@@ -95,11 +95,11 @@ class Naming:
         with self._lock:
             for namespace in unsettled:
                 mptcp = self._mptcp.get(namespace, frozenset())
-                for watched in [each for each in namespace.watched.values() if each.group.members]:
+                for state in [each for each in namespace.states.values() if each.group.members]:
                     # Who was not looked for yet keeps the name it has, or waits for its first.
-                    if self._owners.looked_for(watched.group):
-                        self._name(namespace, watched, mptcp)
-                    if not self._owners.settled(watched.group):
+                    if self._owners.looked_for(state.group):
+                        self._name(namespace, state, mptcp)
+                    if not self._owners.settled(state.group):
                         self._unsettled.add(namespace)
 
     def _ask_mptcp(self, present: Sequence[NamespaceSampler]) -> None:
@@ -115,13 +115,13 @@ class Naming:
                 self.source.errors[error.reason] += 1
                 self._mptcp_stale.add(namespace)
 
-    def _name(self, namespace: NamespaceSampler, watched: WatchedListener, mptcp: frozenset[int]) -> None:
-        owner = self._owners.of(watched.group)
-        before = watched.owner
+    def _name(self, namespace: NamespaceSampler, state: ListenerState, mptcp: frozenset[int]) -> None:
+        owner = self._owners.of(state.group)
+        before = state.owner
         if before is not None and before.process and owner.process not in ("", before.process):
-            watched = namespace.replace(watched)
-        is_mptcp = any(member.listener.inode in mptcp for member in watched.group.members.values())
-        if owner != watched.owner or is_mptcp is not watched.mptcp:
-            watched.mptcp = is_mptcp
-            watched.owner = owner
-            namespace.judge(watched)
+            state = namespace.replace(state)
+        is_mptcp = any(member.listener.inode in mptcp for member in state.group.members.values())
+        if owner != state.owner or is_mptcp is not state.mptcp:
+            state.mptcp = is_mptcp
+            state.owner = owner
+            namespace.judge(state)

@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
 from exporter.config.model import Config
-from exporter.kernel.netns.broker_client import Broker
+from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.namespace import Namespace, host
 from exporter.kernel.processes.brokered import BrokeredProcesses
-from exporter.owners.search import Owners
-from exporter.sampling.budget import Taker, share
-from exporter.sampling.listener_state import WatchedListener
+from exporter.owners.search import OwnerSearch
+from exporter.sampling.budget import BudgetConsumer, share
+from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace import NamespaceSampler
-from exporter.sampling.namespace_scheduler import Rotation
-from exporter.sampling.owner_resolver import Naming
+from exporter.sampling.namespace_scheduler import NamespaceScheduler
+from exporter.sampling.owner_resolver import OwnerResolver
 from exporter.sampling.source import Source
 
 _BUDGET_SECONDS = 1.0
@@ -31,7 +31,7 @@ class Sampler:
     """Samples until it is stopped. Whoever reads what it gathered holds `lock` meanwhile."""
 
     def __init__(
-        self, config: Config, namespace: Namespace | None = None, broker: Broker | None = None
+        self, config: Config, namespace: Namespace | None = None, broker: BrokerClient | None = None
     ) -> None:
         """Set the sources up, for the own namespace unless told; nothing is asked yet.
 
@@ -43,13 +43,17 @@ class Sampler:
         # The own namespace, and behind it those that come and go.
         self.namespaces = [self._own]
         # Who may not see other users' processes asks the broker for them.
-        owners = Owners(BrokeredProcesses(broker)) if broker is not None else None
-        self.naming = Naming(self.namespaces, config.sampling.interval_seconds, self.lock, owners)
+        owners = OwnerSearch(BrokeredProcesses(broker)) if broker is not None else None
+        self.owner_resolver = OwnerResolver(
+            self.namespaces, config.sampling.interval_seconds, self.lock, owners
+        )
         if broker is not None:
-            self.naming.source.elsewhere = broker.seconds
-        self.rotation = Rotation(broker, config, self.namespaces, self.lock, self.naming.welcome)
+            self.owner_resolver.source.external_cpu_seconds = broker.seconds
+        self.namespace_scheduler = NamespaceScheduler(
+            broker, config, self.namespaces, self.lock, self.owner_resolver.request_soon
+        )
         # In the order in which they are asked when several are due.
-        self._cadenced = (*self._own.sources, self.rotation.source)
+        self._periodic = (*self._own.sources, self.namespace_scheduler.source)
         self.failure: Exception | None = None
         self._asked = threading.Event()
         # Held until it is time to stop. To wait for a lock takes less of the processor than an Event.
@@ -65,7 +69,11 @@ class Sampler:
     def sources(self) -> list[Source]:
         """Every source of every namespace that is sampled. The caller holds the lock."""
         known = [source for namespace in self.namespaces for source in namespace.sources]
-        return [*known, *([self.rotation.source] if self.rotation.wanted() else []), self.naming.source]
+        return [
+            *known,
+            *([self.namespace_scheduler.source] if self.namespace_scheduler.wanted() else []),
+            self.owner_resolver.source,
+        ]
 
     def start(self, failed: Callable[[], object]) -> None:
         """Start the thread; `failed` is called from it where it cannot go on."""
@@ -85,7 +93,7 @@ class Sampler:
 
     def ready(self) -> bool:
         """Tell whether every source was asked once, and any of them had an answer."""
-        return self.asked() and any(source.samples for source in self._cadenced)
+        return self.asked() and any(source.samples for source in self._periodic)
 
     def late_seconds(self) -> float:
         """Return for how long the next turn of the loop has been due; it needs no lock."""
@@ -95,46 +103,45 @@ class Sampler:
         """Take another configuration; histories go on."""
         with self.lock:
             self.config = config
-            self.naming.source.pace(config.sampling.interval_seconds)
-            self.rotation.configure(config)
+            self.owner_resolver.source.set_interval(config.sampling.interval_seconds)
+            self.namespace_scheduler.configure(config)
             for namespace in self.namespaces:
                 namespace.configure(config)
 
     def sample(self) -> float:
         """Ask every source that is due and return the monotonic time at which the next one will be."""
         now = time.monotonic()
-        self._ask(self._cadenced, now)
-        more = self.rotation.visit(now, self._report)
+        self._ask(self._periodic, now)
+        more = self.namespace_scheduler.visit(now, self._report)
         # Last, so that it can name what the others have just found.
-        self._ask((self.naming.source,), now)
+        self._ask((self.owner_resolver.source,), now)
         self._fit(time.monotonic())
-        return now if more else min(self.naming.source.due, *(source.due for source in self._cadenced))
+        return (
+            now if more else min(self.owner_resolver.source.due, *(source.due for source in self._periodic))
+        )
 
     def all_asked(self) -> bool:
         """Tell whether every namespace that was found was visited, or tried, once."""
-        return all(turn.due > float("-inf") for turn in self.rotation.turns())
+        return all(slot.due > float("-inf") for slot in self.namespace_scheduler.slots())
 
     def look_for_owners(self) -> None:
         """Look for owners a moment longer, and at nothing else."""
-        self.naming.source.due = float("-inf")
-        self._ask((self.naming.source,), time.monotonic())
+        self.owner_resolver.source.due = float("-inf")
+        self._ask((self.owner_resolver.source,), time.monotonic())
 
     def all_named(self) -> bool:
         """Tell whether the owner of every listener was looked for."""
         return all(
-            watched.owner is not None
+            state.owner is not None
             for namespace in self.namespaces
-            for watched in namespace.watched.values()
-            if watched.group.members
+            for state in namespace.states.values()
+            if state.group.members
         )
 
-    def shown(self, now: float) -> list[WatchedListener]:
+    def shown(self, now: float) -> list[ListenerState]:
         """Return the listeners that belong on the page. The caller holds the lock."""
         return [
-            watched
-            for namespace in self.namespaces
-            for watched in namespace.watched.values()
-            if watched.shown(now)
+            state for namespace in self.namespaces for state in namespace.states.values() if state.shown(now)
         ]
 
     def _ask(self, sources: Sequence[Source], now: float) -> None:
@@ -163,10 +170,14 @@ class Sampler:
             return
         self._next_fit = now + _BUDGET_SECONDS
         # The other namespaces together get what a source of the own one gets, or what that leaves.
-        takers: tuple[Taker, ...] = (*self._cadenced, self.naming.source, self.rotation)
-        parts = share([taker.wants() for taker in takers], self.config.sampling.cpu_budget_ratio)
+        takers: tuple[BudgetConsumer, ...] = (
+            *self._periodic,
+            self.owner_resolver.source,
+            self.namespace_scheduler,
+        )
+        parts = share([taker.requested_share() for taker in takers], self.config.sampling.cpu_budget_ratio)
         for taker, part in zip(takers, parts, strict=True):
-            taker.slow_to(part)
+            taker.limit_to(part)
 
     def _report(self, source: Source) -> None:
         """Log a source's failure and its end once each, not on every sample."""

@@ -14,7 +14,7 @@ from exporter.sampling.history.clock import SampleClock, stale_after
 _WEIGHT = 0.1
 
 
-class Tally:
+class SourceStats:
     """What sources have counted since this program started."""
 
     def __init__(self) -> None:
@@ -23,14 +23,14 @@ class Tally:
         self.missed = 0
         self.errors: Counter[str] = Counter()
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: SourceStats) -> None:
         """Take in what another has counted."""
         self.samples += other.samples
         self.missed += other.missed
         self.errors += other.errors
 
 
-class Source(Tally):
+class Source(SourceStats):
     """A source of one namespace. Times are monotonic seconds unless they are called timestamps.
 
     `take` does the work and is given the time; it raises KernelError. `pending` tells whether
@@ -62,7 +62,7 @@ class Source(Tally):
         self._take = take
         self._pending = pending
         # Tells the processor time that other processes have used for this source so far.
-        self.elsewhere: Callable[[], float] = lambda: 0.0
+        self.external_cpu_seconds: Callable[[], float] = lambda: 0.0
 
     def run(self, now: float) -> None:
         """Take one sample if there is anything to ask, and note how it went."""
@@ -70,7 +70,7 @@ class Source(Tally):
         self.busy = self._pending is None or self._pending(now)
         if not self.busy:
             return
-        started, used = time.perf_counter(), time.thread_time() + self.elsewhere()
+        started, used = time.perf_counter(), time.thread_time() + self.external_cpu_seconds()
         try:
             self._take(now)
         except KernelError as error:
@@ -80,30 +80,30 @@ class Source(Tally):
             self.samples += 1
             self.timestamp = time.time()
         self.duration = time.perf_counter() - started
-        self._note_cost(time.thread_time() + self.elsewhere() - used)
+        self._note_cost(time.thread_time() + self.external_cpu_seconds() - used)
 
     def fail(self, error: KernelError) -> None:
         """Note that it could not be asked."""
         self.errors[error.reason] += 1
         self.error = error
 
-    def pace(self, interval: float) -> None:
+    def set_interval(self, interval: float) -> None:
         """Take another interval, in seconds, from now on."""
         self.interval = self.interval_in_force = interval
         self.due = float("-inf")
 
-    def wants(self) -> float:
+    def requested_share(self) -> float:
         """Return the share of a core that this source would use at its own interval."""
         return self.cost / self.interval if self.busy else 0.0
 
-    def slow_to(self, share: float) -> None:
+    def limit_to(self, share: float) -> None:
         """Stretch the interval until the source fits into `share` of a core."""
-        wanted = self.wants()
+        wanted = self.requested_share()
         # Whole beats, so that sources which are due together stay together and wake the thread once.
         beats = 1 if wanted <= share else ceil(wanted / share)
         self.interval_in_force = self.interval * beats
 
-    def stretch(self, interval: float) -> None:
+    def set_min_interval(self, interval: float) -> None:
         """Stretch the interval to at least this, in seconds."""
         self.interval_in_force = max(self.interval, interval)
 

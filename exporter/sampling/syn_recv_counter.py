@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from exporter.kernel.errors import UnavailableError
-from exporter.kernel.procfs.refcount import References
-from exporter.kernel.procfs.tcp_activity import SegmentGate
-from exporter.kernel.readers import HalfOpenReader
+from exporter.kernel.procfs.refcount import RefCount
+from exporter.kernel.procfs.tcp_activity import TcpActivity
+from exporter.kernel.readers import SynRecvReader
 from exporter.kernel.records import Endpoint, Method
-from exporter.listeners.group import Group
+from exporter.listeners.group import ListenerGroup
 from exporter.listeners.matching import Matcher
 
 REFCOUNT: Final = "refcount"
@@ -29,21 +29,21 @@ _WORTH_COMPARING_SECONDS: Final = 0.001
 # A listener holds one reference to itself, an MPTCP listener another, a BPF map one more.
 _MOST_OWN_REFERENCES: Final = 4
 
-ReadReferences = Callable[[Mapping[int, int]], Mapping[int, References]]
-Counts = dict[Group, int]
+ReadReferences = Callable[[Mapping[int, int]], Mapping[int, RefCount]]
+Counts = dict[ListenerGroup, int]
 
 
-class HalfOpenCounter:
+class SynRecvCounter:
     """Counts the half-open connections of one namespace; `disagreements` only grows."""
 
-    def __init__(self, reader: HalfOpenReader, references: ReadReferences, gate: SegmentGate) -> None:
+    def __init__(self, reader: SynRecvReader, ref_counts: ReadReferences, activity: TcpActivity) -> None:
         """Take the walk, the other way, and the gate that is shut while there can be nothing new."""
         self._reader = reader
-        self._references = references
-        self._gate = gate
+        self._ref_counts = ref_counts
+        self._activity = activity
         self._empty = False
-        self._counted: tuple[Matcher, Mapping[int, References], Counts] | None = None
-        self._own: dict[Group, int] = {}
+        self._counted: tuple[Matcher, Mapping[int, RefCount], Counts] | None = None
+        self._own: dict[ListenerGroup, int] = {}
         self._left_to_walks: Counts = {}
         self._walk_cost = 0.0
         self._reference_cost = float("inf")
@@ -55,14 +55,14 @@ class HalfOpenCounter:
     @property
     def method(self) -> str:
         """How the kernel was asked last."""
-        return REFCOUNT if self._referred else self._reader.ladder.method
+        return REFCOUNT if self._referred else self._reader.fallback.method
 
     def count(self, now: float, matcher: Matcher) -> tuple[Counts, int]:
         """Return the half-open connections of each group, and how many fit none. Raises KernelError.
 
         `now` is in monotonic seconds. Groups with none may be left out.
         """
-        if self._empty and self._gate.shut(now):
+        if self._empty and self._activity.idle(now):
             return {}, 0
         self._empty = False
         counts = self._by_references(matcher) if self._trusts_references(now) else None
@@ -73,12 +73,12 @@ class HalfOpenCounter:
         return counts, self._unmatched
 
     def _trusts_references(self, now: float) -> bool:
-        compared = self._reader.ladder.method is Method.SOCK_DIAG and now < self._calibrate_at
+        compared = self._reader.fallback.method is Method.SOCK_DIAG and now < self._calibrate_at
         return compared and self._reference_cost < self._walk_cost
 
     def _by_walk(self, now: float, matcher: Matcher) -> Counts:
         worth = self._walk_cost > _WORTH_COMPARING_SECONDS and now >= self._calibrate_at
-        calibrating = worth and self._reader.ladder.method is Method.SOCK_DIAG
+        calibrating = worth and self._reader.fallback.method is Method.SOCK_DIAG
         before = self._timed_references(matcher) if calibrating else None
         started = time.thread_time()
         counts, self._unmatched = _match(self._reader.read(now), matcher)
@@ -90,11 +90,11 @@ class HalfOpenCounter:
             self._calibrate_at = now + (DISAGREED_SECONDS if self._left_to_walks else CALIBRATE_SECONDS)
         return counts
 
-    def _timed_references(self, matcher: Matcher) -> Mapping[int, References] | None:
+    def _timed_references(self, matcher: Matcher) -> Mapping[int, RefCount] | None:
         """Read the references and note the cost; where they may not be read, walks are all there is."""
         started = time.thread_time()
         try:
-            found = self._references(matcher.families)
+            found = self._ref_counts(matcher.families)
         except UnavailableError:
             self._reference_cost = float("inf")
             return None
@@ -103,14 +103,14 @@ class HalfOpenCounter:
 
     def _by_references(self, matcher: Matcher) -> Counts | None:
         """Count by references; None where they cannot be right, which a walk has to settle."""
-        references = self._references(matcher.families)
-        if self._counted is not None and self._counted[:2] == (matcher, references):
+        ref_counts = self._ref_counts(matcher.families)
+        if self._counted is not None and self._counted[:2] == (matcher, ref_counts):
             return self._counted[2]
         counted: Counts = {}
         for group in matcher.groups:
             count = self._left_to_walks.get(group)
             if count is None:
-                own, excess = self._own.get(group), _excess(group, references)
+                own, excess = self._own.get(group), _excess(group, ref_counts)
                 if own is None or excess is None or excess < own:
                     # The listener is new, or a SYN cookie made a connection that waits.
                     self._calibrate_at = float("-inf")
@@ -118,15 +118,15 @@ class HalfOpenCounter:
                 count = excess - own
             if count:
                 counted[group] = count
-        self._counted = (matcher, references, counted)
+        self._counted = (matcher, ref_counts, counted)
         return counted
 
     def _compare(
         self,
         matcher: Matcher,
         walked: Counts,
-        before: Mapping[int, References],
-        after: Mapping[int, References],
+        before: Mapping[int, RefCount],
+        after: Mapping[int, RefCount],
     ) -> None:
         """Learn each group's own references, or that its references tell something else."""
         known, self._own, self._left_to_walks = self._own, {}, {}
@@ -156,11 +156,11 @@ def _agreed(candidates: Sequence[int], count: int, seen: tuple[int | None, int |
     return next((own for own in candidates if own + count in between), None)
 
 
-def _excess(group: Group, references: Mapping[int, References]) -> int | None:
+def _excess(group: ListenerGroup, ref_counts: Mapping[int, RefCount]) -> int | None:
     """Add up a group's references that no connection in its accept queues holds."""
     total = 0
     for member in group.members.values():
-        found = references.get(member.listener.inode)
+        found = ref_counts.get(member.listener.inode)
         if found is None:
             return None
         total += found.held - found.accept_length

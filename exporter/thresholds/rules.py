@@ -10,13 +10,13 @@ from fnmatch import translate
 from functools import lru_cache
 
 from exporter.config.model import DEFAULTS, Config, Match, Thresholds
-from exporter.kernel.records import Protocol
+from exporter.kernel.records import ListenerProtocol
 from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import Owner
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleMatch:
     """What the configuration says of one listener."""
 
     rule: str
@@ -24,19 +24,19 @@ class Verdict:
     thresholds: Thresholds
 
 
-class RuleBook:
+class RuleSet:
     """The rules in the order of the file; the first that matches speaks, then the defaults."""
 
     def __init__(self, config: Config) -> None:
         """Take the rules of a valid configuration."""
         self._rules = config.rules
-        self._defaults = Verdict(DEFAULTS, export=True, thresholds=config.defaults)
+        self._defaults = RuleMatch(DEFAULTS, export=True, thresholds=config.defaults)
 
-    def judge(self, key: ListenerKey, owner: Owner) -> Verdict:
+    def judge(self, key: ListenerKey, owner: Owner) -> RuleMatch:
         """Return the verdict on one listener."""
         for rule in self._rules:
             if matches(rule.match, key, owner):
-                return Verdict(rule.name, rule.export, rule.thresholds)
+                return RuleMatch(rule.name, rule.export, rule.thresholds)
         return self._defaults
 
 
@@ -63,7 +63,7 @@ def _port_in(port: str, ranges: Iterable[tuple[int, int]]) -> bool:
 
 
 def _address_in(key: ListenerKey, match: Match) -> bool:
-    if key.protocol is Protocol.UNIX:
+    if key.protocol is ListenerProtocol.UNIX:
         return _glob_in(key.address, match.paths)
     bound = ipaddress.ip_address(key.address.partition("%")[0])
     return any(bound in network for network in match.networks)

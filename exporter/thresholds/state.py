@@ -9,7 +9,7 @@ from __future__ import annotations
 from exporter.config.model import Level, Unit
 
 
-class Crossing:
+class ThresholdState:
     """One severity of one queue of one listener.
 
     A level is crossed at its value and above, and never by an empty queue, so that `100%` and `0`
@@ -18,13 +18,23 @@ class Crossing:
     that the source does not tell.
     """
 
-    __slots__ = ("_active", "_covered", "_hold", "_release", "_seconds", "_since", "beyond", "known", "level")
+    __slots__ = (
+        "_active",
+        "_covered",
+        "_hold",
+        "_release",
+        "_seconds",
+        "_since",
+        "exceeded",
+        "known",
+        "level",
+    )
 
     def __init__(self) -> None:
         """Start below, with nothing known."""
         self.level: Level | None = None
         self.known = False
-        self.beyond = False
+        self.exceeded = False
         self._hold = 0.0
         self._release = 0.0
         self._active = False
@@ -46,21 +56,21 @@ class Crossing:
             return
         value = ratio if level.unit is Unit.RATIO else connections
         self.known = value is not None
-        beyond = value is not None and value >= level.value and value > 0
-        if beyond is not self.beyond:
+        exceeded = value is not None and value >= level.value and value > 0
+        if exceeded is not self.exceeded:
             self._active = self.active(now)
             self._seconds = self.seconds(covered)
             self._since = now
             self._covered = covered
-            self.beyond = beyond
+            self.exceeded = exceeded
 
     def active(self, now: float) -> bool:
         """Tell whether the crossing counts: held long enough, or not yet released."""
         lasted = now - self._since
-        if self.beyond:
+        if self.exceeded:
             return self._active or lasted >= self._hold
         return self._active and lasted < self._release
 
     def seconds(self, covered: float) -> float:
         """Return the time beyond the level itself, before hold, in seconds."""
-        return self._seconds + (covered - self._covered if self.beyond else 0.0)
+        return self._seconds + (covered - self._covered if self.exceeded else 0.0)

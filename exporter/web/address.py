@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from exporter.errors import RunError, UseError
+from exporter.errors import RunError, UsageError
 
 # The last is what a Python without IPv6 gives for an IPv6 address.
 _SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
@@ -36,7 +36,7 @@ class ListenAddress:
     def parse(cls, text: str) -> Self:
         """Read `HOST:PORT`, `[IPV6]:PORT` or `:PORT`.
 
-        Raises UseError.
+        Raises UsageError.
         """
         host, colon, port = text.rpartition(":")
         if not (colon and port.isascii() and port.isdigit()):
@@ -51,8 +51,8 @@ class ListenAddress:
         return f"{host}:{self.port}"
 
 
-def _refusal(text: str, why: str) -> UseError:
-    return UseError(f"--web.listen-address: {text!r}: {why}")
+def _refusal(text: str, why: str) -> UsageError:
+    return UsageError(f"--web.listen-address: {text!r}: {why}")
 
 
 def _parse_host(text: str, host: str) -> str:

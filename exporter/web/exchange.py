@@ -20,13 +20,13 @@ from tornado.httputil import (
 )
 from tornado.iostream import StreamClosedError
 
-from exporter.web.response import Response
-from exporter.web.routes import Request, Routes
+from exporter.web.response import HttpResponse
+from exporter.web.routes import HttpRequest, Routes
 
 Spawn = Callable[[Coroutine[None, None, None]], None]
 
 
-class Exchange(HTTPMessageDelegate):
+class HttpExchange(HTTPMessageDelegate):
     """Takes a request from Tornado, has the routes answer it, and hands the response back.
 
     Tornado calls `headers_received`, `data_received` for each piece of a body, then `finish`.
@@ -47,7 +47,7 @@ class Exchange(HTTPMessageDelegate):
         self._header_deadline = header_deadline
         self._write_seconds = write_seconds
         self._spawn = spawn
-        self._request: Request | None = None
+        self._request: HttpRequest | None = None
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -64,7 +64,7 @@ class Exchange(HTTPMessageDelegate):
             # RFC 9112, section 3.2.
             message = f"{len(hosts)} Host headers"
             raise HTTPInputError(message)
-        self._request = Request(
+        self._request = HttpRequest(
             method=start_line.method,
             path=_path(start_line.path),
             accept=headers.get("Accept"),
@@ -79,7 +79,7 @@ class Exchange(HTTPMessageDelegate):
         if self._request is not None:
             self._spawn(self._answer(self._request))
 
-    async def _answer(self, request: Request) -> None:
+    async def _answer(self, request: HttpRequest) -> None:
         with ExitStack() as held:
             response = await self._routes.answer(request, held)
             try:
@@ -88,7 +88,7 @@ class Exchange(HTTPMessageDelegate):
                 # The client went away; it alone has lost something.
                 return
 
-    async def _send(self, request: Request, response: Response) -> None:
+    async def _send(self, request: HttpRequest, response: HttpResponse) -> None:
         """Return when the kernel has taken the whole response, or the connection is closed."""
         status = response.status
         body = b"" if request.method == "HEAD" else response.body
@@ -115,7 +115,7 @@ def _path(target: str) -> str:
         raise HTTPInputError(message) from error
 
 
-def _headers(response: Response) -> HTTPHeaders:
+def _headers(response: HttpResponse) -> HTTPHeaders:
     return HTTPHeaders(
         {
             "Server": "listen-queue-exporter",

@@ -10,7 +10,7 @@ _PLAIN = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class HttpResponse:
     """A status, a body and the headers that depend on them.
 
     The body is there for HEAD as well: Content-Length is that of GET (RFC 9110, section 9.3.2).
@@ -22,6 +22,6 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def text(cls, status: HTTPStatus, text: str, **headers: str) -> Response:
+    def text(cls, status: HTTPStatus, text: str, **headers: str) -> HttpResponse:
         """Answer in plain text; the line end is added."""
         return cls(status, f"{text}\n".encode(errors="replace"), headers=headers)

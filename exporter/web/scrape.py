@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 
 from exporter.web.negotiation import Format, accepts_gzip, negotiate
-from exporter.web.response import Response
+from exporter.web.response import HttpResponse
 from exporter.web.site import Site
 
 _log = logging.getLogger("exporter.web")
@@ -19,7 +19,7 @@ _log = logging.getLogger("exporter.web")
 _COMPRESS_LEVEL = 1
 
 
-class Scrapes:
+class ScrapeHandler:
     """Answers scrapes and counts those in flight; used from one event loop."""
 
     def __init__(self, site: Site) -> None:
@@ -27,7 +27,7 @@ class Scrapes:
         self._site = site
         self._in_flight = 0
 
-    async def answer(self, accept: str | None, accept_encoding: str | None, held: ExitStack) -> Response:
+    async def answer(self, accept: str | None, accept_encoding: str | None, held: ExitStack) -> HttpResponse:
         """Render the page as the client wants it.
 
         The scrape counts as in flight until `held` is closed, which is the caller's task once the client has
@@ -36,7 +36,7 @@ class Scrapes:
         limit = self._site.max_requests
         if limit and self._in_flight >= limit:
             text = f"{limit} scrapes are in flight, and --web.max-requests allows no more; try again later"
-            return Response.text(HTTPStatus.SERVICE_UNAVAILABLE, text)
+            return HttpResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, text)
         held.enter_context(self._place())
         page_format = negotiate(accept)
         compressed = accepts_gzip(accept_encoding)
@@ -45,11 +45,11 @@ class Scrapes:
         except Exception:  # noqa: BLE001  (logged with its traceback; one page must not end the server)
             _log.exception("cannot render the metrics page")
             text = "cannot render the metrics page; the exporter's log says why"
-            return Response.text(HTTPStatus.INTERNAL_SERVER_ERROR, text)
+            return HttpResponse.text(HTTPStatus.INTERNAL_SERVER_ERROR, text)
         headers = {"Vary": "Accept, Accept-Encoding"}
         if compressed:
             headers["Content-Encoding"] = "gzip"
-        return Response(HTTPStatus.OK, body, page_format.content_type, headers)
+        return HttpResponse(HTTPStatus.OK, body, page_format.content_type, headers)
 
     @contextmanager
     def _place(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
 
-from exporter.web.exchange import Exchange
+from exporter.web.exchange import HttpExchange
 from exporter.web.limits import Limits
 from exporter.web.routes import Routes
 from exporter.web.site import Site
@@ -65,7 +65,7 @@ class Server(HTTPServerConnectionDelegate):
         """Await a request; Tornado calls this for each, on a new connection as soon as it is accepted."""
         # This server speaks HTTP/1 only, and only that class has the stream.
         connection = cast("HTTP1Connection", request_conn)
-        return Exchange(
+        return HttpExchange(
             connection,
             self._routes,
             header_deadline=self._first_header_deadline(server_conn, connection),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.errors import UseError
+from exporter.errors import UsageError
 from exporter.web.negotiation import Format
 
 LANDING_PATH = "/"
@@ -29,7 +29,7 @@ class Site:
 
     `reload` returns None when the new configuration is in force, else the text for the caller.
     `max_requests` is how many scrapes may be in flight; 0 means any number.
-    Raises UseError where `telemetry_path` cannot be served.
+    Raises UsageError where `telemetry_path` cannot be served.
     """
 
     render: Callable[[Format], bytes]
@@ -45,16 +45,16 @@ class Site:
         path = self.telemetry_path
         if not path.startswith("/"):
             message = f"--web.telemetry-path: {path!r} must start with '/', such as /metrics"
-            raise UseError(message)
+            raise UsageError(message)
         if path in _RESERVED:
             message = f"--web.telemetry-path: {path!r} is a page of its own; choose another, such as /metrics"
-            raise UseError(message)
+            raise UsageError(message)
         if not _PATH.fullmatch(path):
             message = (
                 f"--web.telemetry-path: {path!r} may hold letters, digits and -._~!$&'()*+,;=:@/ only, "
                 "and neither a query nor percent-encoding"
             )
-            raise UseError(message)
+            raise UsageError(message)
         if self.max_requests < 0:
             message = f"--web.max-requests: {self.max_requests} must be 0 (no limit) or more"
-            raise UseError(message)
+            raise UsageError(message)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exporter.broker import supervisor as keeper
+from exporter.broker import supervisor
 from exporter.broker.capabilities import Capability
 from exporter.broker.server import serve
-from exporter.broker.wire import Entry
-from exporter.kernel.netns.broker_client import Broker, Opened
+from exporter.broker.wire import NamespaceTarget
+from exporter.kernel.netns.broker_client import BrokerClient, OpenedDescriptors
 from tests.broker.namespaced_process import until
 
 
@@ -22,13 +22,13 @@ def brokered(
     wanted: Collection[Capability] = tuple(Capability),
     run: Callable[[socket.socket], None] = serve,
     patience_seconds: int = 10,
-) -> Iterator[Broker]:
+) -> Iterator[BrokerClient]:
     """Start a broker and let it go at the end, with its keeper.
 
     It is waited for longer than the exporter would, since a busy machine is no reason for a test to fail.
     """
-    channel = keeper.start(wanted, run)
-    broker = Broker(channel)
+    channel = supervisor.start(wanted, run)
+    broker = BrokerClient(channel)
     channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", patience_seconds, 0))
     kept_by = keeper_of(os.getpid())
     try:
@@ -80,9 +80,9 @@ def status(pid: int | str) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def one(broker: Broker, entry: Entry) -> Opened:
+def one(broker: BrokerClient, target: NamespaceTarget) -> OpenedDescriptors:
     """What was opened in one namespace."""
-    (opened,) = broker.enter([entry])
+    (opened,) = broker.enter([target])
     if isinstance(opened, OSError):
         raise opened
     return opened

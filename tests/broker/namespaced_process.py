@@ -191,5 +191,5 @@ def descriptors(pid: int | str = "self") -> int:
     if pid == "self":
         # What tests before left to the garbage collector must not go between two counts.
         gc.collect()
-    with contextlib.closing(os.scandir(f"/proc/{pid}/fd")) as entries:
-        return sum(1 for _ in entries)
+    with contextlib.closing(os.scandir(f"/proc/{pid}/fd")) as targets:
+        return sum(1 for _ in targets)

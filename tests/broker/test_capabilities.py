@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from exporter.broker.capabilities import ENTER, Capability, keep_only, permitted
-from exporter.broker.wire import Entry
-from exporter.kernel.netns.broker_client import Broker, Opened
+from exporter.broker.wire import NamespaceTarget
+from exporter.kernel.netns.broker_client import BrokerClient, OpenedDescriptors
 from testbed import syscalls
 from tests.broker.broker_processes import broker_of, brokered, keeper_of, one, status
 from tests.broker.namespaced_process import Neighbour, give_name, hide_named
@@ -50,7 +50,7 @@ def test_the_exporter_has_none_and_the_broker_its_three() -> None:
             assert sets["CapEff"] == sets["CapPrm"] == mask(*ALL)
             assert sets["CapInh"] == sets["CapBnd"] == sets["CapAmb"] == 0
             assert status(pid)["NoNewPrivs"] == "1"
-        one(broker, Entry(pid=neighbour.pid)).close()
+        one(broker, NamespaceTarget(pid=neighbour.pid)).close()
         with pytest.raises(PermissionError):
             # Who may look at this may trace a process, and so use what it may do.
             Path(f"/proc/{broker_of(kept_by)}/fd/0").readlink()
@@ -97,7 +97,7 @@ def _outcome(ask: Callable[[], object]) -> str:
         found = ask()
     except OSError as error:
         return errno.errorcode[error.errno or 0]
-    if isinstance(found, Opened):
+    if isinstance(found, OpenedDescriptors):
         found.close()
     return "works" if found else "not seen"
 
@@ -130,9 +130,9 @@ def test_what_works_without_one_of_them(missing: Capability | None, expected: li
         give_name("web", other.pid)
         with brokered(ALL - {missing}) as broker:
             questions: list[Callable[[], object]] = [
-                lambda: one(broker, Entry(pid=neighbour.pid)),
-                lambda: one(broker, Entry(pid=other.pid)),
-                lambda: one(broker, Entry(name=b"web")),
+                lambda: one(broker, NamespaceTarget(pid=neighbour.pid)),
+                lambda: one(broker, NamespaceTarget(pid=other.pid)),
+                lambda: one(broker, NamespaceTarget(name=b"web")),
                 lambda: neighbour.inode in broker.namespaces(),
                 lambda: list(broker.sockets(neighbour.pid)),
                 lambda: list(broker.sockets(other.pid)),
@@ -142,7 +142,7 @@ def test_what_works_without_one_of_them(missing: Capability | None, expected: li
             assert _always(broker, other.pid)
 
 
-def _always(broker: Broker, pid: int) -> bool:
+def _always(broker: BrokerClient, pid: int) -> bool:
     """What needs no capability: which processes there are, and how they are called."""
     descriptor = broker.open_of_process(pid, "comm")
     os.close(descriptor)

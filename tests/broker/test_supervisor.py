@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.broker import supervisor as keeper
+from exporter.broker import supervisor
 from exporter.broker.capabilities import Capability
-from exporter.broker.wire import Entry
-from exporter.kernel.netns.broker_client import Broker, BrokerLostError
+from exporter.broker.wire import NamespaceTarget
+from exporter.kernel.netns.broker_client import BrokerClient, BrokerLostError
 from testbed import syscalls
 from tests.broker.broker_processes import broker_of, brokered, keeper_of, one, parents, state, wait_for_child
 from tests.broker.namespaced_process import Neighbour, descriptors, until
@@ -36,8 +36,8 @@ class Exporter:
             try:
                 os.setpgid(0, 0)
                 syscalls.die_with_parent()
-                channel = keeper.start(tuple(Capability))
-                Broker(channel).pids()
+                channel = supervisor.start(tuple(Capability))
+                BrokerClient(channel).pids()
                 work()
                 os.write(sender, b"!")
                 while True:
@@ -48,8 +48,8 @@ class Exporter:
         os.close(sender)
         assert os.read(receiver, 1) == b"!"
         os.close(receiver)
-        self.keeper = keeper_of(self.pid)
-        self.broker = broker_of(self.keeper)
+        self.supervisor = keeper_of(self.pid)
+        self.broker = broker_of(self.supervisor)
 
     def end(self, number: int) -> None:
         """End it by a signal."""
@@ -63,18 +63,18 @@ def test_a_broker_killed_while_it_is_asked_is_lost_once_and_the_next_question_is
         before = descriptors()
         first = broker_of(keeper_of(os.getpid()))
         os.kill(first, signal.SIGSTOP)
-        visits = broker.enter([Entry(pid=neighbour.pid)] * 4)
+        attach_all = broker.enter([NamespaceTarget(pid=neighbour.pid)] * 4)
         pid = os.fork()
         if pid == 0:
             time.sleep(0.2)
             os.kill(first, signal.SIGKILL)
             os._exit(0)
         with pytest.raises(BrokerLostError, match="ended"):
-            next(visits)
+            next(attach_all)
         os.waitpid(pid, 0)
         assert broker.ended == 1
         for _ in range(3):
-            one(broker, Entry(pid=neighbour.pid)).close()
+            one(broker, NamespaceTarget(pid=neighbour.pid)).close()
             assert os.getpid() in broker.pids()
         assert broker.ended == 1
         assert descriptors() == before
@@ -90,7 +90,7 @@ def test_a_broker_killed_while_nobody_asks_is_replaced_unnoticed() -> None:
             # The news is there once the keeper has noticed.
             until(lambda first=first: state(first) == "")  # type: ignore[misc]
             time.sleep(0.02)
-            one(broker, Entry(pid=neighbour.pid)).close()
+            one(broker, NamespaceTarget(pid=neighbour.pid)).close()
             assert broker.ended == count
             assert broker_of(kept_by) != first
 
@@ -109,7 +109,7 @@ def test_a_broker_that_fails_is_started_again_and_says_why(capfd: pytest.Capture
 
 
 def test_without_a_keeper_every_question_fails_and_none_waits() -> None:
-    broker = Broker(keeper.start(tuple(Capability)))
+    broker = BrokerClient(supervisor.start(tuple(Capability)))
     broker.pids()
     kept_by = keeper_of(os.getpid())
     at = broker_of(kept_by)
@@ -117,7 +117,7 @@ def test_without_a_keeper_every_question_fails_and_none_waits() -> None:
     os.waitpid(kept_by, 0)
     until(lambda: ended(at))
     started = time.monotonic()
-    for ask in (broker.pids, broker.namespaces, lambda: list(broker.enter([Entry(pid=1)]))):
+    for ask in (broker.pids, broker.namespaces, lambda: list(broker.enter([NamespaceTarget(pid=1)]))):
         with pytest.raises(BrokerLostError, match="gone"):
             ask()
     assert time.monotonic() - started < 0.5
@@ -125,7 +125,7 @@ def test_without_a_keeper_every_question_fails_and_none_waits() -> None:
 
 
 def test_without_a_keeper_the_question_under_way_fails_too() -> None:
-    broker = Broker(keeper.start(tuple(Capability)))
+    broker = BrokerClient(supervisor.start(tuple(Capability)))
     broker.pids()
     kept_by = keeper_of(os.getpid())
     at = broker_of(kept_by)
@@ -146,22 +146,22 @@ def test_without_a_keeper_the_question_under_way_fails_too() -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_keeper_and_broker_end_with_the_exporter(number: int) -> None:
     exporter = Exporter()
-    assert not ended(exporter.keeper, exporter.broker)
+    assert not ended(exporter.supervisor, exporter.broker)
     exporter.end(number)
-    until(lambda: ended(exporter.keeper, exporter.broker))
+    until(lambda: ended(exporter.supervisor, exporter.broker))
 
 
 def test_keeper_and_broker_end_with_the_exporter_also_while_a_broker_is_lost() -> None:
     exporter = Exporter()
     os.kill(exporter.broker, signal.SIGKILL)
     exporter.end(signal.SIGKILL)
-    until(lambda: ended(exporter.keeper))
+    until(lambda: ended(exporter.supervisor))
     time.sleep(0.3)
-    assert exporter.keeper not in parents()
+    assert exporter.supervisor not in parents()
 
 
 def test_keeper_and_broker_end_when_they_are_let_go() -> None:
-    broker = Broker(keeper.start(tuple(Capability)))
+    broker = BrokerClient(supervisor.start(tuple(Capability)))
     kept_by = keeper_of(os.getpid())
     at = broker_of(kept_by)
     broker.close()
@@ -175,14 +175,14 @@ def test_a_signal_to_all_of_them_is_for_the_exporter(number: int) -> None:
         signal.signal(number, lambda *_: None)
 
     exporter = Exporter(take_it)
-    assert os.getpgid(exporter.broker) == os.getpgid(exporter.keeper) == exporter.pid
+    assert os.getpgid(exporter.broker) == os.getpgid(exporter.supervisor) == exporter.pid
     for _ in range(3):
         os.killpg(exporter.pid, number)
         time.sleep(0.05)
-    assert not ended(exporter.keeper, exporter.broker, exporter.pid)
-    assert wait_for_child(exporter.keeper, "lqe-broker") == [exporter.broker]
+    assert not ended(exporter.supervisor, exporter.broker, exporter.pid)
+    assert wait_for_child(exporter.supervisor, "lqe-broker") == [exporter.broker]
     exporter.end(signal.SIGKILL)
-    until(lambda: ended(exporter.keeper, exporter.broker))
+    until(lambda: ended(exporter.supervisor, exporter.broker))
 
 
 def test_they_hold_nothing_of_the_exporter_but_the_line_and_the_standard_streams() -> None:

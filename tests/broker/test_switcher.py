@@ -15,12 +15,12 @@ import pytest
 
 from exporter.broker import switcher as entrance
 from exporter.broker.server import serve
-from exporter.broker.switcher import LOST, Entrance
-from exporter.broker.wire import FILES, Entry
-from exporter.kernel.netns.broker_client import BrokerLostError, Opened
+from exporter.broker.switcher import LOST, NamespaceSwitcher
+from exporter.broker.wire import NAMESPACE_FILES, NamespaceTarget
+from exporter.kernel.netns.broker_client import BrokerLostError, OpenedDescriptors
 from exporter.kernel.sock_diag import requests
 from exporter.kernel.sock_diag import tcp as inet
-from exporter.kernel.sock_diag.dump import Forged, dump, hush
+from exporter.kernel.sock_diag.dump import ForeignDatagrams, accept_kernel_only, dump
 from exporter.kernel.sock_diag.messages import messages
 from testbed import namespace, programs
 from tests.broker.broker_processes import broker_of, brokered, keeper_of, one, status, wait_for_child
@@ -36,18 +36,18 @@ from tests.broker.namespaced_process import (
 )
 
 pytestmark = pytest.mark.netns
-ALL_FILES = 2 ** len(FILES) - 1
+ALL_FILES = 2 ** len(NAMESPACE_FILES) - 1
 
 
-def diag_of(opened: Opened) -> socket.socket:
+def diag_of(opened: OpenedDescriptors) -> socket.socket:
     """The socket of a visit, deaf as an exporter makes it."""
     channel = socket.socket(fileno=opened.diag)
     opened.diag = -1
-    hush(channel, Forged())
+    accept_kernel_only(channel, ForeignDatagrams())
     return channel
 
 
-def ports_in(opened: Opened) -> list[int]:
+def ports_in(opened: OpenedDescriptors) -> list[int]:
     """The ports that somebody listens on, through the socket of a visit."""
     channel = diag_of(opened)
     rows = [row for datagram in dump(requests.TCP_LISTENERS, lambda: channel) for row in messages(datagram)]
@@ -55,7 +55,7 @@ def ports_in(opened: Opened) -> list[int]:
     return sorted(endpoint.port for endpoint in found if endpoint is not None)
 
 
-def text_in(opened: Opened, name: str) -> str:
+def text_in(opened: OpenedDescriptors, name: str) -> str:
     """A file of a visit."""
     return os.pread(opened.files[name], 1 << 16, 0).decode()
 
@@ -89,8 +89,8 @@ def test_what_is_opened_by_a_process_belongs_to_its_namespace() -> None:
         Neighbour(81, 82, prepare=busy) as neighbour,
         brokered() as broker,
     ):
-        opened = one(broker, Entry(pid=neighbour.pid, files=ALL_FILES))
-        assert list(opened.files) == list(FILES)
+        opened = one(broker, NamespaceTarget(pid=neighbour.pid, files=ALL_FILES))
+        assert list(opened.files) == list(NAMESPACE_FILES)
         assert text_in(opened, "sys/net/core/somaxconn") == "77\n"
         assert text_in(opened, "sys/net/ipv4/tcp_max_syn_backlog") == "78\n"
         assert resets(text_in(opened, "net/snmp")) == 5
@@ -110,13 +110,13 @@ def test_what_is_opened_by_a_name_belongs_to_the_namespace_with_this_name() -> N
         give_name("web", neighbour.pid)
         neighbour.end()
         with brokered() as broker:
-            opened = one(broker, Entry(name=b"web"))
+            opened = one(broker, NamespaceTarget(name=b"web"))
             with socket.socket(fileno=os.dup(opened.diag)) as channel:
                 assert cookie_of(channel) == neighbour.cookie
             opened.close()
             take_name("web")
             with pytest.raises(FileNotFoundError):
-                one(broker, Entry(name=b"web"))
+                one(broker, NamespaceTarget(name=b"web"))
 
 
 def test_many_at_once_are_each_their_own_and_those_that_fail_disturb_none() -> None:
@@ -131,19 +131,19 @@ def test_many_at_once_are_each_their_own_and_those_that_fail_disturb_none() -> N
         Neighbour(83, prepare=lambda: settled(73)) as last,
         brokered() as broker,
     ):
-        entries = [
-            Entry(pid=first.pid, files=ALL_FILES),
-            Entry(pid=gone.pid, files=ALL_FILES),
-            Entry(name=b"missing", files=ALL_FILES),
-            Entry(pid=last.pid, files=ALL_FILES),
-            Entry(name=b"left-over", files=ALL_FILES),
-            Entry(name=b"fifo", files=ALL_FILES),
-            Entry(name=b"link", files=ALL_FILES),
-            Entry(name=b"x" * 255, files=ALL_FILES),
-            Entry(pid=first.pid, files=ALL_FILES),
+        targets = [
+            NamespaceTarget(pid=first.pid, files=ALL_FILES),
+            NamespaceTarget(pid=gone.pid, files=ALL_FILES),
+            NamespaceTarget(name=b"missing", files=ALL_FILES),
+            NamespaceTarget(pid=last.pid, files=ALL_FILES),
+            NamespaceTarget(name=b"left-over", files=ALL_FILES),
+            NamespaceTarget(name=b"fifo", files=ALL_FILES),
+            NamespaceTarget(name=b"link", files=ALL_FILES),
+            NamespaceTarget(name=b"x" * 255, files=ALL_FILES),
+            NamespaceTarget(pid=first.pid, files=ALL_FILES),
         ]
         gone.end()
-        found = list(broker.enter(entries))
+        found = list(broker.enter(targets))
         failures = [each.errno if isinstance(each, OSError) else 0 for each in found]
         assert failures == [
             0,
@@ -158,7 +158,7 @@ def test_many_at_once_are_each_their_own_and_those_that_fail_disturb_none() -> N
         ]
         for at, port, limit in ((0, 81, 71), (3, 83, 73), (8, 81, 71)):
             opened = found[at]
-            assert isinstance(opened, Opened)
+            assert isinstance(opened, OpenedDescriptors)
             assert text_in(opened, "sys/net/core/somaxconn") == f"{limit}\n"
             assert ports_in(opened) == [port]
             opened.close()
@@ -172,14 +172,14 @@ def test_the_broker_is_at_home_after_each_visit_also_after_one_that_failed() -> 
         there = Path(f"/proc/{at}/ns/net")
         lost = gone.pid
         gone.end()
-        for entries in (
-            [Entry(pid=neighbour.pid)],
-            [Entry(pid=neighbour.pid), Entry(pid=lost)],
-            [Entry(pid=lost)],
-            [Entry(pid=lost), Entry(pid=neighbour.pid)],
+        for targets in (
+            [NamespaceTarget(pid=neighbour.pid)],
+            [NamespaceTarget(pid=neighbour.pid), NamespaceTarget(pid=lost)],
+            [NamespaceTarget(pid=lost)],
+            [NamespaceTarget(pid=lost), NamespaceTarget(pid=neighbour.pid)],
         ):
-            for opened in broker.enter(entries):
-                if isinstance(opened, Opened):
+            for opened in broker.enter(targets):
+                if isinstance(opened, OpenedDescriptors):
                     opened.close()
             # It answers in order, so it has come home by then.
             assert os.getpid() in broker.pids()
@@ -192,26 +192,26 @@ def test_the_broker_is_at_home_after_each_visit_also_after_one_that_failed() -> 
 
 def test_what_is_opened_at_home_belongs_home() -> None:
     with Neighbour() as neighbour:
-        way = Entrance()
-        with way.excursion():
-            way.enter(Entry(pid=neighbour.pid))
+        way = NamespaceSwitcher()
+        with way.entered():
+            way.enter(NamespaceTarget(pid=neighbour.pid))
             assert own_cookie() == neighbour.cookie
             with pytest.raises(ProcessLookupError):
-                way.enter(Entry(pid=2**31 - 1))
+                way.enter(NamespaceTarget(pid=2**31 - 1))
             assert own_cookie() == neighbour.cookie
         assert own_cookie() != neighbour.cookie
-        with pytest.raises(ZeroDivisionError), way.excursion():
-            way.enter(Entry(pid=1 // (own_cookie() == neighbour.cookie)))
+        with pytest.raises(ZeroDivisionError), way.entered():
+            way.enter(NamespaceTarget(pid=1 // (own_cookie() == neighbour.cookie)))
         assert own_cookie() != neighbour.cookie
 
 
 def test_a_process_that_started_at_another_time_is_another_process() -> None:
     with Neighbour() as neighbour, brokered() as broker:
         started = neighbour.started()
-        one(broker, Entry(pid=neighbour.pid, started=started)).close()
+        one(broker, NamespaceTarget(pid=neighbour.pid, started=started)).close()
         for other in (started - 1, started + 1, 1, 2**64 - 1):
             with pytest.raises(ProcessLookupError):
-                one(broker, Entry(pid=neighbour.pid, started=other))
+                one(broker, NamespaceTarget(pid=neighbour.pid, started=other))
 
 
 def test_a_number_that_another_process_got_is_refused() -> None:
@@ -229,9 +229,9 @@ def test_a_number_that_another_process_got_is_refused() -> None:
             with Neighbour() as other:
                 if other.pid != pid:
                     continue
-                one(broker, Entry(pid=pid)).close()
+                one(broker, NamespaceTarget(pid=pid)).close()
                 with pytest.raises(ProcessLookupError):
-                    one(broker, Entry(pid=pid, started=started))
+                    one(broker, NamespaceTarget(pid=pid, started=started))
                 return
         pytest.skip("somebody else took the number each time")
 
@@ -241,12 +241,16 @@ def test_a_number_that_no_process_can_have_is_refused_and_the_broker_lives(
 ) -> None:
     monkeypatch.setattr("exporter.kernel.netns.broker_client._SILENCE_SECONDS", 0.0)
     with brokered(patience_seconds=2) as broker:
-        for entry in (Entry(pid=2**31 - 1), Entry(name=b"nobody")):
+        for target in (NamespaceTarget(pid=2**31 - 1), NamespaceTarget(name=b"nobody")):
             with pytest.raises((ProcessLookupError, FileNotFoundError)):
-                one(broker, entry)
-        for entry in (Entry(pid=2**31), Entry(name=b"a\0b"), Entry(name=b"../../proc/self/ns/net")):
+                one(broker, target)
+        for target in (
+            NamespaceTarget(pid=2**31),
+            NamespaceTarget(name=b"a\0b"),
+            NamespaceTarget(name=b"../../proc/self/ns/net"),
+        ):
             with pytest.raises(BrokerLostError, match="does not answer"):
-                one(broker, entry)
+                one(broker, target)
         assert os.getpid() in broker.pids()
         assert broker.ended == 0
 
@@ -255,16 +259,16 @@ def test_no_descriptor_stays_open_over_a_thousand_visits() -> None:
     with Neighbour(81) as neighbour, Neighbour() as gone, brokered() as broker:
         lost = gone.pid
         gone.end()
-        entries = [
-            Entry(pid=neighbour.pid, files=ALL_FILES),
-            Entry(pid=lost, files=ALL_FILES),
-            Entry(pid=neighbour.pid, files=ALL_FILES, started=1),
-            Entry(pid=neighbour.pid),
+        targets = [
+            NamespaceTarget(pid=neighbour.pid, files=ALL_FILES),
+            NamespaceTarget(pid=lost, files=ALL_FILES),
+            NamespaceTarget(pid=neighbour.pid, files=ALL_FILES, started=1),
+            NamespaceTarget(pid=neighbour.pid),
         ]
 
         def visit() -> None:
-            for opened in broker.enter(entries):
-                if isinstance(opened, Opened):
+            for opened in broker.enter(targets):
+                if isinstance(opened, OpenedDescriptors):
                     opened.close()
             broker.namespaces()
             os.close(broker.open_of_process(neighbour.pid, "stat"))
@@ -281,16 +285,16 @@ def test_no_descriptor_stays_open_over_a_thousand_visits() -> None:
 
 def test_who_gives_up_half_way_gets_the_right_answer_next_and_leaves_nothing_open() -> None:
     with Neighbour(81) as neighbour, brokered() as broker:
-        entries = [Entry(pid=neighbour.pid, files=ALL_FILES)] * 8
+        targets = [NamespaceTarget(pid=neighbour.pid, files=ALL_FILES)] * 8
         broker.pids()
         at = broker_of(keeper_of(os.getpid()))
         before = descriptors(), descriptors(at)
         for taken in range(8):
-            visits = broker.enter(entries)
-            for opened in (next(visits) for _ in range(taken)):
-                assert isinstance(opened, Opened)
+            attach_all = broker.enter(targets)
+            for opened in (next(attach_all) for _ in range(taken)):
+                assert isinstance(opened, OpenedDescriptors)
                 opened.close()
-            del visits
+            del attach_all
             assert broker.namespaces()[neighbour.inode] == neighbour.pid
         # The broker closes its own copies after it has answered.
         until(lambda: (descriptors(), descriptors(at)) == before)
@@ -308,8 +312,8 @@ def test_where_no_more_descriptors_may_be_open_a_visit_fails_and_keeps_none(room
         while filled[-1] <= highest:
             filled.append(os.dup(0))
         resource.setrlimit(resource.RLIMIT_NOFILE, (filled[-1] + 1 + room, hard))
-        entry = Entry(pid=os.getpid(), files=ALL_FILES)
-        (found,) = broker.enter([entry])
+        target = NamespaceTarget(pid=os.getpid(), files=ALL_FILES)
+        (found,) = broker.enter([target])
         if room == 0:
             with pytest.raises(OSError, match="open files") as refused:
                 broker.open_of_process(os.getpid(), "stat")
@@ -318,7 +322,7 @@ def test_where_no_more_descriptors_may_be_open_a_visit_fails_and_keeps_none(room
         assert isinstance(found, OSError)
         assert found.errno == errno.EMFILE
         assert descriptors() == before + len(filled)
-        one(broker, entry).close()
+        one(broker, target).close()
 
 
 @pytest.mark.parametrize("half_way", [False, True])
@@ -330,14 +334,16 @@ def test_a_namespace_without_processes_goes_at_once_while_it_is_visited(half_way
         )
 
         def visit() -> bool:
-            visits: Iterator[Opened | OSError] = broker.enter([Entry(pid=pid, files=ALL_FILES)] * 3)
-            for opened in visits:
-                if isinstance(opened, Opened):
+            attach_all: Iterator[OpenedDescriptors | OSError] = broker.enter(
+                [NamespaceTarget(pid=pid, files=ALL_FILES)] * 3
+            )
+            for opened in attach_all:
+                if isinstance(opened, OpenedDescriptors):
                     assert ports_in(opened) in ([81], [])
                     opened.close()
                 if half_way:
                     break
-            del visits
+            del attach_all
             return "here" not in [name for _, name in socket.if_nameindex()]
 
         for _ in range(20):
@@ -349,9 +355,9 @@ def test_a_namespace_without_processes_goes_at_once_while_it_is_visited(half_way
 def test_a_broker_that_cannot_come_home_ends() -> None:
     pid = os.fork()
     if pid == 0:
-        way = Entrance()
-        with way.excursion():
-            way.enter(Entry(pid=os.getpid()))
+        way = NamespaceSwitcher()
+        with way.entered():
+            way.enter(NamespaceTarget(pid=os.getpid()))
             entrance._setns = _lost  # noqa: SLF001
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == LOST
@@ -378,10 +384,10 @@ def test_a_broker_that_cannot_come_home_never_answers_from_there_and_another_one
     with Neighbour(81) as neighbour, brokered(run=run) as broker:
         kept_by = keeper_of(os.getpid())
         first = broker_of(kept_by)
-        one(broker, Entry(pid=neighbour.pid)).close()
+        one(broker, NamespaceTarget(pid=neighbour.pid)).close()
         until(lambda: wait_for_child(kept_by, "lqe-broker") != [first])
         for _ in range(3):
-            one(broker, Entry(pid=neighbour.pid)).close()
+            one(broker, NamespaceTarget(pid=neighbour.pid)).close()
             assert os.getpid() in broker.pids()
         assert broker.ended == 1
         assert once.exists()
@@ -409,7 +415,7 @@ def test_what_only_the_broker_may_read_of_a_process_comes_from_that_process() ->
 
 
 def test_processes_and_sockets_come_in_portions_that_miss_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.broker.wire.PORTION", 3)
+    monkeypatch.setattr("exporter.broker.wire.MAX_PER_REPLY", 3)
     listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(20)]
     with Neighbour() as neighbour, brokered() as broker:
         for _ in range(2):
@@ -436,7 +442,7 @@ def test_a_broker_that_stands_still_is_given_up_and_its_late_reply_is_not_believ
         before = descriptors()
         os.kill(at, signal.SIGSTOP)
         with pytest.raises(BrokerLostError, match="does not answer"):
-            one(broker, Entry(pid=neighbour.pid, files=ALL_FILES))
+            one(broker, NamespaceTarget(pid=neighbour.pid, files=ALL_FILES))
         os.kill(at, signal.SIGCONT)
 
         def answers() -> bool:

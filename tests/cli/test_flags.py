@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import __version__
-from exporter.cli.flags import CheckConfigFlags, Form, RunFlags, ShowFlags, parse
-from exporter.errors import UseError
+from exporter.cli.flags import CheckConfigFlags, OutputFormat, RunFlags, ShowFlags, parse
+from exporter.errors import UsageError
 
 _DEFAULTS = RunFlags(
     config_file=None,
@@ -66,9 +66,9 @@ def test_parsing_leaves_nothing_behind() -> None:
     [
         (["check-config", "a.yaml"], CheckConfigFlags("a.yaml")),
         (["check-config", "--", "-a.yaml"], CheckConfigFlags("-a.yaml")),
-        (["show"], ShowFlags(Form.TABLE, None)),
-        (["show", "--json", "--config.file", "a.yaml"], ShowFlags(Form.JSON, "a.yaml")),
-        (["show", "--prometheus"], ShowFlags(Form.PROMETHEUS, None)),
+        (["show"], ShowFlags(OutputFormat.TABLE, None)),
+        (["show", "--json", "--config.file", "a.yaml"], ShowFlags(OutputFormat.JSON, "a.yaml")),
+        (["show", "--prometheus"], ShowFlags(OutputFormat.PROMETHEUS, None)),
     ],
 )
 def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
@@ -123,7 +123,7 @@ def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
 )
 def test_wrong_use_gets_one_line(argv: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The line says what is wrong and what to do; nothing is printed by the way, and the status is 2."""
-    with pytest.raises(UseError) as caught:
+    with pytest.raises(UsageError) as caught:
         parse(argv)
     assert str(caught.value) == line
     assert caught.value.exit_status == 2
@@ -137,10 +137,10 @@ _WORDS = st.sampled_from(
 
 @given(st.lists(st.one_of(_WORDS, st.text())))
 def test_any_arguments_mean_something_or_get_one_line(argv: list[str]) -> None:
-    """Nothing but flags and UseError comes out."""
+    """Nothing but flags and UsageError comes out."""
     try:
         flags = parse(argv)
-    except UseError as error:
+    except UsageError as error:
         assert str(error)  # noqa: PT017  (either outcome is right)
         assert len(str(error).splitlines()) == 1  # noqa: PT017
     except SystemExit as end:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.cli.systemd import Supervisor
+from exporter.cli.systemd import ServiceManager
 from exporter.config.model import Config
 from exporter.sampling.sampler import Sampler
 from tests.integration.service_manager import Manager, Said, says
@@ -37,11 +37,11 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]
         yield listening
 
 
-def supervisor(manager: Manager, **variables: str) -> Supervisor:
-    return Supervisor({"NOTIFY_SOCKET": manager.address, **variables})
+def supervisor(manager: Manager, **variables: str) -> ServiceManager:
+    return ServiceManager({"NOTIFY_SOCKET": manager.address, **variables})
 
 
-def watched(manager: Manager) -> Supervisor:
+def state(manager: Manager) -> ServiceManager:
     return supervisor(manager, WATCHDOG_USEC=f"{WATCHDOG_SECONDS * 1e6:.0f}")
 
 
@@ -56,7 +56,7 @@ class Work:
         self.late_seconds = sampler.late_seconds if sampler else lambda: self.late
 
 
-def while_informed(told: Supervisor, work: Work, test: Callable[[], None]) -> None:
+def while_informed(told: ServiceManager, work: Work, test: Callable[[], None]) -> None:
     """Run a test in a thread while its manager is kept informed of the work."""
 
     async def both() -> None:
@@ -135,7 +135,7 @@ def test_all_is_well_is_said_twice_as_often_as_the_watchdog_asks(manager: Manage
         assert min(after - before for before, after in pairwise(heard)) < WATCHDOG_SECONDS * 0.75
         assert heard[-1] - heard[0] > WATCHDOG_SECONDS * 2
 
-    while_informed(watched(manager), Work(), test)
+    while_informed(state(manager), Work(), test)
 
 
 def test_the_watchdog_of_another_process_is_not_minded(manager: Manager) -> None:
@@ -160,7 +160,7 @@ def test_who_is_late_does_not_say_that_all_is_well(manager: Manager) -> None:
         work.late = 0.0
         manager.until(says(WATCHDOG="1", STATUS="fine"))
 
-    while_informed(watched(manager), work, test)
+    while_informed(state(manager), work, test)
 
 
 def test_nobody_says_that_all_is_well_while_a_source_blocks(manager: Manager) -> None:
@@ -180,7 +180,7 @@ def test_nobody_says_that_all_is_well_while_a_source_blocks(manager: Manager) ->
         manager.until(says(WATCHDOG="1"))
 
     sampler.start(lambda: None)
-    while_informed(watched(manager), Work(sampler), test)
+    while_informed(state(manager), Work(sampler), test)
     sampler.stop(PATIENCE_SECONDS)
 
 
@@ -242,8 +242,8 @@ def test_a_manager_that_has_much_to_read_is_waited_for(manager: Manager) -> None
 def test_a_manager_that_is_gone_is_complained_of_and_no_more(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Supervisor({"NOTIFY_SOCKET": str(tmp_path / "gone")}).stopping()
-    Supervisor({"NOTIFY_SOCKET": f"/{'x' * 200}"}).stopping()
+    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).stopping()
+    ServiceManager({"NOTIFY_SOCKET": f"/{'x' * 200}"}).stopping()
     assert [record.getMessage() for record in caplog.records] == [
         f"cannot notify {tmp_path / 'gone'}: No such file or directory",
         f"cannot notify /{'x' * 200}: AF_UNIX path too long",

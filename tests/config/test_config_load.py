@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config import Config, ConfigError, load
-from exporter.errors import UseError
+from exporter.errors import UsageError
 
 
 def refusal(path: Path | str) -> str:
@@ -80,7 +80,7 @@ def test_more_than_a_mebibyte_is_not(tmp_path: Path) -> None:
 def test_a_wrong_configuration_is_the_users_to_change(tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text("max_listeners: 0\nlabels: 0\n")
-    with pytest.raises(UseError) as caught:
+    with pytest.raises(UsageError) as caught:
         load(str(path))
     assert caught.value.exit_status == 2
     assert isinstance(caught.value, ConfigError)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from exporter.config import Config, ConfigError, parse
 from exporter.config.coverage import Coverage, contradiction
 from exporter.config.model import Match
-from exporter.kernel.records import Protocol
+from exporter.kernel.records import ListenerProtocol
 
 LINE = re.compile(r"c\.yaml:[1-9][0-9]*:[1-9][0-9]*: .+")
 
@@ -150,8 +150,8 @@ def test_levels_are_refused_exactly_when_warning_is_above_critical(
     assert len(found) == (1 if warning > critical else 0)
 
 
-Place = tuple[str, str, int]
-Listener = tuple[Place, tuple[str, ...]]
+CgroupLocation = tuple[str, str, int]
+Listener = tuple[CgroupLocation, tuple[str, ...]]
 T = TypeVar("T")
 
 PORTS = (1, 5, 6, 7, 65535)
@@ -171,7 +171,7 @@ def some(*values: T, least: int = 0) -> st.SearchStrategy[tuple[T, ...]]:
 
 MATCHES = st.builds(
     Match,
-    protocols=some(*Protocol),
+    protocols=some(*ListenerProtocol),
     networks=some(*NETWORKS),
     paths=some(*GLOBS),
     ports=some((1, 1), (5, 6), (6, 7), (1, 65535), (1, 32767), (32768, 65535)),
@@ -190,7 +190,7 @@ def taken(match: Match) -> set[Listener]:
     }
 
 
-def takes(match: Match, place: Place, owners: tuple[str, ...]) -> bool:
+def takes(match: Match, place: CgroupLocation, owners: tuple[str, ...]) -> bool:
     protocol, address, port = place
     if match.protocols and protocol not in match.protocols:
         return False
@@ -235,4 +235,4 @@ def test_a_match_contradicts_itself_exactly_when_it_takes_no_listener(match: Mat
 def test_a_match_that_asks_one_thing_more_is_covered(wider: Match) -> None:
     assert wider.ports or covers(wider, replace(wider, ports=((5, 6),)))
     assert wider.owners or covers(wider, replace(wider, owners={"pod": ("/run/*",)}))
-    assert wider.protocols or covers(wider, replace(wider, protocols=(Protocol.UNIX,)))
+    assert wider.protocols or covers(wider, replace(wider, protocols=(ListenerProtocol.UNIX,)))

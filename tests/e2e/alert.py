@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from tests.integration.reference import Place
+from tests.integration.reference import CgroupLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Alert:
         ]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> CgroupLocation:
         """The listener that it names."""
-        return Place(*(self.labels.get(label, "") for label in Place._fields))
+        return CgroupLocation(*(self.labels.get(label, "") for label in CgroupLocation._fields))
 
     def __str__(self) -> str:
         labels = " ".join(f"{name}={value}" for name, value in sorted(self.labels.items()))

@@ -14,12 +14,12 @@ from typing import Self
 import pytest
 
 from testbed.daemon import Daemon
+from testbed.waiting import equals, until
 from tests.e2e.alert import Alert, listing
 from tests.e2e.alertmanager import Alertmanager
 from tests.e2e.prometheus import AlertingPrometheus
 from tests.e2e.webhook import Webhook
-from tests.integration.reference import Place
-from tests.integration.waiting import equals, until
+from tests.integration.reference import CgroupLocation
 
 # What says something where it is not 0: a failure shows these lines of the page.
 _TELLING = re.compile(
@@ -68,15 +68,18 @@ class Stack:
         """The alerts of these names that Alertmanager has."""
         return [alert for alert in self.alertmanager.alerts() if alert.name in names]
 
-    def places(self, *names: str) -> set[Place]:
+    def places(self, *names: str) -> set[CgroupLocation]:
         """The listeners that they name."""
         return {alert.place for alert in self.told(*names)}
 
-    def ever(self, *names: str) -> set[Place]:
+    def ever(self, *names: str) -> set[CgroupLocation]:
         """The listeners that alerts of these names have named at any time, by Prometheus's own record."""
         wanted = "|".join(names)
         series = self.prometheus.history(f'ALERTS{{alertstate="firing",alertname=~"{wanted}"}}')
-        return {Place(*(dict(labels).get(label, "") for label in Place._fields)) for labels in series}
+        return {
+            CgroupLocation(*(dict(labels).get(label, "") for label in CgroupLocation._fields))
+            for labels in series
+        }
 
     def notified(self, state: str, *names: str) -> list[Alert]:
         """What the receiver was told of alerts of these names that were firing, or resolved."""

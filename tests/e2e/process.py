@@ -15,7 +15,7 @@ from typing import Self
 import pytest
 
 from testbed import syscalls
-from tests.integration.waiting import until
+from testbed.waiting import until
 
 _SHOWN_LINES = 40
 

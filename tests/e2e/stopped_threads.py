@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from testbed import syscalls
-from tests.integration.waiting import until
+from testbed.waiting import until
 
 # include/uapi/linux/ptrace.h
 _PTRACE_DETACH = 17

@@ -11,13 +11,13 @@ import pytest
 
 from testbed import flood, namespace
 from testbed.daemon import running
+from testbed.waiting import equals, until
 from tests.e2e.monitoring import Stack
 from tests.e2e.services import gunicorn, haproxy, nginx, redis
 from tests.e2e.services.service import Service
 from tests.e2e.waiting_clients import Crowd
 from tests.integration import reference
 from tests.integration.metric_values import figure
-from tests.integration.waiting import equals, until
 
 _TUN = str(flood.Tun.ipv4.ip)
 _MOST_CLIENTS = 500

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from testbed.daemon import running
+from testbed.waiting import until_equal
 from tests.e2e import services
 from tests.integration import reference
 from tests.integration.metric_values import EAGER, figure
-from tests.integration.waiting import until_equal
 
 
 @pytest.mark.netns

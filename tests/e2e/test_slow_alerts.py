@@ -17,12 +17,12 @@ import pytest
 
 from testbed import seccomp
 from testbed.daemon import Daemon, running
+from testbed.waiting import equals, until
 from tests.e2e import stopped_threads as hang
 from tests.e2e.monitoring import Stack
 from tests.e2e.services import gunicorn, redis
 from tests.e2e.waiting_clients import Crowd
-from tests.integration.reference import Place
-from tests.integration.waiting import equals, until
+from tests.integration.reference import CgroupLocation
 
 _WATCHER, _DEAD, _MISLED, _HANGING, _BLIND = range(10511, 10516)
 # Only the watcher tells of the services, so that nothing is told twice.
@@ -118,7 +118,7 @@ def _certain(watch: Stack) -> set[Told]:
     }
 
 
-def _state(watch: Stack, name: str, place: Place) -> set[str]:
+def _state(watch: Stack, name: str, place: CgroupLocation) -> set[str]:
     return {alert.state for alert in watch.told(name) if alert.place == place}
 
 

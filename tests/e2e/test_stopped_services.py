@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from testbed.daemon import running
+from testbed.waiting import equals, until
 from tests.e2e import services
 from tests.e2e.monitoring import Stack
 from tests.e2e.process import Process
 from tests.e2e.services.service import Listener, Service
 from tests.e2e.timing import way
 from tests.e2e.waiting_clients import Crowd
-from tests.integration.reference import Place
-from tests.integration.waiting import equals, until
+from tests.integration.reference import CgroupLocation
 
 _FULL = {"tcp": "ListenQueueFull", "unix": "ListenQueueUnixFull"}
 
@@ -86,7 +86,9 @@ def _start_all(folder: Path, stack: ExitStack) -> list[tuple[Service, Process]]:
 
 
 def _expect_right_alerts(
-    watch: Stack, owners: Mapping[Place, tuple[Service, Listener]], filled: Mapping[Place, float]
+    watch: Stack,
+    owners: Mapping[CgroupLocation, tuple[Service, Listener]],
+    filled: Mapping[CgroupLocation, float],
 ) -> None:
     for alert in watch.told(*_FULL.values()):
         place = alert.place
@@ -103,5 +105,5 @@ def _expect_right_alerts(
         assert alert.starts <= due.evaluated, f"{alert} was due: {due}"
 
 
-def _notified(watch: Stack, state: str) -> set[Place]:
+def _notified(watch: Stack, state: str) -> set[CgroupLocation]:
     return {alert.place for alert in watch.notified(state, *_FULL.values()) if alert.receiver == "pager"}

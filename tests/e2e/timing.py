@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from testbed.waiting import until
 from tests.e2e.prometheus import AlertingPrometheus
-from tests.integration.reference import Place
-from tests.integration.waiting import until
+from tests.integration.reference import CgroupLocation
 
 _SCRAPE_SECONDS = 1.0
 _SOURCES = {"tcp": "inet", "unix": "unix"}
@@ -30,7 +30,7 @@ class Way:
         )
 
 
-def way(prometheus: AlertingPrometheus, place: Place, filled: float) -> Way:
+def way(prometheus: AlertingPrometheus, place: CgroupLocation, filled: float) -> Way:
     """The first scrape after a sample after `filled`, and the first evaluation after that scrape.
 
     Fails where that scrape does not have the queue full, or where samples come less often than scrapes.

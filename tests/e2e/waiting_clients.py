@@ -10,9 +10,9 @@ from typing import Self
 
 import pytest
 
+from testbed.waiting import until
 from tests.e2e.services.service import Listener, Service
 from tests.integration import reference
-from tests.integration.waiting import until
 
 _TIMEOUT_SECONDS = 20.0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel.processes.cgroups import CgroupTree
-from tests.integration.waiting import until
+from testbed.waiting import until
 
 
 @contextmanager

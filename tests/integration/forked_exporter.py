@@ -21,7 +21,7 @@ from exporter.config.model import Config
 from exporter.sampling.sampler import Sampler
 from testbed import syscalls
 from testbed.page import Page, metrics
-from tests.integration.waiting import until
+from testbed.waiting import until
 
 _PORT = 10511
 

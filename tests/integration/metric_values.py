@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from testbed.page import Page
-from tests.integration.waiting import until
+from testbed.waiting import until
 
 # As fast as the machine allows, so that no test has to wait for the next sample.
 EAGER = "sampling: {interval: 10ms, cpu_budget: 100%}\n"

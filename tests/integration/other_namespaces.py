@@ -13,9 +13,9 @@ from testbed import syscalls
 from testbed.daemon import Daemon
 from testbed.netns import Container
 from testbed.page import Page
+from testbed.waiting import until
 from tests.broker.broker_processes import broker_of, wait_for_child
 from tests.integration.metric_values import figure
-from tests.integration.waiting import until
 
 Pair = tuple[int, int]
 
@@ -37,8 +37,8 @@ def watching(config: str, *flags: str) -> Daemon:
 
 def keeper_and_broker(daemon: Daemon) -> Pair:
     """The two processes that a daemon has started."""
-    keeper = wait_for_child(daemon.pid, "lqe-keeper")[0]
-    return keeper, broker_of(keeper)
+    supervisor = wait_for_child(daemon.pid, "lqe-keeper")[0]
+    return supervisor, broker_of(supervisor)
 
 
 def listeners(page: Page) -> dict[str, set[Pair]]:

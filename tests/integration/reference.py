@@ -27,7 +27,7 @@ _DROPS = re.compile(r",d(\d+)\)")
 _SO_ACCEPTCON = 0x10000
 
 
-class Place(NamedTuple):
+class CgroupLocation(NamedTuple):
     """Where somebody listens, as the exporter's labels name it."""
 
     protocol: str
@@ -46,7 +46,7 @@ class Figures(NamedTuple):
 
 
 class _Socket(NamedTuple):
-    place: Place
+    place: CgroupLocation
     length: int
     limit: int
     drops: int | None
@@ -63,20 +63,20 @@ def within(pid: int) -> Iterator[None]:
             syscalls.call("setns", home.fileno(), syscalls.CLONE_NEWNET)
 
 
-def from_ss() -> dict[Place, Figures]:
+def from_ss() -> dict[CgroupLocation, Figures]:
     """`ss -ltnm` and `ss -lxn`; names of unix sockets must hold no blank."""
     return _added_up([*_ss_tcp(), *_ss_unix()])
 
 
-def from_page(served: Served) -> dict[Place, Figures]:
+def from_page(served: Served) -> dict[CgroupLocation, Figures]:
     """The exporter's page."""
     return of_namespace(served.metrics())
 
 
-def of_namespace(page: Page, **netns: str) -> dict[Place, Figures]:
+def of_namespace(page: Page, **netns: str) -> dict[CgroupLocation, Figures]:
     """A page, or what it has of one namespace."""
 
-    def of(name: str) -> dict[Place, float]:
+    def of(name: str) -> dict[CgroupLocation, float]:
         found = page.all(f"listen_queue_{name}", **netns)
         return {_place(dict(labels)): value for labels, value in found.items()}
 
@@ -88,7 +88,7 @@ def of_namespace(page: Page, **netns: str) -> dict[Place, Figures]:
     }
 
 
-def from_show() -> dict[Place, Figures]:
+def from_show() -> dict[CgroupLocation, Figures]:
     """The command `show --json`."""
     done = subprocess.run(
         [sys.executable, "-m", "exporter", "show", "--json"],
@@ -101,7 +101,7 @@ def from_show() -> dict[Place, Figures]:
     return of_rows(json.loads(done.stdout))
 
 
-def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[Place, Figures]:
+def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[CgroupLocation, Figures]:
     """Rows that `show --json` printed."""
     return {
         _place(row): Figures(
@@ -115,9 +115,9 @@ def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[Place, Figures]:
     }
 
 
-def from_proc() -> dict[Place, tuple[int, int | None]]:
+def from_proc() -> dict[CgroupLocation, tuple[int, int | None]]:
     """How many sockets and waiting connections /proc/net has; it knows neither device nor unix queue."""
-    found: dict[Place, tuple[int, int | None]] = {}
+    found: dict[CgroupLocation, tuple[int, int | None]] = {}
     for name in ("tcp", "tcp6"):
         for line in Path("/proc/net", name).read_text().splitlines()[1:]:
             _, local, _, state, queues, *_ = line.split()
@@ -128,14 +128,14 @@ def from_proc() -> dict[Place, tuple[int, int | None]]:
     for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
         _, _, _, flags, _, _, _, name = [*line.split(maxsplit=7), ""][:8]
         if int(flags, 16) & _SO_ACCEPTCON:
-            place = Place("unix", name, "")
+            place = CgroupLocation("unix", name, "")
             found[place] = (found.get(place, (0, None))[0] + 1, None)
     return found
 
 
-def as_in_proc(figures: Mapping[Place, Figures]) -> dict[Place, tuple[int, int | None]]:
+def as_in_proc(figures: Mapping[CgroupLocation, Figures]) -> dict[CgroupLocation, tuple[int, int | None]]:
     """What /proc would show of these figures."""
-    found: dict[Place, tuple[int, int | None]] = {}
+    found: dict[CgroupLocation, tuple[int, int | None]] = {}
     for place, known in figures.items():
         there = place._replace(address=place.address.partition("%")[0])
         sockets, length = found.get(there, (0, 0))
@@ -144,12 +144,12 @@ def as_in_proc(figures: Mapping[Place, Figures]) -> dict[Place, tuple[int, int |
     return found
 
 
-def half_open() -> int:
+def syn_recv() -> int:
     """How many half-open connections `ss` sees."""
     return len(programs.output("ss", "-Htn", "state", "syn-recv").splitlines())
 
 
-def half_open_of(listener: socket.socket) -> int:
+def syn_recv_of(listener: socket.socket) -> int:
     """How many half-open connections hold a reference to this very socket, while none waits for accept."""
     inode = str(os.fstat(listener.fileno()).st_ino)
     name = "tcp" if listener.family == socket.AF_INET else "tcp6"
@@ -168,7 +168,7 @@ def _ss_tcp() -> Iterable[_Socket]:
         assert parts is not None, line
         assert drops is not None, line
         address = parts["address"].replace("*", "::") + (parts["device"] or "")
-        place = Place("tcp", address, parts["port"])
+        place = CgroupLocation("tcp", address, parts["port"])
         yield _Socket(place, int(length), int(limit), int(drops[1]))
 
 
@@ -176,11 +176,11 @@ def _ss_unix() -> Iterable[_Socket]:
     for line in programs.output("ss", "-Hlxn").splitlines():
         kind, _, length, limit, name, *_ = line.split()
         if kind != "u_dgr":
-            yield _Socket(Place("unix", name, ""), int(length), int(limit), None)
+            yield _Socket(CgroupLocation("unix", name, ""), int(length), int(limit), None)
 
 
-def _added_up(sockets: Iterable[_Socket]) -> dict[Place, Figures]:
-    places: dict[Place, list[_Socket]] = {}
+def _added_up(sockets: Iterable[_Socket]) -> dict[CgroupLocation, Figures]:
+    places: dict[CgroupLocation, list[_Socket]] = {}
     for each in sockets:
         places.setdefault(each.place, []).append(each)
     return {
@@ -195,12 +195,12 @@ def _added_up(sockets: Iterable[_Socket]) -> dict[Place, Figures]:
     }
 
 
-def _place(labels: Mapping[str, str]) -> Place:
-    return Place(labels["protocol"], labels["address"], labels["port"])
+def _place(labels: Mapping[str, str]) -> CgroupLocation:
+    return CgroupLocation(labels["protocol"], labels["address"], labels["port"])
 
 
-def _proc_place(local: str) -> Place:
+def _proc_place(local: str) -> CgroupLocation:
     address, _, port = local.partition(":")
     words = [struct.pack("=I", int(address[at : at + 8], 16)) for at in range(0, len(address), 8)]
     family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
-    return Place("tcp", socket.inet_ntop(family, b"".join(words)), str(int(port, 16)))
+    return CgroupLocation("tcp", socket.inet_ntop(family, b"".join(words)), str(int(port, 16)))

@@ -12,7 +12,7 @@ from typing import Self
 
 import pytest
 
-from tests.integration.waiting import DEADLINE_SECONDS
+from testbed.waiting import DEADLINE_SECONDS
 
 _CREDENTIALS = struct.Struct("3i")
 _MOST_BYTES = 65536

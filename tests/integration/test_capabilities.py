@@ -8,11 +8,11 @@ import socket
 import pytest
 
 from testbed import flood, privileges
+from testbed.waiting import until, until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.forked_exporter import Fork, ForkedExporter, load_everything
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.service import Service
-from tests.integration.waiting import until, until_equal
 
 SOURCE_SUCCESS = "exporter_source_success"
 

@@ -10,13 +10,13 @@ import pytest
 
 from testbed import flood, namespace
 from testbed.daemon import Daemon, running
+from testbed.waiting import until, until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import EAGER, figure, until_figure
-from tests.integration.reference import Place
-from tests.integration.waiting import until, until_equal
+from tests.integration.reference import CgroupLocation
 
 DROPS = "drops_total"
-PLACE = Place("tcp", "127.0.0.1", "8080")
+PLACE = CgroupLocation("tcp", "127.0.0.1", "8080")
 
 # The counters of the page, by their names in /proc/net/netstat.
 COUNTERS = {

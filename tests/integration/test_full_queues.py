@@ -10,13 +10,13 @@ import pytest
 
 from testbed import namespace, syscalls
 from testbed.daemon import Daemon, running
+from testbed.waiting import until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import EAGER, figure, until_figure
-from tests.integration.reference import Figures, Place
-from tests.integration.waiting import until_equal
+from tests.integration.reference import CgroupLocation, Figures
 
 RATIO = "accept_utilization_ratio"
-QUEUE = Place("tcp", "127.0.0.1", "8080")
+QUEUE = CgroupLocation("tcp", "127.0.0.1", "8080")
 
 
 def tcp_queue(backlog: int) -> socket.socket:
@@ -84,7 +84,10 @@ def test_one_full_member_of_a_group_is_full_while_the_sum_looks_idle() -> None:
 
 @pytest.mark.netns
 def test_the_length_of_a_group_is_the_sum_and_its_ratio_that_of_the_fullest() -> None:
-    group = [listening_sockets.tcp("127.0.0.1", backlog=backlog, reuse_port=True) for backlog in (99, 199, 299, 399)]
+    group = [
+        listening_sockets.tcp("127.0.0.1", backlog=backlog, reuse_port=True)
+        for backlog in (99, 199, 299, 399)
+    ]
     with ExitStack() as stack, running(config=EAGER) as daemon:
         for each in [*group, *listening_sockets.clients(group[0], 60)]:
             stack.enter_context(each)
@@ -110,7 +113,7 @@ def test_somaxconn_cuts_a_backlog_when_listen_is_called_and_stands_for_a_negativ
         until_figure(daemon, 60, "sysctl_net_core_somaxconn")
 
 
-def _settled(daemon: Daemon) -> dict[Place, Figures]:
+def _settled(daemon: Daemon) -> dict[CgroupLocation, Figures]:
     return until_equal(lambda: reference.from_page(daemon), reference.from_ss)
 
 

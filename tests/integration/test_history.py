@@ -9,9 +9,9 @@ import pytest
 
 from testbed.daemon import Daemon, running
 from testbed.page import Page
+from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure, until_sampled
-from tests.integration.waiting import until
 
 LISTENER = {"port": "8080"}
 FULL_SECONDS = "listen_queue_accept_full_seconds_total"

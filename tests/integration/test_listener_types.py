@@ -12,10 +12,10 @@ import pytest
 
 from testbed import flood, programs
 from testbed.daemon import running
+from testbed.waiting import until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import EAGER, figure, until_figure
-from tests.integration.reference import Place
-from tests.integration.waiting import until_equal
+from tests.integration.reference import CgroupLocation
 
 Kept = Sequence[socket.socket | flood.Tun]
 
@@ -33,7 +33,11 @@ def ipv6() -> Kept:
 
 def dual_stack() -> Kept:
     busy = listening_sockets.tcp("::")
-    return [busy, *listening_sockets.clients(busy, 2, "127.0.0.1"), *listening_sockets.clients(busy, 1, "::1")]
+    return [
+        busy,
+        *listening_sockets.clients(busy, 2, "127.0.0.1"),
+        *listening_sockets.clients(busy, 1, "::1"),
+    ]
 
 
 def v6only() -> Kept:
@@ -69,7 +73,9 @@ def mptcp() -> Kept:
 
 
 def reuse_port() -> Kept:
-    group = [listening_sockets.tcp("127.0.0.1", backlog=backlog, reuse_port=True) for backlog in (30, 40, 50, 60)]
+    group = [
+        listening_sockets.tcp("127.0.0.1", backlog=backlog, reuse_port=True) for backlog in (30, 40, 50, 60)
+    ]
     return [*group, *listening_sockets.clients(group[0], 20)]
 
 
@@ -106,20 +112,24 @@ def unix_shared_name() -> Kept:
     return [first, second, *waiting, *listening_sockets.clients(second, 3)]
 
 
-LOOPBACK = Place("tcp", "127.0.0.1", "8080")
-RELATIVE = Place("unix", "queue.sock", "")
-ABSTRACT = Place("unix", "@queue", "")
+LOOPBACK = CgroupLocation("tcp", "127.0.0.1", "8080")
+RELATIVE = CgroupLocation("unix", "queue.sock", "")
+ABSTRACT = CgroupLocation("unix", "@queue", "")
 
 # What is made, and the places that must be on the page; None where the kernel chooses the name.
-KINDS: list[tuple[Callable[[], Kept], set[Place] | None]] = [
-    (ipv4, {LOOPBACK, Place("tcp", "0.0.0.0", "81")}),
-    (ipv6, {Place("tcp", "::1", "8080")}),
-    (dual_stack, {Place("tcp", "::", "8080")}),
-    (v6only, {Place("tcp", "::", "8080"), Place("tcp", "0.0.0.0", "8080")}),
-    (link_local, {Place("tcp", "fe80::5%flood0", "8080")}),
+KINDS: list[tuple[Callable[[], Kept], set[CgroupLocation] | None]] = [
+    (ipv4, {LOOPBACK, CgroupLocation("tcp", "0.0.0.0", "81")}),
+    (ipv6, {CgroupLocation("tcp", "::1", "8080")}),
+    (dual_stack, {CgroupLocation("tcp", "::", "8080")}),
+    (v6only, {CgroupLocation("tcp", "::", "8080"), CgroupLocation("tcp", "0.0.0.0", "8080")}),
+    (link_local, {CgroupLocation("tcp", "fe80::5%flood0", "8080")}),
     (
         device_bound,
-        {Place("tcp", "0.0.0.0%lo", "8080"), Place("tcp", "0.0.0.0", "8080"), Place("tcp", "::%lo", "8081")},
+        {
+            CgroupLocation("tcp", "0.0.0.0%lo", "8080"),
+            CgroupLocation("tcp", "0.0.0.0", "8080"),
+            CgroupLocation("tcp", "::%lo", "8081"),
+        },
     ),
     (mptcp, {LOOPBACK}),
     (reuse_port, {LOOPBACK}),
@@ -135,7 +145,7 @@ KINDS: list[tuple[Callable[[], Kept], set[Place] | None]] = [
 @pytest.mark.netns
 @pytest.mark.parametrize(("make", "places"), [pytest.param(*kind, id=kind[0].__name__) for kind in KINDS])
 def test_page_show_ss_and_proc_have_the_same_numbers(
-    make: Callable[[], Kept], places: set[Place] | None, tmp_path: Path
+    make: Callable[[], Kept], places: set[CgroupLocation] | None, tmp_path: Path
 ) -> None:
     os.chdir(tmp_path)
     with ExitStack() as open_sockets, running(config=EAGER) as daemon:
@@ -144,7 +154,7 @@ def test_page_show_ss_and_proc_have_the_same_numbers(
         page = until_equal(lambda: reference.from_page(daemon), reference.from_ss)
         assert reference.as_in_proc(page) == reference.from_proc()
         until_equal(reference.from_show, reference.from_ss)
-        own = Place("tcp", "127.0.0.1", "10511")
+        own = CgroupLocation("tcp", "127.0.0.1", "10511")
         assert places is None or set(page) == places | {own}
         assert len(page) > 1
 

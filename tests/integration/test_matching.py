@@ -10,10 +10,10 @@ import pytest
 
 from testbed import flood, programs
 from testbed.daemon import Daemon, running
+from testbed.waiting import until
 from tests.integration import listening_sockets, reference
 from tests.integration.listening_sockets import TUN_IPV4, TUN_IPV6
 from tests.integration.metric_values import EAGER, figure, until_figure, until_sampled
-from tests.integration.waiting import until
 
 OLDEST = "accept_oldest_wait_seconds"
 
@@ -27,7 +27,7 @@ def expect(daemon: Daemon, counts: dict[str, int], unmatched: int = 0) -> None:
     for address, count in counts.items():
         assert figure(daemon, "syn_recv", address=address, port="8080") == count
     assert figure(daemon, "syn_recv_unmatched") == unmatched
-    assert reference.half_open() == sum(counts.values()) + unmatched
+    assert reference.syn_recv() == sum(counts.values()) + unmatched
 
 
 @pytest.mark.netns
@@ -68,7 +68,7 @@ def test_an_exact_address_comes_before_the_wildcard(*, exact_first: bool) -> Non
         with first, second, running(config=EAGER) as daemon:
             flood.syn_flood(tun, exact, 8080, 4)
             flood.syn_flood(tun, "10.98.0.1", 8080, 5)
-            assert reference.half_open_of(first if exact_first else second) == 4
+            assert reference.syn_recv_of(first if exact_first else second) == 4
             expect(daemon, {exact: 4, wildcard: 5})
 
 
@@ -80,11 +80,13 @@ def test_beside_a_listener_bound_to_the_device_clients_go_where_the_kernel_sent_
     """Two such listeners need SO_REUSEPORT, with which the kernel takes the one that came last."""
     with flood.Tun() as tun:
         devices = ("", tun.name) if bound_last else (tun.name, "")
-        first, second = (listening_sockets.tcp("0.0.0.0", device=device, reuse_port=True) for device in devices)
+        first, second = (
+            listening_sockets.tcp("0.0.0.0", device=device, reuse_port=True) for device in devices
+        )
         with first, second, running(config=EAGER) as daemon:
             flood.syn_flood(tun, TUN_IPV4, 8080, 4)
             places = [f"0.0.0.0%{device}" if device else "0.0.0.0" for device in devices]
-            counts = [reference.half_open_of(listener) for listener in (first, second)]
+            counts = [reference.syn_recv_of(listener) for listener in (first, second)]
             assert sum(counts) == 4
             expect(daemon, dict(zip(places, counts, strict=True)))
 
@@ -114,20 +116,23 @@ def test_link_local_clients_reach_the_wildcard_and_carry_their_device() -> None:
 def test_a_link_local_listener_has_its_clients() -> None:
     with flood.Tun() as tun:
         _add_link_local_address(tun)
-        with listening_sockets.tcp(f"{listening_sockets.LINK_LOCAL}%{tun.name}"), running(config=EAGER) as daemon:
+        with (
+            listening_sockets.tcp(f"{listening_sockets.LINK_LOCAL}%{tun.name}"),
+            running(config=EAGER) as daemon,
+        ):
             _link_local_syns(tun, 6)
             expect(daemon, {f"{listening_sockets.LINK_LOCAL}%{tun.name}": 6})
 
 
 @pytest.mark.netns
-def test_half_open_connections_of_a_closed_listener_are_unmatched() -> None:
+def test_syn_recv_connections_of_a_closed_listener_are_unmatched() -> None:
     with flood.Tun() as tun, listening_sockets.tcp("0.0.0.0", 8081), running(config=EAGER) as daemon:
         listener = listening_sockets.tcp("0.0.0.0")
         flood.syn_flood(tun, TUN_IPV4, 8080, 7)
         until_figure(daemon, 7, "syn_recv", port="8080")
         listener.close()
         until_figure(daemon, 7, "syn_recv_unmatched")
-        assert reference.half_open() == 7
+        assert reference.syn_recv() == 7
         assert figure(daemon, "syn_recv", port="8080") is None
         assert figure(daemon, "syn_recv", port="8081") == 0
 

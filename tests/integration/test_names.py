@@ -13,10 +13,10 @@ import pytest
 from testbed import privileges, programs
 from testbed.daemon import Daemon, running
 from testbed.page import metrics
+from testbed.waiting import equals, until
 from tests.integration import hostile_names, listening_sockets
 from tests.integration.metric_values import EAGER
 from tests.integration.service import Service
-from tests.integration.waiting import equals, until
 
 LENGTH = "listen_queue_accept_length"
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,9 @@ FORMATS = {
 def with_odd_names(stack: ExitStack) -> Daemon:
     """A daemon, and one process with an odd name that listens under every odd name."""
     every = list(hostile_names.ABSTRACT)
-    stack.enter_context(Service(hostile_names.PROCESS, lambda: [listening_sockets.unix(b"\0" + name) for name in every]))
+    stack.enter_context(
+        Service(hostile_names.PROCESS, lambda: [listening_sockets.unix(b"\0" + name) for name in every])
+    )
     return stack.enter_context(running(config=EAGER))
 
 
@@ -75,7 +77,9 @@ def test_promtool_finds_nothing_to_say_about_the_page() -> None:
 def test_show_prints_every_name_on_a_line_of_its_own_and_in_json() -> None:
     with ExitStack() as stack:
         every = list(hostile_names.ABSTRACT)
-        stack.enter_context(Service(hostile_names.PROCESS, lambda: [listening_sockets.unix(b"\0" + name) for name in every]))
+        stack.enter_context(
+            Service(hostile_names.PROCESS, lambda: [listening_sockets.unix(b"\0" + name) for name in every])
+        )
         command = [sys.executable, "-m", "exporter", "show"]
         table, rows = (
             subprocess.run(

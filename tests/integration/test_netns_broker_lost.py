@@ -11,6 +11,7 @@ import pytest
 
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
+from testbed.waiting import equals, until
 from tests.broker.broker_processes import state
 from tests.integration import listening_sockets
 from tests.integration.metric_values import figure, until_figure
@@ -26,7 +27,6 @@ from tests.integration.other_namespaces import (
     until_shown,
     watching,
 )
-from tests.integration.waiting import equals, until
 
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.netns
@@ -129,8 +129,8 @@ def test_without_a_keeper_others_leave_the_page_for_good_and_the_host_stays() ->
         shown = populate(namespaces)
         with listening_sockets.tcp("127.0.0.1", 8080) as listener, watching(CONFIG) as daemon:
             until_all_shown(daemon, shown)
-            keeper, broker = keeper_and_broker(daemon)
-            os.kill(keeper, SIGKILL)
+            supervisor, broker = keeper_and_broker(daemon)
+            os.kill(supervisor, SIGKILL)
             until(lambda: state(broker) in {"", "Z", "X"}, bool)
             until_others_are_gone(daemon)
             until_sampled_more(daemon, "host", 10)

@@ -22,7 +22,7 @@ from tests.integration.service import Service
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
 CAP_KILL = 5
 SUCCESS = "exporter_source_success"
-NAMELESS = "exporter_sockets_without_owner"
+NO_NAMES = "exporter_sockets_without_owner"
 ALL_THREE = frozenset(Capability)
 NEEDED = "other network namespaces need CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 INNER = {"port": "8080"}
@@ -152,7 +152,7 @@ def test_where_proc_hides_other_processes_the_broker_finds_them_all_the_same() -
             until_figure(daemon, 9, "accept_limit", process="inner", netns=str(made.inode), **INNER)
             until_figure(daemon, 0, "accept_length", process="web", **OUTER)
             until_figure(daemon, 1, SUCCESS, source="owners")
-            assert figure(daemon, NAMELESS) == 0
+            assert figure(daemon, NO_NAMES) == 0
 
 
 @pytest.mark.netns
@@ -164,7 +164,7 @@ def test_where_proc_hides_other_processes_from_us_the_page_says_that_owners_are_
         privileges.drop_to()
         with ForkedExporter() as exporter:
             until_figure(exporter, 0, "accept_length", process="", **OUTER)
-            until_figure(exporter, 1, NAMELESS)
+            until_figure(exporter, 1, NO_NAMES)
             until_figure(exporter, 0, SUCCESS, source="owners")
             assert figure(exporter, "exporter_source_info", source="namespaces", method="own") == 1
 

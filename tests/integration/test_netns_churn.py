@@ -15,6 +15,7 @@ import pytest
 from testbed import syscalls
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
+from testbed.waiting import equals, until
 from tests.integration.churn import Churn
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import (
@@ -29,7 +30,6 @@ from tests.integration.other_namespaces import (
     until_shown,
     watching,
 )
-from tests.integration.waiting import equals, until
 
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.netns

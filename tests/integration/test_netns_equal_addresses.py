@@ -8,13 +8,13 @@ import pytest
 
 from testbed import flood, namespace
 from testbed.netns import Namespaces
+from testbed.waiting import until, until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import only, watching
-from tests.integration.reference import Place
+from tests.integration.reference import CgroupLocation
 from tests.integration.test_drops import COUNTERS, SYSCTLS, in_proc, overflow
 from tests.integration.test_netns_values import FAST, in_kernel, numbers, on_page
-from tests.integration.waiting import until, until_equal
 
 
 @pytest.mark.netns
@@ -96,7 +96,9 @@ def test_what_overflows_moves_its_own_figures_and_those_of_no_twin() -> None:
         opened = {}
         for each in made:
             with reference.within(each.pid):
-                opened[each.pid] = [listening_sockets.tcp("127.0.0.1", port, backlog=0) for port in (8080, 8081)]
+                opened[each.pid] = [
+                    listening_sockets.tcp("127.0.0.1", port, backlog=0) for port in (8080, 8081)
+                ]
         for listener in (listener for both in opened.values() for listener in both):
             stack.enter_context(listener)
         names = numbers(made)
@@ -108,7 +110,7 @@ def test_what_overflows_moves_its_own_figures_and_those_of_no_twin() -> None:
         victim = {"netns": names[0], "port": "8080"}
         until(lambda: figure(daemon, "accept_full_seconds_total", **victim) or 0, lambda full: full > 0.2)
         found = until_equal(lambda: on_page(daemon.metrics(), names), lambda: in_kernel(made))
-        assert (found[names[0]][Place("tcp", "127.0.0.1", "8080")].drops or 0) >= 4
+        assert (found[names[0]][CgroupLocation("tcp", "127.0.0.1", "8080")].drops or 0) >= 4
 
         def of_victim() -> set[float | None]:
             return {
@@ -119,7 +121,7 @@ def test_what_overflows_moves_its_own_figures_and_those_of_no_twin() -> None:
 
         until(of_victim, lambda found: len(found) == 1 and found != {None})
         page = daemon.metrics()
-        for moved in (
+        for updated in (
             "accept_length",
             "accept_peak_length",
             "accept_peak_utilization_ratio",
@@ -128,10 +130,10 @@ def test_what_overflows_moves_its_own_figures_and_those_of_no_twin() -> None:
         ):
             series = {
                 (dict(labels)["netns"], dict(labels)["port"])
-                for labels, value in page.all(f"listen_queue_{moved}").items()
+                for labels, value in page.all(f"listen_queue_{updated}").items()
                 if value and ("netns", "host") not in labels
             }
-            assert series == {(names[0], "8080")}, moved
+            assert series == {(names[0], "8080")}, updated
         for name in (names[1], "host"):
             assert page.value("listen_queue_netns_listen_drops_total", netns=name) == 0
             assert page.value("listen_queue_netns_listen_overflows_total", netns=name) == 0

@@ -13,6 +13,7 @@ import pytest
 
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
+from testbed.waiting import equals, until
 from tests.integration.foreign_sender import (
     FORGED_BACKLOG,
     FORGED_PORT,
@@ -31,7 +32,6 @@ from tests.integration.other_namespaces import (
     until_shown,
     watching,
 )
-from tests.integration.waiting import equals, until
 
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.netns
@@ -42,7 +42,7 @@ CONFIG = only("taken-*")
 ATTACK_SECONDS = 2.0
 
 
-def forged(daemon: Daemon, name: str = HOSTILE) -> float:
+def foreign_datagrams(daemon: Daemon, name: str = HOSTILE) -> float:
     return figure(daemon, "exporter_forged_datagrams_total", netns=name) or 0
 
 
@@ -84,17 +84,17 @@ def test_what_the_root_of_a_container_forges_is_counted_and_never_shown(
             for name, pair in CALM.items():
                 until_shown(daemon, name, pair)
             before = {name: sampled(daemon, name) for name in (HOSTILE, *CALM)}
-            assert forged(daemon) == 0
+            assert foreign_datagrams(daemon) == 0
             began = time.monotonic()
             with inside(hostile, *attacks):
-                while time.monotonic() - began < ATTACK_SECONDS or not forged(daemon):
+                while time.monotonic() - began < ATTACK_SECONDS or not foreign_datagrams(daemon):
                     judge(daemon)
                     assert time.monotonic() - began < 20, "nothing forged has come"
             seconds = time.monotonic() - began
             rates = {name: (sampled(daemon, name) - first) / seconds for name, first in before.items()}
-            log.info("%d forged in %.1f s; samples a second: %s", forged(daemon), seconds, rates)
+            log.info("%d forged in %.1f s; samples a second: %s", foreign_datagrams(daemon), seconds, rates)
             assert min(rates.values()) > 10
-            assert all(forged(daemon, name) == 0 for name in CALM)
+            assert all(foreign_datagrams(daemon, name) == 0 for name in CALM)
             until(lambda: success(daemon, "inet", HOSTILE), equals(1))
             until_shown(daemon, HOSTILE, (8080, 99))
             judge(daemon)

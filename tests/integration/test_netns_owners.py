@@ -15,13 +15,13 @@ from testbed import privileges, syscalls
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
 from testbed.page import Page
+from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.cgroups import enter, made
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import only, samples, watching
 from tests.integration.reference import within
 from tests.integration.service import Service, set_name
-from tests.integration.waiting import until
 
 ID = "0123456789abcdef" * 4
 IN_POD = "fedcba9876543210" * 4

@@ -14,11 +14,11 @@ from testbed import syscalls
 from testbed.daemon import Daemon
 from testbed.netns import Container, Namespaces
 from testbed.page import Page
+from testbed.waiting import equals, until, until_equal
 from tests.integration import reference
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import descriptors, keeper_and_broker, only, samples, watching
-from tests.integration.reference import Figures, Place
-from tests.integration.waiting import equals, until, until_equal
+from tests.integration.reference import CgroupLocation, Figures
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = "interval: 10ms, cpu_budget: 100%, histogram: false"
@@ -41,12 +41,12 @@ def numbers(made: list[Container]) -> list[str]:
     return [str(each.inode) for each in made]
 
 
-def on_page(page: Page, names: list[str]) -> dict[str, dict[Place, Figures]]:
+def on_page(page: Page, names: list[str]) -> dict[str, dict[CgroupLocation, Figures]]:
     """What a page has of each namespace."""
     return {name: reference.of_namespace(page, netns=name) for name in names}
 
 
-def in_kernel(made: list[Container]) -> dict[str, dict[Place, Figures]]:
+def in_kernel(made: list[Container]) -> dict[str, dict[CgroupLocation, Figures]]:
     """What `ss` says in each namespace."""
     found = {}
     for each in made:

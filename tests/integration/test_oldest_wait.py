@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from testbed.daemon import Daemon, running
+from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure, until_sampled
-from tests.integration.waiting import until
 
 OLDEST = "accept_oldest_wait_seconds"
 # The kernel counts in ticks of up to 10 ms, and is asked before the time stamp of the sample is taken.

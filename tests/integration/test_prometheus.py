@@ -10,10 +10,10 @@ import pytest
 
 from testbed.daemon import running
 from testbed.prometheus import Prometheus
+from testbed.waiting import equals, until
 from tests.integration import hostile_names, listening_sockets
 from tests.integration.metric_values import EAGER
 from tests.integration.service import Service
-from tests.integration.waiting import equals, until
 
 
 @pytest.mark.netns

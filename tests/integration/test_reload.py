@@ -9,9 +9,9 @@ from signal import SIGHUP
 import pytest
 
 from testbed.daemon import Daemon, running
+from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import figure, until_figure, until_sampled
-from tests.integration.waiting import until
 
 GOOD = "sampling: {interval: 10ms, cpu_budget: 100%}\ndefaults: {accept: {warning: 3, critical: 9}}\n"
 BETTER = "sampling: {interval: 20ms, cpu_budget: 100%}\ndefaults: {accept: {warning: 2, critical: 9}}\n"

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from testbed.daemon import Daemon, running
+from testbed.waiting import equals, until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure, until_sampled
-from tests.integration.waiting import equals, until
 
 COUNTERS = (
     "accept_full_seconds_total",

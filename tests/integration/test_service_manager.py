@@ -44,7 +44,11 @@ def ready(manager: Manager) -> None:
 @pytest.mark.netns
 def test_when_ready_is_said_the_page_has_every_listener(tmp_path: Path) -> None:
     """It is the first thing that is said, and the exporter itself says it."""
-    with listening_sockets.tcp("127.0.0.1"), listening_sockets.unix("\0queue"), supervised(tmp_path) as (daemon, manager):
+    with (
+        listening_sockets.tcp("127.0.0.1"),
+        listening_sockets.unix("\0queue"),
+        supervised(tmp_path) as (daemon, manager),
+    ):
         assert manager.hear() == Said({"READY": "1"}, daemon.pid)
         assert daemon.ask("/-/ready").status == 200
         page = daemon.metrics()

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 import pytest
 
 from testbed.daemon import Daemon, running
+from testbed.waiting import equals, until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure
 from tests.integration.service import Service
-from tests.integration.waiting import equals, until
 
 LENGTH = "listen_queue_accept_length"
 KEY = {"netns", "protocol", "address", "port"}
@@ -26,7 +26,9 @@ def ports(daemon: Daemon) -> set[str]:
 @pytest.mark.netns
 def test_over_max_listeners_the_fullest_stay_and_the_rest_are_counted() -> None:
     with ExitStack() as stack, running(config=EAGER + "max_listeners: 3\n") as daemon:
-        listeners = [stack.enter_context(listening_sockets.tcp("127.0.0.1", 8000 + each)) for each in range(8)]
+        listeners = [
+            stack.enter_context(listening_sockets.tcp("127.0.0.1", 8000 + each)) for each in range(8)
+        ]
         for index in (2, 5, 7):
             stack.enter_context(listening_sockets.clients(listeners[index], 1 + index)[0])
         until(lambda: ports(daemon), equals({"8002", "8005", "8007"}))
@@ -101,7 +103,11 @@ def test_the_histogram_can_be_switched_off(*, histogram: bool) -> None:
 
 @pytest.mark.netns
 def test_without_a_configuration_everything_is_on_the_page() -> None:
-    with listening_sockets.tcp("127.0.0.1") as listener, listening_sockets.unix("\0queue"), running() as daemon:
+    with (
+        listening_sockets.tcp("127.0.0.1") as listener,
+        listening_sockets.unix("\0queue"),
+        running() as daemon,
+    ):
         clients = listening_sockets.clients(listener, 2)
         until_figure(daemon, 2, "accept_length", port="8080")
         assert figure(daemon, "exporter_sample_interval_seconds", source="inet") is not None

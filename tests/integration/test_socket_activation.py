@@ -16,10 +16,10 @@ import pytest
 from testbed import privileges, programs
 from testbed.daemon import Daemon
 from testbed.page import Page, metrics
+from testbed.waiting import until
 from tests.broker.broker_processes import broker_of, wait_for_child
 from tests.integration import listening_sockets
 from tests.integration.metric_values import until_figure
-from tests.integration.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORTER = [sys.executable, "-m", "exporter"]
@@ -94,10 +94,10 @@ def test_keeper_and_broker_do_not_hold_the_port(tmp_path: Path) -> None:
     """Else it would stay taken until the last of them is gone."""
     exporter = Activated(tmp_path)
     page(8099)
-    keeper = wait_for_child(exporter.pid, "lqe-keeper")[0]
+    supervisor = wait_for_child(exporter.pid, "lqe-keeper")[0]
     passed = inode(Path(f"/proc/{exporter.pid}/fd/3"))
     assert passed.startswith("socket:")
-    for child in (keeper, broker_of(keeper)):
+    for child in (supervisor, broker_of(supervisor)):
         held = set(map(inode, Path(f"/proc/{child}/fd").iterdir()))
         assert len(held) > 1
         assert passed not in held

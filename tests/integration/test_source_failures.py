@@ -17,9 +17,9 @@ import pytest
 from testbed import flood, seccomp
 from testbed.daemon import Daemon, running
 from testbed.page import Page, metrics
+from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure
-from tests.integration.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DIAG = "sampling: {interval: 10ms, cpu_budget: 100%, source: sock_diag}\n"
@@ -83,7 +83,11 @@ def expect_lengths_from_procfs(daemon: Daemon) -> None:
 @pytest.mark.netns
 @ABSENT
 def test_without_netlink_auto_falls_back_to_procfs(refusal: int) -> None:
-    with flood.Tun() as tun, listening_sockets.tcp(listening_sockets.TUN_IPV4) as listener, listening_sockets.unix("\0queue"):
+    with (
+        flood.Tun() as tun,
+        listening_sockets.tcp(listening_sockets.TUN_IPV4) as listener,
+        listening_sockets.unix("\0queue"),
+    ):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 5)
         seccomp.deny_socket_family(socket.AF_NETLINK, refusal)
         with running(config=EAGER) as daemon:
@@ -95,7 +99,11 @@ def test_without_netlink_auto_falls_back_to_procfs(refusal: int) -> None:
 
 @pytest.mark.netns
 def test_procfs_can_be_asked_for() -> None:
-    with flood.Tun() as tun, listening_sockets.tcp(listening_sockets.TUN_IPV4) as listener, listening_sockets.unix("\0queue"):
+    with (
+        flood.Tun() as tun,
+        listening_sockets.tcp(listening_sockets.TUN_IPV4) as listener,
+        listening_sockets.unix("\0queue"),
+    ):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 5)
         with running(config=PROCFS) as daemon:
             waiting = listening_sockets.clients(listener, 3)

@@ -8,9 +8,9 @@ import pytest
 
 from testbed import flood, namespace
 from testbed.daemon import Daemon, running
+from testbed.waiting import until, until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import EAGER, figure, until_figure
-from tests.integration.waiting import until, until_equal
 
 FLOOD = 20_000
 ADDRESSES = pytest.mark.parametrize("address", [listening_sockets.TUN_IPV4, listening_sockets.TUN_IPV6])
@@ -18,12 +18,16 @@ ADDRESSES = pytest.mark.parametrize("address", [listening_sockets.TUN_IPV4, list
 
 @pytest.mark.netns
 @ADDRESSES
-def test_twenty_thousand_half_open_connections_are_counted_to_the_last(address: str) -> None:
+def test_twenty_thousand_syn_recv_connections_are_counted_to_the_last(address: str) -> None:
     namespace.write_sysctl("net.core.somaxconn", FLOOD + 1000)
-    with flood.Tun() as tun, listening_sockets.tcp(address, backlog=FLOOD + 500), running(config=EAGER) as daemon:
+    with (
+        flood.Tun() as tun,
+        listening_sockets.tcp(address, backlog=FLOOD + 500),
+        running(config=EAGER) as daemon,
+    ):
         flood.syn_flood(tun, address, 8080, FLOOD)
         until_figure(daemon, FLOOD, "syn_recv", port="8080")
-        assert reference.half_open() == FLOOD
+        assert reference.syn_recv() == FLOOD
         assert figure(daemon, "syn_recv_limit", port="8080") == FLOOD + 501
         assert figure(daemon, "syn_recv_peak", port="8080") == FLOOD
         assert figure(daemon, "syn_recv_unmatched") == 0
@@ -51,7 +55,9 @@ def test_counted_by_references_they_are_the_same(address: str) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.parametrize(("address", "backlog"), [(listening_sockets.TUN_IPV4, 0), (listening_sockets.TUN_IPV6, 100)])
+@pytest.mark.parametrize(
+    ("address", "backlog"), [(listening_sockets.TUN_IPV4, 0), (listening_sockets.TUN_IPV6, 100)]
+)
 def test_with_cookies_the_kernel_stops_at_backlog_plus_one(address: str, backlog: int) -> None:
     namespace.write_sysctl("net.ipv4.tcp_max_syn_backlog", 16)
     with flood.Tun() as tun, listening_sockets.tcp(address, backlog=backlog), running(config=EAGER) as daemon:
@@ -65,7 +71,10 @@ def test_with_cookies_the_kernel_stops_at_backlog_plus_one(address: str, backlog
 @pytest.mark.netns
 @pytest.mark.parametrize(
     ("address", "most"),
-    [(listening_sockets.TUN_IPV6, 64), *((listening_sockets.TUN_IPV4, most) for most in (1, 3, 133, 134, 1024))],
+    [
+        (listening_sockets.TUN_IPV6, 64),
+        *((listening_sockets.TUN_IPV4, most) for most in (1, 3, 133, 134, 1024)),
+    ],
 )
 def test_without_cookies_the_limit_is_what_the_kernel_admits(address: str, most: int) -> None:
     """Whether tcp_max_syn_backlog binds (a backlog of 100 lies in between), or the listener's own backlog."""
@@ -73,7 +82,7 @@ def test_without_cookies_the_limit_is_what_the_kernel_admits(address: str, most:
     namespace.write_sysctl("net.ipv4.tcp_max_syn_backlog", most)
     with flood.Tun() as tun, listening_sockets.tcp(address, backlog=100), running(config=EAGER) as daemon:
         flood.syn_flood(tun, address, 8080, 300)
-        admitted = reference.half_open()
+        admitted = reference.syn_recv()
         assert admitted <= 101
         _expect_count_at_limit(daemon, admitted)
 
@@ -85,7 +94,9 @@ def test_the_limit_of_a_group_is_the_sum_of_what_each_member_admits(cookies: int
     namespace.write_sysctl("net.ipv4.tcp_max_syn_backlog", 40)
     with ExitStack() as stack, flood.Tun() as tun:
         for backlog in (10, 20, 200):
-            stack.enter_context(listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=backlog, reuse_port=True))
+            stack.enter_context(
+                listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=backlog, reuse_port=True)
+            )
         with running(config=EAGER) as daemon:
             # Each member gets about a third, which is several times what it admits.
             flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 2000)
@@ -93,9 +104,13 @@ def test_the_limit_of_a_group_is_the_sum_of_what_each_member_admits(cookies: int
 
 
 @pytest.mark.netns
-def test_always_cookies_leave_no_half_open_connection() -> None:
+def test_always_cookies_leave_no_syn_recv_connection() -> None:
     namespace.write_sysctl("net.ipv4.tcp_syncookies", 2)
-    with flood.Tun() as tun, listening_sockets.tcp(listening_sockets.TUN_IPV4), running(config=EAGER) as daemon:
+    with (
+        flood.Tun() as tun,
+        listening_sockets.tcp(listening_sockets.TUN_IPV4),
+        running(config=EAGER) as daemon,
+    ):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 50)
         # Those who scrape get cookies as well.
         until(
@@ -110,11 +125,15 @@ def test_always_cookies_leave_no_half_open_connection() -> None:
 def test_a_flood_is_gone_from_the_page_when_it_is_gone_from_the_kernel() -> None:
     """The peak stays, for as long as its window is."""
     namespace.write_sysctl("net.ipv4.tcp_synack_retries", 0)
-    with flood.Tun() as tun, listening_sockets.tcp(listening_sockets.TUN_IPV4), running(config=EAGER) as daemon:
+    with (
+        flood.Tun() as tun,
+        listening_sockets.tcp(listening_sockets.TUN_IPV4),
+        running(config=EAGER) as daemon,
+    ):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 10)
         until(lambda: figure(daemon, "syn_recv", port="8080"), lambda found: found == 10)
         until_equal(lambda: figure(daemon, "syn_recv", port="8080"), lambda: 0.0)
-        assert reference.half_open() == 0
+        assert reference.syn_recv() == 0
         assert figure(daemon, "syn_recv_peak", port="8080") == 10
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from testbed import programs, syscalls
 from testbed.page import Page, metrics
+from testbed.waiting import until
 from tests.integration import command, listening_sockets
-from tests.integration.waiting import until
 
 _PORT = 9100
 _HELD = """\

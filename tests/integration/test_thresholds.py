@@ -9,9 +9,9 @@ import pytest
 
 from testbed import flood
 from testbed.daemon import Daemon, running
+from testbed.waiting import equals, until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import figure, until_figure, until_sampled
-from tests.integration.waiting import equals, until
 
 EXCEEDED = "threshold_exceeded"
 SECONDS = "threshold_exceeded_seconds_total"
@@ -101,10 +101,14 @@ def test_what_does_not_last_as_long_as_hold_never_counts_but_its_seconds_do() ->
 
 
 @pytest.mark.netns
-def test_half_open_connections_have_thresholds_of_their_own() -> None:
+def test_syn_recv_connections_have_thresholds_of_their_own() -> None:
     text = config("syn_recv: {warning: 5, critical: 80%}")
     levels = {"port": "8080", "queue": "syn_recv"}
-    with flood.Tun() as tun, listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=9), running(config=text) as daemon:
+    with (
+        flood.Tun() as tun,
+        listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=9),
+        running(config=text) as daemon,
+    ):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 7)
         until_figure(daemon, 1, EXCEEDED, **levels, severity="warning")
         assert figure(daemon, EXCEEDED, **levels, severity="critical") == 0

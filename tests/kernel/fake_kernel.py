@@ -12,7 +12,7 @@ KERNEL = 0
 
 
 class FakeKernel:
-    """Answers each dump with the same datagrams; `connect` is what `exporter.kernel.sock_diag.dump.dump` takes.
+    """Answers each dump with the same datagrams; `connect` is what `dump` takes.
 
     An OSError among the datagrams is raised where it stands. After the last one there is silence, and
     the receive timeout ends it. `port` is what the socket's own address will be and `sender` who sends,

@@ -139,7 +139,7 @@ def unix_listeners() -> Iterator[list[Fact]]:
 
 
 @contextmanager
-def half_open() -> Iterator[list[Fact]]:
+def syn_recv() -> Iterator[list[Fact]]:
     """Half-open connections over IPv4, over IPv6, and over both at one dual-stack listener."""
     with flood.Tun() as tun, ExitStack() as stack:
         ipv4, ipv6 = str(tun.ipv4.ip), str(tun.ipv6.ip)
@@ -212,7 +212,7 @@ SITUATIONS = {
     ),
     "unix_listeners": Situation("unix listeners of every kind", requests.UNIX_LISTENERS, unix_listeners),
     "half_open": Situation(
-        "half-open connections of IPv4, IPv6 and IPv4 mapped into IPv6", requests.HALF_OPEN, half_open
+        "half-open connections of IPv4, IPv6 and IPv4 mapped into IPv6", requests.SYN_RECV, syn_recv
     ),
     "waiting": Situation(
         "connections that wait for accept in ESTABLISHED and CLOSE_WAIT, one accepted, asked by root",
@@ -225,7 +225,7 @@ SITUATIONS = {
         waiting,
         unprivileged=True,
     ),
-    "empty": Situation("a dump of nothing", requests.HALF_OPEN, nothing),
+    "empty": Situation("a dump of nothing", requests.SYN_RECV, nothing),
     "error": Situation(
         "NLMSG_ERROR with ENOENT: SOCK_DIAG_BY_FAMILY knows no address family 0",
         requests.mptcp_listeners(0),

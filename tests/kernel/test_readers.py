@@ -8,10 +8,10 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
-from exporter.kernel.fallback import Ladder
+from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.procfs.listeners import Found
-from exporter.kernel.readers import HalfOpenReader, ListenerReader
-from exporter.kernel.records import UNCHANGED, Endpoint, Listener, Method, Protocol, Reading
+from exporter.kernel.readers import ListenerReader, SynRecvReader
+from exporter.kernel.records import UNCHANGED, Endpoint, Listener, ListenerProtocol, Method, QueueReading
 from exporter.kernel.sock_diag.comparison import TCP
 from tests.kernel.datagrams import SYN_RECV, inet_row, tcp_row
 
@@ -27,7 +27,7 @@ class Kernel:
         self.fault: KernelError | None = None
         self.cookies: list[int] = []
         self.inodes: list[int] = []
-        self.half_open = 0
+        self.syn_recv = 0
 
     def dump(self) -> Iterator[bytes]:
         """The listeners by their cookies."""
@@ -38,7 +38,7 @@ class Kernel:
     def read_proc(self) -> list[Found]:
         """The listeners by their inodes."""
         return [
-            (Listener(inode, inode, Protocol.TCP, endpoint=PLACE), Reading(inode, 0, None, None))
+            (Listener(inode, inode, ListenerProtocol.TCP, endpoint=PLACE), QueueReading(inode, 0, None, None))
             for inode in self.inodes
         ]
 
@@ -46,19 +46,19 @@ class Kernel:
         """The half-open connections, one row each."""
         if self.fault is not None:
             raise self.fault
-        yield from (inet_row(cookie, state=SYN_RECV) for cookie in range(self.half_open))
+        yield from (inet_row(cookie, state=SYN_RECV) for cookie in range(self.syn_recv))
 
     def walk_proc(self) -> dict[Endpoint, int]:
         """The half-open connections, counted."""
-        return {PLACE: self.half_open} if self.half_open else {}
+        return {PLACE: self.syn_recv} if self.syn_recv else {}
 
     def listeners(self, method: Method) -> ListenerReader:
         """A reader of the listeners."""
-        return ListenerReader(TCP, self.dump, self.read_proc, Ladder(method))
+        return ListenerReader(TCP, self.dump, self.read_proc, MethodFallback(method))
 
-    def connections(self, method: Method) -> HalfOpenReader:
+    def connections(self, method: Method) -> SynRecvReader:
         """A reader of the half-open connections."""
-        return HalfOpenReader(self.walk, self.walk_proc, Ladder(method))
+        return SynRecvReader(self.walk, self.walk_proc, MethodFallback(method))
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_another_setting_changes_the_way_and_loses_no_listener(kernel: Kernel) -
     kernel.cookies, kernel.inodes = [1], [11]
     reader = kernel.listeners(Method.AUTO)
     reader.read(0.0)
-    reader.ladder.choose(Method.PROCFS)
+    reader.fallback.choose(Method.PROCFS)
     assert opened(reader, 0.1) == ({11}, {1})
 
 
@@ -154,13 +154,13 @@ def test_a_fault_that_passes_loses_nothing(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("method", [Method.AUTO, Method.PROCFS])
-def test_half_open_connections_are_counted_either_way(kernel: Kernel, method: Method) -> None:
-    kernel.half_open = 5
+def test_syn_recv_connections_are_counted_either_way(kernel: Kernel, method: Method) -> None:
+    kernel.syn_recv = 5
     assert kernel.connections(method).read(0.0) == {PLACE: 5}
 
 
-def test_half_open_connections_are_read_from_proc_where_sock_diag_is_missing(kernel: Kernel) -> None:
-    kernel.fault, kernel.half_open = MISSING, 4
+def test_syn_recv_connections_are_read_from_proc_where_sock_diag_is_missing(kernel: Kernel) -> None:
+    kernel.fault, kernel.syn_recv = MISSING, 4
     reader = kernel.connections(Method.AUTO)
     assert reader.read(0.0) == {PLACE: 4}
-    assert reader.ladder.method is Method.PROCFS
+    assert reader.fallback.method is Method.PROCFS

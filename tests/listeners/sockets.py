@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from exporter.kernel.records import Endpoint, Listener, Protocol, Reading
+from exporter.kernel.records import Endpoint, Listener, ListenerProtocol, QueueReading
 
 
 def endpoint(address: str, port: int = 80, interface: int = 0) -> Endpoint:
@@ -28,7 +28,7 @@ def tcp(
     return Listener(
         cookie=cookie,
         inode=cookie * 100 if inode is None else inode,
-        protocol=Protocol.TCP,
+        protocol=ListenerProtocol.TCP,
         uid=uid,
         endpoint=endpoint(address, port, device[0]),
         device=device[1],
@@ -39,9 +39,11 @@ def tcp(
 
 def unix(cookie: int, name: bytes = b"/run/app.sock", *, inode: int | None = None) -> Listener:
     """A unix listener; its inode is a hundred times its cookie unless told."""
-    return Listener(cookie, cookie * 100 if inode is None else inode, Protocol.UNIX, name=name)
+    return Listener(cookie, cookie * 100 if inode is None else inode, ListenerProtocol.UNIX, name=name)
 
 
-def reading(cookie: int, length: int | None = 0, limit: int | None = 9, drops: int | None = None) -> Reading:
+def reading(
+    cookie: int, length: int | None = 0, limit: int | None = 9, drops: int | None = None
+) -> QueueReading:
     """A look at a socket's queue, which is full at 10 unless told."""
-    return Reading(cookie, length, limit, drops)
+    return QueueReading(cookie, length, limit, drops)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.kernel.records import Reading
-from exporter.listeners.group import Group
+from exporter.kernel.records import QueueReading
+from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import key_of
 from tests.listeners.sockets import reading, tcp
 
@@ -17,18 +17,18 @@ WRAP = 1 << 32
 COUNTS = st.none() | st.integers(0, 50)
 
 
-def group_of(*readings: Reading) -> Group:
-    group = Group(key_of(tcp(1), "host"))
+def group_of(*readings: QueueReading) -> ListenerGroup:
+    group = ListenerGroup(key_of(tcp(1), "host"))
     for each in readings:
         group.open(tcp(each.cookie), each)
     return group
 
 
-def present(group: Group) -> tuple[int | None, int | None, float | None]:
+def present(group: ListenerGroup) -> tuple[int | None, int | None, float | None]:
     return group.length, group.limit, group.utilization
 
 
-def added_up(readings: Iterable[Reading]) -> tuple[int | None, int | None, float | None]:
+def added_up(readings: Iterable[QueueReading]) -> tuple[int | None, int | None, float | None]:
     """The same in the plainest words; a sum of which a part is unknown is unknown."""
     lengths = [each.length for each in readings]
     limits = [each.limit for each in readings]
@@ -82,10 +82,10 @@ def test_group_is_always_the_sum_of_its_sockets(
     steps: list[tuple[str, int, int | None, int | None]],
 ) -> None:
     """Whatever opened, moved and closed before."""
-    sockets = {cookie: Reading(cookie, *counts, None) for cookie, counts in start.items()}
+    sockets = {cookie: QueueReading(cookie, *counts, None) for cookie, counts in start.items()}
     group = group_of(*sockets.values())
     for step, cookie, length, limit in steps:
-        new = Reading(cookie, length, limit, None)
+        new = QueueReading(cookie, length, limit, None)
         if step == "o" and cookie not in sockets:
             group.open(tcp(cookie), new)
             sockets[cookie] = new
@@ -164,7 +164,7 @@ def test_past_drops_are_forgotten_when_another_program_takes_the_place() -> None
     group = group_of(reading(1, drops=7))
     group.close(1)
     group.open(tcp(2), reading(2, drops=3))
-    group.forget_past()
+    group.discard_closed_drops()
     assert group.drops == 3
 
 
@@ -178,7 +178,7 @@ def test_past_drops_are_forgotten_when_another_program_takes_the_place() -> None
         ([9, None], None, None),
     ],
 )
-def test_half_open_limit_is_one_more_than_each_backlog(
+def test_syn_recv_limit_is_one_more_than_each_backlog(
     limits: list[int | None], most: int | None, expected: int | None
 ) -> None:
     """And no more than the namespace grants one socket, where it has a say."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.kernel.records import Listener, Protocol
+from exporter.kernel.records import Listener, ListenerProtocol
 from exporter.listeners.key import ListenerKey, key_of
 from tests.listeners.sockets import tcp, unix
 
@@ -25,7 +25,7 @@ from tests.listeners.sockets import tcp, unix
     ],
 )
 def test_tcp_listener_is_called_by_address_and_port(listener: Listener, address: str, port: str) -> None:
-    assert key_of(listener, "host") == ListenerKey("host", Protocol.TCP, address, port)
+    assert key_of(listener, "host") == ListenerKey("host", ListenerProtocol.TCP, address, port)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_tcp_listener_is_called_by_address_and_port(listener: Listener, address:
     ],
 )
 def test_unix_listener_is_called_by_name_and_has_no_port(name: bytes, address: str) -> None:
-    assert key_of(unix(1, name), "host") == ListenerKey("host", Protocol.UNIX, address, "")
+    assert key_of(unix(1, name), "host") == ListenerKey("host", ListenerProtocol.UNIX, address, "")
 
 
 def test_namespace_is_part_of_the_name() -> None:

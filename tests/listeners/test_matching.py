@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.kernel.records import Endpoint, Listener
-from exporter.listeners.group import Group
+from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import key_of
 from exporter.listeners.matching import Matcher
 from tests.listeners.sockets import endpoint, tcp, unix
@@ -29,9 +29,9 @@ LISTENERS = st.builds(
 )
 
 
-def index(*listeners: Listener) -> tuple[Matcher, dict[Endpoint | None, Group]]:
+def index(*listeners: Listener) -> tuple[Matcher, dict[Endpoint | None, ListenerGroup]]:
     """A matcher of these, and the group of each place."""
-    groups = {each.endpoint: Group(key_of(each, "host")) for each in listeners}
+    groups = {each.endpoint: ListenerGroup(key_of(each, "host")) for each in listeners}
     return Matcher([(each, groups[each.endpoint]) for each in listeners]), groups
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from exporter.kernel.records import Changes, Listener
-from exporter.listeners.group import Group
-from exporter.listeners.registry import REMEMBER_GROUPS, Register
+from exporter.listeners.group import ListenerGroup
+from exporter.listeners.registry import REMEMBER_GROUPS, ListenerRegistry
 from tests.listeners.sockets import reading, tcp, unix
 
 FIVE_MINUTES = 300.0
 
 
-def present(register: Register) -> list[Group]:
+def present(register: ListenerRegistry) -> list[ListenerGroup]:
     """The groups that have a socket."""
     return list(dict.fromkeys(group for _, group in register.listeners()))
 
@@ -26,40 +26,40 @@ def closed(*cookies: int) -> Changes:
 
 
 @pytest.fixture
-def register() -> Register:
-    return Register("host")
+def register() -> ListenerRegistry:
+    return ListenerRegistry("host")
 
 
-def names(groups: list[Group]) -> list[str]:
+def names(groups: list[ListenerGroup]) -> list[str]:
     return [group.key.address + ":" + group.key.port for group in groups]
 
 
-def test_sockets_in_one_place_are_one_group(register: Register) -> None:
+def test_sockets_in_one_place_are_one_group(register: ListenerRegistry) -> None:
     (group,) = register.apply(opened(tcp(1), tcp(2)), 0.0)
     assert set(group.members) == {1, 2}
     assert present(register) == [group]
     assert [(listener.cookie, of) for listener, of in register.listeners()] == [(1, group), (2, group)]
 
 
-def test_only_groups_that_changed_are_returned(register: Register) -> None:
+def test_only_groups_that_changed_are_returned(register: ListenerRegistry) -> None:
     """The loop does no work for the other ten thousand."""
     register.apply(opened(tcp(1, port=80), tcp(2, port=81), tcp(3, port=82)), 0.0)
     touched = register.apply(
-        Changes(opened=((tcp(4, port=83), reading(4)),), moved=(reading(1, 5),), closed=(2,)), 1.0
+        Changes(opened=((tcp(4, port=83), reading(4)),), updated=(reading(1, 5),), closed=(2,)), 1.0
     )
     assert sorted(names(touched)) == ["0.0.0.0:80", "0.0.0.0:81", "0.0.0.0:83"]
     assert register.apply(Changes(), 2.0) == []
 
 
-def test_group_that_changed_twice_is_returned_once(register: Register) -> None:
+def test_group_that_changed_twice_is_returned_once(register: ListenerRegistry) -> None:
     """A histogram takes one observation a sample."""
     register.apply(opened(tcp(1), tcp(2), tcp(3)), 0.0)
-    changes = Changes(opened=((tcp(4), reading(4, 1)),), moved=(reading(1, 5), reading(3, 5)), closed=(2,))
+    changes = Changes(opened=((tcp(4), reading(4, 1)),), updated=(reading(1, 5), reading(3, 5)), closed=(2,))
     (group,) = register.apply(changes, 1.0)
     assert group.length == 11
 
 
-def test_restart_between_two_samples_never_leaves(register: Register) -> None:
+def test_restart_between_two_samples_never_leaves(register: ListenerRegistry) -> None:
     """The old socket closed and the new one opened: to everybody else nothing happened."""
     (group,) = register.apply(opened(tcp(1), drops=5), 0.0)
     changes = Changes(opened=((tcp(2), reading(2, drops=1)),), closed=(1,))
@@ -68,7 +68,7 @@ def test_restart_between_two_samples_never_leaves(register: Register) -> None:
     assert (set(group.members), group.drops) == ({2}, 6)
 
 
-def test_listener_that_comes_back_in_time_goes_on(register: Register) -> None:
+def test_listener_that_comes_back_in_time_goes_on(register: ListenerRegistry) -> None:
     (group,) = register.apply(opened(unix(1), drops=5), 0.0)
     register.apply(closed(1), 10.0)
     assert present(register) == []
@@ -77,7 +77,7 @@ def test_listener_that_comes_back_in_time_goes_on(register: Register) -> None:
     assert group.drops == 5
 
 
-def test_listener_that_stays_away_is_forgotten(register: Register) -> None:
+def test_listener_that_stays_away_is_forgotten(register: ListenerRegistry) -> None:
     (group,) = register.apply(opened(tcp(1), drops=5), 0.0)
     register.apply(closed(1), 10.0)
     assert register.forget(10.1 + FIVE_MINUTES) == [group]
@@ -87,7 +87,7 @@ def test_listener_that_stays_away_is_forgotten(register: Register) -> None:
     assert again.drops == 0
 
 
-def test_five_minutes_begin_anew_with_each_leaving(register: Register) -> None:
+def test_five_minutes_begin_anew_with_each_leaving(register: ListenerRegistry) -> None:
     register.apply(opened(tcp(1, port=80), tcp(2, port=81)), 0.0)
     register.apply(closed(1), 10.0)
     register.apply(closed(2), 20.0)
@@ -98,14 +98,14 @@ def test_five_minutes_begin_anew_with_each_leaving(register: Register) -> None:
     assert names(register.forget(45.0 + FIVE_MINUTES)) == ["0.0.0.0:80"]
 
 
-def test_listener_that_is_here_is_never_forgotten(register: Register) -> None:
+def test_listener_that_is_here_is_never_forgotten(register: ListenerRegistry) -> None:
     register.apply(opened(tcp(1), tcp(2)), 0.0)
     register.apply(closed(1), 1.0)
     assert register.forget(1e9) == []
     assert len(present(register)) == 1
 
 
-def test_of_too_many_that_left_the_first_are_forgotten(register: Register) -> None:
+def test_of_too_many_that_left_the_first_are_forgotten(register: ListenerRegistry) -> None:
     """A program that listens on a new name each time must not fill the memory."""
     extra = 3
     for cookie in range(REMEMBER_GROUPS + extra):
@@ -115,7 +115,7 @@ def test_of_too_many_that_left_the_first_are_forgotten(register: Register) -> No
     assert register.forget(0.0) == []
 
 
-def test_same_number_may_stand_for_a_socket_that_left_and_one_that_came(register: Register) -> None:
+def test_same_number_may_stand_for_a_socket_that_left_and_one_that_came(register: ListenerRegistry) -> None:
     """When the source changes, a cookie of the one may be an inode of the other."""
     register.apply(opened(tcp(1, port=80), tcp(2, port=81)), 0.0)
     register.apply(

@@ -40,7 +40,7 @@ def drop(drops: int) -> Act:
     return lambda stage: stage.kernel.tcp.move(1, drops=drops)
 
 
-def half_open(count: int) -> Act:
+def syn_recv(count: int) -> Act:
     return lambda stage: stage.kernel.syn.counts.update({endpoint("10.0.0.1"): count})
 
 
@@ -73,7 +73,7 @@ def configure(config: str) -> Act:
 ACTS = st.one_of(
     st.builds(move, st.integers(1, 3), LENGTHS),
     st.builds(drop, LENGTHS),
-    st.builds(half_open, LENGTHS),
+    st.builds(syn_recv, LENGTHS),
     st.builds(wait, LENGTHS),
     st.builds(cookies, st.integers(0, 1)),
     st.builds(fail, st.booleans()),

@@ -14,12 +14,12 @@ EVERY = (*LISTENER_METRICS, HISTOGRAM, *THRESHOLD_METRICS, *(metric for metric, 
 
 def text(scene: Stage) -> str:
     """The page of one look at this host."""
-    return Page(scene.sampler, lambda: RELOADED, one_look=True).write(openmetrics=False).decode()
+    return Page(scene.sampler, lambda: RELOADED, one_shot=True).write(openmetrics=False).decode()
 
 
 def test_what_takes_time_is_left_out_with_its_header(scene: Stage) -> None:
     written = text(scene)
-    left_out = [metric.name for metric in EVERY if metric.takes_time]
+    left_out = [metric.name for metric in EVERY if metric.needs_history]
     assert left_out
     assert not [name for name in left_out if f"{name}_total{{" in written or f" {name}" in written]
 
@@ -29,7 +29,7 @@ def test_what_one_look_tells_is_as_on_the_whole_page(scene: Stage) -> None:
     one = metrics(text(scene))
     assert one.samples.items() <= whole.samples.items()
     told = {name for name, _ in one.samples}
-    assert {metric.sample_name for metric in EVERY if not metric.takes_time} <= told
+    assert {metric.sample_name for metric in EVERY if not metric.needs_history} <= told
     assert not any(name.startswith("process_") for name in told)
 
 
@@ -37,4 +37,4 @@ def test_counters_of_the_exporter_and_of_time_are_all_marked() -> None:
     """A counter that starts with the process says nothing after one look; one of the kernel does."""
     counted_by_the_kernel = {"listen_queue_drops"}
     counters = {metric.name for metric in EVERY if metric.kind == "counter"} - counted_by_the_kernel
-    assert counters == {metric.name for metric in EVERY if metric.kind == "counter" and metric.takes_time}
+    assert counters == {metric.name for metric in EVERY if metric.kind == "counter" and metric.needs_history}

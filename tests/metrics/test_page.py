@@ -47,7 +47,7 @@ def test_failed_unix_source_leaves_tcp(scene: Stage, page: Page) -> None:
     assert names_of(shown, protocol="tcp") != set()
 
 
-def test_failed_half_open_source_takes_its_figures_only(scene: Stage, page: Page) -> None:
+def test_failed_syn_recv_source_takes_its_figures_only(scene: Stage, page: Page) -> None:
     before = names_of(read(page))
     scene.kernel.syn.error = FAILED
     scene.beat(2, BEAT_SECONDS)

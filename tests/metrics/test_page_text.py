@@ -17,9 +17,9 @@ from prometheus_client.registry import Collector
 from exporter.config.model import Queue, Severity
 from exporter.metrics.catalogue import HISTOGRAM, INFO, LISTENER_METRICS, THRESHOLD_METRICS
 from exporter.metrics.exposition import EOF
-from exporter.owners.owner import NOBODY
+from exporter.owners.owner import UNKNOWN_OWNER
 from exporter.sampling.history.accept import BUCKETS
-from exporter.sampling.listener_state import WatchedListener
+from exporter.sampling.listener_state import ListenerState
 from testbed.page import metrics
 from tests.listeners.sockets import endpoint, tcp, unix
 from tests.metrics.sample_host import NoProcess, page_of
@@ -73,69 +73,69 @@ def play(stage: Stage, drawn: list[Drawn]) -> None:
                 reader.move(cookie, length=each.lengths[beat])
 
 
-def labels_of(watched: WatchedListener) -> dict[str, str]:
-    key = watched.group.key
+def labels_of(state: ListenerState) -> dict[str, str]:
+    key = state.group.key
     return {
         "netns": key.netns,
         "protocol": key.protocol.value,
         "address": key.address,
         "port": key.port,
-        "process": watched.owner.process if watched.owner else "",
+        "process": state.owner.process if state.owner else "",
     }
 
 
-def scalars(shown: list[WatchedListener]) -> Iterable[Family]:
+def scalars(shown: list[ListenerState]) -> Iterable[Family]:
     for metric in LISTENER_METRICS:
         family = Family(metric.name, metric.help, metric.kind)
-        for watched in shown:
-            value = metric.read(watched)
+        for state in shown:
+            value = metric.read(state)
             if value is not None:
-                family.add_sample(metric.sample_name, labels_of(watched), value)
+                family.add_sample(metric.sample_name, labels_of(state), value)
         yield family
 
 
-def histogram(shown: list[WatchedListener]) -> Family:
+def histogram(shown: list[ListenerState]) -> Family:
     names = list(labels_of(shown[0])) if shown else []
     family = HistogramMetricFamily(HISTOGRAM.name, HISTOGRAM.help, labels=names)
-    for watched in shown:
-        observed = watched.accept.histogram()
+    for state in shown:
+        observed = state.accept.histogram()
         if observed is not None:
             bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
             family.add_metric(
-                list(labels_of(watched).values()), list(zip(bounds, observed[0], strict=True)), observed[1]
+                list(labels_of(state).values()), list(zip(bounds, observed[0], strict=True)), observed[1]
             )
     return family
 
 
-def thresholds(shown: list[WatchedListener]) -> Iterable[Family]:
+def thresholds(shown: list[ListenerState]) -> Iterable[Family]:
     for metric in THRESHOLD_METRICS:
         family = Family(metric.name, metric.help, metric.kind)
-        for watched in shown:
-            for queue, history in ((Queue.ACCEPT, watched.accept), (Queue.SYN_RECV, watched.syn_recv)):
+        for state in shown:
+            for queue, history in ((Queue.ACCEPT, state.accept), (Queue.SYN_RECV, state.syn_recv)):
                 for severity in Severity:
-                    if history is not None and history.crossings[severity].known:
+                    if history is not None and history.threshold_states[severity].known:
                         extra = {"queue": queue.value, "severity": severity.value}
                         family.add_sample(
-                            metric.sample_name, labels_of(watched) | extra, metric.read(history, severity)
+                            metric.sample_name, labels_of(state) | extra, metric.read(history, severity)
                         )
         yield family
 
 
-def info(shown: list[WatchedListener]) -> Family:
+def info(shown: list[ListenerState]) -> Family:
     family = Family(INFO.name, INFO.help, INFO.kind)
-    for watched in shown:
-        rule = watched.verdict.rule if watched.verdict else ""
-        owner = asdict(watched.owner or NOBODY)
+    for state in shown:
+        rule = state.rule_match.rule if state.rule_match else ""
+        owner = asdict(state.owner or UNKNOWN_OWNER)
         del owner["process"]
         extra = owner | {"rule": rule, "mptcp": "false"}
-        family.add_sample(INFO.name, labels_of(watched) | extra, 1)
+        family.add_sample(INFO.name, labels_of(state) | extra, 1)
     return family
 
 
 class Expected(Collector):
     """The families of these listeners as a registry."""
 
-    def __init__(self, shown: list[WatchedListener]) -> None:
+    def __init__(self, shown: list[ListenerState]) -> None:
         self.families = [*scalars(shown), *thresholds(shown), info(shown), histogram(shown)]
 
     def collect(self) -> list[Family]:
@@ -172,6 +172,6 @@ def test_page_can_be_read_in_both_formats_and_says_the_same(drawn: list[Drawn]) 
         play(stage, drawn)
         page = page_of(stage)
         text, openmetrics = (metrics(page.write(openmetrics=kind).decode()) for kind in (False, True))
-        labels = {frozenset(labels_of(watched).items()) for watched in stage.sampler.shown(stage.clock.now)}
+        labels = {frozenset(labels_of(state).items()) for state in stage.sampler.shown(stage.clock.now)}
     assert text.samples == openmetrics.samples
     assert text.all("listen_queue_sockets").keys() == labels

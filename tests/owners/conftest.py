@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.owners.search import Owners
+from exporter.owners.search import OwnerSearch
 from tests.owners.fake_host import Host
 
 
@@ -15,6 +15,6 @@ def host() -> Host:
 
 
 @pytest.fixture
-def owners(host: Host) -> Owners:
+def owners(host: Host) -> OwnerSearch:
     """Nothing is looked for yet."""
     return host.owners()

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from exporter.kernel.processes.cgroups import CgroupTree
-from exporter.kernel.processes.process import Holding, Process
-from exporter.listeners.group import Group
+from exporter.kernel.processes.process import Process, ProcessSockets
+from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import key_of
-from exporter.owners.containers import Containers
+from exporter.owners.containers import ContainerNameCache
 from exporter.owners.owner import Owner
-from exporter.owners.search import Owners
-from exporter.owners.socket_holders import INIT
+from exporter.owners.search import OwnerSearch
+from exporter.owners.socket_holders import INIT_PID
 from tests.listeners.sockets import reading, tcp
 
 
@@ -96,26 +96,26 @@ class Host:
         if cgroup is not None:
             self.tree.members.setdefault(cgroup, []).append(pid)
 
-    def owners(self) -> Owners:
+    def owners(self) -> OwnerSearch:
         """Someone who looks for owners here and has not begun."""
-        return Owners(self, cast("CgroupTree", self.tree), Containers(self.shelf))
+        return OwnerSearch(self, cast("CgroupTree", self.tree), ContainerNameCache(self.shelf))
 
     def pids(self) -> list[int]:
         """Stand in for Processes.pids, with which a walk begins."""
         self.walks += 1
-        init = [] if self.hides_init or INIT in self.processes else [INIT]
+        init = [] if self.hides_init or INIT_PID in self.processes else [INIT_PID]
         return [*init, *self.processes]
 
-    def sockets(self, pid: int) -> Iterator[Holding]:
+    def sockets(self, pid: int) -> Iterator[ProcessSockets]:
         """Stand in for Processes.sockets."""
-        if pid == INIT and pid not in self.processes:
+        if pid == INIT_PID and pid not in self.processes:
             return
         self.looked_into.append(pid)
         self.on_look(pid)
         if pid in self.denied:
-            yield Holding(pid, denied=True)
+            yield ProcessSockets(pid, denied=True)
         elif pid in self.processes:
-            yield Holding(pid, self.processes[pid][1])
+            yield ProcessSockets(pid, self.processes[pid][1])
 
     def read(self, pid: int) -> Process | None:
         """Stand in for Processes.read."""
@@ -127,25 +127,25 @@ def unhinted(*inodes: int) -> dict[int, int]:
     return dict.fromkeys(inodes, 0)
 
 
-def look(owners: Owners, now: float = 0.0) -> None:
+def look(owners: OwnerSearch, now: float = 0.0) -> None:
     """Look for all there is to look for."""
     if owners.pending(now):
         assert owners.step(now, lambda: False)
 
 
-def group_of(*inodes: int, cgroup_id: int = 0) -> Group:
+def group_of(*inodes: int, cgroup_id: int = 0) -> ListenerGroup:
     """A group of sockets with these inodes."""
-    group = Group(key_of(tcp(1), "host"))
+    group = ListenerGroup(key_of(tcp(1), "host"))
     for inode in inodes:
         group.open(tcp(inode, inode=inode, cgroup_id=cgroup_id), reading(inode))
     return group
 
 
-def whole_owner(owners: Owners, *inodes: int, cgroup_id: int = 0) -> Owner:
+def whole_owner(owners: OwnerSearch, *inodes: int, cgroup_id: int = 0) -> Owner:
     """All that is known of the owner of a group of sockets with these inodes."""
     return owners.of(group_of(*inodes, cgroup_id=cgroup_id))
 
 
-def owner_of(owners: Owners, *inodes: int) -> str:
+def owner_of(owners: OwnerSearch, *inodes: int) -> str:
     """The process that owns a group of sockets with these inodes."""
     return whole_owner(owners, *inodes).process

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.owners.cgroup_location import Place, parse
+from exporter.owners.cgroup_location import CgroupLocation, parse
 from exporter.owners.cgroup_membership import place_of
 
 FOLDER = Path(__file__).with_name("layouts")
@@ -26,7 +26,7 @@ def test_each_layout_has_its_expected_facts_and_the_other_way_round() -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_layout_is_read(name: str) -> None:
     content = (FOLDER / f"{name}.cgroup").read_bytes()
-    assert asdict(place_of(content)) == asdict(Place()) | EXPECTED[name]
+    assert asdict(place_of(content)) == asdict(CgroupLocation()) | EXPECTED[name]
 
 
 PARTS = st.sampled_from(
@@ -67,7 +67,7 @@ def test_what_lies_above_a_namespace_changes_nothing(path: bytes, above: bytes) 
 @example(b"1:name=systemd:/a:b/c.service\n")
 @example(b"::\n0:/\n0::\n")
 def test_any_content_is_a_place(content: bytes) -> None:
-    assert isinstance(place_of(content), Place)
+    assert isinstance(place_of(content), CgroupLocation)
 
 
 LINES = st.lists(

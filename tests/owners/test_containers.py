@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.owners.cgroup_location import Place
-from exporter.owners.containers import Containers
-from exporter.owners.runtime_files import Names, RuntimeFiles
+from exporter.owners.cgroup_location import CgroupLocation
+from exporter.owners.containers import ContainerNameCache
+from exporter.owners.runtime_files import ContainerNames, RuntimeFiles
 from tests.owners.fake_host import Host, Shelf, look, whole_owner
 
 ID, OTHER = "a1b2c3d4e5f60718" * 4, "0f1e2d3c4b5a6978" * 4
@@ -28,12 +28,12 @@ NERDCTL = "/var/lib/nerdctl/1935db59/names/default/web"
 LINK = f"/var/log/containers/web-7d9f_shop_app-{ID}.log"
 POD_LOGS = f"/var/log/pods/shop_web-7d9f_{UID}"
 AGAIN_SECONDS, LOOKS = 5.0, 4
-POD = Names("app", "web-7d9f", "shop")
+POD = ContainerNames("app", "web-7d9f", "shop")
 
 
-def names_of(shelf: Shelf, runtime: str, pod_uid: str = "", *, nested: bool = False) -> Names:
-    place = Place(runtime=runtime, container_id=ID, pod_uid=pod_uid, nested=nested)
-    containers = Containers(shelf)
+def names_of(shelf: Shelf, runtime: str, pod_uid: str = "", *, nested: bool = False) -> ContainerNames:
+    place = CgroupLocation(runtime=runtime, container_id=ID, pod_uid=pod_uid, nested=nested)
+    containers = ContainerNameCache(shelf)
     list(containers.look([place], 0.0))
     return containers.of(place)
 
@@ -42,70 +42,74 @@ def names_of(shelf: Shelf, runtime: str, pod_uid: str = "", *, nested: bool = Fa
 def test_docker(runtime: str) -> None:
     """Also where the cgroup does not tell the runtime."""
     shelf = Shelf({DOCKER: json.dumps({"ID": ID, "Name": "/web", "Config": {"Labels": {}}}).encode()})
-    assert names_of(shelf, runtime) == Names("web", runtime="docker")
+    assert names_of(shelf, runtime) == ContainerNames("web", runtime="docker")
 
 
 def test_docker_under_kubernetes() -> None:
     about = {"Name": f"/k8s_app_web-7d9f_shop_{UID}_0", "Config": {"Labels": LABELS}}
     shelf = Shelf({DOCKER: json.dumps(about).encode()})
-    assert names_of(shelf, "docker", UID) == Names("app", "web-7d9f", "shop", "docker")
-    assert names_of(shelf, "containerd", UID) == Names("app", "web-7d9f", "shop", "docker")
+    assert names_of(shelf, "docker", UID) == ContainerNames("app", "web-7d9f", "shop", "docker")
+    assert names_of(shelf, "containerd", UID) == ContainerNames("app", "web-7d9f", "shop", "docker")
 
 
 @pytest.mark.parametrize("path", [PODMAN, VFS])
 @pytest.mark.parametrize("runtime", ["podman", ""])
 def test_podman(path: str, runtime: str) -> None:
     known = [{"id": OTHER, "names": ["db"]}, {"id": ID, "names": ["web", "alias"]}, {"id": "x"}, 7]
-    assert names_of(Shelf({path: json.dumps(known).encode()}), runtime) == Names("web", runtime="podman")
+    assert names_of(Shelf({path: json.dumps(known).encode()}), runtime) == ContainerNames(
+        "web", runtime="podman"
+    )
 
 
 def test_crio() -> None:
     shelf = Shelf({CRIO: json.dumps({"annotations": LABELS}).encode()})
-    assert names_of(shelf, "cri-o", UID) == Names("app", "web-7d9f", "shop", "cri-o")
+    assert names_of(shelf, "cri-o", UID) == ContainerNames("app", "web-7d9f", "shop", "cri-o")
 
 
 @pytest.mark.parametrize("runtime", ["containerd", ""])
 def test_nerdctl(runtime: str) -> None:
     shelf = Shelf({NERDCTL: ID.encode() + b"\n", NERDCTL.replace("web", "db"): OTHER.encode()})
-    assert names_of(shelf, runtime) == Names("web", runtime="containerd")
+    assert names_of(shelf, runtime) == ContainerNames("web", runtime="containerd")
 
 
 @pytest.mark.parametrize("uid", [UID, STATIC])
 def test_kubernetes_by_the_link_of_the_container(uid: str) -> None:
     shelf = Shelf({LINK: b"", f"/var/log/containers/db_bank_db-{OTHER}.log": b""})
-    assert names_of(shelf, "containerd", uid) == Names("app", "web-7d9f", "shop", "containerd")
+    assert names_of(shelf, "containerd", uid) == ContainerNames("app", "web-7d9f", "shop", "containerd")
 
 
 @pytest.mark.parametrize("uid", [UID, STATIC])
 def test_kubernetes_by_the_folder_of_the_pod(uid: str) -> None:
     folder = f"/var/log/pods/shop_web-7d9f_{uid}"
     shelf = Shelf(folders={f"{folder}/app", f"/var/log/pods/bank_db_{UID[::-1]}/db"})
-    assert names_of(shelf, "containerd", uid) == Names("app", "web-7d9f", "shop", "containerd")
+    assert names_of(shelf, "containerd", uid) == ContainerNames("app", "web-7d9f", "shop", "containerd")
 
 
 def test_of_several_containers_of_a_pod_the_folder_tells_none() -> None:
     shelf = Shelf(folders={f"{POD_LOGS}/app", f"{POD_LOGS}/sidecar"})
-    assert names_of(shelf, "containerd", UID) == Names(ID[:12], "web-7d9f", "shop", "containerd")
+    assert names_of(shelf, "containerd", UID) == ContainerNames(ID[:12], "web-7d9f", "shop", "containerd")
 
 
 def test_container_inside_of_a_pods_container_has_not_its_name() -> None:
     shelf = Shelf(folders={f"{POD_LOGS}/app"})
-    assert names_of(shelf, "docker", UID, nested=True) == Names(ID[:12], "web-7d9f", "shop", "docker")
+    assert names_of(shelf, "docker", UID, nested=True) == ContainerNames(
+        ID[:12], "web-7d9f", "shop", "docker"
+    )
 
 
 def test_pod_without_a_container_is_named() -> None:
     """What runs beside the containers of a pod, as a monitor does."""
-    containers = Containers(Shelf(folders={f"{POD_LOGS}/app"}))
-    list(containers.look([Place(pod_uid=UID)], 0.0))
-    assert containers.of(Place(pod_uid=UID)) == Names("", "web-7d9f", "shop")
+    containers = ContainerNameCache(Shelf(folders={f"{POD_LOGS}/app"}))
+    list(containers.look([CgroupLocation(pod_uid=UID)], 0.0))
+    assert containers.of(CgroupLocation(pod_uid=UID)) == ContainerNames("", "web-7d9f", "shop")
     assert not containers.due(1000.0)
 
 
 def test_container_of_lxc_has_its_name_from_the_path() -> None:
-    containers = Containers(Shelf())
-    place = Place(runtime="lxc", container="web1")
+    containers = ContainerNameCache(Shelf())
+    place = CgroupLocation(runtime="lxc", container="web1")
     list(containers.look([place], 0.0))
-    assert containers.of(place) == Names("web1", runtime="lxc")
+    assert containers.of(place) == ContainerNames("web1", runtime="lxc")
     assert not containers.due(1000.0)
 
 
@@ -154,7 +158,7 @@ def test_half_a_character_of_json_can_be_shown() -> None:
 
 def test_name_that_is_written_down_late_is_found_and_then_kept() -> None:
     shelf = Shelf()
-    containers, place = Containers(shelf), Place(runtime="docker", container_id=ID)
+    containers, place = ContainerNameCache(shelf), CgroupLocation(runtime="docker", container_id=ID)
     list(containers.look([place], 0.0))
     assert (containers.of(place).container, containers.due(AGAIN_SECONDS - 0.1)) == (ID[:12], False)
     shelf.files[DOCKER] = b'{"Name": "/web"}'
@@ -168,7 +172,7 @@ def test_name_that_is_written_down_late_is_found_and_then_kept() -> None:
 
 def test_name_that_never_comes_is_looked_for_a_few_times_only() -> None:
     shelf = Shelf()
-    containers, place = Containers(shelf), Place(runtime="docker", container_id=ID)
+    containers, place = ContainerNameCache(shelf), CgroupLocation(runtime="docker", container_id=ID)
     for look_number in range(100):
         list(containers.look([place], look_number * AGAIN_SECONDS))
     assert shelf.asked == [DOCKER] * LOOKS
@@ -177,19 +181,22 @@ def test_name_that_never_comes_is_looked_for_a_few_times_only() -> None:
 
 def test_pod_whose_logs_come_late_does_not_lose_the_name_of_its_container() -> None:
     shelf = Shelf({CRIO: json.dumps({"annotations": {"io.kubernetes.container.name": "app"}}).encode()})
-    containers, place = Containers(shelf), Place(runtime="cri-o", container_id=ID, pod_uid=UID)
+    containers, place = (
+        ContainerNameCache(shelf),
+        CgroupLocation(runtime="cri-o", container_id=ID, pod_uid=UID),
+    )
     list(containers.look([place], 0.0))
     shelf.files.clear()
     shelf.folders = {f"{POD_LOGS}/app", f"{POD_LOGS}/sidecar"}
     list(containers.look([], AGAIN_SECONDS))
-    assert containers.of(place) == Names("app", "web-7d9f", "shop", "cri-o")
+    assert containers.of(place) == ContainerNames("app", "web-7d9f", "shop", "cri-o")
 
 
 def test_what_speaks_of_all_is_read_once_for_all() -> None:
     known = [{"id": f"{number:064x}", "names": [f"c{number}"]} for number in range(50)]
     shelf = Shelf({PODMAN: json.dumps(known).encode()})
-    containers = Containers(shelf)
-    places = [Place(runtime="podman", container_id=f"{number:064x}") for number in range(50)]
+    containers = ContainerNameCache(shelf)
+    places = [CgroupLocation(runtime="podman", container_id=f"{number:064x}") for number in range(50)]
     assert len(list(containers.look(places, 0.0))) == 50, "one a step"
     assert [containers.of(place).container for place in places] == [f"c{number}" for number in range(50)]
     assert shelf.asked.count(PODMAN) == 1

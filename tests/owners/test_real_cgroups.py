@@ -16,15 +16,15 @@ from exporter.kernel.netns.namespace import host
 from exporter.kernel.processes.cgroups import CgroupTree
 from exporter.kernel.processes.process import Processes
 from exporter.kernel.records import Method
-from exporter.listeners.group import Group
+from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import key_of
-from exporter.owners.containers import Containers
+from exporter.owners.containers import ContainerNameCache
 from exporter.owners.owner import Owner
-from exporter.owners.search import Owners
+from exporter.owners.search import OwnerSearch
 from testbed import privileges
+from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.service import Service
-from tests.integration.waiting import until
 from tests.owners.fake_host import Shelf, look
 
 ID = "a1b2c3d4e5f60718" * 4
@@ -75,26 +75,26 @@ def is_gone(top: Path) -> bool:
 def inside(cgroup: Path, listen: Callable[[], list[socket.socket]]) -> Callable[[], list[socket.socket]]:
     """Move to a cgroup, and then listen: that is where the socket was made."""
 
-    def moved() -> list[socket.socket]:
+    def updated() -> list[socket.socket]:
         (cgroup / "cgroup.procs").write_text(f"{os.getpid()}\n")
         return listen()
 
-    return moved
+    return updated
 
 
 def tcp() -> list[socket.socket]:
     return [listening_sockets.tcp("127.0.0.1")]
 
 
-def the_group() -> Group:
+def the_group() -> ListenerGroup:
     """The one TCP listener of this namespace."""
     ((listener, reading),) = host().tcp_listeners(Method.SOCK_DIAG).read(0.0).opened
-    group = Group(key_of(listener, "host"))
+    group = ListenerGroup(key_of(listener, "host"))
     group.open(listener, reading)
     return group
 
 
-def sockets_of(group: Group) -> dict[int, int]:
+def sockets_of(group: ListenerGroup) -> dict[int, int]:
     return {member.listener.inode: member.listener.cgroup_id for member in group.members.values()}
 
 
@@ -112,7 +112,7 @@ class Counted(Processes):
 
 
 def found(processes: Processes | None = None) -> Owner:
-    owners = Owners(processes, the_tree(), Containers(NAMED))
+    owners = OwnerSearch(processes, the_tree(), ContainerNameCache(NAMED))
     group = the_group()
     owners.want(sockets_of(group), 0.0)
     look(owners)
@@ -154,9 +154,9 @@ def test_owner_is_found_among_the_processes_of_its_cgroup_alone(make: Make) -> N
 def test_unix_socket_is_found_by_a_walk_and_its_process_tells_the_rest(make: Make) -> None:
     with Service(b"web", inside(make(f"docker/{ID}"), lambda: [listening_sockets.unix(b"\0web")])):
         ((listener, reading),) = host().unix_listeners(Method.SOCK_DIAG).read(0.0).opened
-        group = Group(key_of(listener, "host"))
+        group = ListenerGroup(key_of(listener, "host"))
         group.open(listener, reading)
-        owners = Owners(None, the_tree(), Containers(NAMED))
+        owners = OwnerSearch(None, the_tree(), ContainerNameCache(NAMED))
         owners.want(sockets_of(group), 0.0)
         look(owners)
         owner = owners.of(group)

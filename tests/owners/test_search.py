@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from exporter.owners.search import Owners
+from exporter.owners.search import OwnerSearch
 from tests.owners.fake_host import Host, group_of, look, owner_of, unhinted
 
 AGAIN_SECONDS = 5.0
 LOOKS = 3
 
 
-def test_owner_is_the_process_that_holds_the_socket(host: Host, owners: Owners) -> None:
+def test_owner_is_the_process_that_holds_the_socket(host: Host, owners: OwnerSearch) -> None:
     host.run(10, b"sshd", 1)
     host.run(20, b"nginx", 2, 3)
     owners.want(unhinted(1, 2), 0.0)
@@ -18,7 +18,7 @@ def test_owner_is_the_process_that_holds_the_socket(host: Host, owners: Owners) 
     assert owners.unseen() == 0
 
 
-def test_owner_is_looked_for_once(host: Host, owners: Owners) -> None:
+def test_owner_is_looked_for_once(host: Host, owners: OwnerSearch) -> None:
     """However often the listening sockets are told, only new ones cost a walk."""
     host.run(10, b"sshd", 1)
     for now in range(100):
@@ -33,7 +33,7 @@ def test_owner_is_looked_for_once(host: Host, owners: Owners) -> None:
     assert owner_of(owners, 2) == "nginx"
 
 
-def test_nothing_is_looked_for_where_nothing_listens(host: Host, owners: Owners) -> None:
+def test_nothing_is_looked_for_where_nothing_listens(host: Host, owners: OwnerSearch) -> None:
     owners.want({}, 0.0)
     look(owners)
     owners.want(unhinted(0), 0.0)
@@ -41,7 +41,7 @@ def test_nothing_is_looked_for_where_nothing_listens(host: Host, owners: Owners)
     assert host.walks == 0, "inode 0 is a socket without a file, which nobody can hold"
 
 
-def test_many_new_sockets_cost_one_walk(host: Host, owners: Owners) -> None:
+def test_many_new_sockets_cost_one_walk(host: Host, owners: OwnerSearch) -> None:
     host.run(10, b"app", *range(1, 1000))
     owners.want(unhinted(*range(1, 1000)), 0.0)
     look(owners)
@@ -49,7 +49,7 @@ def test_many_new_sockets_cost_one_walk(host: Host, owners: Owners) -> None:
     assert owners.unseen() == 0
 
 
-def test_socket_that_opens_during_a_walk_gets_one_of_its_own(host: Host, owners: Owners) -> None:
+def test_socket_that_opens_during_a_walk_gets_one_of_its_own(host: Host, owners: OwnerSearch) -> None:
     """The walk may have passed its process by."""
     host.run(10, b"first", 1)
     host.run(11, b"second", 2)
@@ -61,7 +61,7 @@ def test_socket_that_opens_during_a_walk_gets_one_of_its_own(host: Host, owners:
     assert host.walks == 2
 
 
-def test_socket_that_closes_during_a_walk_is_forgotten(host: Host, owners: Owners) -> None:
+def test_socket_that_closes_during_a_walk_is_forgotten(host: Host, owners: OwnerSearch) -> None:
     host.run(10, b"first", 1)
     owners.want(unhinted(1), 0.0)
     assert not owners.step(0.0, lambda: True)
@@ -71,7 +71,7 @@ def test_socket_that_closes_during_a_walk_is_forgotten(host: Host, owners: Owner
     assert owners.unseen() == 0
 
 
-def test_step_goes_no_further_than_allowed(host: Host, owners: Owners) -> None:
+def test_step_goes_no_further_than_allowed(host: Host, owners: OwnerSearch) -> None:
     """One look at a process, one question: the other sources wait no longer than that."""
     for pid in range(10, 20):
         host.run(pid, b"app", pid)
@@ -85,7 +85,7 @@ def test_step_goes_no_further_than_allowed(host: Host, owners: Owners) -> None:
     assert host.walks == 1
 
 
-def test_socket_on_its_way_is_looked_for_again_and_then_left_alone(host: Host, owners: Owners) -> None:
+def test_socket_on_its_way_is_looked_for_again_and_then_left_alone(host: Host, owners: OwnerSearch) -> None:
     """It may be handed to a process that starts just now; who never shows up costs no more."""
     owners.want(unhinted(1), 0.0)
     now = 0.0
@@ -98,7 +98,7 @@ def test_socket_on_its_way_is_looked_for_again_and_then_left_alone(host: Host, o
     assert (owner_of(owners, 1), owners.unseen()) == ("", 1)
 
 
-def test_socket_that_arrives_late_is_found(host: Host, owners: Owners) -> None:
+def test_socket_that_arrives_late_is_found(host: Host, owners: OwnerSearch) -> None:
     owners.want(unhinted(1), 0.0)
     look(owners, 0.0)
     host.run(10, b"late", 1)
@@ -106,7 +106,7 @@ def test_socket_that_arrives_late_is_found(host: Host, owners: Owners) -> None:
     assert (owner_of(owners, 1), owners.unseen()) == ("late", 0)
 
 
-def test_new_socket_does_not_bring_back_one_that_was_given_up(host: Host, owners: Owners) -> None:
+def test_new_socket_does_not_bring_back_one_that_was_given_up(host: Host, owners: OwnerSearch) -> None:
     owners.want(unhinted(1), 0.0)
     for look_number in range(LOOKS):
         look(owners, look_number * AGAIN_SECONDS)
@@ -116,7 +116,7 @@ def test_new_socket_does_not_bring_back_one_that_was_given_up(host: Host, owners
     assert (owner_of(owners, 1), owner_of(owners, 2)) == ("", "late")
 
 
-def test_process_that_ends_before_it_is_read_is_no_owner(host: Host, owners: Owners) -> None:
+def test_process_that_ends_before_it_is_read_is_no_owner(host: Host, owners: OwnerSearch) -> None:
     host.run(10, b"dying", 1)
     host.run(11, b"heir", 1)
     owners.want(unhinted(1), 0.0)
@@ -125,7 +125,7 @@ def test_process_that_ends_before_it_is_read_is_no_owner(host: Host, owners: Own
     assert owner_of(owners, 1) == "heir"
 
 
-def test_only_holder_that_ends_leaves_the_socket_unseen(host: Host, owners: Owners) -> None:
+def test_only_holder_that_ends_leaves_the_socket_unseen(host: Host, owners: OwnerSearch) -> None:
     host.run(10, b"dying", 1)
     owners.want(unhinted(1), 0.0)
     assert not owners.step(0.0, lambda: True)
@@ -134,7 +134,7 @@ def test_only_holder_that_ends_leaves_the_socket_unseen(host: Host, owners: Owne
     assert (owner_of(owners, 1), owners.unseen()) == ("", 1)
 
 
-def test_owner_stays_when_its_process_ends(host: Host, owners: Owners) -> None:
+def test_owner_stays_when_its_process_ends(host: Host, owners: OwnerSearch) -> None:
     """The socket is what was asked about; as long as it listens its name does not change."""
     host.run(10, b"master", 1)
     owners.want(unhinted(1), 0.0)
@@ -144,7 +144,7 @@ def test_owner_stays_when_its_process_ends(host: Host, owners: Owners) -> None:
     assert owner_of(owners, 1) == "master"
 
 
-def test_number_that_comes_back_is_looked_for_anew(host: Host, owners: Owners) -> None:
+def test_number_that_comes_back_is_looked_for_anew(host: Host, owners: OwnerSearch) -> None:
     """Inodes are used again, by another socket of another program."""
     host.run(10, b"old", 1)
     owners.want(unhinted(1), 0.0)
@@ -157,7 +157,7 @@ def test_number_that_comes_back_is_looked_for_anew(host: Host, owners: Owners) -
     assert owner_of(owners, 1) == "new"
 
 
-def test_it_is_blind_where_a_process_denies_what_may_be_the_owner(host: Host, owners: Owners) -> None:
+def test_it_is_blind_where_a_process_denies_what_may_be_the_owner(host: Host, owners: OwnerSearch) -> None:
     host.run(10, b"mine", 1)
     host.run(11, b"not-mine", 2)
     host.denied = {11}
@@ -174,7 +174,7 @@ def test_it_is_blind_where_a_process_denies_what_may_be_the_owner(host: Host, ow
     assert blind == [False, True, False], "who denies is no matter where nothing is missing"
 
 
-def test_it_is_blind_where_the_processes_of_others_are_hidden(host: Host, owners: Owners) -> None:
+def test_it_is_blind_where_the_processes_of_others_are_hidden(host: Host, owners: OwnerSearch) -> None:
     """A /proc with hidepid denies nothing; it does not show process 1."""
     host.hides_init = True
     owners.want(unhinted(1), 0.0)
@@ -182,7 +182,7 @@ def test_it_is_blind_where_the_processes_of_others_are_hidden(host: Host, owners
     assert owners.blind
 
 
-def test_it_is_settled_when_nothing_more_will_be_found_out(host: Host, owners: Owners) -> None:
+def test_it_is_settled_when_nothing_more_will_be_found_out(host: Host, owners: OwnerSearch) -> None:
     host.run(10, b"mine", 1)
     owners.want(unhinted(1, 2), 0.0)
     settled = []

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Self, cast
 
 from exporter.kernel.errors import UnavailableError
-from exporter.kernel.fallback import Ladder
+from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.netns.namespace import Namespace
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
-from exporter.kernel.procfs.refcount import References
-from exporter.kernel.procfs.tcp_activity import SegmentGate
-from exporter.kernel.records import Changes, Endpoint, Listener, Method, Reading
-from exporter.kernel.sock_diag.dump import Forged
+from exporter.kernel.procfs.refcount import RefCount
+from exporter.kernel.procfs.tcp_activity import TcpActivity
+from exporter.kernel.records import Changes, Endpoint, Listener, Method, QueueReading
+from exporter.kernel.sock_diag.dump import ForeignDatagrams
 
 COUNTERS = TcpCounters(*range(1, 8))
 SYSCTLS = Sysctls(somaxconn=4096, max_syn_backlog=1024, syncookies=1, abort_on_overflow=0)
@@ -45,16 +45,16 @@ class Listeners(Question):
     def __init__(self, spend: Callable[[float], None]) -> None:
         """Hold nothing."""
         super().__init__(spend)
-        self.ladder = Ladder(Method.AUTO)
-        self._sockets: dict[int, tuple[Listener, Reading]] = {}
-        self._told: dict[int, tuple[Listener, Reading]] = {}
+        self.fallback = MethodFallback(Method.AUTO)
+        self._sockets: dict[int, tuple[Listener, QueueReading]] = {}
+        self._told: dict[int, tuple[Listener, QueueReading]] = {}
 
     def open(
         self, *listeners: Listener, length: int | None = 0, limit: int | None = 9, drops: int | None = 0
     ) -> None:
         """Let sockets listen."""
         for listener in listeners:
-            self._sockets[listener.cookie] = listener, Reading(listener.cookie, length, limit, drops)
+            self._sockets[listener.cookie] = listener, QueueReading(listener.cookie, length, limit, drops)
 
     def move(self, cookie: int, *, length: int | None = None, drops: int | None = None) -> None:
         """Change the queue of a socket, or what it dropped."""
@@ -74,11 +74,11 @@ class Listeners(Question):
 
     def switch(self) -> None:
         """Go over to procfs: the same sockets by their inodes, without limits and drops."""
-        self.ladder.method = Method.PROCFS
+        self.fallback.method = Method.PROCFS
         self._sockets = {
             listener.inode: (
                 replace(listener, cookie=listener.inode),
-                Reading(listener.inode, reading.length, None, None),
+                QueueReading(listener.inode, reading.length, None, None),
             )
             for listener, reading in self._sockets.values()
         }
@@ -90,7 +90,7 @@ class Listeners(Question):
         self._told = now
         return Changes(
             opened=tuple(now[cookie] for cookie in now if cookie not in before),
-            moved=tuple(
+            updated=tuple(
                 now[cookie][1] for cookie in now if cookie in before and now[cookie] != before[cookie]
             ),
             closed=tuple(cookie for cookie in before if cookie not in now),
@@ -103,7 +103,7 @@ class HalfOpen(Question):
     def __init__(self, spend: Callable[[float], None]) -> None:
         """Count none."""
         super().__init__(spend)
-        self.ladder = Ladder(Method.AUTO)
+        self.fallback = MethodFallback(Method.AUTO)
         self.counts: dict[Endpoint, int] = {}
 
     def read(self, _now: float) -> dict[Endpoint, int]:
@@ -126,7 +126,7 @@ class Kernel:
         self.waits: dict[Endpoint, float] = {}
         self.mptcp: frozenset[int] = frozenset()
         self.settings = SYSCTLS
-        self.forged = Forged()
+        self.foreign_datagrams = ForeignDatagrams()
         # None keeps the gate open.
         self.segments: int | None = None
 
@@ -136,28 +136,28 @@ class Kernel:
 
     def tcp_listeners(self, method: Method) -> Listeners:
         """Stand in for Namespace.tcp_listeners."""
-        self.tcp.ladder.choose(method)
+        self.tcp.fallback.choose(method)
         return self.tcp
 
-    def segment_gate(self) -> SegmentGate:
+    def tcp_activity(self) -> TcpActivity:
         """Stand in for Namespace.segment_gate."""
-        return SegmentGate(lambda: self.segments)
+        return TcpActivity(lambda: self.segments)
 
     def unix_listeners(self, method: Method) -> Listeners:
         """Stand in for Namespace.unix_listeners."""
-        self.unix.ladder.choose(method)
+        self.unix.fallback.choose(method)
         return self.unix
 
-    def half_open(self, method: Method) -> HalfOpen:
+    def syn_recv(self, method: Method) -> HalfOpen:
         """Stand in for Namespace.half_open."""
-        self.syn.ladder.choose(method)
+        self.syn.fallback.choose(method)
         return self.syn
 
-    def references(self) -> Self:
+    def ref_counts(self) -> Self:
         """Stand in for Namespace.references."""
         return self
 
-    def read(self, _listeners: Mapping[int, int]) -> dict[int, References]:
+    def read(self, _listeners: Mapping[int, int]) -> dict[int, RefCount]:
         """Have none, so that every count is a walk."""
         raise UnavailableError("cannot read net/tcp", "EACCES")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.config import parse
-from exporter.sampling.listener_state import WatchedListener
+from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.sampler import Sampler
 from tests.owners.fake_host import Host
 from tests.sampling.fake_clock import Clockwork
@@ -15,9 +15,9 @@ BEAT_SECONDS = 0.05
 _MODULES = (
     "sampling.sampler",
     "sampling.source",
-    "sampling.naming",
-    "sampling.quiet",
-    "sampling.turn",
+    "sampling.owner_resolver",
+    "sampling.idle_reader",
+    "sampling.namespace_slot",
     "metrics.page",
 )
 
@@ -33,7 +33,7 @@ class Stage:
         self.host = Host()
         self.walk_cost = 0.0
         self.host.on_look = lambda _pid: self.clock.spend(self.walk_cost)
-        monkeypatch.setattr("exporter.sampling.owner_resolver.Owners", self.host.owners)
+        monkeypatch.setattr("exporter.sampling.owner_resolver.OwnerSearch", self.host.owners)
         self.sampler = Sampler(parse(config, "c.yaml"), self.kernel.namespace())
         self.namespace = self.sampler.namespaces[0]
 
@@ -51,11 +51,11 @@ class Stage:
         """Take another configuration."""
         self.sampler.configure(parse(config, "c.yaml"))
 
-    def listener(self, address: str, port: str = "80") -> WatchedListener:
+    def listener(self, address: str, port: str = "80") -> ListenerState:
         """The listener with this address; `port` is empty for unix."""
         (found,) = (
-            watched
-            for group, watched in self.namespace.watched.items()
+            state
+            for group, state in self.namespace.states.items()
             if (group.key.address, group.key.port) == (address, port)
         )
         return found

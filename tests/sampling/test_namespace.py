@@ -6,7 +6,7 @@ import pytest
 
 from exporter.config.model import Severity
 from exporter.kernel.errors import KernelError, UnavailableError
-from exporter.kernel.records import Protocol
+from exporter.kernel.records import ListenerProtocol
 from tests.listeners.sockets import endpoint, tcp, unix
 from tests.sampling.fake_namespace import COUNTERS, SYSCTLS
 from tests.sampling.sampler_fixture import Stage
@@ -15,8 +15,8 @@ FAILED = KernelError("dump failed", "ENOBUFS")
 ALL_TCP = ("accept", "syn_recv", "oldest_wait")
 
 
-def health(stage: Stage, protocol: Protocol = Protocol.TCP) -> dict[str, bool]:
-    return stage.namespace.showable(stage.clock.now)[protocol].kinds
+def health(stage: Stage, protocol: ListenerProtocol = ListenerProtocol.TCP) -> dict[str, bool]:
+    return stage.namespace.publishable(stage.clock.now)[protocol].kinds
 
 
 def test_sample_is_folded_into_groups_and_histories(stage: Stage) -> None:
@@ -73,7 +73,7 @@ def test_listener_that_stays_away_starts_anew(stage: Stage) -> None:
     stage.beat()
     stage.clock.now += 301.0
     stage.beat()
-    assert stage.namespace.watched == {}
+    assert stage.namespace.states == {}
     stage.kernel.tcp.open(tcp(2), length=0)
     stage.beat()
     assert stage.listener("0.0.0.0").accept.full_seconds() == 0.0
@@ -118,7 +118,7 @@ def test_source_that_fails_leaves_the_others(
     stage.kernel.unix.move(2, length=5)
     stage.beat()
     assert health(stage) == {source: source in tcp_shown for source in ALL_TCP}
-    assert health(stage, Protocol.UNIX) == {"accept": unix_shown}
+    assert health(stage, ListenerProtocol.UNIX) == {"accept": unix_shown}
     assert stage.namespace.healthy("netstat", stage.clock.now) is (broken != "netstat")
     assert stage.listener("/run/app.sock", "").accept.length == (5 if broken != "unix" else 0)
 

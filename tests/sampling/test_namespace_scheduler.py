@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.broker.wire import MOST_ENTRIES, Entry
+from exporter.broker.wire import MAX_TARGETS, NamespaceTarget
 from exporter.config import parse
 from exporter.config.model import Config
 from exporter.kernel.errors import KernelError, UnavailableError, from_errno
-from exporter.kernel.netns.broker_client import Broker
-from exporter.kernel.netns.discovery import Door
-from exporter.kernel.netns.remote import OtherNamespaceError
+from exporter.kernel.netns.broker_client import BrokerClient
+from exporter.kernel.netns.discovery import NamespaceRef
+from exporter.kernel.netns.remote import NamespaceReplacedError
 from exporter.sampling.namespace import NamespaceSampler
-from exporter.sampling.namespace_scheduler import Rotation
+from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.source import Source
 from tests.listeners import sockets
 from tests.sampling.fake_clock import Clockwork
@@ -37,9 +37,9 @@ class World:
         """Have no namespace yet. `errors` keep the rotation out, `costs` are of one sample, by name."""
         self.clock = Clockwork()
         self.clock.install(monkeypatch, "exporter.sampling.namespace_slot", "exporter.sampling.source")
-        self.doors: dict[int, Door] = {}
+        self.refs: dict[int, NamespaceRef] = {}
         self.kernels: dict[str, Kernel] = {}
-        self.guests: dict[str, SimpleNamespace] = {}
+        self.remotes: dict[str, SimpleNamespace] = {}
         self.errors: dict[str, KernelError] = {}
         self.costs: dict[str, float] = {}
         self.broker_seconds = 0.0
@@ -55,12 +55,12 @@ class World:
         self.broker = SimpleNamespace(may_enter=may_enter, ended=3, seconds=lambda: 0.0)
         for name, stand_in in (
             ("Discovery", lambda _broker: self),
-            ("Guest", self._guest),
-            ("visits", self._visits),
+            ("RemoteNamespace", self._guest),
+            ("attach_all", self._visits),
         ):
             monkeypatch.setattr(f"exporter.sampling.namespace_scheduler.{name}", stand_in)
-        broker = cast("Broker", self.broker)
-        self.rotation = Rotation(broker, self.config(config), self.namespaces, self.lock)
+        broker = cast("BrokerClient", self.broker)
+        self.namespace_scheduler = NamespaceScheduler(broker, self.config(config), self.namespaces, self.lock)
 
     @staticmethod
     def config(text: str) -> Config:
@@ -70,53 +70,53 @@ class World:
     def open(self, *inodes: int, name: str = "") -> None:
         """Make namespaces."""
         for inode in inodes:
-            entry = Entry(name=name.encode()) if name else Entry(pid=inode)
-            self.doors[inode] = Door(inode, name.encode(), entry)
+            target = NamespaceTarget(name=name.encode()) if name else NamespaceTarget(pid=inode)
+            self.refs[inode] = NamespaceRef(inode, name.encode(), target)
 
-    def find(self) -> list[Door]:
+    def find(self) -> list[NamespaceRef]:
         """Stand in for Discovery.find."""
         assert not self.lock.locked()
         if self.find_error is not None:
             raise self.find_error
-        return list(self.doors.values())
+        return list(self.refs.values())
 
     def beat(self, beats: int = 1) -> None:
         """Do what the loop does, so many times."""
         for _ in range(beats):
             now = self.clock.now
-            if self.rotation.source.due <= now:
-                self.rotation.source.run(now)
-            self.waits_on = self.rotation.visit(now, self.reported.append)
+            if self.namespace_scheduler.source.due <= now:
+                self.namespace_scheduler.source.run(now)
+            self.waits_on = self.namespace_scheduler.visit(now, self.reported.append)
             self.clock.now += BEAT
 
     def names(self) -> list[str]:
         """The namespaces that are sampled."""
-        assert len(self.rotation.turns()) == len(self.namespaces)
+        assert len(self.namespace_scheduler.slots()) == len(self.namespaces)
         return sorted(each.namespace.name for each in self.namespaces)
 
-    def _guest(self, _broker: object, name: str, entry: Entry) -> Any:
+    def _guest(self, _broker: object, name: str, target: NamespaceTarget) -> Any:
         kernel = Kernel(self.clock.spend, name)
         kernel.tcp.cost = self.costs.get(name, 0.0)
         kernel.tcp.open(sockets.tcp(1))
         self.kernels[name] = kernel
-        self.guests[name] = SimpleNamespace(
-            namespace=kernel.namespace(), entry=entry, name=name, broker_seconds=0.0
+        self.remotes[name] = SimpleNamespace(
+            namespace=kernel.namespace(), target=target, name=name, broker_seconds=0.0
         )
-        return self.guests[name]
+        return self.remotes[name]
 
     def _visits(
         self, _broker: object, calls: list[tuple[Any, Collection[str]]]
     ) -> Iterator[tuple[Any, KernelError | None]]:
         self.batches.append(len(calls))
-        for number, (guest, files) in enumerate(calls):
+        for number, (remote, files) in enumerate(calls):
             if number == self.lost_after:
                 raise KernelError("cannot enter network namespaces: gone", "broker")
-            self.files.append((guest.name, files))
-            error = self.errors.get(guest.name)
-            guest.broker_seconds += self.broker_seconds
+            self.files.append((remote.name, files))
+            error = self.errors.get(remote.name)
+            remote.broker_seconds += self.broker_seconds
             if error is None:
-                self.visited.append((self.clock.now, guest.name))
-            yield guest, error
+                self.visited.append((self.clock.now, remote.name))
+            yield remote, error
 
 
 @pytest.fixture
@@ -138,12 +138,12 @@ def test_each_namespace_is_visited_on_every_beat(world: World) -> None:
 def test_never_more_than_sixteen_at_once_and_who_waited_longest_is_first(world: World) -> None:
     world.open(*range(100, 140))
     world.beat(20)
-    assert MOST_ENTRIES // 2 == 16
+    assert MAX_TARGETS // 2 == 16
     assert set(world.batches) == {16}
     assert world.waits_on
-    visits = Counter(name for _, name in world.visited)
-    assert len(visits) == 40
-    assert max(visits.values()) <= 2 * min(visits.values())
+    attach_all = Counter(name for _, name in world.visited)
+    assert len(attach_all) == 40
+    assert max(attach_all.values()) <= 2 * min(attach_all.values())
     times: dict[str, list[float]] = {}
     for when, name in world.visited:
         times.setdefault(name, []).append(when)
@@ -157,15 +157,17 @@ def test_a_costly_namespace_is_slowed_and_the_others_are_not(world: World) -> No
     for _ in range(20):
         world.beat()
         # A tenth of a core, of which the costly one wants a fifth.
-        world.rotation.slow_to(0.1)
-    in_force = {each.guest.namespace.name: each.interval_in_force for each in world.rotation.turns()}
+        world.namespace_scheduler.limit_to(0.1)
+    in_force = {
+        each.remote.namespace.name: each.interval_in_force for each in world.namespace_scheduler.slots()
+    }
     assert in_force["1"] == in_force["3"] == BEAT
     assert in_force["2"] == pytest.approx(2 * BEAT)
     world.visited.clear()
     world.beat(20)
-    visits = Counter(name for _, name in world.visited)
-    assert visits["1"] == visits["3"] == 20
-    assert visits["2"] in {10, 11}
+    attach_all = Counter(name for _, name in world.visited)
+    assert attach_all["1"] == attach_all["3"] == 20
+    assert attach_all["2"] in {10, 11}
     assert world.namespaces[1].inet.interval_in_force == pytest.approx(2 * BEAT)
 
 
@@ -175,35 +177,35 @@ def test_none_is_slowed_where_all_of_them_fit(costs: list[float]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         world = World(monkeypatch)
         world.open(*range(1, 1 + len(costs)))
-        world.rotation.source.run(world.clock.now)
-        for turn, cost in zip(world.rotation.turns(), costs, strict=True):
-            turn.cost = cost
-        world.rotation.slow_to(world.rotation.wants())
-        assert {turn.interval_in_force for turn in world.rotation.turns()} == {BEAT}
+        world.namespace_scheduler.source.run(world.clock.now)
+        for slot, cost in zip(world.namespace_scheduler.slots(), costs, strict=True):
+            slot.cost = cost
+        world.namespace_scheduler.limit_to(world.namespace_scheduler.requested_share())
+        assert {slot.interval_in_force for slot in world.namespace_scheduler.slots()} == {BEAT}
 
 
 def test_however_costly_it_is_a_namespace_waits_four_times_as_long_as_most_at_the_longest(
     world: World,
 ) -> None:
     world.open(1, 2, 3)
-    world.rotation.source.run(world.clock.now)
-    for turn, cost in zip(world.rotation.turns(), (0.001, 1.0, 0.001), strict=True):
-        turn.cost = cost
-    world.rotation.slow_to(0.01)
-    usual, costly, other = (turn.interval_in_force for turn in world.rotation.turns())
+    world.namespace_scheduler.source.run(world.clock.now)
+    for slot, cost in zip(world.namespace_scheduler.slots(), (0.001, 1.0, 0.001), strict=True):
+        slot.cost = cost
+    world.namespace_scheduler.limit_to(0.01)
+    usual, costly, other = (slot.interval_in_force for slot in world.namespace_scheduler.slots())
     assert usual == other > BEAT
     assert costly == pytest.approx(4 * usual)
 
 
 def test_a_newcomer_is_visited_as_often_as_most(world: World) -> None:
     world.open(1, 2, 3)
-    world.rotation.source.run(world.clock.now)
-    for turn in world.rotation.turns():
-        turn.cost = 0.001
-    world.rotation.slow_to(0.01)
+    world.namespace_scheduler.source.run(world.clock.now)
+    for slot in world.namespace_scheduler.slots():
+        slot.cost = 0.001
+    world.namespace_scheduler.limit_to(0.01)
     world.open(1, 2, 3, 4)
-    world.rotation.source.run(world.clock.now)
-    paces = [turn.interval_in_force for turn in world.rotation.turns()]
+    world.namespace_scheduler.source.run(world.clock.now)
+    paces = [slot.interval_in_force for slot in world.namespace_scheduler.slots()]
     assert len(paces) == 4
     assert len(set(paces)) == 1
     assert paces[0] > BEAT
@@ -212,11 +214,11 @@ def test_a_newcomer_is_visited_as_often_as_most(world: World) -> None:
 def test_what_the_broker_took_is_part_of_the_cost(world: World) -> None:
     world.open(1)
     world.beat()
-    (turn,) = world.rotation.turns()
-    assert turn.cost == 0
+    (slot,) = world.namespace_scheduler.slots()
+    assert slot.cost == 0
     world.broker_seconds = 0.25
     world.beat()
-    assert turn.cost == pytest.approx(0.25)
+    assert slot.cost == pytest.approx(0.25)
 
 
 def test_a_namespace_that_disappears_leaves_and_what_it_counted_stays(world: World) -> None:
@@ -224,31 +226,31 @@ def test_a_namespace_that_disappears_leaves_and_what_it_counted_stays(world: Wor
     world.beat(10)
     world.kernels["1"].tcp.error = KernelError("no", "EIO")
     world.beat(5)
-    del world.doors[1]
+    del world.refs[1]
     world.beat(30)
     assert world.names() == ["2"]
-    past = world.rotation.past["inet"]
+    past = world.namespace_scheduler.past["inet"]
     # It is noticed at the next look, a second after the first.
     assert past.samples == 10
     assert past.errors["EIO"] in {10, 11}
-    assert world.rotation.past["unix"].samples == 10 + past.errors["EIO"]
+    assert world.namespace_scheduler.past["unix"].samples == 10 + past.errors["EIO"]
     world.open(1)
     world.beat(25)
     assert world.names() == ["1", "2"]
-    assert world.rotation.past["inet"].samples == 10
+    assert world.namespace_scheduler.past["inet"].samples == 10
 
 
 def test_a_namespace_that_cannot_be_entered_for_its_process_ended_is_looked_for_at_once(world: World) -> None:
     world.open(1, 2)
     world.beat(5)
     world.errors["1"] = from_errno("cannot enter", 3)
-    world.doors[1] = Door(1, b"", Entry(pid=99))
+    world.refs[1] = NamespaceRef(1, b"", NamespaceTarget(pid=99))
     world.beat()
     del world.errors["1"]
     world.visited.clear()
     world.beat(4)
     # Another process was found, and the history goes on.
-    assert world.guests["1"].entry == Entry(pid=99)
+    assert world.remotes["1"].target == NamespaceTarget(pid=99)
     assert world.names() == ["1", "2"]
     assert "1" in {name for _, name in world.visited}
     assert world.namespaces[0].inet.errors == Counter()
@@ -257,15 +259,15 @@ def test_a_namespace_that_cannot_be_entered_for_its_process_ended_is_looked_for_
 def test_a_namespace_that_was_replaced_loses_its_turn_and_gets_another_one(world: World) -> None:
     world.open(1)
     world.beat(5)
-    before = world.rotation.turns()[0]
-    world.errors["1"] = OtherNamespaceError()
+    before = world.namespace_scheduler.slots()[0]
+    world.errors["1"] = NamespaceReplacedError()
     world.beat()
     assert world.names() == []
-    assert world.rotation.past["inet"].samples == 5
+    assert world.namespace_scheduler.past["inet"].samples == 5
     del world.errors["1"]
     world.beat(4)
     assert world.names() == ["1"]
-    assert world.rotation.turns()[0] is not before
+    assert world.namespace_scheduler.slots()[0] is not before
     assert world.kernels["1"].tcp.asked >= 1
 
 
@@ -280,7 +282,7 @@ def test_a_namespace_that_may_not_be_entered_fails_and_keeps_none_of_the_others_
     assert failed.inet in world.reported
     assert fine.inet.healthy(world.clock.now)
     assert fine.inet.samples == 9
-    assert world.rotation.source.error is None
+    assert world.namespace_scheduler.source.error is None
 
 
 @pytest.mark.parametrize("after", [0, 2])
@@ -289,7 +291,7 @@ def test_a_lost_broker_fails_the_source_and_visits_go_on_later(world: World, aft
     world.beat(3)
     world.lost_after = after
     world.beat()
-    source = world.rotation.source
+    source = world.namespace_scheduler.source
     assert source.error is not None
     assert source.error.reason == "broker"
     assert source.errors["broker"] == 1
@@ -301,9 +303,9 @@ def test_a_lost_broker_fails_the_source_and_visits_go_on_later(world: World, aft
     assert world.visited == []
     world.beat(30)
     assert {name for _, name in world.visited} == {"1", "2", "3", "4"}
-    assert world.rotation.source.healthy(world.clock.now)
+    assert world.namespace_scheduler.source.healthy(world.clock.now)
     assert world.names() == ["1", "2", "3", "4"]
-    assert world.rotation.restarts() == 3
+    assert world.namespace_scheduler.restarts() == 3
 
 
 def test_a_look_that_fails_leaves_everything_as_it_was(world: World) -> None:
@@ -312,7 +314,7 @@ def test_a_look_that_fails_leaves_everything_as_it_was(world: World) -> None:
     world.find_error = KernelError("cannot look", "broker")
     world.beat(40)
     assert world.names() == ["1", "2"]
-    assert world.rotation.source.error is world.find_error
+    assert world.namespace_scheduler.source.error is world.find_error
     assert world.kernels["1"].tcp.asked == 43
 
 
@@ -336,7 +338,7 @@ def test_only_those_that_are_wanted_are_sampled(
     world.beat(2)
     assert world.names() == expected
     assert {name for _, name in world.visited} == set(expected)
-    assert world.rotation.omitted == 0
+    assert world.namespace_scheduler.omitted == 0
 
 
 def test_where_there_are_too_many_those_that_are_known_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,11 +348,11 @@ def test_where_there_are_too_many_those_that_are_known_stay(monkeypatch: pytest.
     world.open(1, 2, 3)
     world.beat(25)
     assert world.names() == ["1", "7", "8"]
-    assert world.rotation.omitted == 2
-    del world.doors[7], world.doors[8]
+    assert world.namespace_scheduler.omitted == 2
+    del world.refs[7], world.refs[8]
     world.beat(25)
     assert world.names() == ["1", "2", "3"]
-    assert world.rotation.omitted == 0
+    assert world.namespace_scheduler.omitted == 0
 
 
 def test_a_name_that_could_be_taken_for_another_is_not_used(world: World) -> None:
@@ -363,10 +365,10 @@ def test_a_name_that_could_be_taken_for_another_is_not_used(world: World) -> Non
 
 
 def test_of_two_that_print_the_same_one_has_its_number(world: World) -> None:
-    world.doors = {inode: Door(inode, b"web", Entry(name=b"web")) for inode in (8, 7)}
+    world.refs = {inode: NamespaceRef(inode, b"web", NamespaceTarget(name=b"web")) for inode in (8, 7)}
     world.beat()
     assert world.names() == ["8", "web"]
-    assert world.guests["web"].entry == Entry(name=b"web")
+    assert world.remotes["web"].target == NamespaceTarget(name=b"web")
 
 
 def test_a_namespace_that_gets_a_name_starts_afresh_under_it(world: World) -> None:
@@ -375,17 +377,17 @@ def test_a_namespace_that_gets_a_name_starts_afresh_under_it(world: World) -> No
     world.open(1, name="web")
     world.beat(25)
     assert world.names() == ["web"]
-    assert world.rotation.past["inet"].samples > 0
+    assert world.namespace_scheduler.past["inet"].samples > 0
 
 
 def test_counters_wait_for_four_turns(world: World) -> None:
     world.open(1)
     world.beat()
-    (turn,) = world.rotation.turns()
+    (slot,) = world.namespace_scheduler.slots()
     # Every half second, so that four turns are longer than the second that counters wait anyway.
-    turn.cost = BEAT
-    turn.slow_to(0.1)
-    assert turn.interval_in_force == pytest.approx(10 * BEAT)
+    slot.cost = BEAT
+    slot.limit_to(0.1)
+    assert slot.interval_in_force == pytest.approx(10 * BEAT)
     asked = world.kernels["1"].netstat.asked
     listeners = world.kernels["1"].tcp.asked
     world.files.clear()
@@ -402,21 +404,23 @@ def test_enabled_without_the_capabilities_is_a_source_that_fails(
 ) -> None:
     world = World(monkeypatch, "namespaces: {enabled: true}", may_enter=False)
     if broker is None:
-        world.rotation = Rotation(None, world.config("namespaces: {enabled: true}"), [], world.lock)
+        world.namespace_scheduler = NamespaceScheduler(
+            None, world.config("namespaces: {enabled: true}"), [], world.lock
+        )
     world.beat(3)
-    assert world.rotation.wanted()
-    assert not world.rotation.possible()
-    assert world.rotation.restarts() == 0
-    assert isinstance(world.rotation.source.error, UnavailableError)
-    assert not world.rotation.source.healthy(world.clock.now)
+    assert world.namespace_scheduler.wanted()
+    assert not world.namespace_scheduler.possible()
+    assert world.namespace_scheduler.restarts() == 0
+    assert isinstance(world.namespace_scheduler.source.error, UnavailableError)
+    assert not world.namespace_scheduler.source.healthy(world.clock.now)
 
 
 def test_auto_without_the_capabilities_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(monkeypatch, may_enter=False)
     world.open(1)
     world.beat(3)
-    assert not world.rotation.wanted()
-    assert world.rotation.source.error is None
+    assert not world.namespace_scheduler.wanted()
+    assert world.namespace_scheduler.source.error is None
     assert world.names() == []
 
 
@@ -425,7 +429,7 @@ def test_another_configuration_is_in_force_at_once(world: World) -> None:
     world.beat(3)
 
     def configure(text: str) -> None:
-        world.rotation.configure(world.config(text))
+        world.namespace_scheduler.configure(world.config(text))
 
     configure("namespaces: {include: ['2']}")
     world.beat()
@@ -439,7 +443,7 @@ def test_another_configuration_is_in_force_at_once(world: World) -> None:
     configure("namespaces: {enabled: false}")
     world.beat()
     assert world.names() == []
-    assert world.rotation.past["inet"].samples > 0
+    assert world.namespace_scheduler.past["inet"].samples > 0
     world.beat(30)
     assert world.names() == []
     configure("")
@@ -453,9 +457,9 @@ def test_a_configuration_that_comes_in_the_middle_of_a_visit_disturbs_nothing(wo
     world.beat(2)
 
     def off(_now: float) -> None:
-        world.rotation.configure(world.config("namespaces: {enabled: false}"))
+        world.namespace_scheduler.configure(world.config("namespaces: {enabled: false}"))
 
     world.namespaces[0].inet._take = off  # noqa: SLF001  (in the middle)
-    world.errors["8"] = OtherNamespaceError()
+    world.errors["8"] = NamespaceReplacedError()
     world.beat(3)
     assert world.names() == []

@@ -169,10 +169,10 @@ def test_socket_whose_owner_is_denied_makes_the_source_unhealthy(stage: Stage) -
     stage.host.denied = {10}
     stage.kernel.tcp.open(tcp(1))
     stage.beat()
-    naming = stage.sampler.naming
-    assert not naming.source.healthy(stage.clock.now)
-    assert naming.source.errors == {"EACCES": 1}
-    assert naming.without_owner() == 1
+    owner_resolver = stage.sampler.owner_resolver
+    assert not owner_resolver.source.healthy(stage.clock.now)
+    assert owner_resolver.source.errors == {"EACCES": 1}
+    assert owner_resolver.without_owner() == 1
     assert stage.shown() == [("0.0.0.0", "")]
 
 
@@ -197,5 +197,5 @@ def test_names_are_asked_for_only_where_one_may_still_change(stage: Stage) -> No
     blue.tcp.open(tcp(2, inode=101))
     other.inet.run(stage.clock.now)
     stage.beat(3)
-    assert [watched.owner.process for watched in other.watched.values() if watched.owner] == ["redis"]
+    assert [state.owner.process for state in other.states.values() if state.owner] == ["redis"]
     assert stage.listener("0.0.0.0").owner is None

@@ -33,7 +33,7 @@ def beat(stage: Stage, *samplers: NamespaceSampler) -> None:
 
 
 def process_in(sampler: NamespaceSampler) -> list[str | None]:
-    return [watched.owner.process if watched.owner else None for watched in sampler.watched.values()]
+    return [state.owner.process if state.owner else None for state in sampler.states.values()]
 
 
 def busy(stage: Stage) -> None:
@@ -50,12 +50,12 @@ def test_a_namespace_that_appears_gets_names_within_its_first_second(stage: Stag
     """Also while a walk is under way that slowed the source down."""
     busy(stage)
     stage.until(2.0)
-    assert stage.sampler.naming.source.interval_in_force > 1.0
+    assert stage.sampler.owner_resolver.source.interval_in_force > 1.0
     stage.host.tree.paths = {WEB: WEB_PATH}
     stage.host.run(20, b"web", 700, cgroup=WEB_PATH)
     kernel, sampler = arrive(stage, "box")
     kernel.tcp.open(tcp(7, cgroup_id=WEB))
-    stage.sampler.naming.welcome()
+    stage.sampler.owner_resolver.request_soon()
     for _ in range(10):
         beat(stage, sampler)
     assert process_in(sampler) == ["web"]
@@ -66,10 +66,10 @@ def test_a_namespace_that_goes_takes_its_sockets_along(stage: Stage) -> None:
     kernel, sampler = arrive(stage, "box")
     kernel.tcp.open(tcp(7))
     beat(stage, sampler)
-    assert stage.sampler.naming.without_owner() == 2
+    assert stage.sampler.owner_resolver.without_owner() == 2
     stage.sampler.namespaces.remove(sampler)
     stage.beat()
-    assert stage.sampler.naming.without_owner() == 1
+    assert stage.sampler.owner_resolver.without_owner() == 1
 
 
 def test_one_that_cannot_tell_what_is_mptcp_hurts_no_other(
@@ -87,8 +87,8 @@ def test_one_that_cannot_tell_what_is_mptcp_hurts_no_other(
     kernel.tcp.open(tcp(8))
     beat(stage, first, second)
     assert (process_in(first), process_in(second)) == (["web"], ["web"])
-    assert [watched.mptcp for watched in second.watched.values()] == [True]
-    source = stage.sampler.naming.source
+    assert [state.mptcp for state in second.states.values()] == [True]
+    source = stage.sampler.owner_resolver.source
     assert source.healthy(stage.clock.now)
     assert source.errors["ESRCH"] == 1
 
@@ -109,7 +109,7 @@ def test_what_is_mptcp_is_asked_only_where_sockets_changed(
         stage.kernel.tcp.open(tcp(cookie, port=cookie))
         beat(stage, sampler)
     assert len(asked) == 1
-    assert [watched.mptcp for watched in sampler.watched.values()] == [True]
+    assert [state.mptcp for state in sampler.states.values()] == [True]
 
 
 def test_a_listener_of_which_one_socket_is_still_looked_for_keeps_its_name(stage: Stage) -> None:
@@ -123,7 +123,7 @@ def test_a_listener_of_which_one_socket_is_still_looked_for_keeps_its_name(stage
     stage.kernel.tcp.close(1)
     stage.kernel.tcp.open(tcp(2))
     stage.kernel.tcp.open(tcp(3, port=443, cgroup_id=WEB))
-    stage.sampler.naming.welcome()
+    stage.sampler.owner_resolver.request_soon()
     stage.beat(5)
     assert stage.listener("0.0.0.0", "443").owner is not None
     owner = stage.listener("0.0.0.0").owner

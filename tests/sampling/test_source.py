@@ -98,10 +98,10 @@ def test_first_sample_is_no_measure_of_cost(source: Source, work: Work) -> None:
     """It decodes everything; later ones find most of it unchanged."""
     work.cost = 1.0
     now = times(source, 1)
-    assert source.wants() == 0.0
+    assert source.requested_share() == 0.0
     work.cost = 0.001
     times(source, 1, now)
-    assert source.wants() == pytest.approx(0.001 / INTERVAL)
+    assert source.requested_share() == pytest.approx(0.001 / INTERVAL)
 
 
 def test_cost_is_a_running_average(source: Source, work: Work) -> None:
@@ -117,8 +117,8 @@ def test_cost_is_a_running_average(source: Source, work: Work) -> None:
 def test_source_is_stretched_until_it_fits(source: Source, work: Work) -> None:
     work.cost = 0.002
     now = times(source, 2)
-    assert source.wants() == pytest.approx(0.04)
-    source.slow_to(0.01)
+    assert source.requested_share() == pytest.approx(0.04)
+    source.limit_to(0.01)
     assert source.interval_in_force == pytest.approx(0.2)
     assert source.cost / source.interval_in_force == pytest.approx(0.01)
     assert times(source, 1, now) == pytest.approx(now + 0.2)
@@ -128,16 +128,16 @@ def test_stretched_source_still_wants_what_it_wanted(source: Source, work: Work)
     """So it gets its own interval back as soon as there is room."""
     work.cost = 0.002
     times(source, 2)
-    source.slow_to(0.01)
-    assert source.wants() == pytest.approx(0.04)
-    source.slow_to(0.04)
+    source.limit_to(0.01)
+    assert source.requested_share() == pytest.approx(0.04)
+    source.limit_to(0.04)
     assert source.interval_in_force == INTERVAL
 
 
 def test_other_pace_is_in_force_at_once(source: Source) -> None:
     source.run(1000.0)
-    source.slow_to(1.0)
-    source.pace(0.5)
+    source.limit_to(1.0)
+    source.set_interval(0.5)
     assert (source.interval, source.interval_in_force) == (0.5, 0.5)
     source.run(1000.01)
     assert source.due == pytest.approx(1000.51)
@@ -149,7 +149,7 @@ def test_source_with_nothing_to_ask_does_no_work(work: Work) -> None:
     busy = False
     source = work.source = Source("owners", "host", INTERVAL, work.take, lambda _now: busy)
     times(source, 100)
-    assert (source.samples, source.missed, source.wants()) == (0, 0, 0.0)
+    assert (source.samples, source.missed, source.requested_share()) == (0, 0, 0.0)
     assert source.healthy(1e9)
     busy = True
     source.run(2000.0)
@@ -168,10 +168,10 @@ def test_idle_source_leaves_its_share_to_others(work: Work) -> None:
     source = work.source = Source("owners", "host", INTERVAL, work.take, lambda _now: busy)
     work.cost = 0.01
     now = times(source, 3)
-    assert source.wants() == pytest.approx(0.2)
+    assert source.requested_share() == pytest.approx(0.2)
     busy = False
     source.run(now)
-    assert source.wants() == 0.0
+    assert source.requested_share() == 0.0
 
 
 def test_source_is_not_healthy_before_its_first_sample(source: Source) -> None:
@@ -182,7 +182,7 @@ def test_source_is_not_healthy_before_its_first_sample(source: Source) -> None:
 def test_source_is_healthy_for_five_seconds_or_three_intervals(
     source: Source, interval: float, limit: float
 ) -> None:
-    source.pace(interval)
+    source.set_interval(interval)
     source.run(1000.0)
     assert source.healthy(1000.0)
     assert source.healthy(1000.0 + limit)
@@ -193,7 +193,7 @@ def test_interval_in_force_is_what_makes_stale(source: Source, work: Work) -> No
     """A source that the budget slowed down to one sample in ten seconds is not failing."""
     work.cost = 0.1
     now = times(source, 2)
-    source.slow_to(0.01)
+    source.limit_to(0.01)
     source.run(now)
     assert source.healthy(now + 29.9)
     assert not source.healthy(now + 30.1)
@@ -244,4 +244,4 @@ def test_a_source_that_fails_every_time_is_slowed_as_well(source: Source, work: 
     work.cost = 0.002
     work.error = KernelError("dump failed", "ENOBUFS")
     times(source, 3)
-    assert source.wants() == pytest.approx(0.04)
+    assert source.requested_share() == pytest.approx(0.04)

@@ -11,7 +11,7 @@ from tests.sampling.fake_namespace import SYSCTLS
 from tests.sampling.sampler_fixture import Stage
 
 
-def test_half_open_connections_are_counted_at_their_listener(stage: Stage) -> None:
+def test_syn_recv_connections_are_counted_at_their_listener(stage: Stage) -> None:
     """Several endpoints of one wildcard add up; what fits nobody is counted apart."""
     stage.kernel.tcp.open(tcp(1), tcp(2, "127.0.0.1"))
     stage.kernel.syn.counts = {
@@ -27,7 +27,7 @@ def test_half_open_connections_are_counted_at_their_listener(stage: Stage) -> No
     assert stage.namespace.unmatched == 7
 
 
-def test_half_open_connections_go_back_to_zero(stage: Stage) -> None:
+def test_syn_recv_connections_go_back_to_zero(stage: Stage) -> None:
     """The kernel has no row for a listener without any; its peak stays."""
     stage.kernel.tcp.open(tcp(1))
     stage.kernel.syn.counts = {endpoint("10.0.0.1"): 4}
@@ -39,7 +39,7 @@ def test_half_open_connections_go_back_to_zero(stage: Stage) -> None:
     assert (queue.length, queue.peak_length()) == (0, 4)
 
 
-def test_listener_without_half_open_connections_has_zero(stage: Stage) -> None:
+def test_listener_without_syn_recv_connections_has_zero(stage: Stage) -> None:
     stage.kernel.tcp.open(tcp(1))
     stage.kernel.unix.open(unix(2))
     stage.beat()
@@ -49,7 +49,7 @@ def test_listener_without_half_open_connections_has_zero(stage: Stage) -> None:
     assert stage.listener("/run/app.sock", "").syn_recv is None
 
 
-def test_listener_that_opens_takes_its_half_open_connections_over(stage: Stage) -> None:
+def test_listener_that_opens_takes_its_syn_recv_connections_over(stage: Stage) -> None:
     """The index of listeners is made anew when they change."""
     stage.kernel.tcp.open(tcp(1))
     stage.kernel.syn.counts = {endpoint("127.0.0.1"): 4}
@@ -71,7 +71,7 @@ def test_listener_that_opens_takes_its_half_open_connections_over(stage: Stage) 
         (Sysctls(None, None, None, None), 5000),
     ],
 )
-def test_half_open_limit_is_lower_where_cookies_are_off(stage: Stage, settings: Sysctls, limit: int) -> None:
+def test_syn_recv_limit_is_lower_where_cookies_are_off(stage: Stage, settings: Sysctls, limit: int) -> None:
     stage.kernel.tcp.open(tcp(1), limit=4999)
     stage.kernel.settings = settings
     stage.beat()

@@ -8,15 +8,15 @@ from typing import cast
 import pytest
 
 from exporter.kernel.errors import KernelError, UnavailableError
-from exporter.kernel.fallback import Ladder
-from exporter.kernel.procfs.refcount import References
-from exporter.kernel.procfs.tcp_activity import SegmentGate
-from exporter.kernel.readers import HalfOpenReader
-from exporter.kernel.records import Endpoint, Listener, Method, Reading
-from exporter.listeners.group import Group
+from exporter.kernel.fallback import MethodFallback
+from exporter.kernel.procfs.refcount import RefCount
+from exporter.kernel.procfs.tcp_activity import TcpActivity
+from exporter.kernel.readers import SynRecvReader
+from exporter.kernel.records import Endpoint, Listener, Method, QueueReading
+from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import key_of
 from exporter.listeners.matching import Matcher
-from exporter.sampling.syn_recv_counter import CALIBRATE_SECONDS, DISAGREED_SECONDS, REFCOUNT, HalfOpenCounter
+from exporter.sampling.syn_recv_counter import CALIBRATE_SECONDS, DISAGREED_SECONDS, REFCOUNT, SynRecvCounter
 from tests.listeners.sockets import endpoint, tcp
 from tests.sampling.fake_clock import Clockwork
 
@@ -29,7 +29,7 @@ class Host:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, members: int = 1) -> None:
         self.clock = Clockwork()
         self.clock.install(monkeypatch, "exporter.sampling.syn_recv_counter")
-        self.ladder = Ladder(Method.AUTO)
+        self.fallback = MethodFallback(Method.AUTO)
         self.counts: dict[Endpoint, int] = {}
         self.held = dict.fromkeys(range(101, 101 + members), 1)
         self.waiting = dict.fromkeys(self.held, 0)
@@ -43,16 +43,16 @@ class Host:
         self.matcher = self.listening(
             [tcp(cookie + 1, inode=inode) for cookie, inode in enumerate(self.held)]
         )
-        self.counter = HalfOpenCounter(
-            cast("HalfOpenReader", self), self.references, SegmentGate(lambda: self.segments)
+        self.counter = SynRecvCounter(
+            cast("SynRecvReader", self), self.ref_counts, TcpActivity(lambda: self.segments)
         )
 
     def listening(self, listeners: list[Listener]) -> Matcher:
         """Index these."""
-        groups: dict[object, Group] = {}
+        groups: dict[object, ListenerGroup] = {}
         for listener in listeners:
             key = key_of(listener, "host")
-            groups.setdefault(key, Group(key)).open(listener, Reading(listener.cookie, 0, 9, 0))
+            groups.setdefault(key, ListenerGroup(key)).open(listener, QueueReading(listener.cookie, 0, 9, 0))
         return Matcher((listener, groups[key_of(listener, "host")]) for listener in listeners)
 
     def read(self, _now: float) -> dict[Endpoint, int]:
@@ -65,15 +65,15 @@ class Host:
         self.after_walk()
         return found
 
-    def references(self, _listeners: Mapping[int, int]) -> dict[int, References]:
+    def ref_counts(self, _listeners: Mapping[int, int]) -> dict[int, RefCount]:
         """Tell the references of every listener."""
         self.reads += 1
         if not self.readable:
             raise UnavailableError("cannot read net/tcp", "EACCES")
         self.clock.spend(self.reference_cost)
-        return {inode: References(held, self.waiting[inode]) for inode, held in self.held.items()}
+        return {inode: RefCount(held, self.waiting[inode]) for inode, held in self.held.items()}
 
-    def half_open(self, count: int, inode: int = 101, own: int = 1) -> None:
+    def syn_recv(self, count: int, inode: int = 101, own: int = 1) -> None:
         """Let there be so many, with a reference each."""
         self.counts = {HERE: count}
         self.held[inode] = own + count + self.waiting[inode]
@@ -111,9 +111,9 @@ def test_references_are_not_read_before_a_walk_was_seen_to_cost_something(
 
 
 def test_after_one_walk_the_cheaper_way_is_taken(host: Host) -> None:
-    host.half_open(3)
+    host.syn_recv(3)
     counted = [host.count(0.0)]
-    host.half_open(5)
+    host.syn_recv(5)
     counted.append(host.count(0.25))
     assert (counted, host.walks, host.counter.method) == ([3, 5], 1, REFCOUNT)
 
@@ -122,13 +122,13 @@ def test_references_that_move_are_counted_each_time(host: Host) -> None:
     host.count(0.0)
     counted = []
     for beat, count in enumerate((5, 5, 2, 0), 1):
-        host.half_open(count)
+        host.syn_recv(count)
         counted.append(host.count(beat / 4))
     assert (counted, host.walks) == ([5, 5, 2, 0], 1)
 
 
 def test_references_that_stand_still_are_counted_anew_after_a_walk_disagreed(host: Host) -> None:
-    host.half_open(3)
+    host.syn_recv(3)
     assert [host.count(0.0), host.count(0.25)] == [3, 3]
     host.counts = {HERE: 2}
     counted = [host.count(CALIBRATE_SECONDS), host.count(CALIBRATE_SECONDS + 0.25)]
@@ -137,7 +137,7 @@ def test_references_that_stand_still_are_counted_anew_after_a_walk_disagreed(hos
 
 def test_the_same_references_are_counted_anew_for_other_listeners(host: Host) -> None:
     host.held[102], host.waiting[102] = 1, 0
-    host.half_open(3)
+    host.syn_recv(3)
     both = [tcp(1, inode=101), tcp(2, "10.0.0.9", inode=102)]
     host.matcher = host.listening(both)
     assert [host.count(0.0), host.count(0.25)] == [3, 3]
@@ -152,15 +152,15 @@ def test_where_walks_are_cheaper_they_are_taken(host: Host) -> None:
     assert (counted, host.walks, host.counter.method) == ([0] * 4, 4, "sock_diag")
 
 
-def test_connections_that_wait_for_accept_are_not_half_open(host: Host) -> None:
+def test_connections_that_wait_for_accept_are_not_syn_recv(host: Host) -> None:
     host.count(0.0)
     host.waiting[101] = 4
-    host.half_open(2)
+    host.syn_recv(2)
     assert host.count(0.25) == 2
 
 
 def test_a_walk_looks_after_the_references_now_and_then(host: Host) -> None:
-    host.half_open(3)
+    host.syn_recv(3)
     for now in (0.0, CALIBRATE_SECONDS - 0.1, CALIBRATE_SECONDS):
         assert host.count(now) == 3
     assert (host.walks, host.counter.disagreements) == (2, 0)
@@ -168,14 +168,14 @@ def test_a_walk_looks_after_the_references_now_and_then(host: Host) -> None:
 
 def test_references_of_its_own_are_learned(host: Host) -> None:
     """An MPTCP listener has one more than others."""
-    host.half_open(3, own=2)
+    host.syn_recv(3, own=2)
     assert (host.count(0.0), host.counter.disagreements) == (3, 0)
-    host.half_open(7, own=2)
+    host.syn_recv(7, own=2)
     assert host.count(0.25) == 7
 
 
 def test_where_the_two_disagree_walks_decide(host: Host) -> None:
-    host.half_open(3)
+    host.syn_recv(3)
     host.count(0.0)
     host.held[101] += 1
     assert host.count(CALIBRATE_SECONDS) == 3
@@ -186,7 +186,7 @@ def test_where_the_two_disagree_walks_decide(host: Host) -> None:
 
 def test_fewer_references_than_its_own_are_settled_by_a_walk_at_once(host: Host) -> None:
     """A SYN cookie made a connection that waits, and holds no reference."""
-    host.half_open(1)
+    host.syn_recv(1)
     host.count(0.0)
     host.waiting[101] = 5
     assert (host.count(0.25), host.walks) == (1, 2)
@@ -203,7 +203,7 @@ def test_a_new_listener_is_walked_to_at_once(host: Host) -> None:
 
 def test_a_group_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     host = walked_once(Host(monkeypatch, members=4))
-    host.half_open(0)
+    host.syn_recv(0)
     host.count(0.0)
     host.held[103] = 6
     host.held[104] = 2
@@ -211,16 +211,16 @@ def test_a_group_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_count_that_moves_during_the_walk_is_no_disagreement(host: Host) -> None:
-    host.half_open(3)
+    host.syn_recv(3)
     host.count(0.0)
     moving = iter((4, 6))
-    still = host.references
+    still = host.ref_counts
 
-    def references(listeners: Mapping[int, int]) -> dict[int, References]:
+    def ref_counts(listeners: Mapping[int, int]) -> dict[int, RefCount]:
         found = still(listeners)
-        return {inode: References(1 + next(moving), 0) for inode in found}
+        return {inode: RefCount(1 + next(moving), 0) for inode in found}
 
-    host.counter._references = references  # noqa: SLF001 # only here does it change half-way
+    host.counter._ref_counts = ref_counts  # noqa: SLF001 # only here does it change half-way
     host.counts = {HERE: 5}
     assert (host.count(CALIBRATE_SECONDS), host.counter.disagreements) == (5, 0)
 
@@ -228,14 +228,14 @@ def test_a_count_that_moves_during_the_walk_is_no_disagreement(host: Host) -> No
 def test_without_the_files_every_count_is_a_walk(host: Host) -> None:
     host.readable = False
     for beat in range(3):
-        host.half_open(beat)
+        host.syn_recv(beat)
         assert host.count(beat / 4) == beat
     assert (host.walks, host.counter.disagreements) == (3, 0)
 
 
 def test_with_procfs_nothing_is_compared(host: Host) -> None:
-    host.ladder.choose(Method.PROCFS)
-    host.half_open(3)
+    host.fallback.choose(Method.PROCFS)
+    host.syn_recv(3)
     assert [host.count(beat / 4) for beat in range(3)] == [3] * 3
     assert (host.walks, host.counter.method) == (3, "procfs")
 
@@ -258,9 +258,9 @@ def test_a_segment_opens_the_gate(walked: Host) -> None:
     for now in range(3):
         walked.count(float(now))
     walked.segments = 8
-    walked.half_open(2)
+    walked.syn_recv(2)
     assert walked.count(3.0) == 2
-    walked.half_open(0)
+    walked.syn_recv(0)
     walked.counts = {}
     assert [walked.count(float(now)) for now in (4, 5, 6)] == [0, 0, 0]
     assert walked.walks == 4
@@ -268,7 +268,7 @@ def test_a_segment_opens_the_gate(walked: Host) -> None:
 
 def test_the_gate_stays_open_while_there_are_any(walked: Host) -> None:
     """They end by their timers, for which no segment has to come."""
-    walked.half_open(2)
+    walked.syn_recv(2)
     assert [walked.count(float(now)) for now in range(4)] == [2] * 4
     assert walked.walks == 4
 
@@ -278,7 +278,7 @@ def test_a_segment_during_the_walk_is_not_overlooked(walked: Host) -> None:
 
     def late() -> None:
         walked.segments = 8
-        walked.half_open(1)
+        walked.syn_recv(1)
 
     walked.after_walk = late
     assert [walked.count(float(now)) for now in (1, 2)] == [0, 1]
@@ -293,7 +293,7 @@ def test_a_walk_that_failed_has_found_nothing_out(walked: Host) -> None:
         with pytest.raises(KernelError):
             walked.count(float(now))
     walked.fault = None
-    walked.half_open(3)
+    walked.syn_recv(3)
     assert walked.count(5.0) == 3
 
 
@@ -306,7 +306,7 @@ def test_rows_that_fit_nobody_keep_the_gate_open(walked: Host) -> None:
 
 def test_after_a_step_down_to_procfs_references_are_left_alone(host: Host) -> None:
     """The ladder finds out during the walk, when the references have been read already."""
-    host.half_open(3)
+    host.syn_recv(3)
     host.count(0.0)
-    host.ladder.method = Method.PROCFS
+    host.fallback.method = Method.PROCFS
     assert (host.count(0.25), host.walks, host.counter.method) == (3, 2, "procfs")

@@ -195,14 +195,14 @@ def test_the_test_ends_with_pytest(inner: pytest.Pytester) -> None:
 
 @pytest.mark.netns
 @pytest.mark.parametrize("destination", [str(flood.Tun.ipv4.ip), str(flood.Tun.ipv6.ip)])
-def test_a_flood_leaves_as_many_half_open_connections(destination: str) -> None:
+def test_a_flood_leaves_as_many_syn_recv_connections(destination: str) -> None:
     namespace.write_sysctl("net.core.somaxconn", FLOOD * 2)
     family = socket.AF_INET6 if ":" in destination else socket.AF_INET
     with flood.Tun() as tun, socket.create_server((destination, 8080), family=family, backlog=FLOOD * 2):
         flood.syn_flood(tun, destination, 8080, FLOOD - 10)
         flood.syn_flood(tun, destination, 8080, 10, first=FLOOD - 10)
-        half_open = programs.output("ss", "-Htn", "state", "syn-recv").splitlines()
-    assert len(half_open) == FLOOD
+        syn_recv = programs.output("ss", "-Htn", "state", "syn-recv").splitlines()
+    assert len(syn_recv) == FLOOD
 
 
 @pytest.mark.netns

@@ -6,27 +6,27 @@ import pytest
 
 from exporter.config import parse
 from exporter.config.model import Level, Queue, Severity, Unit
-from exporter.kernel.records import Protocol
+from exporter.kernel.records import ListenerProtocol
 from exporter.listeners.key import ListenerKey
-from exporter.owners.owner import NOBODY, Owner
-from exporter.thresholds.rules import RuleBook, Verdict
+from exporter.owners.owner import UNKNOWN_OWNER, Owner
+from exporter.thresholds.rules import RuleMatch, RuleSet
 
 NGINX = Owner(process="nginx", user="www-data")
 
 
 def tcp(address: str = "0.0.0.0", port: int = 80, netns: str = "host") -> ListenerKey:
-    return ListenerKey(netns, Protocol.TCP, address, str(port))
+    return ListenerKey(netns, ListenerProtocol.TCP, address, str(port))
 
 
 def unix(address: str, netns: str = "host") -> ListenerKey:
-    return ListenerKey(netns, Protocol.UNIX, address, "")
+    return ListenerKey(netns, ListenerProtocol.UNIX, address, "")
 
 
-def judge(text: str, key: ListenerKey, owner: Owner = NOBODY) -> Verdict:
-    return RuleBook(parse(text, "c.yaml")).judge(key, owner)
+def judge(text: str, key: ListenerKey, owner: Owner = UNKNOWN_OWNER) -> RuleMatch:
+    return RuleSet(parse(text, "c.yaml")).judge(key, owner)
 
 
-def speaks(match: str, key: ListenerKey, owner: Owner = NOBODY) -> bool:
+def speaks(match: str, key: ListenerKey, owner: Owner = UNKNOWN_OWNER) -> bool:
     """Whether a rule with this `match` speaks for the listener."""
     return judge(f"rules: [{{name: asked, match: {match}}}]", key, owner).rule == "asked"
 
@@ -76,7 +76,7 @@ def test_case_of_a_name_matters() -> None:
 
 def test_process_is_compared_where_it_is_known() -> None:
     assert speaks("{process: 'ngin*'}", tcp(), NGINX)
-    assert not speaks("{process: 'ngin*'}", tcp(), NOBODY)
+    assert not speaks("{process: 'ngin*'}", tcp(), UNKNOWN_OWNER)
     assert not speaks("{process: nginx}", tcp(), Owner(user="nginx"))
 
 
@@ -122,7 +122,7 @@ def test_list_of_addresses_may_hold_both_kinds() -> None:
 @pytest.mark.parametrize(
     ("key", "owner"),
     [
-        (tcp("10.0.0.1", 80), NOBODY),
+        (tcp("10.0.0.1", 80), UNKNOWN_OWNER),
         (tcp("10.0.0.1", 81), NGINX),
         (tcp("11.0.0.1", 80), NGINX),
         (tcp("10.0.0.1", 80, netns="blue"), NGINX),
@@ -148,7 +148,7 @@ def test_first_rule_that_matches_speaks() -> None:
           - {name: rest, match: {}}
     """
     found = [judge(text, key) for key in (tcp(port=80), tcp(port=81), unix("/a"))]
-    assert [(verdict.rule, verdict.export) for verdict in found] == [
+    assert [(rule_match.rule, rule_match.export) for rule_match in found] == [
         ("web", True),
         ("tcp", False),
         ("rest", True),
@@ -160,10 +160,10 @@ def test_defaults_speak_where_no_rule_does() -> None:
         defaults: {accept: {warning: 20%}, hold: 3s}
         rules: [{name: web, match: {port: 80}}]
     """
-    verdict = judge(text, tcp(port=81))
-    assert (verdict.rule, verdict.export) == ("defaults", True)
-    assert verdict.thresholds.levels[Queue.ACCEPT, Severity.WARNING] == Level(0.2, Unit.RATIO)
-    assert verdict.thresholds.hold_seconds == 3.0
+    rule_match = judge(text, tcp(port=81))
+    assert (rule_match.rule, rule_match.export) == ("defaults", True)
+    assert rule_match.thresholds.levels[Queue.ACCEPT, Severity.WARNING] == Level(0.2, Unit.RATIO)
+    assert rule_match.thresholds.hold_seconds == 3.0
 
 
 def test_rule_gives_its_own_thresholds() -> None:

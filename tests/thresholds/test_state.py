@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.model import Level, Unit
-from exporter.thresholds.state import Crossing
+from exporter.thresholds.state import ThresholdState
 
 HALF = Level(0.5, Unit.RATIO)
 FULL = Level(1.0, Unit.RATIO)
@@ -17,20 +17,20 @@ TEN = Level(10.0, Unit.CONNECTIONS)
 ANY = Level(0.0, Unit.CONNECTIONS)
 
 
-def crossing(level: Level = TEN, hold: float = 0.0, release: float = 0.0) -> Crossing:
-    made = Crossing()
+def threshold_state(level: Level = TEN, hold: float = 0.0, release: float = 0.0) -> ThresholdState:
+    made = ThresholdState()
     made.judge(level, hold, release, 0.0)
     return made
 
 
-def feed(made: Crossing, now: float, connections: int | None, ratio: float | None = None) -> bool:
+def feed(made: ThresholdState, now: float, connections: int | None, ratio: float | None = None) -> bool:
     """Take a reading at `now`, with samples that vouch for all the time since zero; tell what counts."""
     made.update(connections, ratio, now, now)
     return made.active(now)
 
 
 @pytest.mark.parametrize(
-    ("level", "connections", "ratio", "beyond"),
+    ("level", "connections", "ratio", "exceeded"),
     [
         (TEN, 9, 1.0, False),
         (TEN, 10, 0.1, True),
@@ -47,11 +47,11 @@ def feed(made: Crossing, now: float, connections: int | None, ratio: float | Non
     ],
 )
 def test_level_is_crossed_at_its_value_and_never_by_an_empty_queue(
-    *, level: Level, connections: int, ratio: float | None, beyond: bool
+    *, level: Level, connections: int, ratio: float | None, exceeded: bool
 ) -> None:
     """So `100%` is a full queue, and `0` is any connection at all."""
-    made = crossing(level)
-    assert feed(made, 1.0, connections, ratio) is beyond
+    made = threshold_state(level)
+    assert feed(made, 1.0, connections, ratio) is exceeded
     assert made.known
 
 
@@ -60,45 +60,45 @@ def test_queue_that_cannot_be_compared_is_not_known(
     level: Level, connections: int | None, ratio: float | None
 ) -> None:
     """/proc/net tells no limit, so no share of it; unknown must not read as fine."""
-    made = crossing(level)
+    made = threshold_state(level)
     assert not feed(made, 1.0, connections, ratio)
     assert not made.known
 
 
 def test_nothing_is_known_before_the_first_reading() -> None:
-    made = crossing()
+    made = threshold_state()
     assert (made.known, made.active(9.0), made.seconds(9.0)) == (False, False, 0.0)
 
 
 def test_reading_before_any_level_is_ignored() -> None:
-    made = Crossing()
+    made = ThresholdState()
     assert not feed(made, 1.0, 100, 1.0)
     assert not made.known
 
 
 def test_crossing_counts_after_hold() -> None:
-    made = crossing(hold=3.0)
+    made = threshold_state(hold=3.0)
     assert not feed(made, 1.0, 10)
     assert not made.active(3.9)
     assert made.active(4.0)
 
 
 def test_crossing_that_ends_before_hold_never_counts() -> None:
-    made = crossing(hold=3.0, release=5.0)
+    made = threshold_state(hold=3.0, release=5.0)
     feed(made, 1.0, 10)
     assert not feed(made, 3.9, 9)
     assert not made.active(100.0)
 
 
 def test_hold_begins_anew_with_each_crossing() -> None:
-    made = crossing(hold=3.0)
+    made = threshold_state(hold=3.0)
     for now, length in ((1.0, 10), (2.0, 0), (3.0, 10), (5.0, 10)):
         assert not feed(made, now, length)
     assert made.active(6.0)
 
 
 def test_crossing_counts_on_until_release() -> None:
-    made = crossing(release=5.0)
+    made = threshold_state(release=5.0)
     feed(made, 1.0, 10)
     assert feed(made, 2.0, 0)
     assert made.active(6.9)
@@ -107,7 +107,7 @@ def test_crossing_counts_on_until_release() -> None:
 
 def test_release_begins_anew_with_each_fall() -> None:
     """A queue that flaps faster than release counts without a gap, and needs no second hold."""
-    made = crossing(hold=2.0, release=5.0)
+    made = threshold_state(hold=2.0, release=5.0)
     feed(made, 0.0, 10)
     for now in range(2, 30, 4):
         assert feed(made, float(now), 0)
@@ -118,7 +118,7 @@ def test_release_begins_anew_with_each_fall() -> None:
 
 
 def test_without_hold_and_release_it_follows_the_queue() -> None:
-    made = crossing()
+    made = threshold_state()
     assert [feed(made, now, length) for now, length in ((1.0, 10), (2.0, 9), (3.0, 11))] == [
         True,
         False,
@@ -127,7 +127,7 @@ def test_without_hold_and_release_it_follows_the_queue() -> None:
 
 
 def test_seconds_count_before_hold() -> None:
-    made = crossing(hold=100.0)
+    made = threshold_state(hold=100.0)
     feed(made, 1.0, 10)
     feed(made, 3.0, 0)
     feed(made, 10.0, 10)
@@ -136,14 +136,14 @@ def test_seconds_count_before_hold() -> None:
 
 def test_seconds_are_what_samples_vouch_for() -> None:
     """A host that slept for an hour did not see the queue full for an hour."""
-    made = crossing()
+    made = threshold_state()
     made.update(10, None, 1.0, 1.0)
     made.update(0, None, 3601.0, 1.5)
     assert made.seconds(1.5) == 0.5
 
 
 def test_higher_level_ends_a_crossing_after_release() -> None:
-    made = crossing(release=5.0)
+    made = threshold_state(release=5.0)
     feed(made, 1.0, 10)
     made.judge(Level(20.0, Unit.CONNECTIONS), 0.0, 5.0, 2.0)
     assert feed(made, 2.0, 10)
@@ -152,7 +152,7 @@ def test_higher_level_ends_a_crossing_after_release() -> None:
 
 
 def test_lower_level_begins_a_crossing_with_its_hold() -> None:
-    made = crossing(Level(20.0, Unit.CONNECTIONS))
+    made = threshold_state(Level(20.0, Unit.CONNECTIONS))
     feed(made, 1.0, 10)
     made.judge(TEN, 3.0, 0.0, 2.0)
     assert not feed(made, 2.0, 10)
@@ -160,7 +160,7 @@ def test_lower_level_begins_a_crossing_with_its_hold() -> None:
 
 
 def test_longer_hold_takes_back_nothing_that_counts() -> None:
-    made = crossing(hold=1.0)
+    made = threshold_state(hold=1.0)
     feed(made, 1.0, 10)
     assert made.active(2.0)
     made.judge(TEN, 60.0, 0.0, 2.0)
@@ -168,7 +168,7 @@ def test_longer_hold_takes_back_nothing_that_counts() -> None:
 
 
 def test_listener_that_is_gone_is_beyond_nothing() -> None:
-    made = crossing()
+    made = threshold_state()
     feed(made, 1.0, 10)
     assert not feed(made, 2.0, None)
     assert not made.known
@@ -177,14 +177,14 @@ def test_listener_that_is_gone_is_beyond_nothing() -> None:
 
 def spells_until(now: int, held: list[bool]) -> list[tuple[bool, int]]:
     """What the queue was, second by second, as spells of seconds."""
-    return [(beyond, len(list(same))) for beyond, same in groupby(held[:now])]
+    return [(exceeded, len(list(same))) for exceeded, same in groupby(held[:now])]
 
 
 def counts(spells: list[tuple[bool, int]], hold: int, release: int) -> bool:
     """Whether a crossing counts: the last spell that was long enough to decide has decided."""
-    for beyond, seconds in reversed(spells):
-        if seconds >= (hold if beyond else release):
-            return beyond
+    for exceeded, seconds in reversed(spells):
+        if seconds >= (hold if exceeded else release):
+            return exceeded
     return False
 
 
@@ -198,13 +198,13 @@ def test_state_follows_from_every_second_that_was(
     hold: int, release: int, spells: list[tuple[bool, int]], every: int
 ) -> None:
     """Whoever reads, and however often: to look changes nothing."""
-    made = crossing(TEN, float(hold), float(release))
-    held = [beyond for beyond, seconds in spells for _ in range(seconds)]
-    for now, beyond in enumerate(held):
-        made.update(10 if beyond else 9, None, float(now), float(now))
+    made = threshold_state(TEN, float(hold), float(release))
+    held = [exceeded for exceeded, seconds in spells for _ in range(seconds)]
+    for now, exceeded in enumerate(held):
+        made.update(10 if exceeded else 9, None, float(now), float(now))
         if now % every == 0:
             past = spells_until(now, held)
-            if not past or past[-1][0] != beyond:
-                past.append((beyond, 0))
+            if not past or past[-1][0] != exceeded:
+                past.append((exceeded, 0))
             assert made.active(float(now)) is counts(past, hold, release)
             assert made.seconds(float(now)) == sum(held[:now])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import RunError, UseError
+from exporter.errors import RunError, UsageError
 from exporter.web import ListenAddress, bind
 
 _UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -77,7 +77,7 @@ def test_address_is_read_and_written_back(text: str, host: str, port: int) -> No
 )
 def test_wrong_address_gets_one_line(text: str, complaint: str) -> None:
     """The line names the flag and what is wrong."""
-    with pytest.raises(UseError, match=complaint) as caught:
+    with pytest.raises(UsageError, match=complaint) as caught:
         ListenAddress.parse(text)
     assert "--web.listen-address" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -85,11 +85,11 @@ def test_wrong_address_gets_one_line(text: str, complaint: str) -> None:
 
 @given(st.text(), st.integers())
 def test_any_text_is_read_or_refused(host: str, port: int) -> None:
-    """Nothing but UseError comes out."""
+    """Nothing but UsageError comes out."""
     for text in (host, f"{host}:{port}", f"[{host}]:{port}"):
         try:
             ListenAddress.parse(text)
-        except UseError as error:
+        except UsageError as error:
             assert "\n" not in str(error)  # noqa: PT017  (either outcome is right)
 
 

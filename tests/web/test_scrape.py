@@ -82,14 +82,14 @@ class _Gate:
 
 def test_scrapes_over_the_limit_are_turned_away() -> None:
     """Two render, the third gets 503 at once, other pages are not affected, and places come free again."""
-    gate = _Gate()
-    with Running(site(render=gate.render, max_requests=2)) as running, ThreadPoolExecutor() as clients:
+    activity = _Gate()
+    with Running(site(render=activity.render, max_requests=2)) as running, ThreadPoolExecutor() as clients:
         scrapes = [clients.submit(running.ask, "/metrics") for _ in range(2)]
         for _ in scrapes:
-            assert gate.entered.acquire(timeout=PATIENCE_SECONDS)
+            assert activity.entered.acquire(timeout=PATIENCE_SECONDS)
         refused = running.ask("/metrics")
         healthy = running.ask("/-/healthy")
-        gate.release.set()
+        activity.release.set()
         served = [scrape.result(PATIENCE_SECONDS) for scrape in scrapes]
         assert [answer.status for answer in served] == [200, 200]
         assert running.ask("/metrics").status == 200
@@ -102,22 +102,22 @@ def test_scrapes_over_the_limit_are_turned_away() -> None:
 
 def test_no_limit() -> None:
     """0 admits any number, and those that find no thread free wait for one."""
-    gate = _Gate()
-    with Running(site(render=gate.render, max_requests=0)) as running, ThreadPoolExecutor(64) as clients:
+    activity = _Gate()
+    with Running(site(render=activity.render, max_requests=0)) as running, ThreadPoolExecutor(64) as clients:
         scrapes = [clients.submit(running.ask, "/metrics") for _ in range(64)]
-        assert gate.entered.acquire(timeout=PATIENCE_SECONDS)
-        gate.release.set()
+        assert activity.entered.acquire(timeout=PATIENCE_SECONDS)
+        activity.release.set()
         assert {scrape.result(PATIENCE_SECONDS).status for scrape in scrapes} == {200}
 
 
 def test_client_that_leaves_gives_its_place_back(caplog: pytest.LogCaptureFixture) -> None:
     """A scrape whose client is gone ends quietly."""
-    gate = _Gate()
-    with Running(site(render=gate.render, max_requests=1)) as running:
+    activity = _Gate()
+    with Running(site(render=activity.render, max_requests=1)) as running:
         with running.connect() as connection:
             connection.sendall(_REQUEST)
-            assert gate.entered.acquire(timeout=PATIENCE_SECONDS)
-        gate.release.set()
+            assert activity.entered.acquire(timeout=PATIENCE_SECONDS)
+        activity.release.set()
         assert _until_served(running).status == 200
     assert caplog.records == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.errors import UseError
+from exporter.errors import UsageError
 from tests.web.running import site
 
 
@@ -34,7 +34,7 @@ def test_telemetry_path(path: str) -> None:
 )
 def test_wrong_telemetry_path_gets_one_line(path: str) -> None:
     """The line names the flag and the path."""
-    with pytest.raises(UseError) as caught:
+    with pytest.raises(UsageError) as caught:
         site(telemetry_path=path)
     assert str(caught.value).startswith(f"--web.telemetry-path: {path!r} ")
     assert "\n" not in str(caught.value)
@@ -42,5 +42,5 @@ def test_wrong_telemetry_path_gets_one_line(path: str) -> None:
 
 def test_negative_limit() -> None:
     """A limit below zero means nothing."""
-    with pytest.raises(UseError, match=r"--web\.max-requests"):
+    with pytest.raises(UsageError, match=r"--web\.max-requests"):
         site(max_requests=-1)

@@ -13,14 +13,21 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.broker import wire
-from exporter.broker.wire import ENDED, Entry, Kind, MalformedMessageError, Reply, Request
+from exporter.broker.wire import (
+    BROKER_ENDED,
+    BrokerReply,
+    BrokerRequest,
+    MalformedMessageError,
+    NamespaceTarget,
+    RequestType,
+)
 
 # A broker that says nothing for this long is lost. What takes it longest is a portion of descriptors.
 _PATIENCE: Final = struct.pack("@ll", 0, 500_000)
 # How long it is left alone then, if it stays silent.
 _SILENCE_SECONDS: Final = 10.0
 _DESCRIPTOR = struct.Struct("=i")
-_ANCILLARY_BYTES: Final = socket.CMSG_LEN((1 + len(wire.FILES)) * _DESCRIPTOR.size)
+_ANCILLARY_BYTES: Final = socket.CMSG_LEN((1 + len(wire.NAMESPACE_FILES)) * _DESCRIPTOR.size)
 _NEXT = struct.Struct("=I")
 _PAIR = struct.Struct("=QI")
 
@@ -30,7 +37,7 @@ class BrokerLostError(OSError):
 
 
 @dataclass(slots=True)
-class Opened:
+class OpenedDescriptors:
     """What was opened in one namespace, still to be closed. `files` are descriptors by name.
 
     `seconds` is the processor time that the broker took.
@@ -48,7 +55,7 @@ class Opened:
         self.diag, self.files = -1, {}
 
 
-class Broker:
+class BrokerClient:
     """The broker, as one thread asks it. `ended` counts brokers that were lost."""
 
     def __init__(self, channel: socket.socket, *, may_enter: bool = True) -> None:
@@ -57,7 +64,7 @@ class Broker:
         for timeout in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             channel.setsockopt(socket.SOL_SOCKET, timeout, _PATIENCE)
         self._channel = channel
-        self._number = ENDED
+        self._number = BROKER_ENDED
         self._ask_again_at = float("-inf")
         self._processor_ns = 0
         self.ended = 0
@@ -70,59 +77,63 @@ class Broker:
         """Let the broker go, which ends it."""
         self._channel.close()
 
-    def enter(self, entries: Sequence[Entry]) -> Iterator[Opened | OSError]:
+    def enter(self, targets: Sequence[NamespaceTarget]) -> Iterator[OpenedDescriptors | OSError]:
         """Enter each of at most MOST_ENTRIES namespaces and yield what was opened there, or why nothing was.
 
         Every reply has been read before the first is yielded, so other questions may be asked meanwhile.
         Whoever takes an Opened closes it; those that nobody takes are closed here. Raises BrokerLostError.
         """
-        arrived: deque[Opened | OSError] = deque()
+        arrived: deque[OpenedDescriptors | OSError] = deque()
         try:
-            number = self._ask(Kind.ENTER, entries=tuple(entries))
-            arrived.extend(self._opened(number) for _ in entries)
+            number = self._ask(RequestType.ENTER, targets=tuple(targets))
+            arrived.extend(self._opened(number) for _ in targets)
             while arrived:
                 yield arrived.popleft()
         finally:
             for left in arrived:
-                if isinstance(left, Opened):
+                if isinstance(left, OpenedDescriptors):
                     left.close()
 
     def namespaces(self) -> dict[int, int]:
         """Return a process of each network namespace, by the inode of the namespace. Raises OSError."""
         found: dict[int, int] = {}
-        for portion in self._portions(Kind.NAMESPACES):
+        for portion in self._portions(RequestType.NAMESPACES):
             for inode, pid in _PAIR.iter_unpack(portion):
                 found.setdefault(inode, pid)
         return found
 
     def pids(self) -> list[int]:
         """Return every process there is. Raises OSError."""
-        return [pid for portion in self._portions(Kind.PIDS) for (pid,) in struct.iter_unpack("=I", portion)]
+        return [
+            pid
+            for portion in self._portions(RequestType.PIDS)
+            for (pid,) in struct.iter_unpack("=I", portion)
+        ]
 
     def sockets(self, pid: int) -> Iterator[list[int]]:
         """Yield the inodes of a process's sockets, in portions. Raises OSError."""
-        for portion in self._portions(Kind.SOCKETS, pid):
+        for portion in self._portions(RequestType.SOCKETS, pid):
             yield [inode for (inode,) in struct.iter_unpack("=Q", portion)]
 
     def open_of_process(self, pid: int, name: str) -> int:
         """Open one of PROCESS_FILES and return the descriptor. Raises OSError."""
-        number = self._ask(Kind.FILE, pid=pid, start=wire.PROCESS_FILES.index(name))
+        number = self._ask(RequestType.FILE, pid=pid, start=wire.PROCESS_FILES.index(name))
         reply, descriptors = self._reply(number)
         failed = _failure(reply, descriptors, 1)
         if failed is not None:
             raise failed
         return descriptors[0]
 
-    def _opened(self, number: int) -> Opened | OSError:
+    def _opened(self, number: int) -> OpenedDescriptors | OSError:
         reply, descriptors = self._reply(number)
-        names = [name for bit, name in enumerate(wire.FILES) if reply.opened >> bit & 1]
+        names = [name for bit, name in enumerate(wire.NAMESPACE_FILES) if reply.opened >> bit & 1]
         failed = _failure(reply, descriptors, 1 + len(names))
         if failed is not None:
             return failed
         diag, *files = descriptors
-        return Opened(diag, reply.processor_ns / 1e9, dict(zip(names, files, strict=True)))
+        return OpenedDescriptors(diag, reply.processor_ns / 1e9, dict(zip(names, files, strict=True)))
 
-    def _portions(self, kind: Kind, pid: int = 0) -> Iterator[bytes]:
+    def _portions(self, kind: RequestType, pid: int = 0) -> Iterator[bytes]:
         start = 0
         while True:
             reply, _ = self._reply(self._ask(kind, pid=pid, start=start))
@@ -133,7 +144,9 @@ class Broker:
             if start == 0:
                 return
 
-    def _ask(self, kind: Kind, entries: tuple[Entry, ...] = (), pid: int = 0, start: int = 0) -> int:
+    def _ask(
+        self, kind: RequestType, targets: tuple[NamespaceTarget, ...] = (), pid: int = 0, start: int = 0
+    ) -> int:
         """Send a request and return its number.
 
         A broker that did not answer is left alone for a while, unless it has said something since: whoever
@@ -143,7 +156,7 @@ class Broker:
             raise BrokerLostError("the broker does not answer")
         self._ask_again_at = float("-inf")
         self._number = self._number % 0xFFFFFFFF + 1
-        request = Request(self._number, kind, entries, pid, start)
+        request = BrokerRequest(self._number, kind, targets, pid, start)
         try:
             self._channel.send(wire.pack_request(request))
         except OSError as error:
@@ -161,7 +174,7 @@ class Broker:
             _close(descriptors)
             came = True
 
-    def _reply(self, number: int) -> tuple[Reply, list[int]]:
+    def _reply(self, number: int) -> tuple[BrokerReply, list[int]]:
         """Wait for a reply to a request."""
         while True:
             try:
@@ -172,14 +185,14 @@ class Broker:
             if reply.number == number:
                 return reply, descriptors
             _close(descriptors)
-            if reply.number == ENDED:
+            if reply.number == BROKER_ENDED:
                 raise BrokerLostError("the broker ended")
 
-    def _receive(self, flags: int = 0) -> tuple[Reply, list[int]]:
+    def _receive(self, flags: int = 0) -> tuple[BrokerReply, list[int]]:
         # socket.recv_fds() of Python 3.11 takes flags and forgets them.
         try:
             message, ancillary, _, _ = self._channel.recvmsg(
-                wire.MOST_BYTES, _ANCILLARY_BYTES, flags | socket.MSG_CMSG_CLOEXEC
+                wire.MAX_MESSAGE_BYTES, _ANCILLARY_BYTES, flags | socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
             raise
@@ -194,12 +207,12 @@ class Broker:
         except MalformedMessageError as error:
             _close(descriptors)
             raise BrokerLostError(f"the broker talks nonsense: {error}") from error
-        self.ended += reply.number == ENDED
+        self.ended += reply.number == BROKER_ENDED
         self._processor_ns += reply.processor_ns
         return reply, descriptors
 
 
-def _failure(reply: Reply, descriptors: Sequence[int], expected: int) -> OSError | None:
+def _failure(reply: BrokerReply, descriptors: Sequence[int], expected: int) -> OSError | None:
     """Return why a reply is of no use, after closing what came with it; None where it is."""
     if reply.errno:
         failed = reply.errno

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from exporter.broker.wire import Entry
+from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.errors import KernelError, from_errno
-from exporter.kernel.netns.broker_client import Broker
+from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.remote import have_cookies
 from exporter.kernel.processes.process import start_of
 
@@ -23,24 +23,24 @@ _MOST_STAT_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class NamespaceRef:
     """A namespace that was found. `name` is empty where it has none under /run/netns."""
 
     inode: int
     name: bytes
-    entry: Entry
+    target: NamespaceTarget
 
 
 class Discovery:
     """Finds the network namespaces of the host, as the broker sees its processes."""
 
-    def __init__(self, broker: Broker, named: Path = RUN_NETNS, *, cookies: bool | None = None) -> None:
+    def __init__(self, broker: BrokerClient, named: Path = RUN_NETNS, *, cookies: bool | None = None) -> None:
         """Take the broker. Where namespaces have no `cookies`, processes are told apart by their start."""
         self._broker = broker
         self._named = named
         self._cookies = have_cookies() if cookies is None else cookies
 
-    def find(self) -> list[Door]:
+    def find(self) -> list[NamespaceRef]:
         """Return every other namespace. Raises KernelError."""
         own = _OWN.stat()
         try:
@@ -48,14 +48,14 @@ class Discovery:
         except OSError as error:
             raise KernelError(f"cannot look for network namespaces: {error}", "broker") from error
         names = self._names(own.st_dev)
-        doors = {inode: Door(inode, name, Entry(name=name)) for inode, name in names.items()}
-        for inode, entry in processes.items():
-            doors.setdefault(inode, Door(inode, b"", entry))
-        doors.pop(own.st_ino, None)
-        return list(doors.values())
+        refs = {inode: NamespaceRef(inode, name, NamespaceTarget(name=name)) for inode, name in names.items()}
+        for inode, target in processes.items():
+            refs.setdefault(inode, NamespaceRef(inode, b"", target))
+        refs.pop(own.st_ino, None)
+        return list(refs.values())
 
-    def _entry(self, pid: int) -> Entry:
-        return Entry(pid=pid, started=0 if self._cookies else self._start_of(pid))
+    def _entry(self, pid: int) -> NamespaceTarget:
+        return NamespaceTarget(pid=pid, started=0 if self._cookies else self._start_of(pid))
 
     def _start_of(self, pid: int) -> int:
         """Read when a process started, in clock ticks; 1, which is never, where it has ended meanwhile."""
@@ -73,14 +73,14 @@ class Discovery:
         """Read the names, of several for one namespace the first; a file that is no namespace is none."""
         found: dict[int, bytes] = {}
         try:
-            for entry in sorted(os.scandir(os.fsencode(self._named)), key=lambda entry: entry.name):
+            for target in sorted(os.scandir(os.fsencode(self._named)), key=lambda target: target.name):
                 try:
                     # The broker follows no links, and this process may not look behind one to /proc.
-                    stat = os.lstat(entry.path)
+                    stat = os.lstat(target.path)
                 except FileNotFoundError:
                     continue
                 if stat.st_dev == device:
-                    found.setdefault(stat.st_ino, entry.name)
+                    found.setdefault(stat.st_ino, target.name)
         except FileNotFoundError:
             return {}
         except OSError as error:

@@ -9,21 +9,21 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from exporter.kernel.errors import UnavailableError
-from exporter.kernel.fallback import Ladder
+from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.procfs import counters
 from exporter.kernel.procfs import listeners as procfs
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
-from exporter.kernel.procfs.files import OWN, Proc
-from exporter.kernel.procfs.refcount import ReferenceReader
-from exporter.kernel.procfs.tcp_activity import SegmentGate
-from exporter.kernel.readers import HalfOpenReader, ListenerReader
+from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
+from exporter.kernel.procfs.refcount import RefCountReader
+from exporter.kernel.procfs.tcp_activity import TcpActivity
+from exporter.kernel.readers import ListenerReader, SynRecvReader
 from exporter.kernel.records import Endpoint, Method
 from exporter.kernel.sock_diag import accept_wait as waiting
 from exporter.kernel.sock_diag import requests
 from exporter.kernel.sock_diag import tcp as inet
-from exporter.kernel.sock_diag.cached_socket import KeptSocket
+from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.comparison import TCP, UNIX
-from exporter.kernel.sock_diag.dump import Connect, Forged, connect, dump
+from exporter.kernel.sock_diag.dump import Connect, ForeignDatagrams, connect, dump
 from exporter.kernel.sock_diag.messages import messages
 
 
@@ -33,31 +33,31 @@ class Namespace:
 
     name: str
     connect: Connect = connect
-    proc: Proc = OWN
-    forged: Forged = field(default_factory=Forged)
+    proc: ProcfsFiles = OWN_PROCFS
+    foreign_datagrams: ForeignDatagrams = field(default_factory=ForeignDatagrams)
 
     def tcp_listeners(self, method: Method) -> ListenerReader:
         """Return a reader of the TCP listeners of both families."""
         ask = partial(dump, requests.TCP_LISTENERS, self.connect)
-        return ListenerReader(TCP, ask, partial(procfs.tcp_listeners, self.proc), Ladder(method))
+        return ListenerReader(TCP, ask, partial(procfs.tcp_listeners, self.proc), MethodFallback(method))
 
-    def segment_gate(self) -> SegmentGate:
+    def tcp_activity(self) -> TcpActivity:
         """Return a gate that is shut while no TCP segment comes in."""
-        return SegmentGate(partial(counters.read_tcp_segments, self.proc))
+        return TcpActivity(partial(counters.read_tcp_segments, self.proc))
 
     def unix_listeners(self, method: Method) -> ListenerReader:
         """Return a reader of the unix listeners, stream and seqpacket."""
         ask = partial(dump, requests.UNIX_LISTENERS, self.connect)
-        return ListenerReader(UNIX, ask, partial(procfs.unix_listeners, self.proc), Ladder(method))
+        return ListenerReader(UNIX, ask, partial(procfs.unix_listeners, self.proc), MethodFallback(method))
 
-    def half_open(self, method: Method) -> HalfOpenReader:
+    def syn_recv(self, method: Method) -> SynRecvReader:
         """Return a reader of the half-open connections."""
-        ask = partial(dump, requests.HALF_OPEN, self.connect)
-        return HalfOpenReader(ask, partial(procfs.half_open, self.proc), Ladder(method))
+        ask = partial(dump, requests.SYN_RECV, self.connect)
+        return SynRecvReader(ask, partial(procfs.syn_recv, self.proc), MethodFallback(method))
 
-    def references(self) -> ReferenceReader:
+    def ref_counts(self) -> RefCountReader:
         """Return a reader of the references of TCP listeners."""
-        return ReferenceReader(self.proc)
+        return RefCountReader(self.proc)
 
     def oldest_waits(self, ports: Collection[int]) -> dict[Endpoint, float]:
         """Return the longest wait for accept at each endpoint with one of these ports, in seconds.
@@ -97,5 +97,5 @@ class Namespace:
 
 def host() -> Namespace:
     """Return the namespace this process lives in."""
-    forged = Forged()
-    return Namespace("host", KeptSocket(partial(connect, forged)), OWN, forged)
+    foreign_datagrams = ForeignDatagrams()
+    return Namespace("host", CachedSocket(partial(connect, foreign_datagrams)), OWN_PROCFS, foreign_datagrams)

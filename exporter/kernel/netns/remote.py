@@ -14,19 +14,19 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from exporter.broker.wire import FILES, Entry
+from exporter.broker.wire import NAMESPACE_FILES, NamespaceTarget
 from exporter.kernel.errors import KernelError, from_errno
-from exporter.kernel.netns.broker_client import Broker, BrokerLostError, Opened
+from exporter.kernel.netns.broker_client import BrokerClient, BrokerLostError, OpenedDescriptors
 from exporter.kernel.netns.namespace import Namespace
-from exporter.kernel.procfs.files import Proc
-from exporter.kernel.sock_diag.dump import NETLINK_SOCK_DIAG, Forged, hush
+from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.kernel.sock_diag.dump import NETLINK_SOCK_DIAG, ForeignDatagrams, accept_kernel_only
 
 # A namespace has one cookie as long as it lives, and no other ever has it (asm-generic/socket.h).
 _SO_NETNS_COOKIE = 71
 _COOKIE = struct.Struct("=Q")
 
 
-class OtherNamespaceError(KernelError):
+class NamespaceReplacedError(KernelError):
     """The way into a namespace led to another one: it has ended, and its number was given away."""
 
     def __init__(self) -> None:
@@ -34,14 +34,14 @@ class OtherNamespaceError(KernelError):
         super().__init__("another network namespace has taken this one's place", "replaced")
 
 
-class Guest:
+class RemoteNamespace:
     """One other namespace as the broker lets us see it. One thread uses it."""
 
-    def __init__(self, broker: Broker, name: str, entry: Entry) -> None:
+    def __init__(self, broker: BrokerClient, name: str, target: NamespaceTarget) -> None:
         """Take the way in; `name` is the value of the `netns` label. Nothing is opened yet."""
-        self.entry = entry
+        self.target = target
         self.cookie: int | None = None
-        self.namespace = Namespace(name, self._connect, Proc(self._open), Forged())
+        self.namespace = Namespace(name, self._connect, ProcfsFiles(self._open), ForeignDatagrams())
         self._broker = broker
         self._diag: socket.socket | None = None
         self._files: dict[str, int] = {}
@@ -49,7 +49,7 @@ class Guest:
         # The processor time of the broker that visits took.
         self.broker_seconds = 0.0
 
-    def take(self, opened: Opened) -> None:
+    def take(self, opened: OpenedDescriptors) -> None:
         """Use what was opened, once it is sure that it belongs to this namespace. Raises KernelError.
 
         Files that are open already stay so; what was opened are others.
@@ -61,14 +61,14 @@ class Guest:
         self._files.update(opened.files)
         opened.files, opened.diag = {}, -1
         try:
-            hush(self._diag, self.namespace.forged)
+            accept_kernel_only(self._diag, self.namespace.foreign_datagrams)
             cookie = _cookie(self._diag)
         except OSError as error:
             self.leave()
             raise from_errno("cannot set up a sock_diag socket", error.errno or 0) from error
         if self.cookie not in (None, cookie):
             self.leave()
-            raise OtherNamespaceError
+            raise NamespaceReplacedError
         self.cookie = cookie
 
     @contextmanager
@@ -126,30 +126,32 @@ class Guest:
             self.leave()
 
 
-def visits(
-    broker: Broker, guests: Sequence[tuple[Guest, Collection[str]]]
-) -> Iterator[tuple[Guest, KernelError | None]]:
+def attach_all(
+    broker: BrokerClient, remotes: Sequence[tuple[RemoteNamespace, Collection[str]]]
+) -> Iterator[tuple[RemoteNamespace, KernelError | None]]:
     """Visit namespaces one after the other, at most as many as the broker enters at once.
 
     `guests` come with the names of the files to open. Yields each while it is open, or with the error
     that kept us out of it. Raises KernelError where the broker is lost.
     """
-    for (guest, _), opened in zip(guests, _enter(broker, guests), strict=True):
+    for (remote, _), opened in zip(remotes, _enter(broker, remotes), strict=True):
         if isinstance(opened, OSError):
-            yield guest, _refused(opened)
+            yield remote, _refused(opened)
             continue
-        with guest.visited():
+        with remote.visited():
             try:
-                guest.take(opened)
+                remote.take(opened)
             except KernelError as error:
-                yield guest, error
+                yield remote, error
             else:
-                yield guest, None
+                yield remote, None
 
 
-def _enter(broker: Broker, guests: Sequence[tuple[Guest, Collection[str]]]) -> Iterator[Opened | OSError]:
+def _enter(
+    broker: BrokerClient, remotes: Sequence[tuple[RemoteNamespace, Collection[str]]]
+) -> Iterator[OpenedDescriptors | OSError]:
     try:
-        yield from broker.enter([replace(guest.entry, files=_bits(names)) for guest, names in guests])
+        yield from broker.enter([replace(remote.target, files=_bits(names)) for remote, names in remotes])
     except BrokerLostError as error:
         raise KernelError(f"cannot enter network namespaces: {error}", "broker") from error
 
@@ -159,7 +161,7 @@ def _refused(error: OSError) -> KernelError:
 
 
 def _bits(names: Collection[str]) -> int:
-    return sum(1 << FILES.index(name) for name in names)
+    return sum(1 << NAMESPACE_FILES.index(name) for name in names)
 
 
 def _cookie(channel: socket.socket) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from exporter.kernel.errors import KernelError, from_errno
-from exporter.kernel.netns.broker_client import Broker, BrokerLostError
-from exporter.kernel.processes.process import Holding, Process, start_of
+from exporter.kernel.netns.broker_client import BrokerClient, BrokerLostError
+from exporter.kernel.processes.process import Process, ProcessSockets, start_of
 
 _GONE: Final = frozenset({errno.ENOENT, errno.ESRCH})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
@@ -19,7 +19,7 @@ _PORTION_BYTES: Final = 65536
 class BrokeredProcesses:
     """Asks the broker. Every method raises KernelError."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: BrokerClient) -> None:
         """Take the broker."""
         self._broker = broker
 
@@ -30,14 +30,14 @@ class BrokeredProcesses:
         except OSError as error:
             raise _failure("cannot list the processes", error) from error
 
-    def sockets(self, pid: int) -> Iterator[Holding]:
+    def sockets(self, pid: int) -> Iterator[ProcessSockets]:
         """Yield the sockets of a process, one portion a step; nothing where it is gone."""
         try:
             for inodes in self._broker.sockets(pid):
-                yield Holding(pid, frozenset(inodes))
+                yield ProcessSockets(pid, frozenset(inodes))
         except OSError as error:
             if error.errno in _DENIED:
-                yield Holding(pid, denied=True)
+                yield ProcessSockets(pid, denied=True)
             elif error.errno not in _GONE:
                 raise _failure(f"cannot read /proc/{pid}/fd", error) from error
 

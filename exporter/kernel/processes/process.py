@@ -38,7 +38,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class ProcessSockets:
     """A portion of the sockets of one process; `denied` where its descriptors may not be read."""
 
     pid: int
@@ -53,7 +53,7 @@ class ProcessTable(Protocol):
         """Return the number of every process."""
         ...
 
-    def sockets(self, pid: int) -> Iterator[Holding]:
+    def sockets(self, pid: int) -> Iterator[ProcessSockets]:
         """Yield the sockets of a process, one portion a step; nothing where it is gone."""
         ...
 
@@ -77,7 +77,7 @@ class Processes:
             raise from_errno(f"cannot read {self._proc}", error.errno or 0) from error
         return [int(name) for name in names if name.isdecimal()]
 
-    def sockets(self, pid: int) -> Iterator[Holding]:
+    def sockets(self, pid: int) -> Iterator[ProcessSockets]:
         """Yield the sockets of a process, one portion a step; nothing where it is gone.
 
         Raises KernelError where this process has run out of descriptors or memory.
@@ -86,7 +86,7 @@ class Processes:
         try:
             yield from _sockets(pid, path)
         except PermissionError:
-            yield Holding(pid, denied=True)
+            yield ProcessSockets(pid, denied=True)
         except (FileNotFoundError, ProcessLookupError):
             return
         except OSError as error:
@@ -148,13 +148,13 @@ def _content_if_shown(name: str, directory: int) -> bytes:
         return b""
 
 
-def _sockets(pid: int, directory: Path) -> Iterator[Holding]:
+def _sockets(pid: int, directory: Path) -> Iterator[ProcessSockets]:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         names = os.listdir(descriptor)  # noqa: PTH208  (pathlib takes no descriptor)
         for start in range(0, len(names), _PORTION):
             inodes = (_inode(name, descriptor) for name in names[start : start + _PORTION])
-            yield Holding(pid, frozenset(inode for inode in inodes if inode is not None))
+            yield ProcessSockets(pid, frozenset(inode for inode in inodes if inode is not None))
     finally:
         os.close(descriptor)
 

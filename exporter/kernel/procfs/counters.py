@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError, UnavailableError
-from exporter.kernel.procfs.files import OWN, Proc
+from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
 
 _PAIR = 2
 _NETSTAT: Final = "net/netstat"
@@ -46,7 +46,7 @@ class Sysctls:
     abort_on_overflow: int | None
 
 
-def read_counters(proc: Proc = OWN) -> TcpCounters:
+def read_counters(proc: ProcfsFiles = OWN_PROCFS) -> TcpCounters:
     """Read TcpExt of the caller's network namespace. Raises KernelError."""
     tcp = parse_table(proc.read(_NETSTAT), "TcpExt", _NETSTAT)
     return TcpCounters(
@@ -60,7 +60,7 @@ def read_counters(proc: Proc = OWN) -> TcpCounters:
     )
 
 
-def read_sysctls(proc: Proc = OWN) -> Sysctls:
+def read_sysctls(proc: ProcfsFiles = OWN_PROCFS) -> Sysctls:
     """Read the settings of the caller's network namespace. Raises MalformedReplyError."""
     return Sysctls(
         somaxconn=_setting(proc, _SOMAXCONN),
@@ -70,7 +70,7 @@ def read_sysctls(proc: Proc = OWN) -> Sysctls:
     )
 
 
-def read_tcp_segments(proc: Proc = OWN) -> int | None:
+def read_tcp_segments(proc: ProcfsFiles = OWN_PROCFS) -> int | None:
     """Read how many TCP segments have come in (InSegs). None of them, no new half-open connection."""
     return parse_table(proc.read("net/snmp"), "Tcp", "net/snmp").get("InSegs")
 
@@ -90,7 +90,7 @@ def parse_table(text: bytes, section: str, name: str) -> dict[str, int]:
         raise MalformedReplyError(f"{name}: {section}: {error}") from error
 
 
-def _setting(proc: Proc, name: str) -> int | None:
+def _setting(proc: ProcfsFiles, name: str) -> int | None:
     try:
         text = proc.read(name)
     except UnavailableError:

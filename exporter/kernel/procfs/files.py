@@ -19,7 +19,7 @@ _PORTION = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Proc:
+class ProcfsFiles:
     """How these files are opened. `open` takes a path below /proc, and raises OSError or KernelError."""
 
     open: Callable[[str], int]
@@ -48,4 +48,4 @@ def _open(root: str, name: str) -> int:
     return os.open(root + name, os.O_RDONLY | os.O_CLOEXEC)
 
 
-OWN = Proc.at(Path("/proc"))
+OWN_PROCFS = ProcfsFiles.at(Path("/proc"))

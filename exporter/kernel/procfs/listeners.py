@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError, UnavailableError
-from exporter.kernel.procfs.files import OWN, Proc
-from exporter.kernel.records import UNCHANGED, Changes, Endpoint, Listener, Protocol, Reading
+from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
+from exporter.kernel.records import UNCHANGED, Changes, Endpoint, Listener, ListenerProtocol, QueueReading
 
-Found = tuple[Listener, Reading]
+Found = tuple[Listener, QueueReading]
 
 _LISTEN = b"0A"
 _SYN_RECV = b"03"
@@ -36,21 +36,23 @@ _UNIX_LINE = re.compile(
 )
 
 
-def tcp_listeners(proc: Proc = OWN) -> list[Found]:
+def tcp_listeners(proc: ProcfsFiles = OWN_PROCFS) -> list[Found]:
     """Read the TCP listeners of both families with the length of their queues. Raises KernelError."""
     found = []
     for endpoint, length, uid, inode in _tcp_rows(proc, _LISTEN):
-        listener = Listener(cookie=inode, inode=inode, protocol=Protocol.TCP, uid=uid, endpoint=endpoint)
-        found.append((listener, Reading(inode, length, None, None)))
+        listener = Listener(
+            cookie=inode, inode=inode, protocol=ListenerProtocol.TCP, uid=uid, endpoint=endpoint
+        )
+        found.append((listener, QueueReading(inode, length, None, None)))
     return found
 
 
-def half_open(proc: Proc = OWN) -> dict[Endpoint, int]:
+def syn_recv(proc: ProcfsFiles = OWN_PROCFS) -> dict[Endpoint, int]:
     """Count the half-open connections of each endpoint. Raises KernelError."""
     return dict(Counter(endpoint for endpoint, *_ in _tcp_rows(proc, _SYN_RECV)))
 
 
-def unix_listeners(proc: Proc = OWN) -> list[Found]:
+def unix_listeners(proc: ProcfsFiles = OWN_PROCFS) -> list[Found]:
     """Read which unix listeners exist. Raises KernelError.
 
     The file prints each NUL of an abstract name as `@`, so the name can differ from what was bound.
@@ -65,33 +67,33 @@ def unix_listeners(proc: Proc = OWN) -> list[Found]:
         flags, inode, name = int(match[1], 16), int(match[2]), match[3] or b""
         if flags & _SO_ACCEPTCON:
             name = b"\0" + name[1:] if name.startswith(b"@") else name
-            listener = Listener(cookie=inode, inode=inode, protocol=Protocol.UNIX, name=name)
-            found.append((listener, Reading(inode, None, None, None)))
+            listener = Listener(cookie=inode, inode=inode, protocol=ListenerProtocol.UNIX, name=name)
+            found.append((listener, QueueReading(inode, None, None, None)))
     if at < len(content):
         raise MalformedReplyError(f"/proc/net/unix: cannot read {content[at:].splitlines()[0]!r}")
     return found
 
 
-class ProcfsWatch:
+class ProcfsComparison:
     """What changed between two reads; the twin of the watch that compares datagrams."""
 
     def __init__(self) -> None:
         """Start with no listener known."""
-        self.known: dict[int, Reading] = {}
+        self.known: dict[int, QueueReading] = {}
 
     def update(self, found: Iterable[Found]) -> Changes:
         """Fold one whole read in and return what it changed."""
         now = {listener.cookie: (listener, reading) for listener, reading in found}
         opened = tuple(pair for cookie, pair in now.items() if cookie not in self.known)
-        moved = tuple(
+        updated = tuple(
             reading for cookie, (_, reading) in now.items() if self.known.get(cookie, reading) != reading
         )
         closed = tuple(self.known.keys() - now.keys())
         self.known = {cookie: reading for cookie, (_, reading) in now.items()}
-        return Changes(opened, moved, closed) if opened or moved or closed else UNCHANGED
+        return Changes(opened, updated, closed) if opened or updated or closed else UNCHANGED
 
 
-def _tcp_rows(proc: Proc, state: bytes) -> Iterator[tuple[Endpoint, int, int, int]]:
+def _tcp_rows(proc: ProcfsFiles, state: bytes) -> Iterator[tuple[Endpoint, int, int, int]]:
     """Yield (endpoint, length of the queue, uid, inode) of each row in `state`."""
     for name, family, digits in _TCP_FILES:
         try:

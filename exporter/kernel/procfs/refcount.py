@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from exporter.kernel.errors import MalformedReplyError, from_errno
-from exporter.kernel.procfs.files import OWN, Proc
+from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
 
 _FILES: Final = {socket.AF_INET: "net/tcp", socket.AF_INET6: "net/tcp6"}
 _LISTEN: Final = b"0A"
@@ -28,32 +28,32 @@ _LINE = re.compile(
 _SHORTEST_LINE: Final = {socket.AF_INET: 150, socket.AF_INET6: 140}
 
 
-class References(NamedTuple):
+class RefCount(NamedTuple):
     """One listener's references, and the length of its accept queue at the same instant."""
 
     held: int
     accept_length: int
 
 
-class ReferenceReader:
+class RefCountReader:
     """Reads the references of the TCP listeners of one namespace, and remembers the last answer.
 
     A line that is as it was is not parsed again. Where nothing has changed at all the answer is the
     very mapping that was given before.
     """
 
-    def __init__(self, proc: Proc = OWN) -> None:
+    def __init__(self, proc: ProcfsFiles = OWN_PROCFS) -> None:
         """Take the /proc that shows the namespace; nothing is read yet."""
         self._proc = proc
-        self._parsed: dict[bytes, tuple[int, References] | None] = {}
-        self._found: dict[int, References] = {}
+        self._parsed: dict[bytes, tuple[int, RefCount] | None] = {}
+        self._found: dict[int, RefCount] = {}
 
-    def read(self, listeners: Mapping[int, int]) -> dict[int, References]:
+    def read(self, listeners: Mapping[int, int]) -> dict[int, RefCount]:
         """Return the references by inode; `listeners` says how many each family has.
 
         A listener that opened a moment ago may be missing. Raises KernelError.
         """
-        parsed: dict[bytes, tuple[int, References] | None] = {}
+        parsed: dict[bytes, tuple[int, RefCount] | None] = {}
         for family, count in listeners.items():
             name = _FILES[socket.AddressFamily(family)]
             for line in _first_lines(self._proc, name, count, _SHORTEST_LINE[socket.AddressFamily(family)]):
@@ -64,17 +64,17 @@ class ReferenceReader:
         return self._found
 
 
-def _parse(line: bytes, name: str) -> tuple[int, References] | None:
+def _parse(line: bytes, name: str) -> tuple[int, RefCount] | None:
     """Read a line; None where it is no listener's. `name` is for the error."""
     match = _LINE.fullmatch(line)
     if match is None:
         raise MalformedReplyError(f"/proc/{name}: cannot read {line!r}")
     if match[1] != _LISTEN:
         return None
-    return int(match[3]), References(int(match[4]), int(match[2], 16))
+    return int(match[3]), RefCount(int(match[4]), int(match[2], 16))
 
 
-def _first_lines(proc: Proc, name: str, count: int, shortest: int) -> Iterator[bytes]:
+def _first_lines(proc: ProcfsFiles, name: str, count: int, shortest: int) -> Iterator[bytes]:
     """Read the first lines after the heading, and hardly more of the file."""
     read = b""
     try:

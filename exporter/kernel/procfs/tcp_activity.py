@@ -14,7 +14,7 @@ from exporter.kernel.errors import UnavailableError
 _BUSY_SECONDS = 0.5
 
 
-class SegmentGate:
+class TcpActivity:
     """Shut while no segment has come in since the look before."""
 
     def __init__(self, segments: Callable[[], int | None]) -> None:
@@ -23,7 +23,7 @@ class SegmentGate:
         self._last: int | None = None
         self._look_at = float("-inf")
 
-    def shut(self, now: float) -> bool:
+    def idle(self, now: float) -> bool:
         """Look, at `now` in monotonic seconds. Where InSegs may not be read the gate is open.
 
         Whoever finds it shut may take the state that was read since the last open look for the

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from exporter.kernel.sock_diag import dump as netlink
 
 
-class KeptSocket:
+class CachedSocket:
     """Lends out one socket at a time; who asks meanwhile gets one of their own."""
 
     def __init__(self, connect: Callable[[], socket.socket] = netlink.connect) -> None:

@@ -13,29 +13,29 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
-from exporter.kernel.records import UNCHANGED, Changes, Listener, Reading
+from exporter.kernel.records import UNCHANGED, Changes, Listener, QueueReading
 from exporter.kernel.sock_diag import tcp as inet
 from exporter.kernel.sock_diag import unix
 from exporter.kernel.sock_diag.messages import different_messages, messages
 
 
 @dataclass(frozen=True, slots=True)
-class Decoder:
+class RowDecoder:
     """How the rows of one protocol are read."""
 
     cookie: Callable[[bytes], int]
     listener: Callable[[bytes], Listener]
-    reading: Callable[[bytes], Reading]
+    reading: Callable[[bytes], QueueReading]
 
 
-TCP: Final = Decoder(inet.cookie, inet.listener, inet.reading)
-UNIX: Final = Decoder(unix.cookie, unix.listener, unix.reading)
+TCP: Final = RowDecoder(inet.cookie, inet.listener, inet.reading)
+UNIX: Final = RowDecoder(unix.cookie, unix.listener, unix.reading)
 
 
-class ListenerWatch:
+class DumpComparison:
     """The listeners of one namespace and protocol, as the last dump left them."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: RowDecoder) -> None:
         """Start with no listener known."""
         self._decoder = decoder
         self._kept: list[bytes] = []
@@ -52,25 +52,25 @@ class ListenerWatch:
         fresh = list(datagrams)
         if fresh == kept and not self._missing:
             return UNCHANGED
-        moved, stale_rows, new_rows = self._different_rows(fresh)
-        opened: dict[int, tuple[Listener, Reading]] = {}
+        updated, stale_rows, new_rows = self._different_rows(fresh)
+        opened: dict[int, tuple[Listener, QueueReading]] = {}
         decode = self._decoder
         for row in new_rows:
             reading = decode.reading(row)
             if reading.cookie in self.known:
-                moved[reading.cookie] = reading
+                updated[reading.cookie] = reading
             else:
                 opened[reading.cookie] = (decode.listener(row), reading)
-        closed = self._settle_missing(fresh, stale_rows, moved)
+        closed = self._settle_missing(fresh, stale_rows, updated)
         self._kept = fresh
         self.known.update(opened)
         self.known.difference_update(closed)
-        return Changes(tuple(opened.values()), tuple(moved.values()), closed)
+        return Changes(tuple(opened.values()), tuple(updated.values()), closed)
 
-    def _different_rows(self, fresh: list[bytes]) -> tuple[dict[int, Reading], set[bytes], list[bytes]]:
+    def _different_rows(self, fresh: list[bytes]) -> tuple[dict[int, QueueReading], set[bytes], list[bytes]]:
         """Return what moved in its place, the rows that left, and those that came in the kernel's order."""
         cookie_of, read = self._decoder.cookie, self._decoder.reading
-        moved: dict[int, Reading] = {}
+        updated: dict[int, QueueReading] = {}
         left: list[bytes] = []
         came: list[bytes] = []
         for old, new in zip_longest(self._kept, fresh, fillvalue=b""):
@@ -78,24 +78,26 @@ class ListenerWatch:
                 continue
             for old_row, new_row in different_messages(old, new):
                 if old_row and new_row and (cookie := cookie_of(new_row)) == cookie_of(old_row):
-                    moved[cookie] = read(new_row)
+                    updated[cookie] = read(new_row)
                 else:
                     left.append(old_row)
                     came.append(new_row)
         gone = set(left)
         stale = gone.difference(came)
-        return moved, stale - {b""}, [row for row in came if row and row not in gone]
+        return updated, stale - {b""}, [row for row in came if row and row not in gone]
 
     def _settle_missing(
-        self, fresh: list[bytes], stale: set[bytes], moved: dict[int, Reading]
+        self, fresh: list[bytes], stale: set[bytes], updated: dict[int, QueueReading]
     ) -> tuple[int, ...]:
         """Close what is missing for the second time; what is missing for the first gets its grace."""
-        suspects = {self._decoder.cookie(row) for row in stale}.difference(moved)
+        suspects = {self._decoder.cookie(row) for row in stale}.difference(updated)
         if not suspects and not self._missing:
             return ()
         present = {self._decoder.cookie(row): row for datagram in fresh for row in messages(datagram)}
         # A row that the kernel repeated may have left one place and still stand in another.
-        moved.update((cookie, self._decoder.reading(present[cookie])) for cookie in suspects & present.keys())
+        updated.update(
+            (cookie, self._decoder.reading(present[cookie])) for cookie in suspects & present.keys()
+        )
         absent = (suspects | self._missing) - present.keys()
         closed = absent & self._missing
         self._missing = absent - closed

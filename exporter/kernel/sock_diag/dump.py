@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from exporter.kernel.errors import ForgedReplyError, MalformedReplyError, from_errno
+from exporter.kernel.errors import ForeignDatagramError, MalformedReplyError, from_errno
 
 NETLINK_SOCK_DIAG = 4
 NLMSG_ERROR = 2
@@ -32,13 +32,13 @@ Connect = Callable[[], AbstractContextManager[socket.socket]]
 
 
 @dataclass(slots=True)
-class Forged:
+class ForeignDatagrams:
     """How many datagrams somebody else than the kernel got into our sockets."""
 
     datagrams: int = 0
 
 
-def connect(forged: Forged | None = None) -> socket.socket:
+def connect(foreign_datagrams: ForeignDatagrams | None = None) -> socket.socket:
     """Open a sock_diag socket in the caller's network namespace that hears the kernel only.
 
     Raises UnavailableError or KernelError.
@@ -48,14 +48,14 @@ def connect(forged: Forged | None = None) -> socket.socket:
     except OSError as error:
         raise from_errno("cannot open a sock_diag socket", error.errno or 0) from error
     try:
-        hush(opened, forged or Forged())
+        accept_kernel_only(opened, foreign_datagrams or ForeignDatagrams())
     except OSError as error:
         opened.close()
         raise from_errno("cannot set up a sock_diag socket", error.errno or 0) from error
     return opened
 
 
-def hush(channel: socket.socket, forged: Forged) -> None:
+def accept_kernel_only(channel: socket.socket, foreign_datagrams: ForeignDatagrams) -> None:
     """Make a socket deaf to everyone but the kernel, and count what others had sent by then.
 
     Anyone with CAP_NET_ADMIN over a namespace may send datagrams to the sockets in it, until they
@@ -72,7 +72,7 @@ def hush(channel: socket.socket, forged: Forged) -> None:
             # So many came that the receive buffer was full.
             if error.errno != errno.ENOBUFS:
                 raise
-        forged.datagrams += 1
+        foreign_datagrams.datagrams += 1
 
 
 def dump(request: bytes, connect: Connect = connect) -> Generator[bytes, None, None]:
@@ -84,7 +84,7 @@ def dump(request: bytes, connect: Connect = connect) -> Generator[bytes, None, N
     when the caller stops half-way, since an abandoned dump would leave it busy. Who stops because
     of an error closes the dump: the error holds on to its frames, and a frame to the dump.
 
-    Raises UnavailableError, KernelError, MalformedReplyError or ForgedReplyError.
+    Raises UnavailableError, KernelError, MalformedReplyError or ForeignDatagramError.
     """
     (sequence,) = _SEQUENCE.unpack_from(request)
     with connect() as channel:
@@ -94,7 +94,7 @@ def dump(request: bytes, connect: Connect = connect) -> Generator[bytes, None, N
             while not finished:
                 datagram, (sender, _) = channel.recvfrom(_RECEIVE_BYTES)
                 if sender != 0:
-                    raise ForgedReplyError(sender)
+                    raise ForeignDatagramError(sender)
                 datagram, finished = _check(datagram, sequence)
                 if datagram:
                     yield datagram

@@ -116,5 +116,5 @@ def waiting(ports: Collection[int]) -> bytes:
 
 TCP_LISTENERS = _tcp(1 << TCP_LISTEN, INET_DIAG_SKMEMINFO)
 # State 12, not 3: TCP_SYN_RECV also returns Fast Open children, which the accept queue counts.
-HALF_OPEN = _tcp(1 << TCP_NEW_SYN_RECV)
+SYN_RECV = _tcp(1 << TCP_NEW_SYN_RECV)
 UNIX_LISTENERS = _unix_listeners()

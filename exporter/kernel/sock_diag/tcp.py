@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from exporter.kernel.records import Listener, Protocol, Reading
+from exporter.kernel.records import Listener, ListenerProtocol, QueueReading
 from exporter.kernel.sock_diag.inet_row import ROW_BYTES, check_size, endpoint
 from exporter.kernel.sock_diag.messages import attributes
 from exporter.kernel.sock_diag.requests import INET_DIAG_SKMEMINFO, TCP_LISTEN
@@ -46,7 +46,7 @@ def listener(row: bytes) -> Listener:
     return Listener(
         cookie=cookie(row),
         inode=inode,
-        protocol=Protocol.TCP,
+        protocol=ListenerProtocol.TCP,
         uid=uid,
         endpoint=local,
         device=_device(local.interface),
@@ -55,11 +55,11 @@ def listener(row: bytes) -> Listener:
     )
 
 
-def reading(row: bytes) -> Reading:
+def reading(row: bytes) -> QueueReading:
     """Decode the accept queue and the drops of a listener's row."""
     check_size(row)
     number, length, limit = _QUEUE.unpack_from(row)
-    return Reading(number, length, limit, _drops(row))
+    return QueueReading(number, length, limit, _drops(row))
 
 
 def _drops(row: bytes) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from exporter.kernel.errors import MalformedReplyError
-from exporter.kernel.records import Listener, Protocol, Reading
+from exporter.kernel.records import Listener, ListenerProtocol, QueueReading
 from exporter.kernel.sock_diag.messages import attributes
 from exporter.kernel.sock_diag.requests import TCP_LISTEN
 
@@ -43,16 +43,16 @@ def listener(row: bytes) -> Listener:
             name = _bound_name(row[at : at + size])
         elif kind == _UNIX_DIAG_UID and size == _UID.size:
             (uid,) = _UID.unpack_from(row, at)
-    return Listener(cookie=number, inode=inode, protocol=Protocol.UNIX, uid=uid, name=name)
+    return Listener(cookie=number, inode=inode, protocol=ListenerProtocol.UNIX, uid=uid, name=name)
 
 
-def reading(row: bytes) -> Reading:
+def reading(row: bytes) -> QueueReading:
     """Decode the accept queue; for a listener the kernel shows pending connections and backlog."""
     for kind, at, size in attributes(row, _MESSAGE_BYTES):
         if kind == _UNIX_DIAG_RQLEN and size == _RQLEN.size:
             length, limit = _RQLEN.unpack_from(row, at)
-            return Reading(cookie(row), length, limit, None)
-    return Reading(cookie(row), None, None, None)
+            return QueueReading(cookie(row), length, limit, None)
+    return QueueReading(cookie(row), None, None, None)
 
 
 def _bound_name(raw: bytes) -> bytes:

@@ -18,8 +18,8 @@ import yaml
 
 from testbed import programs, syscalls
 from testbed.alertmanager import bring_templates
+from testbed.waiting import equals, until
 from tests.deploy.alerts import shipped
-from tests.integration.waiting import equals, until
 
 CONFIG = shipped.ROOT / "deploy/alertmanager/alertmanager.yml"
 

@@ -12,13 +12,13 @@ import pytest
 from testbed import privileges
 from testbed.netns import Namespaces
 from testbed.page import Page
+from testbed.waiting import equals, until
 from tests.deploy.alerts import shipped
 from tests.deploy.alerts.ruler import Ruler
 from tests.integration import listening_sockets
 from tests.integration.forked_exporter import ForkedExporter, load_everything
 from tests.integration.other_namespaces import watching
 from tests.integration.service import Service
-from tests.integration.waiting import equals, until
 
 _PORT = 8081
 
@@ -37,7 +37,9 @@ _TARGET = 'pod: "exporter-1", namespace: "monitoring", container: "exporter"'
 def skewed_group() -> Iterator[None]:
     """Three sockets on one port, of which one is full and the others are empty."""
     with ExitStack() as stack:
-        group = [stack.enter_context(listening_sockets.tcp("::1", _PORT, 3, reuse_port=True)) for _ in range(3)]
+        group = [
+            stack.enter_context(listening_sockets.tcp("::1", _PORT, 3, reuse_port=True)) for _ in range(3)
+        ]
         full = group[0]
         while not _is_full(full):
             client = stack.enter_context(socket.socket(socket.AF_INET6))

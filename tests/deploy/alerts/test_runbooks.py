@@ -15,10 +15,10 @@ import pytest
 from testbed import flood, namespace, privileges, programs
 from testbed.daemon import running
 from testbed.netns import Namespaces
+from testbed.waiting import equals, until
 from tests.deploy.alerts import shipped
 from tests.e2e.services import nginx
 from tests.integration import listening_sockets
-from tests.integration.waiting import equals, until
 
 _TEXT = shipped.RUNBOOKS.read_text()
 _BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -28,7 +28,7 @@ _LINES = {line.strip() for block in _BLOCK.findall(_TEXT) for line in block.spli
 COMMANDS = sorted(line for line in _LINES if not line.startswith(("systemctl", "journalctl")))
 NAMES = pytest.mark.parametrize("name", shipped.alert_names())
 
-PORT, BACKLOG, HALF_OPEN = 8080, 3, 5
+PORT, BACKLOG, SYN_RECV = 8080, 3, 5
 
 
 def section(heading: str) -> str:
@@ -68,8 +68,12 @@ def trouble(folder: Path) -> Iterator[dict[str, object]]:
     with ExitStack() as stack:
         tun = stack.enter_context(flood.Tun())
         listener = stack.enter_context(listening_sockets.tcp("0.0.0.0", PORT, BACKLOG))
-        flood.syn_flood(tun, listening_sockets.TUN_IPV4, PORT, HALF_OPEN - 1)
-        for each in (listener, listening_sockets.unix(str(path), BACKLOG), listening_sockets.unix("\0queue", BACKLOG)):
+        flood.syn_flood(tun, listening_sockets.TUN_IPV4, PORT, SYN_RECV - 1)
+        for each in (
+            listener,
+            listening_sockets.unix(str(path), BACKLOG),
+            listening_sockets.unix("\0queue", BACKLOG),
+        ):
             stack.enter_context(each)
             address = "127.0.0.1" if each is listener else ""
             for client in listening_sockets.clients(each, BACKLOG + 1, address):
@@ -160,12 +164,12 @@ def test_connections_that_nobody_accepted_are_those_without_a_process() -> None:
 
 
 @pytest.mark.netns
-def test_half_open_connections_are_counted_and_their_sources_listed(tmp_path: Path) -> None:
+def test_syn_recv_connections_are_counted_and_their_sources_listed(tmp_path: Path) -> None:
     with trouble(tmp_path) as placeholders:
         count = "ss -Htn state syn-recv 'sport = :PORT' | wc -l"
         (sources,) = (each for each in COMMANDS if "syn-recv" in each and "uniq" in each)
         waiting = int(ran(count, **placeholders))
-        assert waiting >= HALF_OPEN - 1
+        assert waiting >= SYN_RECV - 1
         listed = [line.split() for line in ran(sources, **placeholders).splitlines()]
         assert sum(int(number) for number, _ in listed) == waiting
         assert all(address.startswith("10.99.") for _, address in listed)

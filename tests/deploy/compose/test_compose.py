@@ -12,12 +12,11 @@ import pytest
 import yaml
 
 from exporter.owners import runtime_files
-from testbed import programs, syscalls
+from testbed import programs, syscalls, waiting
 from testbed.daemon import running
 from testbed.prometheus import Prometheus
+from testbed.waiting import equals, until
 from tests.deploy.compose.files import BASE, CONTAINERS, FOLDER, ROOT, Service, services
-from tests.integration import waiting
-from tests.integration.waiting import equals, until
 
 # Folders of the host that may be seen, and never changed.
 _OF_THE_HOST = {"/sys/fs/cgroup", "/run/netns", "/var/lib/docker/containers"}
@@ -161,7 +160,7 @@ def test_the_dashboard_asks_a_data_source_that_there_is(stack: dict[str, Service
     dashboard = json.loads(grafana.source(home).read_text())
     (source,) = _data_sources(stack)
     assert (source["type"], source["isDefault"]) == ("prometheus", True)
-    asked = {each["uid"] for each in _references(dashboard) if each.get("type") == "prometheus"}
+    asked = {each["uid"] for each in _ref_counts(dashboard) if each.get("type") == "prometheus"}
     # A variable of this kind begins with the default one.
     chosen = {
         f"${{{variable['name']}}}"
@@ -223,11 +222,11 @@ def _data_sources(stack: dict[str, Service]) -> list[dict[str, Any]]:
     return found
 
 
-def _references(part: Any) -> list[dict[str, Any]]:
+def _ref_counts(part: Any) -> list[dict[str, Any]]:
     """Every mapping below a key `datasource`."""
     if isinstance(part, list):
-        return [found for each in part for found in _references(each)]
+        return [found for each in part for found in _ref_counts(each)]
     if not isinstance(part, dict):
         return []
     own = [part["datasource"]] if isinstance(part.get("datasource"), dict) else []
-    return own + [found for each in part.values() for found in _references(each)]
+    return own + [found for each in part.values() for found in _ref_counts(each)]

@@ -12,11 +12,11 @@ from pathlib import Path
 from testbed import flood
 from testbed.daemon import Daemon, running
 from testbed.netns import Namespaces
+from testbed.waiting import equals, until
 from tests.deploy.dashboard.prometheus import Prometheus
 from tests.integration import listening_sockets
 from tests.integration.metric_values import until_figure
 from tests.integration.service import Service
-from tests.integration.waiting import equals, until
 
 # Names as Prometheus has them, and the ports behind.
 EXPORTERS = {"web1:10511": 10511, "web2:10511": 10512}

@@ -87,14 +87,14 @@ def test_every_panel_and_row_has_a_number_of_its_own() -> None:
 def test_names_in_a_panel_are_its_own() -> None:
     """An override that means another query than there is would do nothing, and nobody would see it."""
     for panel in file.panels(file.load()):
-        references = [target["refId"] for target in panel["targets"]]
-        assert len(set(references)) == len(references), panel["title"]
+        ref_counts = [target["refId"] for target in panel["targets"]]
+        assert len(set(ref_counts)) == len(ref_counts), panel["title"]
         meant = {
             each["matcher"]["options"]
             for each in panel["fieldConfig"]["overrides"]
             if each["matcher"]["id"] == "byFrameRefID"
         }
-        assert meant <= set(references), panel["title"]
+        assert meant <= set(ref_counts), panel["title"]
 
 
 def test_every_series_over_time_has_a_legend_that_names_it() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from testbed.waiting import equals, until
 from tests.deploy.dashboard import file
 from tests.deploy.dashboard.grafana import Choice, table
 from tests.deploy.dashboard.prometheus import Prometheus
-from tests.integration.waiting import equals, until
 
 OWNERS = {
     "1": ("", "", "", "", "-"),

@@ -12,10 +12,10 @@ import pytest
 from docs.dashboard import page
 from docs.dashboard.data import Data
 from docs.dashboard.units import written
+from testbed.waiting import until
 from tests.deploy.dashboard import file
 from tests.deploy.dashboard.grafana import Choice, options
 from tests.deploy.dashboard.scene import idle
-from tests.integration.waiting import until
 
 PICTURE = file.ROOT / "docs/dashboard.svg"
 MOST_BYTES = 300_000

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from testbed.waiting import equals, until
 from tests.deploy.dashboard import file, scene
 from tests.deploy.dashboard.grafana import Choice, legend, options
 from tests.deploy.dashboard.prometheus import Prometheus, Series
 from tests.deploy.dashboard.scene import EXPORTERS, busy, idle
-from tests.integration.waiting import equals, until
 
 CHOSEN = (
     "Connections waiting",

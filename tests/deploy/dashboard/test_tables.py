@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from testbed.waiting import until
 from tests.deploy.dashboard import file, scene
 from tests.deploy.dashboard.grafana import Choice, table
 from tests.deploy.dashboard.scene import EXPORTERS, busy
-from tests.integration.waiting import until
 
 LISTENERS = (
     "State",

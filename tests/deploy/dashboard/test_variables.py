@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from testbed.daemon import running
+from testbed.waiting import equals, until
 from tests.deploy.dashboard import file
 from tests.deploy.dashboard.grafana import Choice, options
 from tests.deploy.dashboard.prometheus import Prometheus, PrometheusError
 from tests.integration import hostile_names, listening_sockets
 from tests.integration.metric_values import EAGER
 from tests.integration.service import Service
-from tests.integration.waiting import equals, until
 
 ABSTRACT = [name for name in hostile_names.ABSTRACT if b'"' not in name]
 TCP = {"127.0.0.1:8080": ("127.0.0.1", 8080), "[::1]:8080": ("::1", 8080), "[::]:9000": ("::", 9000)}
@@ -48,12 +48,20 @@ def test_every_listener_is_offered_and_its_choice_shows_it_alone(tmp_path: Path)
         for address, port in TCP.values():
             stack.enter_context(listening_sockets.tcp(address, port, v6only=True))
         stack.enter_context(
-            Service(hostile_names.PROCESS, lambda: [listening_sockets.unix(b"\0" + name) for name in hostile_names.ABSTRACT])
+            Service(
+                hostile_names.PROCESS,
+                lambda: [listening_sockets.unix(b"\0" + name) for name in hostile_names.ABSTRACT],
+            )
         )
         stack.enter_context(running(config=EAGER))
         server = stack.enter_context(Prometheus(tmp_path, {"one": 10511}))
         until(server.ready, equals(wanted=True))
-        wanted = {*TCP, *(hostile_names.ABSTRACT[name] for name in ABSTRACT), "127.0.0.1:10511", "127.0.0.1:9090"}
+        wanted = {
+            *TCP,
+            *(hostile_names.ABSTRACT[name] for name in ABSTRACT),
+            "127.0.0.1:10511",
+            "127.0.0.1:9090",
+        }
         offered = until(
             partial(options, server, Choice(dashboard), "listener"), lambda found: set(found) == wanted
         )

@@ -13,8 +13,8 @@ from typing import Any
 
 from testbed import programs, syscalls
 from testbed.daemon import Daemon
+from testbed.waiting import until
 from tests.deploy.image.buildah import Buildah
-from tests.integration.waiting import until
 
 # What a runtime does for `read_only: true`, with /proc and /dev as every container has them and with further
 # folders of the host; in a mount namespace, so that nothing is left of it.

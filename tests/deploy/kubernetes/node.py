@@ -111,11 +111,11 @@ class Node:
 
 
 def _inside(cgroup: Path, listen: Listen) -> Listen:
-    def moved() -> list[socket.socket]:
+    def updated() -> list[socket.socket]:
         cgroups.enter(cgroup)
         return listen()
 
-    return moved
+    return updated
 
 
 def _place(path: str) -> Path:

@@ -15,6 +15,7 @@ import yaml
 from deploy.kubernetes import rules
 from exporter.config import load
 from testbed.netns import Namespaces
+from testbed.waiting import until
 from tests.deploy.alerts.ruler import Ruler
 from tests.deploy.kubernetes import scrape_job
 from tests.deploy.kubernetes.manifests import KUBERNETES, kustomize, validate, versions
@@ -24,7 +25,6 @@ from tests.integration.forked_exporter import ForkedExporter
 from tests.integration.metric_values import until_figure
 from tests.integration.reference import within
 from tests.integration.service import Service
-from tests.integration.waiting import until
 
 AUTOSCALING = KUBERNETES / "autoscaling"
 SERIES = "pod:listen_queue_accept_peak_utilization_ratio:max"

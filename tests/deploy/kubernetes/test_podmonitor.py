@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from testbed.daemon import running
+from testbed.waiting import equals, until
 from tests.deploy.alerts.ruler import Ruler
 from tests.deploy.kubernetes import scrape_job
 from tests.deploy.kubernetes.manifests import Manifests, kustomize
 from tests.integration import listening_sockets
-from tests.integration.waiting import equals, until
 
 OWN_POD = "listen-queue-exporter-x7x7x"
 

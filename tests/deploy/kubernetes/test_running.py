@@ -16,6 +16,7 @@ from testbed import privileges
 from testbed.daemon import Daemon, running
 from testbed.netns import Namespaces
 from testbed.page import Page
+from testbed.waiting import until
 from tests.deploy.kubernetes.manifests import Manifests, kustomize
 from tests.deploy.kubernetes.node import Node
 from tests.integration import listening_sockets
@@ -23,7 +24,6 @@ from tests.integration.forked_exporter import ForkedExporter
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.reference import within
 from tests.integration.service import Service
-from tests.integration.waiting import until
 
 BASE, ALL_PODS = "base", "all-pods"
 MEBIBYTE = 1 << 20

@@ -21,8 +21,8 @@ import pytest
 
 from testbed import programs, syscalls
 from testbed.page import Page, metrics
+from testbed.waiting import until
 from tests.deploy.systemd.installation import HOME, Installation
-from tests.integration.waiting import until
 
 UNITS = Path(__file__).resolve().parents[3] / "deploy" / "systemd"
 EXPORTER = "listen-queue-exporter.service"

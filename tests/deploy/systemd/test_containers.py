@@ -10,10 +10,10 @@ from signal import SIGKILL
 import pytest
 
 from testbed import programs
+from testbed.waiting import equals, until
 from tests.deploy.systemd.booted import EXPORTER, Booted
 from tests.deploy.systemd.installation import HOME, Installation
 from tests.integration.metric_values import figure, until_figure, until_sampled
-from tests.integration.waiting import equals, until
 
 CONTAINERS = f"{EXPORTER}.d/containers.conf"
 # Each second there is a look for namespaces, and what is found is visited on the next beat of 50 ms.

@@ -12,12 +12,12 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 import pytest
 
 from testbed.daemon import running
+from testbed.waiting import equals, until
 from tests.deploy.systemd.booted import EXPORTER, Booted
 from tests.deploy.systemd.installation import Installation
 from tests.integration import listening_sockets
 from tests.integration.metric_values import Served, figure
 from tests.integration.stopped_thread import sampler_of
-from tests.integration.waiting import equals, until
 
 CONFIG = "/etc/listen-queue-exporter/config.yaml"
 DEFAULTS = "/etc/default/listen-queue-exporter"

@@ -12,10 +12,10 @@ from signal import SIGKILL
 import pytest
 
 from testbed.namespace import write_sysctl
+from testbed.waiting import equals, until
 from tests.deploy.systemd.booted import EXPORTER, PORT, Booted
 from tests.deploy.systemd.installation import Installation
 from tests.integration.metric_values import figure, until_figure
-from tests.integration.waiting import equals, until
 
 SOCKET = "listen-queue-exporter.socket"
 DEFAULTS = "/etc/default/listen-queue-exporter"

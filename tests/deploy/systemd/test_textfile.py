@@ -12,10 +12,10 @@ import pytest
 
 from testbed import programs, syscalls
 from testbed.page import Page, metrics
+from testbed.waiting import equals, until
 from tests.deploy.systemd.booted import Booted
 from tests.deploy.systemd.installation import Installation
 from tests.integration import listening_sockets
-from tests.integration.waiting import equals, until
 
 SERVICE = "listen-queue-textfile.service"
 TIMER = "listen-queue-textfile.timer"

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from testbed import programs
-from tests.e2e.services.service import Service, Turn, unix
+from tests.e2e.services.service import NamespaceSlot, Service, unix
 
 _CONFIG = """\
 [global]
@@ -42,13 +42,13 @@ def service(folder: Path, *, backlog: int = 7) -> Service:
     )
 
 
-def _which_connections() -> Turn:
+def _which_connections() -> NamespaceSlot:
     """Ask whether it takes several requests on one connection: it says 0."""
     name = b"FCGI_MPXS_CONNS"
     asked = bytes([len(name), 0]) + name
     told = bytes([len(name), 1]) + name + b"0"
     padding = -len(told) % 8
-    return Turn(
+    return NamespaceSlot(
         _HEADER.pack(1, _GET_VALUES, 0, len(asked), 0, 0) + asked,
         _HEADER.pack(1, _GET_VALUES_RESULT, 0, len(told), padding, 0) + told,
     )

@@ -11,7 +11,7 @@ import pytest
 
 from testbed import programs
 from testbed.privileges import NOBODY
-from tests.e2e.services.service import Service, Turn, tcp, unix
+from tests.e2e.services.service import NamespaceSlot, Service, tcp, unix
 
 _PORT = 5432
 _MAX_CONNECTIONS = 6
@@ -72,6 +72,6 @@ def service(folder: Path) -> Service:
         folder=folder,
         listeners=(tcp(_PORT, BACKLOG), unix(folder / f".s.PGSQL.{_PORT}", BACKLOG)),
         # N: no TLS here.
-        dialogue=(Turn(_SSL_REQUEST, b"N"), Turn(_STARTUP, _AUTHENTICATION_OK)),
+        dialogue=(NamespaceSlot(_SSL_REQUEST, b"N"), NamespaceSlot(_STARTUP, _AUTHENTICATION_OK)),
         user=NOBODY,
     )

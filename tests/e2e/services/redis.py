@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from testbed import programs
-from tests.e2e.services.service import Service, Turn, tcp
+from tests.e2e.services.service import NamespaceSlot, Service, tcp
 
 _PORT = 6379
 
@@ -27,5 +27,5 @@ def service(folder: Path, *, backlog: int = 13) -> Service:
         command=(programs.find("redis-server"), *arguments),
         folder=folder,
         listeners=(tcp(_PORT, backlog),),
-        dialogue=(Turn(b"PING\r\n", b"+PONG\r\n"),),
+        dialogue=(NamespaceSlot(b"PING\r\n", b"+PONG\r\n"),),
     )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from testbed.waiting import until
 from tests.e2e.process import Process
-from tests.integration.reference import Place
-from tests.integration.waiting import until
+from tests.integration.reference import CgroupLocation
 
 _TIMEOUT_SECONDS = 20.0
 
@@ -20,7 +20,7 @@ _TIMEOUT_SECONDS = 20.0
 class Listener:
     """A place where a service listens, and the backlog that it was configured with."""
 
-    place: Place
+    place: CgroupLocation
     backlog: int
 
     def dial(self) -> socket.socket:
@@ -37,7 +37,7 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class NamespaceSlot:
     """A request, and what the beginning of the right reply is."""
 
     request: bytes
@@ -73,7 +73,7 @@ class Service:
     command: tuple[str, ...]
     folder: Path
     listeners: tuple[Listener, ...]
-    dialogue: tuple[Turn, ...]
+    dialogue: tuple[NamespaceSlot, ...]
     user: int | None = None
 
     @property
@@ -83,7 +83,7 @@ class Service:
         return only
 
     @property
-    def place(self) -> Place:
+    def place(self) -> CgroupLocation:
         """The same as the labels name it."""
         return self.listener.place
 
@@ -112,13 +112,15 @@ class Service:
 
 def tcp(port: int, backlog: int, address: str = "127.0.0.1") -> Listener:
     """A TCP listener."""
-    return Listener(Place("tcp", address, str(port)), backlog)
+    return Listener(CgroupLocation("tcp", address, str(port)), backlog)
 
 
 def unix(path: Path, backlog: int) -> Listener:
     """A listener at a path."""
-    return Listener(Place("unix", str(path), ""), backlog)
+    return Listener(CgroupLocation("unix", str(path), ""), backlog)
 
 
 # Closed at once, so that a worker which takes one client at a time is soon free for the next.
-HTTP = (Turn(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"HTTP/1.1 200 OK\r\n"),)
+HTTP = (
+    NamespaceSlot(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"HTTP/1.1 200 OK\r\n"),
+)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from exporter.broker import wire
-from exporter.broker.wire import ENDED, Entry, Reply, Request
-from exporter.kernel.netns.broker_client import Broker, BrokerLostError, Opened
+from exporter.broker.wire import BROKER_ENDED, BrokerReply, BrokerRequest, NamespaceTarget
+from exporter.kernel.netns.broker_client import BrokerClient, BrokerLostError, OpenedDescriptors
 from tests.broker.namespaced_process import descriptors
 
-Answer = Callable[[Request], Sequence[tuple[Reply, int]]]
+Answer = Callable[[BrokerRequest], Sequence[tuple[BrokerReply, int]]]
 
 
 class Line:
@@ -25,18 +25,18 @@ class Line:
     def __init__(self) -> None:
         ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.theirs.settimeout(5)
-        self.broker = Broker(ours)
-        self.requests: list[Request] = []
+        self.broker = BrokerClient(ours)
+        self.requests: list[BrokerRequest] = []
 
-    def say(self, reply: Reply, attached: int = 0) -> None:
+    def say(self, reply: BrokerReply, attached: int = 0) -> None:
         """Send a reply with so many descriptors."""
         null = os.open("/dev/null", os.O_RDONLY)
         socket.send_fds(self.theirs, [wire.pack_reply(reply)], [null] * attached)
         os.close(null)
 
-    def hear(self) -> Request:
+    def hear(self) -> BrokerRequest:
         """Take the next request."""
-        self.requests.append(wire.unpack_request(self.theirs.recv(wire.MOST_BYTES)))
+        self.requests.append(wire.unpack_request(self.theirs.recv(wire.MAX_MESSAGE_BYTES)))
         return self.requests[-1]
 
     def answering(self, answer: Answer, requests: int = 1) -> threading.Thread:
@@ -60,33 +60,33 @@ def line() -> Iterator[Line]:
     line.theirs.close()
 
 
-def opened(request: Request, files: int = 0) -> tuple[Reply, int]:
-    return Reply(request.number, opened=files, processor_ns=2_000_000), 1 + files.bit_count()
+def opened(request: BrokerRequest, files: int = 0) -> tuple[BrokerReply, int]:
+    return BrokerReply(request.number, opened=files, processor_ns=2_000_000), 1 + files.bit_count()
 
 
-def closing_all(found: Sequence[Opened | OSError]) -> None:
+def closing_all(found: Sequence[OpenedDescriptors | OSError]) -> None:
     for each in found:
-        assert isinstance(each, Opened)
+        assert isinstance(each, OpenedDescriptors)
         each.close()
 
 
 def test_what_was_opened_comes_with_its_names_and_what_it_cost(line: Line) -> None:
     line.answering(lambda request: [opened(request, 0b100010)])
-    (found,) = line.broker.enter([Entry(pid=7, files=0b100010)])
-    assert isinstance(found, Opened)
+    (found,) = line.broker.enter([NamespaceTarget(pid=7, files=0b100010)])
+    assert isinstance(found, OpenedDescriptors)
     assert list(found.files) == ["net/netstat", "sys/net/core/somaxconn"]
     assert found.seconds == 0.002
     assert all(os.get_inheritable(number) is False for number in (found.diag, *found.files.values()))
     found.close()
     found.close()
-    assert line.requests[0].entries == (Entry(pid=7, files=0b100010),)
+    assert line.requests[0].targets == (NamespaceTarget(pid=7, files=0b100010),)
 
 
 def test_why_nothing_was_opened_is_told_in_its_place(line: Line) -> None:
     line.answering(
-        lambda request: [opened(request), (Reply(request.number, errno.ESRCH), 0), opened(request)]
+        lambda request: [opened(request), (BrokerReply(request.number, errno.ESRCH), 0), opened(request)]
     )
-    first, second, third = line.broker.enter([Entry(pid=pid) for pid in (1, 2, 3)])
+    first, second, third = line.broker.enter([NamespaceTarget(pid=pid) for pid in (1, 2, 3)])
     closing_all([first, third])
     assert isinstance(second, OSError)
     assert second.errno == errno.ESRCH
@@ -94,11 +94,11 @@ def test_why_nothing_was_opened_is_told_in_its_place(line: Line) -> None:
 
 def test_another_question_in_the_middle_of_a_visit_takes_nothing_away_from_it(line: Line) -> None:
     """A visit may need a file that nobody thought of before."""
-    thread = line.answering(lambda request: [opened(request) for _ in request.entries], 2)
-    visits = line.broker.enter([Entry(pid=1), Entry(pid=2)])
-    first = next(visits)
-    between = list(line.broker.enter([Entry(pid=1)]))
-    rest = list(visits)
+    thread = line.answering(lambda request: [opened(request) for _ in request.targets], 2)
+    attach_all = line.broker.enter([NamespaceTarget(pid=1), NamespaceTarget(pid=2)])
+    first = next(attach_all)
+    between = list(line.broker.enter([NamespaceTarget(pid=1)]))
+    rest = list(attach_all)
     thread.join()
     assert len(rest) == 1
     closing_all([first, *between, *rest])
@@ -106,26 +106,26 @@ def test_another_question_in_the_middle_of_a_visit_takes_nothing_away_from_it(li
 
 def test_who_gives_up_half_way_leaves_nothing_open(line: Line) -> None:
     before = descriptors()
-    thread = line.answering(lambda request: [opened(request, 0b11) for _ in request.entries])
-    visits = line.broker.enter([Entry(pid=pid) for pid in range(1, 9)])
-    closing_all([next(visits)])
-    del visits
+    thread = line.answering(lambda request: [opened(request, 0b11) for _ in request.targets])
+    attach_all = line.broker.enter([NamespaceTarget(pid=pid) for pid in range(1, 9)])
+    closing_all([next(attach_all)])
+    del attach_all
     thread.join()
     assert descriptors() == before
 
 
 def test_a_reply_to_an_earlier_question_is_dropped_with_what_came_along(line: Line) -> None:
     before = descriptors()
-    thread = line.answering(lambda request: [(Reply(request.number + 9, payload=b"old"), 3)])
+    thread = line.answering(lambda request: [(BrokerReply(request.number + 9, payload=b"old"), 3)])
     with pytest.raises(BrokerLostError, match="does not answer"):
         line.broker.pids()
     thread.join()
     # One reply comes before the question, one after it.
-    line.say(Reply(1, payload=b"older"), 2)
+    line.say(BrokerReply(1, payload=b"older"), 2)
     thread = line.answering(
         lambda request: [
-            (Reply(1, payload=b"old"), 2),
-            (Reply(request.number, payload=bytes(4) + b"\7\0\0\0"), 0),
+            (BrokerReply(1, payload=b"old"), 2),
+            (BrokerReply(request.number, payload=bytes(4) + b"\7\0\0\0"), 0),
         ]
     )
     assert line.broker.pids() == [7]
@@ -136,17 +136,17 @@ def test_a_reply_to_an_earlier_question_is_dropped_with_what_came_along(line: Li
 
 def test_a_broker_that_ends_while_it_is_asked_is_lost_and_counted(line: Line) -> None:
     before = descriptors()
-    thread = line.answering(lambda request: [opened(request), (Reply(ENDED), 0)])
+    thread = line.answering(lambda request: [opened(request), (BrokerReply(BROKER_ENDED), 0)])
     with pytest.raises(BrokerLostError, match="ended"):
-        list(line.broker.enter([Entry(pid=1), Entry(pid=2)]))
+        list(line.broker.enter([NamespaceTarget(pid=1), NamespaceTarget(pid=2)]))
     thread.join()
     assert line.broker.ended == 1
     assert descriptors() == before
 
 
 def test_a_broker_that_ended_before_is_counted_and_the_next_one_answers(line: Line) -> None:
-    line.say(Reply(ENDED))
-    line.answering(lambda request: [(Reply(request.number, payload=bytes(4)), 0)])
+    line.say(BrokerReply(BROKER_ENDED))
+    line.answering(lambda request: [(BrokerReply(request.number, payload=bytes(4)), 0)])
     assert line.broker.pids() == []
     assert line.broker.ended == 1
 
@@ -184,16 +184,16 @@ def test_a_line_that_breaks_with_the_question_unread_is_a_lost_broker(line: Line
 def test_portions_are_put_together_until_nothing_is_left(line: Line) -> None:
     following = {0: 5, 5: 9, 9: 0}
 
-    def answer(request: Request) -> list[tuple[Reply, int]]:
+    def answer(request: BrokerRequest) -> list[tuple[BrokerReply, int]]:
         payload = following[request.start].to_bytes(4, "little") + request.start.to_bytes(4, "little")
-        return [(Reply(request.number, payload=payload), 0)]
+        return [(BrokerReply(request.number, payload=payload), 0)]
 
     line.answering(answer, 3)
     assert line.broker.pids() == [0, 5, 9]
 
 
 def test_an_error_in_a_portion_is_raised(line: Line) -> None:
-    line.answering(lambda request: [(Reply(request.number, errno.EACCES), 0)], 4)
+    line.answering(lambda request: [(BrokerReply(request.number, errno.EACCES), 0)], 4)
     for ask in (
         line.broker.pids,
         line.broker.namespaces,
@@ -213,9 +213,9 @@ def test_a_broker_that_is_silent_is_not_waited_for_again_until_it_says_something
         with pytest.raises(BrokerLostError, match="does not answer"):
             line.broker.pids()
     assert time.monotonic() - started < 0.5
-    line.say(Reply(line.hear().number, payload=bytes(4)))
+    line.say(BrokerReply(line.hear().number, payload=bytes(4)))
     for _ in range(2):
-        thread = line.answering(lambda request: [(Reply(request.number, payload=bytes(4)), 0)])
+        thread = line.answering(lambda request: [(BrokerReply(request.number, payload=bytes(4)), 0)])
         assert line.broker.pids() == []
         thread.join()
     assert len(line.requests) == 3
@@ -231,13 +231,13 @@ def test_a_broker_that_stays_silent_is_asked_again_after_a_while(
     with pytest.raises(BrokerLostError, match="does not answer"):
         line.broker.pids()
     time.sleep(0.2)
-    line.answering(lambda request: [(Reply(request.number, payload=bytes(4)), 0)])
+    line.answering(lambda request: [(BrokerReply(request.number, payload=bytes(4)), 0)])
     assert line.broker.pids() == []
 
 
 def test_numbers_of_questions_go_round_and_never_are_that_of_the_news(line: Line) -> None:
     line.broker._number = 2**32 - 2  # noqa: SLF001  (four billion questions later)
-    line.answering(lambda request: [(Reply(request.number, payload=bytes(4)), 0)], 3)
+    line.answering(lambda request: [(BrokerReply(request.number, payload=bytes(4)), 0)], 3)
     for _ in range(3):
         line.broker.pids()
     assert [request.number for request in line.requests] == [2**32 - 1, 1, 2]

@@ -10,30 +10,30 @@ from pathlib import Path
 import pytest
 
 from exporter.broker.capabilities import Capability, keep_only
-from exporter.broker.wire import Entry
+from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.errors import KernelError
-from exporter.kernel.netns.broker_client import Broker, Opened
-from exporter.kernel.netns.discovery import Discovery, Door
+from exporter.kernel.netns.broker_client import BrokerClient, OpenedDescriptors
+from exporter.kernel.netns.discovery import Discovery, NamespaceRef
 from tests.broker.broker_processes import brokered, one
 from tests.broker.namespaced_process import Neighbour, give_name, hide_named, take_name
 
 pytestmark = pytest.mark.netns
 
 
-def found(broker: Broker, *, cookies: bool | None = None) -> dict[int, Door]:
+def found(broker: BrokerClient, *, cookies: bool | None = None) -> dict[int, NamespaceRef]:
     """What is found, by inode; each namespace is there once."""
-    doors = Discovery(broker, cookies=cookies).find()
-    assert len({door.inode for door in doors}) == len(doors)
-    return {door.inode: door for door in doors}
+    refs = Discovery(broker, cookies=cookies).find()
+    assert len({ref.inode for ref in refs}) == len(refs)
+    return {ref.inode: ref for ref in refs}
 
 
 def test_a_namespace_of_a_process_is_found_and_the_own_one_is_not() -> None:
     own = Path("/proc/self/ns/net").stat().st_ino
     hide_named()
     with Neighbour() as neighbour, brokered() as broker:
-        doors = found(broker)
-        assert doors[neighbour.inode] == Door(neighbour.inode, b"", Entry(pid=neighbour.pid))
-        assert own not in doors
+        refs = found(broker)
+        assert refs[neighbour.inode] == NamespaceRef(neighbour.inode, b"", NamespaceTarget(pid=neighbour.pid))
+        assert own not in refs
         give_name("own", os.getpid())
         assert own not in found(broker)
         neighbour.end()
@@ -44,11 +44,11 @@ def test_a_namespace_with_a_name_is_entered_by_it_also_without_a_process() -> No
     hide_named()
     with Neighbour() as neighbour, brokered() as broker:
         give_name("web", neighbour.pid)
-        expected = Door(neighbour.inode, b"web", Entry(name=b"web"))
+        expected = NamespaceRef(neighbour.inode, b"web", NamespaceTarget(name=b"web"))
         assert found(broker)[neighbour.inode] == expected
         neighbour.end()
         assert found(broker)[neighbour.inode] == expected
-        one(broker, expected.entry).close()
+        one(broker, expected.target).close()
         take_name("web")
         assert neighbour.inode not in found(broker)
 
@@ -67,9 +67,9 @@ def test_any_byte_may_be_in_a_name() -> None:
     name = b"\xff \n\\"
     with Neighbour() as neighbour, brokered() as broker:
         give_name(os.fsdecode(name), neighbour.pid)
-        door = found(broker)[neighbour.inode]
-        assert door == Door(neighbour.inode, name, Entry(name=name))
-        one(broker, door.entry).close()
+        ref = found(broker)[neighbour.inode]
+        assert ref == NamespaceRef(neighbour.inode, name, NamespaceTarget(name=name))
+        one(broker, ref.target).close()
 
 
 def test_what_is_no_mount_of_a_namespace_is_no_namespace() -> None:
@@ -79,9 +79,9 @@ def test_what_is_no_mount_of_a_namespace_is_no_namespace() -> None:
         (named / "left-over").touch()
         (named / "folder").mkdir()
         (named / "dangling").symlink_to("/nowhere")
-        doors = found(broker)
-        assert {door.name for door in doors.values()} == {b""}
-        assert neighbour.inode in doors
+        refs = found(broker)
+        assert {ref.name for ref in refs.values()} == {b""}
+        assert neighbour.inode in refs
 
 
 def test_a_namespace_with_a_link_to_it_is_entered_by_its_process() -> None:
@@ -90,15 +90,15 @@ def test_a_namespace_with_a_link_to_it_is_entered_by_its_process() -> None:
     with Neighbour() as neighbour, brokered() as broker:
         Path("/run/netns/container").symlink_to(f"/proc/{neighbour.pid}/ns/net")
         keep_only(())
-        door = found(broker)[neighbour.inode]
-        assert door == Door(neighbour.inode, b"", Entry(pid=neighbour.pid))
-        one(broker, door.entry).close()
+        ref = found(broker)[neighbour.inode]
+        assert ref == NamespaceRef(neighbour.inode, b"", NamespaceTarget(pid=neighbour.pid))
+        one(broker, ref.target).close()
 
 
 def test_without_the_directory_of_names_there_are_none(tmp_path: Path) -> None:
     with Neighbour() as neighbour, brokered() as broker:
-        doors = {door.inode: door for door in Discovery(broker, tmp_path / "missing").find()}
-        assert doors[neighbour.inode].entry == Entry(pid=neighbour.pid)
+        refs = {ref.inode: ref for ref in Discovery(broker, tmp_path / "missing").find()}
+        assert refs[neighbour.inode].target == NamespaceTarget(pid=neighbour.pid)
 
 
 def test_a_directory_of_names_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
@@ -112,12 +112,12 @@ def test_where_namespaces_have_no_cookies_a_process_is_known_by_its_start() -> N
     hide_named()
     with Neighbour() as neighbour, Neighbour() as named, brokered() as broker:
         give_name("web", named.pid)
-        doors = found(broker, cookies=False)
-        entry = Entry(pid=neighbour.pid, started=neighbour.started())
-        assert doors[neighbour.inode].entry == entry
-        assert doors[named.inode].entry == Entry(name=b"web")
-        one(broker, entry).close()
-        assert found(broker, cookies=True)[neighbour.inode].entry.started == 0
+        refs = found(broker, cookies=False)
+        target = NamespaceTarget(pid=neighbour.pid, started=neighbour.started())
+        assert refs[neighbour.inode].target == target
+        assert refs[named.inode].target == NamespaceTarget(name=b"web")
+        one(broker, target).close()
+        assert found(broker, cookies=True)[neighbour.inode].target.started == 0
 
 
 def test_a_process_that_ended_meanwhile_gets_a_start_that_fits_none() -> None:
@@ -126,10 +126,10 @@ def test_a_process_that_ended_meanwhile_gets_a_start_that_fits_none() -> None:
         seen = broker.namespaces()
         neighbour.end()
         broker.namespaces = lambda: seen  # type: ignore[method-assign]
-        door = found(broker, cookies=False)[neighbour.inode]
-        assert door.entry == Entry(pid=ended, started=1)
-        (refused,) = broker.enter([door.entry])
-        assert not isinstance(refused, Opened)
+        ref = found(broker, cookies=False)[neighbour.inode]
+        assert ref.target == NamespaceTarget(pid=ended, started=1)
+        (refused,) = broker.enter([ref.target])
+        assert not isinstance(refused, OpenedDescriptors)
         assert refused.errno == errno.ESRCH
 
 

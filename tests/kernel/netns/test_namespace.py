@@ -13,7 +13,7 @@ import pytest
 from exporter.kernel.errors import KernelError, MalformedReplyError
 from exporter.kernel.netns.namespace import Namespace, host
 from exporter.kernel.procfs.counters import TcpCounters
-from exporter.kernel.procfs.files import OWN, Proc
+from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
 from exporter.kernel.records import Endpoint, Method
 from exporter.kernel.sock_diag import requests
 from tests.kernel import recordings
@@ -23,7 +23,7 @@ from tests.kernel.procfs_tree import put, table, tcp_files, tcp_line, unix_file,
 
 
 def namespace(kernel: FakeKernel, proc: Path = Path("/nowhere")) -> Namespace:
-    return Namespace("test", kernel.connect, Proc.at(proc))
+    return Namespace("test", kernel.connect, ProcfsFiles.at(proc))
 
 
 def waiting_row(port: int, milliseconds: int) -> bytes:
@@ -59,25 +59,25 @@ def test_where_it_has_no_sock_diag_its_proc_is_read(tmp_path: Path) -> None:
     for reader, inode in ((asked.tcp_listeners, 7), (asked.unix_listeners, 8)):
         changes = reader(Method.AUTO).read(0.0)
         assert [listener.inode for listener, _ in changes.opened] == [inode]
-    assert asked.half_open(Method.AUTO).read(0.0) == {endpoint(80): 1}
+    assert asked.syn_recv(Method.AUTO).read(0.0) == {endpoint(80): 1}
     assert kernel.all_closed()
 
 
-def test_half_open_connections_come_from_its_sockets(tmp_path: Path) -> None:
+def test_syn_recv_connections_come_from_its_sockets(tmp_path: Path) -> None:
     recording = recordings.load("half_open")
     kernel = FakeKernel(*recording.datagrams, port=recording.port_id)
-    reader = namespace(kernel, tmp_path).half_open(Method.SOCK_DIAG)
+    reader = namespace(kernel, tmp_path).syn_recv(Method.SOCK_DIAG)
     assert sum(reader.read(0.0).values()) == sum(int(fact["count"]) for fact in recording.truth)
-    assert kernel.requests == [requests.HALF_OPEN]
+    assert kernel.requests == [requests.SYN_RECV]
 
 
 def test_its_gate_counts_its_segments(tmp_path: Path) -> None:
-    gate = namespace(FakeKernel(), tmp_path).segment_gate()
-    shut = []
+    activity = namespace(FakeKernel(), tmp_path).tcp_activity()
+    idle = []
     for now, segments in enumerate((1, 1, 2, 2)):
         put(tmp_path, "net/snmp", table("Tcp", {"InSegs": segments}))
-        shut.append(gate.shut(float(now)))
-    assert shut == [False, True, False, True]
+        idle.append(activity.idle(float(now)))
+    assert idle == [False, True, False, True]
 
 
 def test_waits_are_asked_for_at_these_ports_once() -> None:
@@ -109,8 +109,8 @@ def ask_waits(asked: Namespace) -> object:
     return asked.oldest_waits({80})
 
 
-def ask_half_open(asked: Namespace) -> object:
-    return asked.half_open(Method.SOCK_DIAG).read(0.0)
+def ask_syn_recv(asked: Namespace) -> object:
+    return asked.syn_recv(Method.SOCK_DIAG).read(0.0)
 
 
 def ask_tcp(asked: Namespace) -> object:
@@ -121,7 +121,7 @@ def ask_unix(asked: Namespace) -> object:
     return asked.unix_listeners(Method.SOCK_DIAG).read(0.0)
 
 
-@pytest.mark.parametrize("ask", [ask_waits, ask_half_open, ask_tcp, ask_unix])
+@pytest.mark.parametrize("ask", [ask_waits, ask_syn_recv, ask_tcp, ask_unix])
 def test_an_error_that_is_kept_keeps_no_socket_open(
     ask: Callable[[Namespace], object], tmp_path: Path
 ) -> None:
@@ -162,7 +162,7 @@ def test_counters_and_settings_come_from_its_proc(tmp_path: Path) -> None:
 
 def test_the_host_is_this_very_namespace() -> None:
     assert host().name == "host"
-    assert host().proc is OWN
+    assert host().proc is OWN_PROCFS
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208  (the names are all that is wanted)
     with host().connect() as opened:
         assert opened.getpeername() == (0, 0)

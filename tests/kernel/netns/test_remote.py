@@ -9,10 +9,10 @@ from contextlib import suppress
 
 import pytest
 
-from exporter.broker.wire import Entry
+from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.errors import KernelError, UnavailableError
-from exporter.kernel.netns.broker_client import Broker, BrokerLostError, Opened
-from exporter.kernel.netns.remote import Guest, OtherNamespaceError, have_cookies, visits
+from exporter.kernel.netns.broker_client import BrokerClient, BrokerLostError, OpenedDescriptors
+from exporter.kernel.netns.remote import NamespaceReplacedError, RemoteNamespace, attach_all, have_cookies
 from exporter.kernel.procfs.counters import COUNTER_FILES
 from exporter.kernel.records import Method
 from exporter.kernel.sock_diag import dump as netlink
@@ -37,31 +37,33 @@ def settled(number: int) -> None:
     namespace.write_sysctl("net.core.somaxconn", number)
 
 
-def guest_of(broker: Broker, neighbour: Neighbour) -> Guest:
-    return Guest(broker, str(neighbour.inode), Entry(pid=neighbour.pid))
+def guest_of(broker: BrokerClient, neighbour: Neighbour) -> RemoteNamespace:
+    return RemoteNamespace(broker, str(neighbour.inode), NamespaceTarget(pid=neighbour.pid))
 
 
-def ports(guest: Guest) -> list[int]:
+def ports(remote: RemoteNamespace) -> list[int]:
     """The ports that somebody listens on, read anew."""
-    opened = guest.namespace.tcp_listeners(Method.SOCK_DIAG).read(0.0).opened
+    opened = remote.namespace.tcp_listeners(Method.SOCK_DIAG).read(0.0).opened
     return sorted(listener.endpoint.port for listener, _ in opened if listener.endpoint is not None)
 
 
-def alone(broker: Broker, guest: Guest, files: Collection[str] = ()) -> Iterator[KernelError | None]:
+def alone(
+    broker: BrokerClient, remote: RemoteNamespace, files: Collection[str] = ()
+) -> Iterator[KernelError | None]:
     """A visit to one namespace."""
-    for _, error in visits(broker, [(guest, files)]):
+    for _, error in attach_all(broker, [(remote, files)]):
         yield error
 
 
-class Watched(Broker):
+class Watched(BrokerClient):
     """The same broker, which counts the visits that it is asked for."""
 
     asked = 0
 
-    def enter(self, entries: Sequence[Entry]) -> Iterator[Opened | OSError]:
+    def enter(self, targets: Sequence[NamespaceTarget]) -> Iterator[OpenedDescriptors | OSError]:
         """Count one more."""
         self.asked += 1
-        return super().enter(entries)
+        return super().enter(targets)
 
 
 @pytest.mark.netns
@@ -73,31 +75,31 @@ def test_each_visit_reads_its_own_namespace() -> None:
         Neighbour(82, 83, prepare=lambda: settled(72)) as two,
         brokered() as broker,
     ):
-        guests = [guest_of(broker, one), guest_of(broker, two)]
+        remotes = [guest_of(broker, one), guest_of(broker, two)]
         seen = []
-        for guest, error in visits(broker, [(guest, COUNTER_FILES) for guest in guests]):
+        for remote, error in attach_all(broker, [(remote, COUNTER_FILES) for remote in remotes]):
             assert error is None
-            counters = guest.namespace.counters()
-            seen.append((ports(guest), guest.namespace.sysctls().somaxconn, counters.listen_drops))
+            counters = remote.namespace.counters()
+            seen.append((ports(remote), remote.namespace.sysctls().somaxconn, counters.listen_drops))
         assert seen == [([81], 71, 0), ([82, 83], 72, 0)]
-        assert [guest.cookie for guest in guests] == [one.cookie, two.cookie]
-        assert all(guest.broker_seconds > 0 for guest in guests)
+        assert [remote.cookie for remote in remotes] == [one.cookie, two.cookie]
+        assert all(remote.broker_seconds > 0 for remote in remotes)
 
 
 @pytest.mark.netns
 def test_what_a_visit_did_not_bring_is_fetched_and_disturbs_no_other() -> None:
     with Neighbour(81) as one, Neighbour(82) as two, Neighbour(83) as three, brokered() as broker:
-        guests = [guest_of(broker, each) for each in (one, two, three)]
+        remotes = [guest_of(broker, each) for each in (one, two, three)]
         seen = []
         before = descriptors()
-        for guest, error in visits(broker, [(guest, COUNTER_FILES) for guest in guests]):
+        for remote, error in attach_all(broker, [(remote, COUNTER_FILES) for remote in remotes]):
             assert error is None
             # A file, then the socket twice (it is given up in between), then a file that was brought.
-            assert f":{80 + guests.index(guest) + 1:04X} ".encode() in guest.namespace.proc.read("net/tcp")
-            with suppress(ZeroDivisionError), guest.namespace.connect():
+            assert f":{80 + remotes.index(remote) + 1:04X} ".encode() in remote.namespace.proc.read("net/tcp")
+            with suppress(ZeroDivisionError), remote.namespace.connect():
                 raise ZeroDivisionError
-            guest.namespace.counters()
-            seen.append(ports(guest))
+            remote.namespace.counters()
+            seen.append(ports(remote))
         assert seen == [[81], [82], [83]]
         assert descriptors() == before
 
@@ -106,30 +108,30 @@ def test_what_a_visit_did_not_bring_is_fetched_and_disturbs_no_other() -> None:
 def test_what_a_visit_brought_stays_when_something_else_is_fetched() -> None:
     with Neighbour(81) as neighbour, brokered() as plain:
         broker = Watched(plain._channel)  # noqa: SLF001  (the same line)
-        guest = guest_of(broker, neighbour)
-        for error in alone(broker, guest, COUNTER_FILES):
+        remote = guest_of(broker, neighbour)
+        for error in alone(broker, remote, COUNTER_FILES):
             assert error is None
-            guest.namespace.proc.read("net/tcp")
+            remote.namespace.proc.read("net/tcp")
             assert broker.asked == 2
-            guest.namespace.counters()
-            guest.namespace.sysctls()
-            ports(guest)
-            ports(guest)
+            remote.namespace.counters()
+            remote.namespace.sysctls()
+            ports(remote)
+            ports(remote)
             assert broker.asked == 2
 
 
 @pytest.mark.netns
 def test_who_may_not_be_visited_is_told_with_the_reason_and_the_others_are_visited() -> None:
     with Neighbour(81) as neighbour, Neighbour() as ended, brokered() as broker:
-        guests = [
+        remotes = [
             guest_of(broker, ended),
             guest_of(broker, neighbour),
-            Guest(broker, "missing", Entry(name=b"missing")),
+            RemoteNamespace(broker, "missing", NamespaceTarget(name=b"missing")),
         ]
         ended.end()
         found = [
-            (error.reason if error else "", [] if error else ports(guest))
-            for guest, error in visits(broker, [(guest, ()) for guest in guests])
+            (error.reason if error else "", [] if error else ports(remote))
+            for remote, error in attach_all(broker, [(remote, ()) for remote in remotes])
         ]
         assert found == [("ESRCH", []), ("", [81]), ("ENOENT", [])]
 
@@ -137,10 +139,10 @@ def test_who_may_not_be_visited_is_told_with_the_reason_and_the_others_are_visit
 @pytest.mark.netns
 def test_a_lost_broker_is_an_error_of_the_kernel() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    broker = Broker(ours)
+    broker = BrokerClient(ours)
     theirs.close()
-    guest = Guest(broker, "a", Entry(pid=1))
-    for ask in (lambda: list(alone(broker, guest)), lambda: ports(guest), guest.namespace.counters):
+    remote = RemoteNamespace(broker, "a", NamespaceTarget(pid=1))
+    for ask in (lambda: list(alone(broker, remote)), lambda: ports(remote), remote.namespace.counters):
         with pytest.raises(KernelError) as lost:
             ask()
         assert lost.value.reason == "broker"
@@ -153,34 +155,34 @@ def test_another_namespace_under_the_same_name_is_refused_and_nothing_of_it_is_r
     hide_named()
     with Neighbour(81) as one, Neighbour(82) as two, brokered() as broker:
         give_name("web", one.pid)
-        guest = Guest(broker, "web", Entry(name=b"web"))
-        for error in alone(broker, guest, COUNTER_FILES):
+        remote = RemoteNamespace(broker, "web", NamespaceTarget(name=b"web"))
+        for error in alone(broker, remote, COUNTER_FILES):
             assert error is None
-            assert ports(guest) == [81]
+            assert ports(remote) == [81]
         take_name("web")
         give_name("web", two.pid)
         before = descriptors()
-        errors = list(alone(broker, guest, COUNTER_FILES))
-        assert [type(error) for error in errors] == [OtherNamespaceError]
+        errors = list(alone(broker, remote, COUNTER_FILES))
+        assert [type(error) for error in errors] == [NamespaceReplacedError]
         assert errors[0] is not None
         assert errors[0].reason == "replaced"
-        for ask in (lambda: ports(guest), guest.namespace.counters):
-            with pytest.raises(OtherNamespaceError):
+        for ask in (lambda: ports(remote), remote.namespace.counters):
+            with pytest.raises(NamespaceReplacedError):
                 ask()
         assert descriptors() == before
-        assert guest.cookie == one.cookie
+        assert remote.cookie == one.cookie
 
 
 @pytest.mark.netns
 def test_another_namespace_behind_the_same_process_is_refused() -> None:
     with Neighbour(81) as one, Neighbour(82) as two, brokered() as broker:
-        guest = guest_of(broker, one)
-        assert ports(guest) == [81]
-        guest.entry = Entry(pid=two.pid)
-        assert [error.reason for error in alone(broker, guest) if error] == ["replaced"]
+        remote = guest_of(broker, one)
+        assert ports(remote) == [81]
+        remote.target = NamespaceTarget(pid=two.pid)
+        assert [error.reason for error in alone(broker, remote) if error] == ["replaced"]
         # Another process of the same namespace is a way in as good as the first.
-        guest.entry = Entry(pid=one.pid)
-        assert list(alone(broker, guest)) == [None]
+        remote.target = NamespaceTarget(pid=one.pid)
+        assert list(alone(broker, remote)) == [None]
 
 
 @pytest.mark.netns
@@ -190,14 +192,14 @@ def test_outside_a_visit_it_opens_and_closes_by_itself() -> None:
         programs.output(
             "ip", "link", "add", "here", "type", "veth", "peer", "name", "there", "netns", str(pid)
         )
-        guest = guest_of(broker, neighbour)
+        remote = guest_of(broker, neighbour)
 
         def use() -> None:
-            assert ports(guest) == [81]
-            guest.namespace.counters()
-            assert guest.namespace.mptcp_inodes() == frozenset()
+            assert ports(remote) == [81]
+            remote.namespace.counters()
+            assert remote.namespace.mptcp_inodes() == frozenset()
             with pytest.raises(ValueError, match="not in tuple"):
-                guest.namespace.proc.read("net/unheard-of")
+                remote.namespace.proc.read("net/unheard-of")
 
         use()
         at = broker_of(keeper_of(os.getpid()))
@@ -213,30 +215,30 @@ def test_outside_a_visit_it_opens_and_closes_by_itself() -> None:
 @pytest.mark.netns
 def test_a_file_that_is_not_there_leaves_nothing_open_outside_a_visit() -> None:
     with Neighbour(81) as neighbour, brokered() as broker:
-        guest = guest_of(broker, neighbour)
+        remote = guest_of(broker, neighbour)
         real = broker.enter
 
-        def without_files(entries: Sequence[Entry]) -> Iterator[Opened | OSError]:
-            return real([Entry(pid=entry.pid) for entry in entries])
+        def without_files(targets: Sequence[NamespaceTarget]) -> Iterator[OpenedDescriptors | OSError]:
+            return real([NamespaceTarget(pid=target.pid) for target in targets])
 
         broker.enter = without_files  # type: ignore[method-assign]
         before = descriptors()
         for _ in range(3):
             with pytest.raises(UnavailableError):
-                guest.namespace.proc.read("net/tcp")
+                remote.namespace.proc.read("net/tcp")
         assert descriptors() == before
 
 
 @pytest.mark.netns
 def test_a_dump_left_half_way_gives_its_socket_up() -> None:
     with Neighbour(*range(100, 600)) as neighbour, brokered() as broker:
-        guest = guest_of(broker, neighbour)
+        remote = guest_of(broker, neighbour)
         before = descriptors()
-        for _ in alone(broker, guest):
-            first = netlink.dump(requests.TCP_LISTENERS, guest.namespace.connect)
+        for _ in alone(broker, remote):
+            first = netlink.dump(requests.TCP_LISTENERS, remote.namespace.connect)
             next(first)
             first.close()
-            assert ports(guest) == list(range(100, 600))
+            assert ports(remote) == list(range(100, 600))
         assert descriptors() == before
 
 
@@ -244,38 +246,38 @@ def test_a_dump_left_half_way_gives_its_socket_up() -> None:
 def test_an_error_that_is_kept_keeps_no_socket_open() -> None:
     """A source remembers its last error, and an error the frames it went through."""
     with Neighbour(81) as neighbour, brokered() as broker:
-        guest = guest_of(broker, neighbour)
+        remote = guest_of(broker, neighbour)
         before = descriptors()
         with pytest.raises(ZeroDivisionError) as kept:
-            _fail_with_the_socket(guest)
+            _fail_with_the_socket(remote)
         assert kept.value.__traceback__ is not None
         assert descriptors() == before
 
 
-def _fail_with_the_socket(guest: Guest) -> None:
-    with guest.namespace.connect() as lent:
+def _fail_with_the_socket(remote: RemoteNamespace) -> None:
+    with remote.namespace.connect() as lent:
         raise ZeroDivisionError(lent)
 
 
 @pytest.mark.netns
 def test_visits_that_end_half_way_leave_nothing_open() -> None:
     with Neighbour(81) as neighbour, brokered() as broker:
-        guests = [guest_of(broker, neighbour) for _ in range(8)]
+        remotes = [guest_of(broker, neighbour) for _ in range(8)]
         before = descriptors()
-        for guest, error in visits(broker, [(guest, COUNTER_FILES) for guest in guests]):
+        for remote, error in attach_all(broker, [(remote, COUNTER_FILES) for remote in remotes]):
             assert error is None
-            if guest is guests[3]:
+            if remote is remotes[3]:
                 break
-        del guest
+        del remote
         assert descriptors() == before
         with pytest.raises(ZeroDivisionError):
-            _fail_in_a_visit(broker, guests)
+            _fail_in_a_visit(broker, remotes)
         assert descriptors() == before
 
 
-def _fail_in_a_visit(broker: Broker, guests: list[Guest]) -> None:
-    for guest, _ in visits(broker, [(guest, COUNTER_FILES) for guest in guests]):
-        raise ZeroDivisionError(guest)
+def _fail_in_a_visit(broker: BrokerClient, remotes: list[RemoteNamespace]) -> None:
+    for remote, _ in attach_all(broker, [(remote, COUNTER_FILES) for remote in remotes]):
+        raise ZeroDivisionError(remote)
 
 
 @pytest.mark.netns
@@ -283,21 +285,21 @@ def _fail_in_a_visit(broker: Broker, guests: list[Guest]) -> None:
 def test_listeners_that_somebody_forged_are_counted_and_never_read(stranger: bool) -> None:  # noqa: FBT001
     """Whoever is root in a container may send to the broker's socket there until the exporter has it."""
     with Neighbour(81, stranger=stranger) as neighbour, brokered() as broker:
-        guest = guest_of(broker, neighbour)
-        (opened,) = broker.enter([guest.entry])
-        assert isinstance(opened, Opened)
+        remote = guest_of(broker, neighbour)
+        (opened,) = broker.enter([remote.target])
+        assert isinstance(opened, OpenedDescriptors)
         with socket.socket(fileno=os.dup(opened.diag)) as channel:
             target = channel.getsockname()
         flags = syscalls.CLONE_NEWNET | (syscalls.CLONE_NEWUSER if stranger else 0)
         rows = tcp_row(4711, length=99)
         inside(neighbour, lambda: _send(target, rows, rows + done(), done()), flags=flags)
-        with guest.visited():
-            guest.take(opened)
-            assert guest.namespace.forged.datagrams == 3
+        with remote.visited():
+            remote.take(opened)
+            assert remote.namespace.foreign_datagrams.datagrams == 3
             inside(neighbour, lambda: _refused(target, rows), flags=flags)
-            assert ports(guest) == [81]
-            assert ports(guest) == [81]
-        assert guest.namespace.forged.datagrams == 3
+            assert ports(remote) == [81]
+            assert ports(remote) == [81]
+        assert remote.namespace.foreign_datagrams.datagrams == 3
 
 
 def _send(target: tuple[int, int], *datagrams: bytes) -> None:

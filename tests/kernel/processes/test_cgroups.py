@@ -20,7 +20,7 @@ HYBRID = b"""31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
 34 31 0:31 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
 41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
 """
-OWN = b"40 30 0:23 / /sys/fs/cgroup ro - cgroup2 cgroup ro"
+OWN_PROCFS = b"40 30 0:23 / /sys/fs/cgroup ro - cgroup2 cgroup ro"
 HOSTS = rb"41 30 0:23 /../../.. /host/sys\040fs/cgroup ro shared:1 master:2 - cgroup2 cgroup ro"
 PART = b"42 30 0:23 /system.slice/a.service /mnt/part rw - cgroup2 cgroup2 rw"
 FEW_SECONDS = 3.0
@@ -31,7 +31,7 @@ FEW_SECONDS = 3.0
     [
         (PURE, Mount(b"/sys/fs/cgroup", b"/")),
         (HYBRID, Mount(b"/sys/fs/cgroup/unified", b"/")),
-        (OWN + b"\n" + HOSTS + b"\n", Mount(b"/host/sys fs/cgroup", b"/../../..")),
+        (OWN_PROCFS + b"\n" + HOSTS + b"\n", Mount(b"/host/sys fs/cgroup", b"/../../..")),
         (PART + b"\n" + PURE, Mount(b"/sys/fs/cgroup", b"/")),
         (PART, Mount(b"/mnt/part", b"/system.slice/a.service")),
         (b"34 31 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory", None),

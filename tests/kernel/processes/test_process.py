@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError
 from exporter.kernel.processes import process as processes
-from exporter.kernel.processes.process import Holding, Process, Processes
+from exporter.kernel.processes.process import Process, Processes, ProcessSockets
 from testbed import privileges
 from tests.kernel.procfs_tree import descriptors, process, put
 
@@ -29,7 +29,7 @@ def held(root: Path) -> dict[int, set[int]]:
     return found
 
 
-def walk(root: Path = Path("/proc")) -> Iterator[Holding]:
+def walk(root: Path = Path("/proc")) -> Iterator[ProcessSockets]:
     """Look into every process, as who looks for owners does."""
     table = Processes(root)
     for pid in table.pids():
@@ -78,7 +78,7 @@ def test_a_process_that_ends_during_the_walk_is_skipped(tmp_path: Path) -> None:
 def test_a_process_of_another_user_is_denied_and_no_error() -> None:
     privileges.drop_to()
     found = {holding.pid: holding for holding in walk()}
-    assert found[1] == Holding(1, denied=True)
+    assert found[1] == ProcessSockets(1, denied=True)
     assert not found[os.getpid()].denied
 
 

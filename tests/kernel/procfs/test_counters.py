@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exporter.kernel.errors import MalformedReplyError, UnavailableError
 from exporter.kernel.procfs import counters
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
-from exporter.kernel.procfs.files import Proc
+from exporter.kernel.procfs.files import ProcfsFiles
 from tests.kernel.procfs_tree import put, table
 
 FIGURES = {
@@ -36,7 +36,7 @@ SETTINGS = {
 
 def test_counters_are_found_by_their_names(tmp_path: Path) -> None:
     put(tmp_path, "net/netstat", table("TcpExt", FIGURES) + IP)
-    assert counters.read_counters(Proc.at(tmp_path)) == TcpCounters(
+    assert counters.read_counters(ProcfsFiles.at(tmp_path)) == TcpCounters(
         listen_overflows=4,
         listen_drops=5,
         syn_queue_full_drops=2**64 - 1,
@@ -49,14 +49,14 @@ def test_counters_are_found_by_their_names(tmp_path: Path) -> None:
 
 def test_the_order_of_sections_and_names_is_no_matter(tmp_path: Path) -> None:
     put(tmp_path, "net/netstat", table("TcpExt", FIGURES))
-    expected = counters.read_counters(Proc.at(tmp_path))
+    expected = counters.read_counters(ProcfsFiles.at(tmp_path))
     put(tmp_path, "net/netstat", IP + table("TcpExt", dict(reversed(FIGURES.items()))))
-    assert counters.read_counters(Proc.at(tmp_path)) == expected
+    assert counters.read_counters(ProcfsFiles.at(tmp_path)) == expected
 
 
 def test_what_a_kernel_does_not_count_is_none_and_not_zero(tmp_path: Path) -> None:
     put(tmp_path, "net/netstat", table("TcpExt", {"ListenDrops": 0}))
-    found = counters.read_counters(Proc.at(tmp_path))
+    found = counters.read_counters(ProcfsFiles.at(tmp_path))
     assert found.listen_drops == 0
     assert found.listen_overflows is None
 
@@ -66,9 +66,9 @@ def test_segments_are_read_from_the_section_of_tcp(tmp_path: Path) -> None:
         table("Ip", {"InSegs": 1}) + table("Tcp", {"RtoMax": -1, "InSegs": 42}) + table("TcpX", {"InSegs": 3})
     )
     put(tmp_path, "net/snmp", content)
-    assert counters.read_tcp_segments(Proc.at(tmp_path)) == 42
+    assert counters.read_tcp_segments(ProcfsFiles.at(tmp_path)) == 42
     put(tmp_path, "net/snmp", table("Tcp", {"OutSegs": 42}))
-    assert counters.read_tcp_segments(Proc.at(tmp_path)) is None
+    assert counters.read_tcp_segments(ProcfsFiles.at(tmp_path)) is None
 
 
 @pytest.mark.parametrize(
@@ -88,20 +88,20 @@ def test_segments_are_read_from_the_section_of_tcp(tmp_path: Path) -> None:
 def test_a_malformed_table_is_an_error_that_names_file_and_section(tmp_path: Path, content: bytes) -> None:
     put(tmp_path, "net/netstat", content)
     with pytest.raises(MalformedReplyError, match=r"net/netstat.*TcpExt"):
-        counters.read_counters(Proc.at(tmp_path))
+        counters.read_counters(ProcfsFiles.at(tmp_path))
 
 
 @pytest.mark.parametrize("read", [counters.read_counters, counters.read_tcp_segments])
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, read: object) -> None:
     assert callable(read)
     with pytest.raises(UnavailableError, match="/proc/net/"):
-        read(Proc.at(tmp_path))
+        read(ProcfsFiles.at(tmp_path))
 
 
 def test_settings_are_read_each_from_its_file(tmp_path: Path) -> None:
     for value, name in enumerate(SETTINGS):
         put(tmp_path, f"sys/net/{name}", f"{value}\n")
-    assert counters.read_sysctls(Proc.at(tmp_path)) == Sysctls(
+    assert counters.read_sysctls(ProcfsFiles.at(tmp_path)) == Sysctls(
         somaxconn=0, max_syn_backlog=1, syncookies=2, abort_on_overflow=3
     )
 
@@ -111,7 +111,7 @@ def test_a_setting_that_may_not_be_read_is_none_and_the_others_are_read(tmp_path
     for name in SETTINGS:
         put(tmp_path, f"sys/net/{name}", "7\n")
     (tmp_path / "sys/net" / missing).unlink()
-    found = counters.read_sysctls(Proc.at(tmp_path))
+    found = counters.read_sysctls(ProcfsFiles.at(tmp_path))
     assert {field: getattr(found, field) for field in SETTINGS.values()} == {
         field: None if name == missing else 7 for name, field in SETTINGS.items()
     }
@@ -121,7 +121,7 @@ def test_a_setting_that_may_not_be_read_is_none_and_the_others_are_read(tmp_path
 def test_a_setting_that_is_no_number_is_an_error_that_names_its_file(tmp_path: Path, content: bytes) -> None:
     put(tmp_path, "sys/net/core/somaxconn", content)
     with pytest.raises(MalformedReplyError, match="/proc/sys/net/core/somaxconn"):
-        counters.read_sysctls(Proc.at(tmp_path))
+        counters.read_sysctls(ProcfsFiles.at(tmp_path))
 
 
 WORDS = st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=8)

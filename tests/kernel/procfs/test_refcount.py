@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
-from exporter.kernel.procfs.files import Proc
-from exporter.kernel.procfs.refcount import ReferenceReader, References
+from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.kernel.procfs.refcount import RefCount, RefCountReader
 from testbed import flood, namespace
 
 HEADING = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
@@ -34,38 +34,38 @@ def tree(folder: Path, *lines: bytes) -> Path:
 
 def test_listeners_are_read_and_nothing_behind_them(tmp_path: Path) -> None:
     proc = tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1), ESTABLISHED, b"what is this?")
-    assert ReferenceReader(Proc.at(proc)).read({socket.AF_INET: 2}) == {
-        7: References(8, 3),
-        8: References(1, 3),
+    assert RefCountReader(ProcfsFiles.at(proc)).read({socket.AF_INET: 2}) == {
+        7: RefCount(8, 3),
+        8: RefCount(1, 3),
     }
 
 
 def test_a_listener_that_closed_meanwhile_is_missing(tmp_path: Path) -> None:
     proc = tree(tmp_path, LISTENER % (7, 8), ESTABLISHED)
-    assert ReferenceReader(Proc.at(proc)).read({socket.AF_INET: 3}) == {7: References(8, 3)}
+    assert RefCountReader(ProcfsFiles.at(proc)).read({socket.AF_INET: 3}) == {7: RefCount(8, 3)}
 
 
 def test_a_family_without_listeners_costs_no_file(tmp_path: Path) -> None:
-    assert ReferenceReader(Proc.at(tmp_path)).read({}) == {}
+    assert RefCountReader(ProcfsFiles.at(tmp_path)).read({}) == {}
 
 
 def test_what_has_not_changed_is_the_very_same_answer(tmp_path: Path) -> None:
-    reader = ReferenceReader(Proc.at(tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1))))
+    reader = RefCountReader(ProcfsFiles.at(tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1))))
     first = reader.read({socket.AF_INET: 2})
     assert reader.read({socket.AF_INET: 2}) is first
     tree(tmp_path, LISTENER % (7, 9), LISTENER % (8, 1))
-    assert reader.read({socket.AF_INET: 2}) == {7: References(9, 3), 8: References(1, 3)}
-    assert first[7] == References(8, 3)
+    assert reader.read({socket.AF_INET: 2}) == {7: RefCount(9, 3), 8: RefCount(1, 3)}
+    assert first[7] == RefCount(8, 3)
 
 
 def test_a_line_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MalformedReplyError, match="net/tcp: cannot read b'what is this"):
-        ReferenceReader(Proc.at(tree(tmp_path, b"what is this?"))).read({socket.AF_INET: 1})
+        RefCountReader(ProcfsFiles.at(tree(tmp_path, b"what is this?"))).read({socket.AF_INET: 1})
 
 
 def test_a_file_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="net/tcp"):
-        ReferenceReader(Proc.at(tmp_path)).read({socket.AF_INET: 1})
+        RefCountReader(ProcfsFiles.at(tmp_path)).read({socket.AF_INET: 1})
 
 
 @given(st.binary(max_size=600), st.integers(1, 4))
@@ -76,14 +76,14 @@ def test_anything_is_read_or_refused(
     (proc / "net").mkdir()
     (proc / "net/tcp").write_bytes(content)
     try:
-        found = ReferenceReader(Proc.at(proc)).read({socket.AF_INET: count})
+        found = RefCountReader(ProcfsFiles.at(proc)).read({socket.AF_INET: count})
     except KernelError:
         return
     assert len(found) <= count
 
 
 @pytest.mark.netns
-def test_each_half_open_connection_holds_one_and_each_waiting_one_as_well() -> None:
+def test_each_syn_recv_connection_holds_one_and_each_waiting_one_as_well() -> None:
     namespace.write_sysctl("net.core.somaxconn", 4096)
     with ExitStack() as stack:
         tun = stack.enter_context(flood.Tun())
@@ -94,8 +94,8 @@ def test_each_half_open_connection_holds_one_and_each_waiting_one_as_well() -> N
         ]
         clients = [stack.enter_context(socket.create_connection((address, 8081))) for _ in range(4)]
         flood.syn_flood(tun, address, 8081, 1000)
-        found = ReferenceReader().read({socket.AF_INET: 3})
+        found = RefCountReader().read({socket.AF_INET: 3})
         del clients
     inodes = [number for number in found if found[number].held > 1]
     assert len(found) == len(listeners)
-    assert [found[inode] for inode in inodes] == [References(1 + 4 + 1000, 4)]
+    assert [found[inode] for inode in inodes] == [RefCount(1 + 4 + 1000, 4)]

@@ -10,8 +10,7 @@ import pytest
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.records import Endpoint, Listener
 from exporter.kernel.sock_diag import accept_wait as waiting
-from exporter.kernel.sock_diag import messages, unix
-from exporter.kernel.sock_diag import syn_recv as half_open
+from exporter.kernel.sock_diag import messages, syn_recv, unix
 from exporter.kernel.sock_diag import tcp as inet
 from tests.kernel.datagrams import (
     ESTABLISHED,
@@ -134,10 +133,10 @@ def test_a_wait_is_found_in_the_tcp_info_of_an_old_kernel(more: bytes) -> None:
     assert list(waiting.oldest([row]).values()) == [1.5]
 
 
-def test_half_open_connections_through_different_interfaces_are_told_apart() -> None:
+def test_syn_recv_connections_through_different_interfaces_are_told_apart() -> None:
     rows = [inet_row(1, address="fe80::1", state=SYN_RECV, interface=interface) for interface in (2, 3, 2)]
     address = socket.inet_pton(socket.AF_INET6, "fe80::1")
-    assert half_open.count([b"".join(rows)]) == {
+    assert syn_recv.count([b"".join(rows)]) == {
         Endpoint(socket.AF_INET6, address, 8000, 2): 2,
         Endpoint(socket.AF_INET6, address, 8000, 3): 1,
     }

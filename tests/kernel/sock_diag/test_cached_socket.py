@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from exporter.kernel.errors import UnavailableError
-from exporter.kernel.sock_diag.cached_socket import KeptSocket
+from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.dump import dump
 from exporter.kernel.sock_diag.requests import TCP_LISTENERS, UNIX_LISTENERS, mptcp_listeners
 
@@ -18,7 +18,7 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 # a count is all that is wanted
 
 
-class Opened:
+class OpenedDescriptors:
     """Opens sockets and remembers them."""
 
     def __init__(self) -> None:
@@ -38,15 +38,15 @@ class Opened:
 
 
 @pytest.fixture
-def opened() -> Iterator[Opened]:
-    made = Opened()
+def opened() -> Iterator[OpenedDescriptors]:
+    made = OpenedDescriptors()
     yield made
     for each in made.sockets:
         each.close()
 
 
-def test_one_socket_serves_one_dump_after_another(opened: Opened) -> None:
-    kept = KeptSocket(opened)
+def test_one_socket_serves_one_dump_after_another(opened: OpenedDescriptors) -> None:
+    kept = CachedSocket(opened)
     lent = []
     for _ in range(3):
         with kept() as channel:
@@ -55,16 +55,16 @@ def test_one_socket_serves_one_dump_after_another(opened: Opened) -> None:
     assert opened.closed == [False]
 
 
-def test_after_an_error_the_next_gets_a_fresh_one(opened: Opened) -> None:
-    kept = KeptSocket(opened)
+def test_after_an_error_the_next_gets_a_fresh_one(opened: OpenedDescriptors) -> None:
+    kept = CachedSocket(opened)
     with pytest.raises(OSError, match="busy"), kept():
         raise OSError("busy")
     with kept():
         assert opened.closed == [True, False]
 
 
-def test_who_asks_meanwhile_gets_one_of_their_own_that_is_closed_after(opened: Opened) -> None:
-    kept = KeptSocket(opened)
+def test_who_asks_meanwhile_gets_one_of_their_own_that_is_closed_after(opened: OpenedDescriptors) -> None:
+    kept = CachedSocket(opened)
     with kept() as first, kept() as second:
         assert first is not second
     assert sorted(opened.closed) == [False, True]
@@ -72,7 +72,7 @@ def test_who_asks_meanwhile_gets_one_of_their_own_that_is_closed_after(opened: O
 
 @pytest.mark.netns
 def test_dumps_of_all_kinds_leave_one_descriptor_open() -> None:
-    kept = KeptSocket()
+    kept = CachedSocket()
     with socket.create_server(("127.0.0.1", 0)):
         list(dump(TCP_LISTENERS, kept))
         before = open_descriptors()
@@ -91,7 +91,7 @@ def test_dumps_of_all_kinds_leave_one_descriptor_open() -> None:
 
 @pytest.mark.netns
 def test_a_dump_after_one_left_half_way_is_whole() -> None:
-    kept = KeptSocket()
+    kept = CachedSocket()
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(500)]
     whole = list(dump(TCP_LISTENERS, kept))
     half = dump(TCP_LISTENERS, kept)

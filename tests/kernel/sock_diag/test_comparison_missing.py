@@ -8,13 +8,13 @@ import pytest
 
 from exporter.kernel.errors import KernelError, MalformedReplyError
 from exporter.kernel.records import UNCHANGED, Changes
-from exporter.kernel.sock_diag.comparison import TCP, ListenerWatch
+from exporter.kernel.sock_diag.comparison import TCP, DumpComparison
 from tests.kernel.datagrams import inet_row, tcp_row
 
 
 @pytest.fixture
-def watch() -> ListenerWatch:
-    return ListenerWatch(TCP)
+def watch() -> DumpComparison:
+    return DumpComparison(TCP)
 
 
 def rows(*cookies: int) -> list[bytes]:
@@ -25,11 +25,11 @@ def opened(changes: Changes) -> list[int]:
     return [listener.cookie for listener, _ in changes.opened]
 
 
-def moved(changes: Changes) -> dict[int, int | None]:
-    return {reading.cookie: reading.length for reading in changes.moved}
+def updated(changes: Changes) -> dict[int, int | None]:
+    return {reading.cookie: reading.length for reading in changes.updated}
 
 
-def test_a_listener_is_closed_when_it_is_missing_for_the_second_time(watch: ListenerWatch) -> None:
+def test_a_listener_is_closed_when_it_is_missing_for_the_second_time(watch: DumpComparison) -> None:
     watch.update(rows(1, 2))
     assert watch.update(rows(1)) == UNCHANGED
     assert watch.known == {1, 2}
@@ -38,14 +38,14 @@ def test_a_listener_is_closed_when_it_is_missing_for_the_second_time(watch: List
     assert watch.update(rows(1)) is UNCHANGED
 
 
-def test_the_last_listener_can_close_as_well(watch: ListenerWatch) -> None:
+def test_the_last_listener_can_close_as_well(watch: DumpComparison) -> None:
     watch.update(rows(1))
     assert watch.update([]) == UNCHANGED
     assert watch.update([]).closed == (1,)
     assert watch.update([]) is UNCHANGED
 
 
-def test_each_listener_has_its_own_grace(watch: ListenerWatch) -> None:
+def test_each_listener_has_its_own_grace(watch: DumpComparison) -> None:
     watch.update(rows(1, 2, 3))
     assert watch.update(rows(2, 3)) == UNCHANGED
     assert watch.update(rows(3)).closed == (1,)
@@ -53,7 +53,7 @@ def test_each_listener_has_its_own_grace(watch: ListenerWatch) -> None:
     assert watch.known == {3}
 
 
-def test_a_listener_that_was_skipped_once_was_never_away(watch: ListenerWatch) -> None:
+def test_a_listener_that_was_skipped_once_was_never_away(watch: DumpComparison) -> None:
     watch.update(rows(1, 2))
     for _ in range(3):
         assert watch.update(rows(1)) == UNCHANGED
@@ -62,14 +62,14 @@ def test_a_listener_that_was_skipped_once_was_never_away(watch: ListenerWatch) -
     assert watch.known == {1, 2}
 
 
-def test_a_listener_that_was_skipped_comes_back_with_what_changed(watch: ListenerWatch) -> None:
+def test_a_listener_that_was_skipped_comes_back_with_what_changed(watch: DumpComparison) -> None:
     watch.update(rows(1, 2))
     watch.update(rows(1))
     changes = watch.update([tcp_row(1), tcp_row(2, length=9)])
-    assert (opened(changes), moved(changes), changes.closed) == ([], {2: 9}, ())
+    assert (opened(changes), updated(changes), changes.closed) == ([], {2: 9}, ())
 
 
-def test_a_listener_that_comes_back_after_it_was_closed_is_a_new_one(watch: ListenerWatch) -> None:
+def test_a_listener_that_comes_back_after_it_was_closed_is_a_new_one(watch: DumpComparison) -> None:
     watch.update(rows(1, 2))
     watch.update(rows(1))
     watch.update(rows(1))
@@ -81,17 +81,17 @@ def broken(*good: bytes) -> Iterator[bytes]:
     raise KernelError("sock_diag dump failed", "ENOMEM")
 
 
-def test_of_a_dump_that_fails_half_way_nothing_is_believed(watch: ListenerWatch) -> None:
+def test_of_a_dump_that_fails_half_way_nothing_is_believed(watch: DumpComparison) -> None:
     watch.update(rows(1, 2))
     for _ in range(3):
         with pytest.raises(KernelError):
             watch.update(broken(tcp_row(1, length=9), tcp_row(3)))
     assert watch.update(rows(1, 2)) is UNCHANGED
     changes = watch.update([tcp_row(1, length=9), tcp_row(2), tcp_row(3)])
-    assert (opened(changes), moved(changes)) == ([3], {1: 9})
+    assert (opened(changes), updated(changes)) == ([3], {1: 9})
 
 
-def test_a_dump_that_fails_does_not_use_up_the_grace(watch: ListenerWatch) -> None:
+def test_a_dump_that_fails_does_not_use_up_the_grace(watch: DumpComparison) -> None:
     watch.update(rows(1, 2))
     watch.update(rows(1))
     for _ in range(3):
@@ -102,7 +102,7 @@ def test_a_dump_that_fails_does_not_use_up_the_grace(watch: ListenerWatch) -> No
 
 
 @pytest.mark.parametrize("fault", [b"\xff" * 20, tcp_row(3)[:-1], inet_row(3, state=1), bytes(15)])
-def test_of_a_dump_with_a_malformed_row_nothing_is_believed(watch: ListenerWatch, fault: bytes) -> None:
+def test_of_a_dump_with_a_malformed_row_nothing_is_believed(watch: DumpComparison, fault: bytes) -> None:
     watch.update(rows(1, 2))
     for _ in range(2):
         with pytest.raises(MalformedReplyError):

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError
-from exporter.kernel.records import UNCHANGED, Changes, Listener, Reading
-from exporter.kernel.sock_diag.comparison import TCP, ListenerWatch
+from exporter.kernel.records import UNCHANGED, Changes, Listener, QueueReading
+from exporter.kernel.sock_diag.comparison import TCP, DumpComparison
 from tests.kernel.datagrams import datagram, tcp_row
 
 ADDRESSES = ("127.0.0.1", "::1")
@@ -93,7 +93,7 @@ class Believer:
     """Whoever is told of changes and knows nothing else, as the register of listeners does."""
 
     listeners: dict[int, Listener] = field(default_factory=dict)
-    readings: dict[int, Reading] = field(default_factory=dict)
+    readings: dict[int, QueueReading] = field(default_factory=dict)
 
     def apply(self, changes: Changes) -> None:
         """Believe what is said, and that nothing is said of strangers."""
@@ -104,7 +104,7 @@ class Believer:
             assert listener.cookie == reading.cookie
             self.listeners[listener.cookie] = listener
             self.readings[listener.cookie] = reading
-        for reading in changes.moved:
+        for reading in changes.updated:
             assert reading.cookie in self.listeners
             self.readings[reading.cookie] = reading
 
@@ -112,7 +112,7 @@ class Believer:
 @given(HISTORIES)
 @settings(max_examples=500)
 def test_a_watch_ends_where_the_model_ends(steps: list[tuple[Dump, str]]) -> None:
-    watch, model, believer = ListenerWatch(TCP), Model(), Believer()
+    watch, model, believer = DumpComparison(TCP), Model(), Believer()
     for dump in history(steps):
         if dump.fails:
             with pytest.raises(KernelError):
@@ -129,7 +129,7 @@ def test_a_watch_ends_where_the_model_ends(steps: list[tuple[Dump, str]]) -> Non
 def test_a_dump_that_comes_again_is_unchanged_once_all_is_settled(
     steps: list[tuple[Dump, str]], last: Dump
 ) -> None:
-    watch = ListenerWatch(TCP)
+    watch = DumpComparison(TCP)
     settled = Dump(last.rows, last.cuts, fails=False)
     for dump in (*history(steps), settled, settled):
         if not dump.fails:
@@ -143,7 +143,7 @@ def test_a_table_that_is_only_shuffled_and_cut_anew_tells_of_nothing(
     table: dict[int, int], random: object, cuts: Dump
 ) -> None:
     rows = list(table.items())
-    watch = ListenerWatch(TCP)
+    watch = DumpComparison(TCP)
     watch.update(Dump(tuple(rows), cuts.cuts, fails=False).datagrams())
     random.shuffle(rows)  # type: ignore[attr-defined]
     changes = watch.update(Dump(tuple(rows), (), fails=False).datagrams())

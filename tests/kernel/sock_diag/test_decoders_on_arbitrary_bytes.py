@@ -14,11 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError
-from exporter.kernel.records import Endpoint, Listener, Protocol, Reading
+from exporter.kernel.records import Endpoint, Listener, ListenerProtocol, QueueReading
 from exporter.kernel.sock_diag import accept_wait as waiting
 from exporter.kernel.sock_diag import dump as netlink
-from exporter.kernel.sock_diag import messages, requests, unix
-from exporter.kernel.sock_diag import syn_recv as half_open
+from exporter.kernel.sock_diag import messages, requests, syn_recv, unix
 from exporter.kernel.sock_diag import tcp as inet
 from tests.kernel.datagrams import SYN_RECV, datagram, inet_row, tcp_info, tcp_row, unix_row
 from tests.kernel.fake_kernel import FakeKernel
@@ -48,7 +47,7 @@ def is_endpoint(endpoint: Endpoint) -> bool:
     )
 
 
-def check_reading(reading: Reading | None) -> None:
+def check_reading(reading: QueueReading | None) -> None:
     if reading is not None:
         assert is_number(reading.cookie, 64)
         assert all(is_number(value, 32) for value in (reading.length, reading.limit, reading.drops))
@@ -60,7 +59,7 @@ def check_listener(listener: Listener | None, row: bytes) -> None:
         assert is_number(listener.inode, 32)
         assert is_number(listener.uid, 32)
         assert listener.name in row
-        assert (listener.endpoint is None) == (listener.protocol is Protocol.UNIX)
+        assert (listener.endpoint is None) == (listener.protocol is ListenerProtocol.UNIX)
         assert listener.endpoint is None or is_endpoint(listener.endpoint)
 
 
@@ -177,9 +176,9 @@ def test_attributes_lie_within_the_message_and_move_on(row: bytes, start: int) -
 @example([b"\x01"])
 @example([b""])
 @settings(max_examples=400)
-def test_half_open_connections_are_counted_row_by_row(data: list[bytes]) -> None:
+def test_syn_recv_connections_are_counted_row_by_row(data: list[bytes]) -> None:
     def count(_: bytes) -> dict[Endpoint, int]:
-        return half_open.count(data)
+        return syn_recv.count(data)
 
     found = answer(count, b"")
     if found is not None:
@@ -200,7 +199,7 @@ def test_half_open_connections_are_counted_row_by_row(data: list[bytes]) -> None
     ),
     st.integers(0, 40),
 )
-def test_every_half_open_row_is_counted_once(shown: list[tuple[int, str, int, bytes, int]], cut: int) -> None:
+def test_every_syn_recv_row_is_counted_once(shown: list[tuple[int, str, int, bytes, int]], cut: int) -> None:
     """Also where rows of one endpoint differ in what a kernel always leaves zero."""
     rows, expected = [], Counter[Endpoint]()
     for state, address, port, unused, more in shown:
@@ -212,7 +211,7 @@ def test_every_half_open_row_is_counted_once(shown: list[tuple[int, str, int, by
             expected[Endpoint(socket.AF_INET, socket.inet_aton(address), port, 0)] += 1
         rows.append(row)
     packed = [datagram(part) for part in (rows[:cut], rows[cut:]) if part]
-    assert half_open.count(packed) == expected
+    assert syn_recv.count(packed) == expected
 
 
 @given(st.lists(any_datagram(), max_size=3))
@@ -234,9 +233,9 @@ def test_a_waiting_row_without_tcp_info_is_malformed() -> None:
 
 
 @pytest.mark.parametrize("state", [0, 1, 4, 8, 10, 11, 13, 255])
-def test_a_half_open_row_in_another_state_is_malformed(state: int) -> None:
+def test_a_syn_recv_row_in_another_state_is_malformed(state: int) -> None:
     with pytest.raises(MalformedReplyError):
-        half_open.count([inet_row(1, state=state)])
+        syn_recv.count([inet_row(1, state=state)])
 
 
 @given(st.lists(any_datagram() | mutated(recorded_datagrams()), max_size=4), st.integers(0, 2**32 - 1))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import RunError
 from exporter.kernel.errors import (
-    ForgedReplyError,
+    ForeignDatagramError,
     KernelError,
     MalformedReplyError,
     UnavailableError,
@@ -164,7 +164,7 @@ def test_rows_that_end_almost_like_a_dump_stay_rows(ending: bytes) -> None:
 @pytest.mark.parametrize("reply", [ROW, done(), error(-errno.ENOENT)])
 def test_another_process_is_never_taken_for_the_kernel(reply: bytes) -> None:
     found = raised(FakeKernel(reply, sender=1234))
-    assert isinstance(found, ForgedReplyError)
+    assert isinstance(found, ForeignDatagramError)
     assert "1234" in str(found)
 
 
@@ -226,21 +226,21 @@ def listened_on(channel: socket.socket) -> list[int]:
 @pytest.mark.netns
 @pytest.mark.parametrize("count", [0, 1, 20])
 def test_what_others_sent_before_is_counted_and_never_taken_for_a_reply(count: int) -> None:
-    forged = netlink.Forged()
+    foreign_datagrams = netlink.ForeignDatagrams()
     with socket.create_server(("127.0.0.1", 80)), diag() as channel, diag() as forger:
         for _ in range(count):
             forger.sendto(ROW + done(), channel.getsockname())
-        netlink.hush(channel, forged)
-        assert forged.datagrams == count
+        netlink.accept_kernel_only(channel, foreign_datagrams)
+        assert foreign_datagrams.datagrams == count
         with pytest.raises(ConnectionRefusedError):
             forger.sendto(ROW + done(), channel.getsockname())
         assert listened_on(channel) == [80]
-    assert forged.datagrams == count
+    assert foreign_datagrams.datagrams == count
 
 
 @pytest.mark.netns
 def test_a_flood_that_was_more_than_the_buffer_holds_is_counted_and_done_with() -> None:
-    forged = netlink.Forged()
+    foreign_datagrams = netlink.ForeignDatagrams()
     with socket.create_server(("127.0.0.1", 80)), diag() as channel, diag() as forger:
         forger.settimeout(0)
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -253,8 +253,8 @@ def test_a_flood_that_was_more_than_the_buffer_holds_is_counted_and_done_with() 
                 lost += 1
         assert sent
         assert lost
-        netlink.hush(channel, forged)
-        assert sent <= forged.datagrams <= sent + lost
+        netlink.accept_kernel_only(channel, foreign_datagrams)
+        assert sent <= foreign_datagrams.datagrams <= sent + lost
         assert listened_on(channel) == [80]
 
 
@@ -270,14 +270,14 @@ def test_a_buffer_that_overflowed_counts_and_any_other_error_is_raised() -> None
             number = self.errors.pop(0)
             raise OSError(number, "receive")
 
-    forged = netlink.Forged()
+    foreign_datagrams = netlink.ForeignDatagrams()
     with (
         Flooded(socket.AF_NETLINK, socket.SOCK_RAW) as channel,
         pytest.raises(OSError, match="receive") as raised,
     ):
-        netlink.hush(channel, forged)
+        netlink.accept_kernel_only(channel, foreign_datagrams)
     assert raised.value.errno == errno.EIO
-    assert forged.datagrams == 2
+    assert foreign_datagrams.datagrams == 2
 
 
 @pytest.mark.netns

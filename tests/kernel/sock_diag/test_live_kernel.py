@@ -131,7 +131,7 @@ def test_a_filter_that_forbids_netlink_sends_the_readers_to_proc(number: int) ->
         assert [listener.endpoint.port for listener, _ in reader.read(0.0).opened if listener.endpoint] == [
             8000
         ]
-        assert reader.ladder.method is Method.PROCFS
+        assert reader.fallback.method is Method.PROCFS
 
 
 @pytest.mark.netns

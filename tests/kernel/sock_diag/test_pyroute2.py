@@ -17,8 +17,7 @@ from pyroute2.netlink.diag import SS_LISTEN, inet_diag_msg, inet_diag_req, unix_
 
 from exporter.kernel.records import Endpoint
 from exporter.kernel.sock_diag import accept_wait as waiting
-from exporter.kernel.sock_diag import messages, requests, unix
-from exporter.kernel.sock_diag import syn_recv as half_open
+from exporter.kernel.sock_diag import messages, requests, syn_recv, unix
 from exporter.kernel.sock_diag import tcp as inet
 from tests.kernel import recordings
 from tests.kernel.datagrams import tcp_row, unix_row
@@ -97,9 +96,9 @@ def test_unix_listeners_are_the_same() -> None:
     assert ours == theirs
 
 
-def test_half_open_connections_are_the_same() -> None:
+def test_syn_recv_connections_are_the_same() -> None:
     theirs = Counter(endpoint(message) for message in decoded("half_open", inet_diag_msg))
-    assert half_open.count(recordings.load("half_open").datagrams[:-1]) == theirs
+    assert syn_recv.count(recordings.load("half_open").datagrams[:-1]) == theirs
 
 
 @pytest.mark.parametrize("name", ["waiting", "waiting_unprivileged"])

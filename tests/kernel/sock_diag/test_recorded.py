@@ -7,11 +7,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from exporter.kernel.records import Endpoint, Listener, Protocol, Reading
+from exporter.kernel.records import Endpoint, Listener, ListenerProtocol, QueueReading
 from exporter.kernel.sock_diag import accept_wait as waiting
 from exporter.kernel.sock_diag import dump as netlink
-from exporter.kernel.sock_diag import messages, unix
-from exporter.kernel.sock_diag import syn_recv as half_open
+from exporter.kernel.sock_diag import messages, syn_recv, unix
 from exporter.kernel.sock_diag import tcp as inet
 from tests.kernel import recorded_cases as situations
 from tests.kernel import recordings
@@ -34,7 +33,7 @@ def packed(address: str) -> tuple[int, bytes]:
     return family, socket.inet_pton(family, address)
 
 
-def told(found: Iterable[tuple[Listener, Reading]]) -> list[Fact]:
+def told(found: Iterable[tuple[Listener, QueueReading]]) -> list[Fact]:
     """Listeners in the words of the recording, by port."""
     facts: list[Fact] = []
     for listener, reading in found:
@@ -73,7 +72,7 @@ def test_tcp_listeners_of_every_kind() -> None:
 
 def test_tcp_listeners_have_what_belongs_to_every_socket() -> None:
     found = [inet.listener(row) for row in rows("tcp_listeners")]
-    assert {listener.protocol for listener in found} == {Protocol.TCP}
+    assert {listener.protocol for listener in found} == {ListenerProtocol.TCP}
     assert {listener.uid for listener in found} == {0}
     assert {listener.name for listener in found} == {b""}
     assert len({listener.cookie for listener in found}) == len({listener.inode for listener in found})
@@ -136,18 +135,18 @@ def test_unix_listeners_of_every_kind() -> None:
     ]
     truth = recordings.load("unix_listeners").truth
     assert sorted(facts, key=str) == sorted(truth, key=str)
-    assert {listener.protocol for listener, _ in found} == {Protocol.UNIX}
+    assert {listener.protocol for listener, _ in found} == {ListenerProtocol.UNIX}
     assert {listener.uid for listener, _ in found} == {0}
     assert {reading.drops for _, reading in found} == {None}
 
 
-def test_half_open_connections_at_each_endpoint() -> None:
+def test_syn_recv_connections_at_each_endpoint() -> None:
     recording = recordings.load("half_open")
     expected = {
         Endpoint(*packed(str(fact["address"])), int(fact["port"]), 0): fact["count"]
         for fact in recording.truth
     }
-    assert half_open.count(replayed(recording)) == expected
+    assert syn_recv.count(replayed(recording)) == expected
 
 
 @pytest.mark.parametrize("name", ["waiting", "waiting_unprivileged"])

@@ -56,7 +56,7 @@ def read(data: bytes) -> Request:
     ("request_bytes", "states", "extensions"),
     [
         pytest.param(requests.TCP_LISTENERS, {LISTEN}, 1 << 6, id="listeners with SK_MEMINFO"),
-        pytest.param(requests.HALF_OPEN, {NEW_SYN_RECV}, 0, id="request sockets, not Fast Open children"),
+        pytest.param(requests.SYN_RECV, {NEW_SYN_RECV}, 0, id="request sockets, not Fast Open children"),
         pytest.param(
             requests.waiting({80}), {ESTABLISHED, CLOSE_WAIT}, 1 << 1, id="connections with TCP_INFO"
         ),
@@ -73,7 +73,7 @@ def test_a_request_asks_for_both_families_at_once(
 
 def test_only_the_request_for_waiting_connections_has_a_filter() -> None:
     assert read(requests.TCP_LISTENERS).program == b""
-    assert read(requests.HALF_OPEN).program == b""
+    assert read(requests.SYN_RECV).program == b""
     assert read(requests.waiting({80})).program != b""
 
 
