@@ -1,4 +1,4 @@
-"""The daemon: the one place where every room is put together."""
+"""The daemon: sampler, page and server put together, and the signals that end it."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ import logging
 import signal
 import socket
 import threading
-import time
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
+
+from prometheus_client import ProcessCollector
 
 from exporter import __version__
 from exporter.cli import logs
+from exporter.cli.build import build_info
 from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.privileges import drop_all, start_broker
 from exporter.cli.systemd import ServiceManager
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import ExporterError
-from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
+from exporter.sampling.clock import SYSTEM_CLOCK, Clock
+from exporter.sampling.host import host_sampler
 from exporter.sampling.sampler import Sampler
 from exporter.web import Format, ListenAddress, Server, Site, bind
 
 # SIGTERM promises an end within two seconds, with a sample and slow clients under way.
-_STOP_SECONDS = 0.5
-# Whoever asks at the start waits so long at most: a page without listeners would look as if there were none.
-_FIRST_LOOK_SECONDS = 1.0
-_ASK_SECONDS = 0.02
+_STOP_SECONDS: Final = 0.5
+# Clients that connect at the start wait so long at most: a page without listeners would look as if there were none.
+_FIRST_SAMPLE_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +46,17 @@ def run(flags: RunFlags) -> int:
     """
     logs.set_up(flags.log_level, flags.log_format)
     config = load(flags.config_file) if flags.config_file else Config()
-    # All that is here stays until the end, and to look through it for garbage takes as long as a beat.
+    # All that is here stays until the end, and a collection that walks it takes as long as a sampling interval.
     gc.freeze()
-    supervisor = ServiceManager()
-    sockets = supervisor.sockets()
+    service_manager = ServiceManager()
+    sockets = service_manager.sockets()
     wanted = flags.listen_addresses or (() if sockets else (DEFAULT_LISTEN_ADDRESS,))
     addresses = [ListenAddress.parse(text) for text in wanted]
     broker = start_broker()
-    # Ports below 1024 are for who may bind them, so this comes before the capabilities go.
+    # Ports below 1024 need a capability, so this comes before the capabilities are dropped.
     sockets += bind(addresses)
     drop_all()
-    daemon = Daemon(flags, config, broker, supervisor)
+    daemon = Daemon(flags, host_sampler(config, broker), service_manager, SYSTEM_CLOCK)
     return asyncio.run(daemon.serve(sockets))
 
 
@@ -60,21 +64,22 @@ class Daemon:
     """The running exporter: the sampler's thread, the server in this one, and the signals."""
 
     def __init__(
-        self, flags: RunFlags, config: Config, broker: BrokerClient | None, supervisor: ServiceManager
+        self, flags: RunFlags, sampler: Sampler, service_manager: ServiceManager, clock: Clock
     ) -> None:
-        """Put the rooms together; nothing runs yet. Raises UsageError for a path that cannot be served."""
+        """Nothing runs yet. Raises UsageError for a path that cannot be served."""
         self._flags = flags
-        self._supervisor = supervisor
-        self._sampler = Sampler(config, broker=broker)
-        self._reload = Reload(successful=True, timestamp=time.time())
-        # What is wrong with the file since it was last read; the one before is in force.
-        self._wrong: str | None = None
+        self._service_manager = service_manager
+        self._sampler = sampler
+        self._clock = clock
+        self._reload = Reload(successful=True, timestamp=clock.wall())
+        # What is wrong with the file since it was last read; the configuration before it is in force.
+        self._config_error: str | None = None
         # SIGHUP and the endpoint come from different threads.
         self._reloading = threading.Lock()
-        self._page = Page(self._sampler, lambda: self._reload)
+        page = Page(sampler, lambda: self._reload, build_info(), clock, ProcessCollector(registry=None))
         self._site = Site(
-            render=lambda wanted: self._page.write(openmetrics=wanted is Format.OPENMETRICS),
-            ready=self._sampler.ready,
+            render=lambda wanted: page.write(openmetrics=wanted is Format.OPENMETRICS),
+            ready=sampler.ready,
             reload=self.reload,
             telemetry_path=flags.telemetry_path,
             lifecycle=flags.lifecycle,
@@ -91,40 +96,42 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._sampler.start(failed=partial(loop.call_soon_threadsafe, ended.set))
         server = Server(self._site, sockets)
-        await self._first_look(ended)
+        await self._wait_for_first_sample(ended)
         server.start()
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
         informing = asyncio.create_task(
-            self._supervisor.keep_informed(self._sampler.asked, self._sampler.late_seconds, self._status)
+            self._service_manager.keep_informed(
+                self._sampler.asked, self._sampler.late_seconds, self._status
+            )
         )
         await ended.wait()
         informing.cancel()
-        self._supervisor.stopping()
+        self._service_manager.stopping()
         self._sampler.stop(_STOP_SECONDS)
         await server.stop()
         return 0 if self._sampler.failure is None else 1
 
-    async def _first_look(self, ended: asyncio.Event) -> None:
-        """Return when the page has every listener, or it is no use to wait for that."""
-        until = time.monotonic() + _FIRST_LOOK_SECONDS
-        while not (ended.is_set() or self._has_looked() or time.monotonic() > until):  # noqa: ASYNC110
-            await asyncio.sleep(_ASK_SECONDS)
+    async def _wait_for_first_sample(self, ended: asyncio.Event) -> None:
+        """Return when the page has every listener with its owner, or a second has passed."""
+        until = self._clock.monotonic() + _FIRST_SAMPLE_SECONDS
+        while not (ended.is_set() or self._complete() or self._clock.monotonic() > until):  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_SECONDS)
 
-    def _has_looked(self) -> bool:
+    def _complete(self) -> bool:
         if not self._sampler.asked():
             return False
         with self._sampler.lock:
-            return self._sampler.all_named()
+            return self._sampler.all_owners_searched()
 
     def reload(self) -> str | None:
         """Read the configuration file again. Where it is wrong the old one stays; return what is wrong."""
         with self._reloading:
-            self._supervisor.reloading()
-            self._wrong = self._read_again()
-            self._supervisor.reloaded(self._status())
-            return self._wrong
+            self._service_manager.reloading()
+            self._config_error = self._load_again()
+            self._service_manager.reloaded(self._status())
+            return self._config_error
 
-    def _read_again(self) -> str | None:
+    def _load_again(self) -> str | None:
         if self._flags.config_file is None:
             log.info("nothing to reload: started without --config.file")
             return None
@@ -133,27 +140,27 @@ class Daemon:
         except ExporterError as error:
             self._reload = Reload(successful=False, timestamp=self._reload.timestamp)
             for line in str(error).splitlines():
-                log.error("configuration not reloaded: %s", line)  # noqa: TRY400  (the text is the whole story)
+                log.error("configuration not reloaded: %s", line)  # noqa: TRY400  (the text says it all)
             return str(error)
         self._sampler.configure(config)
-        self._reload = Reload(successful=True, timestamp=time.time())
+        self._reload = Reload(successful=True, timestamp=self._clock.wall())
         log.info("configuration reloaded", extra={"fields": {"file": self._flags.config_file}})
         return None
 
     def _status(self) -> str:
-        """Write one line for whoever asks the service manager how this service is."""
-        now = time.monotonic()
+        """Write the line that the service manager shows for this service."""
+        now = self._clock.monotonic()
         with self._sampler.lock:
-            listeners = self._sampler.shown(now)
+            listeners = self._sampler.published(now)
             full = sum((state.group.utilization or 0) >= 1 for state in listeners)
-            blind = [source for source in self._sampler.sources if not source.healthy(now)]
+            failed = [runner for runner in self._sampler.runners if not runner.healthy(now)]
             namespaces = len(self._sampler.namespaces)
         parts = [f"{len(listeners)} listeners, {full} full; network namespaces: {namespaces}"]
-        if self._wrong is not None:
-            first, *_ = self._wrong.splitlines()
+        if self._config_error is not None:
+            first, *_ = self._config_error.splitlines()
             parts.append(f"configuration not reloaded: {first}")
-        if blind:
-            parts.append("cannot see: " + ", ".join(f"{source.name} of {source.netns}" for source in blind))
+        if failed:
+            parts.append("cannot see: " + ", ".join(f"{runner.name} of {runner.netns}" for runner in failed))
         return "; ".join(parts)
 
 

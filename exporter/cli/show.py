@@ -1,88 +1,91 @@
-"""`show`: the listeners of this host, once, as a table, as JSON or as metrics."""
+"""`show`: the listeners of this host, sampled once, as a table, as JSON or as metrics."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
+from exporter.cli.build import build_info
 from exporter.cli.flags import OutputFormat, ShowFlags
 from exporter.cli.parser import PROGRAM
 from exporter.cli.privileges import drop_all, start_broker
 from exporter.config import load
 from exporter.config.model import Config
 from exporter.errors import RunError
-from exporter.kernel.records import ListenerProtocol
-from exporter.metrics.catalogue import KEY_LABELS, LISTENER_METRICS
+from exporter.kernel.family import FAMILIES
+from exporter.kernel.netns.namespace import HOST
 from exporter.metrics.context import Reload
+from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, KEY_LABELS
 from exporter.metrics.page import Page
+from exporter.sampling.clock import SYSTEM_CLOCK, Clock
+from exporter.sampling.host import host_sampler
 from exporter.sampling.listener_state import ListenerState
-from exporter.sampling.namespace import PublishableSources
-from exporter.sampling.namespace_scheduler import HOST
 from exporter.sampling.sampler import Sampler
 
 Row = dict[str, str | float | None]
 
-# What one sample can tell; peaks and seconds take time.
-_FIGURES = (
-    "accept_length",
-    "accept_limit",
-    "accept_utilization_ratio",
-    "accept_oldest_wait_seconds",
-    "syn_recv",
-    "syn_recv_limit",
-    "drops_total",
-    "sockets",
-)
-_PREFIX = "listen_queue_"
-_METRICS = {
-    name: metric
-    for metric in LISTENER_METRICS
-    if (name := metric.sample_name.removeprefix(_PREFIX)) in _FIGURES
+_PREFIX: Final = "listen_queue_"
+# What one sample can tell.
+_METRICS: Final = {
+    metric.sample_name.removeprefix(_PREFIX): metric
+    for metric in GAUGES_AND_COUNTERS
+    if not metric.needs_history
 }
-_NAMES = 3
-# After this a listener is shown without a name.
-_NAMELESS_SECONDS = 2.0
-_COLUMNS = ("LISTENER", "NETNS", "PROCESS", "WAITING", "BACKLOG", "FULL", "OLDEST", "HALF-OPEN", "DROPS")
+_NAME_COLUMNS: Final = 3
+# After this a listener is printed without its owner.
+_OWNER_WAIT_SECONDS: Final = 2.0
+_COLUMNS: Final = (
+    "LISTENER",
+    "NETNS",
+    "PROCESS",
+    "WAITING",
+    "BACKLOG",
+    "FULL",
+    "OLDEST",
+    "HALF-OPEN",
+    "DROPS",
+)
 
 
-def show(flags: ShowFlags) -> int:
+def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     """Ask every source once and print what was found, fullest first. Raises RunError where it cannot."""
-    # Python would print warnings that nobody handles; what failed is said once, below.
+    # Python would print warnings that no handler takes; what failed is said once, below.
     logging.getLogger("exporter").addHandler(logging.NullHandler())
     config = load(flags.config_file) if flags.config_file else Config()
     broker = start_broker()
     drop_all()
-    sampler = Sampler(_at_once(config), broker=broker)
-    read = Reload(successful=True, timestamp=time.time())
-    _ask_everyone(sampler)
+    sampler = host_sampler(_without_hold(config), broker, clock)
+    _sample_all(sampler, clock)
     _check(sampler)
     match flags.form:
         case OutputFormat.TABLE:
-            print(_table(_rows(sampler)))
+            print(_table(_rows(sampler, clock)))
         case OutputFormat.JSON:
-            print(json.dumps(_rows(sampler), indent=2))
+            print(json.dumps(_rows(sampler, clock), indent=2))
         case OutputFormat.PROMETHEUS:
+            reload = Reload(successful=True, timestamp=clock.wall())
+            page = Page(sampler, lambda: reload, build_info(), clock, None)
             # As bytes: the format is UTF-8, whatever the locale.
-            sys.stdout.buffer.write(Page(sampler, lambda: read, one_shot=True).write(openmetrics=False))
-    failed = [(source.netns, str(source.error)) for source in sampler.sources if source.error is not None]
+            sys.stdout.buffer.write(page.write(openmetrics=False))
+    failed = [(runner.netns, str(runner.error)) for runner in sampler.runners if runner.error is not None]
     # All sources of a namespace that cannot be entered fail alike.
     for netns, error in dict.fromkeys(failed):
         print(f"{PROGRAM}: {'' if netns == HOST else f'{netns}: '}{error}", file=sys.stderr)
     return 0
 
 
-def _ask_everyone(sampler: Sampler) -> None:
-    """Sample until every namespace was asked, and every listener has a name or none was found in time."""
+def _sample_all(sampler: Sampler, clock: Clock) -> None:
+    """Sample until every namespace was asked, and the owner of every listener was found or time is up."""
     sampler.sample()
-    while not sampler.all_asked():
+    while not sampler.all_namespaces_asked():
         sampler.sample()
-    asked = time.monotonic()
-    while not sampler.all_named() and time.monotonic() - asked < _NAMELESS_SECONDS:
-        sampler.look_for_owners()
+    asked = clock.monotonic()
+    while not sampler.all_owners_searched() and clock.monotonic() - asked < _OWNER_WAIT_SECONDS:
+        sampler.search_owners()
 
 
 def _check(sampler: Sampler) -> None:
@@ -90,19 +93,20 @@ def _check(sampler: Sampler) -> None:
 
     Another namespace that shows nothing keeps none of the rest from being printed.
     """
+    names = {family.source for family in FAMILIES}
     failed = [
-        source
-        for source in sampler.sources
-        if source.name in ("inet", "unix") and source.netns == HOST and source.error is not None
+        runner
+        for runner in sampler.runners
+        if runner.name in names and runner.netns == HOST and runner.error is not None
     ]
     if failed:
-        reasons = "; ".join(f"{source.name}: {source.error}" for source in failed)
+        reasons = "; ".join(f"{runner.name}: {runner.error}" for runner in failed)
         message = f"cannot read the listeners: {reasons}"
         raise RunError(message)
 
 
-def _at_once(config: Config) -> Config:
-    """Let thresholds count as soon as they are crossed, since nobody is there to wait."""
+def _without_hold(config: Config) -> Config:
+    """Let thresholds count as soon as they are exceeded, since there is one sample only."""
     return replace(
         config,
         defaults=replace(config.defaults, hold_seconds=0.0),
@@ -112,11 +116,11 @@ def _at_once(config: Config) -> Config:
     )
 
 
-def _rows(sampler: Sampler) -> list[Row]:
-    now = time.monotonic()
+def _rows(sampler: Sampler, clock: Clock) -> list[Row]:
+    now = clock.monotonic()
     with sampler.lock:
-        known = {namespace.namespace.name: namespace.publishable(now) for namespace in sampler.namespaces}
-        return [_row(state, known) for state in sorted(sampler.shown(now), key=_order)]
+        healthy = {namespace.name: namespace.healthy_sources(now) for namespace in sampler.namespaces}
+        return [_row(state, healthy) for state in sorted(sampler.published(now), key=_order)]
 
 
 def _order(state: ListenerState) -> tuple[float, str, str, int]:
@@ -124,14 +128,13 @@ def _order(state: ListenerState) -> tuple[float, str, str, int]:
     return -(state.group.utilization or 0.0), key.protocol, key.address, int(key.port or 0)
 
 
-def _row(state: ListenerState, known: Mapping[str, Mapping[ListenerProtocol, PublishableSources]]) -> Row:
+def _row(state: ListenerState, healthy: Mapping[str, Mapping[str, frozenset[str]]]) -> Row:
     """Collect what is known of one listener; a figure whose source failed is None, never 0."""
     names: Row = dict(zip(KEY_LABELS, state.group.key, strict=True))
     names["process"] = state.owner.process if state.owner else ""
-    publishable = known[state.group.key.netns][state.group.key.protocol].kinds
+    sources = healthy[state.group.key.netns][state.group.key.protocol]
     return names | {
-        figure: metric.read(state) if publishable.get(metric.source) else None
-        for figure, metric in _METRICS.items()
+        name: metric.read(state) if metric.source in sources else None for name, metric in _METRICS.items()
     }
 
 
@@ -143,7 +146,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (
-        _place(row),
+        _listener(row),
         str(row["netns"]),
         str(row["process"] or "-"),
         _figure(row["accept_length"]),
@@ -155,9 +158,9 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _place(row: Row) -> str:
+def _listener(row: Row) -> str:
     address, port = str(row["address"]), row["port"]
-    if row["protocol"] == ListenerProtocol.UNIX:
+    if not port:
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
@@ -169,7 +172,7 @@ def _figure(value: str | float | None, form: str = "{}") -> str:
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Names to the left, figures to the right."""
     padded = [
-        text.ljust(width) if column < _NAMES else text.rjust(width)
+        text.ljust(width) if column < _NAME_COLUMNS else text.rjust(width)
         for column, (text, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return "  ".join(padded).rstrip()

@@ -36,6 +36,17 @@ class UnavailableError(KernelError):
     """The kernel, or what guards it, does not offer this interface; asking again will not help."""
 
 
+class NamespaceGoneError(KernelError):
+    """The process or the name by which a namespace is entered is no more; another may lead there."""
+
+
+class NamespaceReplacedError(KernelError):
+    """The way into a namespace led to another one: it has ended, and its number was given away."""
+
+    def __init__(self) -> None:
+        super().__init__("another network namespace has taken the place of this one", "replaced")
+
+
 class MalformedReplyError(KernelError):
     """The reply is not what the kernel's headers describe; nothing of it may be used."""
 

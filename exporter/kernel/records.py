@@ -16,7 +16,7 @@ class Method(enum.StrEnum):
 
 
 class ListenerProtocol(enum.StrEnum):
-    """What a listener speaks; the value of the `protocol` label."""
+    """The values of the `protocol` label."""
 
     TCP = "tcp"
     UNIX = "unix"
@@ -60,7 +60,6 @@ class Listener:
 
     cookie: int
     inode: int
-    protocol: ListenerProtocol
     uid: int | None = None
     endpoint: Endpoint | None = None
     device: str = ""

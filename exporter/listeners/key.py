@@ -6,26 +6,26 @@ import os
 import socket
 from typing import NamedTuple
 
-from exporter.kernel.records import Endpoint, Listener, ListenerProtocol
-from exporter.listeners.text import printable
+from exporter.kernel.records import Endpoint, Listener
+from exporter.kernel.text import printable
 
 
 class ListenerKey(NamedTuple):
     """Sockets with equal keys are one group: SO_REUSEPORT, or two that share a unix name."""
 
     netns: str
-    protocol: ListenerProtocol
+    protocol: str
     address: str
     port: str
 
 
-def key_of(listener: Listener, netns: str) -> ListenerKey:
-    """Name a listener of the namespace `netns`."""
+def key_of(listener: Listener, netns: str, protocol: str) -> ListenerKey:
+    """Return the key of a listener in the namespace `netns`."""
     if listener.endpoint is None:
-        return ListenerKey(netns, listener.protocol, _unix_address(listener.name), "")
+        return ListenerKey(netns, protocol, _unix_address(listener.name), "")
     device = f"%{printable(os.fsencode(listener.device))}" if listener.device else ""
     address = _ip_address(listener.endpoint) + device
-    return ListenerKey(netns, listener.protocol, address, str(listener.endpoint.port))
+    return ListenerKey(netns, protocol, address, str(listener.endpoint.port))
 
 
 def _ip_address(endpoint: Endpoint) -> str:

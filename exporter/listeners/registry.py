@@ -18,9 +18,9 @@ REMEMBER_GROUPS = 4096
 class ListenerRegistry:
     """The groups of one namespace and protocol."""
 
-    def __init__(self, netns: str) -> None:
-        """Start empty."""
-        self.netns = netns
+    def __init__(self, netns: str, protocol: str) -> None:
+        self._netns = netns
+        self._protocol = protocol
         self._groups: dict[ListenerKey, ListenerGroup] = {}
         self._by_cookie: dict[int, ListenerGroup] = {}
         # In the order of their leaving: who comes back is taken out, so who leaves is always new here.
@@ -34,7 +34,7 @@ class ListenerRegistry:
             group.close(cookie)
             touched[group] = None
         for listener, reading in changes.opened:
-            group = self._group(key_of(listener, self.netns))
+            group = self._group(key_of(listener, self._netns, self._protocol))
             group.open(listener, reading)
             self._by_cookie[listener.cookie] = group
             touched[group] = None
@@ -46,7 +46,7 @@ class ListenerRegistry:
             self._note_departures(touched, now)
         return list(touched)
 
-    def forget(self, now: float) -> list[ListenerGroup]:
+    def expire(self, now: float) -> list[ListenerGroup]:
         """Drop the groups that left long ago, and the oldest of too many, and return them."""
         dropped = []
         while self._left:

@@ -1,1 +1,1 @@
-"""Every metric once, and the page made from them."""
+"""Every metric, declared once, and the page made from the declarations."""

@@ -38,9 +38,9 @@ def families_text(families: Iterable[Family], *, openmetrics: bool) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def header(name: str, kind: str, help_text: str, *, openmetrics: bool) -> bytes:
+def header(name: str, type_: str, help_text: str, *, openmetrics: bool) -> bytes:
     """Write the HELP and TYPE lines of a family; `name` is without `_total`."""
-    return families_text([Family(name, help_text, kind)], openmetrics=openmetrics)
+    return families_text([Family(name, help_text, type_)], openmetrics=openmetrics)
 
 
 def number(value: float) -> str:

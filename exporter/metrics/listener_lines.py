@@ -1,66 +1,72 @@
-"""The lines of one listener: its labels are written once, its lines again only when something happened."""
+"""The lines of one listener: labels are written once, values again only when something happened."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from exporter.config.model import Severity
-from exporter.metrics.catalogue import (
+from exporter.metrics.catalogue import LISTENER_METRICS
+from exporter.metrics.exposition import label_set, number
+from exporter.metrics.listener_metrics import (
+    GAUGES_AND_COUNTERS,
     HISTOGRAM,
     INFO,
-    LISTENER_METRICS,
-    OWNER_INFO_LABELS,
     QUEUES,
-    THRESHOLD_METRICS,
-    Metric,
-    ThresholdMetric,
+    THRESHOLDS,
+    QueueOf,
+    ThresholdOf,
+    info_labels,
 )
-from exporter.metrics.exposition import label_set, number
-from exporter.owners.owner import UNKNOWN_OWNER
+from exporter.metrics.metric import Labels, Metric
+from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
 from exporter.sampling.history.accept import BUCKETS
-from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.listener_state import ListenerState
-from exporter.sampling.namespace import PublishableSources
+from exporter.sampling.namespace_sampler import ACCEPT
 
-FAMILIES: Final[tuple[Metric, ...]] = (*LISTENER_METRICS, *THRESHOLD_METRICS, INFO, HISTOGRAM)
+_INFO_FAMILY: Final = LISTENER_METRICS.index(INFO)
+_HISTOGRAM_FAMILY: Final = LISTENER_METRICS.index(HISTOGRAM)
 _BOUNDS: Final = (*(number(bound) for bound in BUCKETS), "+Inf")
 
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """One series of every listener: its name, the labels beside those of the listener, and how it is read."""
+    """One series of every listener: the labels beside those of the listener, and how its value is read.
 
-    metric: Metric
-    labels: dict[str, str]
+    `family` is the place of its metric in LISTENER_METRICS.
+    """
+
+    name: str
+    family: int
+    labels: Labels
     source: str
     read: Callable[[ListenerState], float | None]
 
 
-def _threshold_reader(
-    metric: ThresholdMetric, queue: Callable[[ListenerState], QueueHistory | None], severity: Severity
-) -> Callable[[ListenerState], float | None]:
-    def read(state: ListenerState) -> float | None:
-        history = queue(state)
-        if history is None or not history.threshold_states[severity].known:
-            return None
-        return metric.read(history, severity)
+def _series(
+    metric: Metric[Any, float], labels: Labels, source: str, read: Callable[[ListenerState], float | None]
+) -> _Series:
+    return _Series(metric.sample_name, LISTENER_METRICS.index(metric), labels, source, read)
 
-    return read
+
+def _threshold_series(metric: Metric[ThresholdOf, float], queue: QueueOf, severity: Severity) -> _Series:
+    def read(state: ListenerState) -> float | None:
+        history = queue.history(state)
+        if history is None:
+            return None
+        threshold = ThresholdOf(history, severity)
+        return metric.read(threshold) if threshold.known else None
+
+    return _series(metric, {"queue": queue.queue, "severity": severity}, queue.source, read)
 
 
 _SERIES: Final = (
-    *(_Series(metric, {}, metric.source, metric.read) for metric in LISTENER_METRICS),
+    *(_series(metric, {}, metric.source or ACCEPT, metric.read) for metric in GAUGES_AND_COUNTERS),
     *(
-        _Series(
-            metric,
-            {"queue": name, "severity": severity},
-            source,
-            _threshold_reader(metric, queue, severity),
-        )
-        for metric in THRESHOLD_METRICS
-        for name, source, queue in QUEUES
+        _threshold_series(metric, queue, severity)
+        for metric in THRESHOLDS
+        for queue in QUEUES
         for severity in Severity
     ),
 )
@@ -69,69 +75,69 @@ _SERIES: Final = (
 class ListenerLines:
     """Writes the series of one listener."""
 
-    def __init__(self, state: ListenerState, owner_labels: tuple[str, ...]) -> None:
-        """Write the labels. Make a new one when the owner or the rule changes."""
-        self._watched = state
+    def __init__(self, state: ListenerState, labels: tuple[str, ...]) -> None:
+        """Write the labels; `labels` names the facts about the owner that are on every series."""
+        self._state = state
         self._identity = _identity(state)
-        self._written: tuple[object, ...] | None = None
+        # From which revision and sources the kept lines were written; None where time alone changes them.
+        self._written: tuple[int, Set[str]] | None = None
         self._lines: tuple[bytes, ...] = ()
         owner = state.owner or UNKNOWN_OWNER
-        labels = dict(state.group.key._asdict()) | {name: getattr(owner, name) for name in owner_labels}
+        common = dict(state.group.key._asdict()) | {
+            fact.name: fact.of(owner) for fact in OWNER_FACTS if fact.name in labels
+        }
         self._prefixes = [
-            f"{series.metric.sample_name}{{{label_set(labels | series.labels)}}} " for series in _SERIES
+            f"{series.name}{{{label_set(common | series.labels)}}} " for series in _SERIES
         ]
-        self._info = f"{INFO.name}{{{label_set(labels | _info_labels(state))}}} 1.0\n"
-        self._histogram = "".join(_histogram_form(labels))
+        self._info = f"{INFO.name}{{{label_set(common | info_labels(state))}}} 1.0\n"
+        self._histogram = "".join(_histogram_template(common))
 
     def current(self) -> bool:
-        """Tell whether the kept labels still hold."""
-        return self._identity == _identity(self._watched)
+        """Tell whether the labels are still right; where they are not, new lines have to be made."""
+        return self._identity == _identity(self._state)
 
-    def write(self, publishable: PublishableSources, *, histogram: bool) -> tuple[bytes, ...]:
-        """Return this listener's lines of each family, in the order of FAMILIES."""
-        state = (self._watched.changes, publishable)
-        if state != self._written:
-            self._lines = tuple(self._scalars(publishable))
-            # What moves by time alone has to be looked at again.
-            self._written = state if self._watched.settled() else None
-        observed = self._watched.accept.histogram() if histogram and publishable.kinds["accept"] else None
-        if observed is None:
-            return (*self._lines, b"")
-        counts, total = observed
-        written = self._histogram % tuple(map(number, (*counts, counts[-1], total)))
-        return (*self._lines, written.encode())
+    def write(self, sources: Set[str], *, histogram: bool) -> tuple[bytes, ...]:
+        """Return the lines of each family, in the order of LISTENER_METRICS.
 
-    def _scalars(self, publishable: PublishableSources) -> Iterator[bytes]:
-        lines = dict.fromkeys(FAMILIES[:-1], "")
+        `sources` are those that are healthy; without `accept` there are no lines.
+        """
+        wanted = (self._state.revision, sources)
+        if wanted != self._written:
+            self._lines = tuple(self._scalars(sources))
+            self._written = wanted if self._state.settled() else None
+        return (*self._lines, self._buckets() if histogram and ACCEPT in sources else b"")
+
+    def _scalars(self, sources: Set[str]) -> Iterator[bytes]:
+        # All but the histogram, which changes with every sample.
+        lines = [""] * _HISTOGRAM_FAMILY
         for series, prefix in zip(_SERIES, self._prefixes, strict=True):
-            value = series.read(self._watched) if publishable.kinds.get(series.source) else None
+            value = series.read(self._state) if series.source in sources else None
             if value is not None:
-                lines[series.metric] += f"{prefix}{number(value)}\n"
-        if publishable.kinds["accept"]:
-            lines[INFO] = self._info
-        return map(str.encode, lines.values())
+                lines[series.family] += f"{prefix}{number(value)}\n"
+        if ACCEPT in sources:
+            lines[_INFO_FAMILY] = self._info
+        return map(str.encode, lines)
+
+    def _buckets(self) -> bytes:
+        observed = HISTOGRAM.read(self._state)
+        if observed is None:
+            return b""
+        counts, total = observed
+        return (self._histogram % tuple(map(number, (*counts, counts[-1], total)))).encode()
 
 
 def _identity(state: ListenerState) -> tuple[object, ...]:
+    """Return what the labels are made from."""
     return state.owner, state.rule_match, state.mptcp
 
 
-def _info_labels(state: ListenerState) -> dict[str, str]:
-    owner = state.owner or UNKNOWN_OWNER
-    return {
-        "rule": state.rule_match.rule if state.rule_match else "",
-        **{name: getattr(owner, name) for name in OWNER_INFO_LABELS},
-        "mptcp": "true" if state.mptcp else "false",
-    }
-
-
-def _histogram_form(labels: dict[str, str]) -> Iterator[str]:
-    """Write the lines of a histogram with a place for each value."""
+def _histogram_template(labels: Labels) -> Iterator[str]:
+    """Write the lines of a histogram with a `%s` for each value."""
     for bound in _BOUNDS:
-        yield _place(f"{HISTOGRAM.name}_bucket{{{label_set(labels | {'le': bound})}}}")
+        yield _line_template(f"{HISTOGRAM.name}_bucket{{{label_set(labels | {'le': bound})}}}")
     for part in ("count", "sum"):
-        yield _place(f"{HISTOGRAM.name}_{part}{{{label_set(labels)}}}")
+        yield _line_template(f"{HISTOGRAM.name}_{part}{{{label_set(labels)}}}")
 
 
-def _place(name: str) -> str:
+def _line_template(name: str) -> str:
     return f"{name.replace('%', '%%')} %s\n"

@@ -1,42 +1,58 @@
-"""The whole page, from the newest samples."""
+"""The metrics page, made from the newest samples."""
 
 from __future__ import annotations
 
 import heapq
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from prometheus_client import ProcessCollector
 from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
 
-from exporter.metrics.catalogue import INFO
-from exporter.metrics.context import Reload, ScrapeContext
-from exporter.metrics.exporter_families import exporter_families
+from exporter.metrics.catalogue import LISTENER_METRICS
+from exporter.metrics.context import BuildInfo, Reload, ScrapeContext
 from exporter.metrics.exposition import EOF, families_text, header
-from exporter.metrics.listener_lines import FAMILIES, ListenerLines
-from exporter.metrics.namespace_families import namespace_families
+from exporter.metrics.families import families
+from exporter.metrics.listener_lines import ListenerLines
+from exporter.sampling.clock import Clock
 from exporter.sampling.listener_state import ListenerState
+from exporter.sampling.namespace_sampler import ACCEPT
 from exporter.sampling.sampler import Sampler
 
-_INFO = FAMILIES.index(INFO)
+
+@dataclass(frozen=True, slots=True)
+class _Listeners:
+    """The lines of the listeners on one page, by family, and how many listeners they are of."""
+
+    columns: Sequence[Sequence[bytes]]
+    count: int
 
 
 class Page:
     """Writes the page on demand. It never asks the kernel about sockets."""
 
-    def __init__(self, sampler: Sampler, reload: Callable[[], Reload], *, one_shot: bool = False) -> None:
-        """Take where the figures are; `reload` says how the last reading of the configuration went.
+    def __init__(
+        self,
+        sampler: Sampler,
+        reload: Callable[[], Reload],
+        build: BuildInfo,
+        clock: Clock,
+        process: Collector | None,
+    ) -> None:
+        """Take what the figures are read from; `reload` tells how the last reading of the configuration went.
 
-        Where the sampler looks only once, what takes time is left out: 0 would be wrong.
+        `process` collects the figures of this process. Without it the page is that of a program which ends
+        with it, and what needs history is left out, since 0 would be wrong.
         """
         self._sampler = sampler
         self._reload = reload
-        self._one_shot = one_shot
-        self._process = ProcessCollector(registry=None)
-        # Several at once would only fight for the interpreter, and keep the sampler waiting for it.
+        self._build = build
+        self._clock = clock
+        self._process = process
+        # Several at once would compete for the interpreter, and keep the sampler waiting for it.
         self._writing = threading.Lock()
-        self._kept: dict[ListenerState, ListenerLines] = {}
+        self._lines: dict[ListenerState, ListenerLines] = {}
         self._labels: tuple[str, ...] = ()
 
     def write(self, *, openmetrics: bool) -> bytes:
@@ -46,59 +62,60 @@ class Page:
 
     def _write(self, *, openmetrics: bool) -> bytes:
         sampler = self._sampler
-        now = time.monotonic()
+        now = self._clock.monotonic()
         with sampler.lock:
-            listeners = sampler.shown(now)
-            chosen = _choose(listeners, sampler.config.max_listeners)
-            lines = self._listener_lines(chosen, now)
-            shown = sum(bool(listener[_INFO]) for listener in lines)
-            context = ScrapeContext(sampler, self._reload(), now, shown, len(listeners) - len(chosen))
-            families = list(self._families(context))
-        columns = zip(*lines, strict=True) if lines else ((),) * len(FAMILIES)
+            published = sampler.published(now)
+            chosen = _choose(published, sampler.config.max_listeners)
+            listeners = self._write_listeners(chosen, now)
+            omitted = len(published) - len(chosen)
+            context = ScrapeContext(sampler, self._reload(), self._build, now, listeners.count, omitted)
+            others = list(self._families(context))
         parts: list[bytes] = []
-        for metric, column in zip(FAMILIES, columns, strict=True):
-            if self._one_shot and metric.needs_history:
+        for metric, column in zip(LISTENER_METRICS, listeners.columns, strict=True):
+            if self._process is None and metric.needs_history:
                 continue
-            parts.append(header(metric.name, metric.kind, metric.help, openmetrics=openmetrics))
+            parts.append(header(metric.name, metric.type, metric.help, openmetrics=openmetrics))
             parts.extend(column)
-        parts.append(families_text(families, openmetrics=openmetrics))
+        parts.append(families_text(others, openmetrics=openmetrics))
         parts.append(EOF if openmetrics else b"")
         return b"".join(parts)
 
     def _families(self, context: ScrapeContext) -> Iterator[Family]:
-        yield from namespace_families(self._sampler.namespaces, context.now)
-        yield from exporter_families(context, one_shot=self._one_shot)
-        # Of a process that ends with the page nobody wants to know, and node_exporter has names like these.
-        if not self._one_shot:
+        yield from families(context, one_shot=self._process is None)
+        if self._process is not None:
             yield from self._process.collect()
 
-    def _listener_lines(self, chosen: list[ListenerState], now: float) -> list[tuple[bytes, ...]]:
-        """Return for each listener its lines of each family."""
+    def _write_listeners(self, chosen: Sequence[ListenerState], now: float) -> _Listeners:
         self._refresh(chosen)
         histogram = self._sampler.config.sampling.histogram
-        publishable = {
-            (known.namespace.name, protocol): shown
-            for known in self._sampler.namespaces
-            for protocol, shown in known.publishable(now).items()
+        healthy = {
+            (namespace.name, protocol): sources
+            for namespace in self._sampler.namespaces
+            for protocol, sources in namespace.healthy_sources(now).items()
         }
-        return [
-            lines.write(publishable[state.group.key[:2]], histogram=histogram)
-            for state, lines in self._kept.items()
-        ]
+        count = 0
+        rows: list[tuple[bytes, ...]] = []
+        for state, lines in self._lines.items():
+            sources = healthy[state.group.key.netns, state.group.key.protocol]
+            count += ACCEPT in sources
+            rows.append(lines.write(sources, histogram=histogram))
+        return _Listeners(list(zip(*rows, strict=True)) if rows else [()] * len(LISTENER_METRICS), count)
 
-    def _refresh(self, chosen: list[ListenerState]) -> None:
-        """Keep the labels of those who stay, and write those of who is new or has changed."""
+    def _refresh(self, chosen: Sequence[ListenerState]) -> None:
+        """Keep the lines of listeners whose labels are still right, and make those of the others."""
         labels = self._sampler.config.labels
-        before = self._kept if labels == self._labels else {}
+        before = self._lines if labels == self._labels else {}
         self._labels = labels
-        self._kept = {}
+        self._lines = {}
         for state in chosen:
             lines = before.get(state)
-            self._kept[state] = lines if lines and lines.current() else ListenerLines(state, labels)
+            self._lines[state] = lines if lines and lines.current() else ListenerLines(state, labels)
 
 
-def _choose(listeners: list[ListenerState], most: int) -> list[ListenerState]:
-    """Choose whom to show where there are too many: the fullest, and of equals the oldest."""
-    if len(listeners) <= most:
+def _choose(listeners: list[ListenerState], limit: int) -> list[ListenerState]:
+    """Choose at most `limit`: the fullest, and of equals the oldest."""
+    if len(listeners) <= limit:
         return listeners
-    return heapq.nlargest(most, listeners, key=lambda state: (state.accept.peak_ratio() or 0.0, -state.since))
+    return heapq.nlargest(
+        limit, listeners, key=lambda state: (state.accept.peak_ratio() or 0.0, -state.since)
+    )

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Any, Final
 
-from exporter.config.model import OWNER_LABELS
 from exporter.listeners.registry import REMEMBER_SECONDS
-from exporter.metrics.catalogue import (
-    HISTOGRAM,
-    INFO,
-    LISTENER_METRICS,
-    THRESHOLD_METRICS,
-    Metric,
-)
-from exporter.metrics.exporter_families import EXPORTER_METRICS
-from exporter.metrics.namespace_families import NAMESPACE_METRICS
+from exporter.metrics.catalogue import CATALOGUE
+from exporter.metrics.metric import Metric
+from exporter.owners.owner import OWNER_FACTS
 from exporter.sampling.history.accept import BUCKETS
-from exporter.sampling.history.clock import STALE_INTERVALS, STALE_SECONDS
+from exporter.sampling.history.timeline import STALE_INTERVALS, STALE_SECONDS
 
 _LABELS: Final = {
     "netns": "`host` for the network namespace that the exporter runs in, else the name of the namespace",
@@ -28,7 +21,7 @@ _LABELS: Final = {
     "process": "command name of the owner; empty where it may not be seen",
 }
 _LABEL_ROWS: Final = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in _LABELS.items())
-_OWNER_LABELS: Final = ", ".join(f"`{name}`" for name in OWNER_LABELS)
+_OWNER_LABELS: Final = ", ".join(f"`{fact.name}`" for fact in OWNER_FACTS if fact.label)
 
 _MINUTES: Final = REMEMBER_SECONDS / 60
 
@@ -55,8 +48,8 @@ are sums, and ratios are those of the fullest socket.
 - A source that fails, or has no sample for {STALE_SECONDS:.0f} s (or {STALE_INTERVALS} intervals, if longer),
   has `listen_queue_exporter_source_success` 0, and its series leave the page until it works again.
   A missing series is never zero.
-- A listener that is gone has no series. If it comes back in the same place within {_MINUTES:.0f} minutes
-  its counters go on, unless another program took the place.
+- A listener that is gone has no series. If it comes back at the same address within {_MINUTES:.0f} minutes
+  its counters go on, unless it is another program.
 - What the kernel does not tell has no series: where only `/proc/net` can be read, limits and ratios.
 - Over `max_listeners` the fullest listeners stay, and of equals the oldest;
   `listen_queue_exporter_listeners_omitted` counts the others.
@@ -65,56 +58,46 @@ are sums, and ratios are those of the fullest socket.
 _TAIL: Final = """\
 The exporter's own process has the `process_*` metrics of prometheus_client.
 
-## A page of one look
+## A page of a single sample
 
-`listen-queue-exporter show --prometheus` prints a page for the textfile collector of node_exporter. Nobody
-waits for `hold` there: `listen_queue_threshold_exceeded` counts at once. What takes time is not on it,
-because 0 would be wrong:
+`listen-queue-exporter show --prometheus` prints a page for the textfile collector of node_exporter. Such a
+page does not wait for `hold`: `listen_queue_threshold_exceeded` counts at once. What needs a history is not on
+it, because 0 would be wrong:
 
 {left_out}
 - `process_*`
 """
 
+# What follows the table of a section.
+_NOTES: Final = {
+    "A listener's queues": f"The buckets of the histogram end at {', '.join(f'{bound:g}' for bound in BUCKETS)} and +Inf.\n",
+    "A listener's thresholds": "`queue` is `accept`, or `syn_recv` for tcp; `severity` is `warning` or `critical`.\n",
+}
+
 
 def reference() -> str:
     """Write the reference in Markdown."""
-    exporter = [metric for metric, _ in EXPORTER_METRICS]
-    settings = [metric for metric in exporter if metric.name.startswith("listen_queue_threshold_")]
-    sections = [
-        _HEAD,
-        _section(
-            "A listener's queues",
-            [
-                *(_row(metric, "L (tcp)" if metric.tcp_only else "L") for metric in LISTENER_METRICS),
-                _row(HISTOGRAM, "L"),
-                _row(INFO, "L"),
-            ],
-        ),
-        f"The buckets of the histogram end at {', '.join(f'{bound:g}' for bound in BUCKETS)} and +Inf.\n",
-        _section("A listener's thresholds", [_row(metric, "L") for metric in THRESHOLD_METRICS]),
-        "`queue` is `accept`, or `syn_recv` for tcp; `severity` is `warning` or `critical`.\n",
-        _section("The thresholds of the configuration", [_row(metric) for metric in settings]),
-        _section("A network namespace", [_row(metric) for metric, _, _ in NAMESPACE_METRICS]),
-        _section("The exporter", [_row(metric) for metric in exporter if metric not in settings]),
-        _TAIL.format(left_out=_left_out()),
-    ]
-    return "\n".join(sections)
+    sections: dict[str, list[Metric[Any, Any]]] = {}
+    for metric in CATALOGUE:
+        sections.setdefault(metric.subject.title, []).append(metric)
+    left_out = "\n".join(f"- `{metric.sample_name}`" for metric in CATALOGUE if metric.needs_history)
+    parts = [_HEAD]
+    for title, metrics in sections.items():
+        parts.append(_section(title, metrics))
+        if title in _NOTES:
+            parts.append(_NOTES[title])
+    return "\n".join([*parts, _TAIL.format(left_out=left_out)])
 
 
-def _left_out() -> str:
-    every = (*LISTENER_METRICS, HISTOGRAM, *THRESHOLD_METRICS, *(metric for metric, _ in EXPORTER_METRICS))
-    return "\n".join(f"- `{metric.sample_name}`" for metric in every if metric.needs_history)
+def _section(title: str, metrics: list[Metric[Any, Any]]) -> str:
+    heading = [f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]
+    return "\n".join([*heading, *map(_row, metrics), ""])
 
 
-def _row(metric: Metric, *listener: str) -> str:
-    labels = ", ".join([*listener, *(f"`{label}`" for label in metric.labels)])
-    return f"| `{metric.sample_name}` | {metric.kind} | {labels} | {metric.help} |"
-
-
-def _section(title: str, rows: list[str]) -> str:
-    return "\n".join(
-        [f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|", *rows, ""]
-    )
+def _row(metric: Metric[Any, Any]) -> str:
+    # L is no label but stands for those of the listener.
+    labels = ", ".join(name if name.startswith("L") else f"`{name}`" for name in metric.subject.labels)
+    return f"| `{metric.sample_name}` | {metric.type} | {labels} | {metric.help} |"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.listeners.text import printable
+from exporter.kernel.text import printable
 
 _DOTS = frozenset((b"", b".", b".."))
 _RUNTIMES: Final = {

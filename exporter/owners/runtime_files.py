@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exporter.listeners.text import printable
+from exporter.kernel.text import printable
 from exporter.owners.host_files import FileReader
 
 _DOCKER = "/var/lib/docker/containers"

@@ -1,1 +1,1 @@
-"""The loop: which source is asked when, and what each sample does to the history of a listener."""
+"""The sampling thread: which source is asked when, and what each answer does to the state of listeners."""

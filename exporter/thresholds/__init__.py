@@ -1,1 +1,1 @@
-"""When a queue is too full: which rule speaks for a listener, and since when its level is crossed."""
+"""When a queue is too full: which rule applies to a listener, and since when its thresholds are exceeded."""

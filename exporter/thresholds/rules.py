@@ -1,4 +1,4 @@
-"""Which rule of the configuration speaks for a listener."""
+"""Which rule of the configuration applies to a listener."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from fnmatch import translate
 from functools import lru_cache
 
 from exporter.config.model import DEFAULTS, Config, Match, Thresholds
-from exporter.kernel.records import ListenerProtocol
+from exporter.kernel.family import AddressForm, address_form
 from exporter.listeners.key import ListenerKey
-from exporter.owners.owner import Owner
+from exporter.owners.owner import OWNER_FACTS, Owner
 
 
 @dataclass(frozen=True, slots=True)
 class RuleMatch:
-    """What the configuration says of one listener."""
+    """What the configuration says of one listener. `rule` is the name of the rule that matched."""
 
     rule: str
     export: bool
@@ -25,15 +25,15 @@ class RuleMatch:
 
 
 class RuleSet:
-    """The rules in the order of the file; the first that matches speaks, then the defaults."""
+    """The rules in the order of the file: the first that matches applies, and where none does the defaults."""
 
     def __init__(self, config: Config) -> None:
         """Take the rules of a valid configuration."""
         self._rules = config.rules
         self._defaults = RuleMatch(DEFAULTS, export=True, thresholds=config.defaults)
 
-    def judge(self, key: ListenerKey, owner: Owner) -> RuleMatch:
-        """Return the verdict on one listener."""
+    def match(self, key: ListenerKey, owner: Owner) -> RuleMatch:
+        """Return what applies to a listener."""
         for rule in self._rules:
             if matches(rule.match, key, owner):
                 return RuleMatch(rule.name, rule.export, rule.thresholds)
@@ -41,15 +41,8 @@ class RuleSet:
 
 
 def matches(match: Match, key: ListenerKey, owner: Owner) -> bool:
-    """Tell whether a listener is what a rule asks for. Nothing asked matches everything."""
-    facts = {
-        "netns": key.netns,
-        "process": owner.process,
-        "unit": owner.unit,
-        "container": owner.container,
-        "pod": owner.pod,
-        "namespace": owner.namespace,
-    }
+    """Tell whether a rule with this `match` applies to a listener. An empty one matches every listener."""
+    facts = {"netns": key.netns} | {fact.name: fact.of(owner) for fact in OWNER_FACTS if fact.match}
     return (
         (not match.protocols or key.protocol in match.protocols)
         and (not match.ports or _port_in(key.port, match.ports))
@@ -63,7 +56,7 @@ def _port_in(port: str, ranges: Iterable[tuple[int, int]]) -> bool:
 
 
 def _address_in(key: ListenerKey, match: Match) -> bool:
-    if key.protocol is ListenerProtocol.UNIX:
+    if address_form(key.protocol) is AddressForm.PATH:
         return _glob_in(key.address, match.paths)
     bound = ipaddress.ip_address(key.address.partition("%")[0])
     return any(bound in network for network in match.networks)

@@ -7,8 +7,10 @@ from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from exporter.kernel.errors import UnavailableError
+from exporter.kernel.family import SocketFamily
 from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.procfs import counters
 from exporter.kernel.procfs import listeners as procfs
@@ -22,9 +24,12 @@ from exporter.kernel.sock_diag import accept_wait as waiting
 from exporter.kernel.sock_diag import requests
 from exporter.kernel.sock_diag import tcp as inet
 from exporter.kernel.sock_diag.cached_socket import CachedSocket
-from exporter.kernel.sock_diag.comparison import TCP, UNIX
 from exporter.kernel.sock_diag.dump import Connect, ForeignDatagrams, connect, dump
 from exporter.kernel.sock_diag.messages import messages
+
+
+# The label `netns` of the namespace that the exporter runs in.
+HOST: Final = "host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +41,14 @@ class Namespace:
     proc: ProcfsFiles = OWN_PROCFS
     foreign_datagrams: ForeignDatagrams = field(default_factory=ForeignDatagrams)
 
-    def tcp_listeners(self, method: Method) -> ListenerReader:
-        """Return a reader of the TCP listeners of both families."""
-        ask = partial(dump, requests.TCP_LISTENERS, self.connect)
-        return ListenerReader(TCP, ask, partial(procfs.tcp_listeners, self.proc), MethodFallback(method))
+    def listeners(self, family: SocketFamily, method: Method) -> ListenerReader:
+        """Return a reader of the listeners of a family."""
+        ask = partial(dump, family.request, self.connect)
+        return ListenerReader(family.rows, ask, partial(family.procfs, self.proc), MethodFallback(method))
 
     def tcp_activity(self) -> TcpActivity:
-        """Return a gate that is shut while no TCP segment comes in."""
+        """Return what tells whether TCP segments come in."""
         return TcpActivity(partial(counters.read_tcp_segments, self.proc))
-
-    def unix_listeners(self, method: Method) -> ListenerReader:
-        """Return a reader of the unix listeners, stream and seqpacket."""
-        ask = partial(dump, requests.UNIX_LISTENERS, self.connect)
-        return ListenerReader(UNIX, ask, partial(procfs.unix_listeners, self.proc), MethodFallback(method))
 
     def syn_recv(self, method: Method) -> SynRecvReader:
         """Return a reader of the half-open connections."""
@@ -95,7 +95,7 @@ class Namespace:
         return counters.read_sysctls(self.proc)
 
 
-def host() -> Namespace:
-    """Return the namespace this process lives in."""
+def own_namespace() -> Namespace:
+    """Return the namespace of this process."""
     foreign_datagrams = ForeignDatagrams()
-    return Namespace("host", CachedSocket(partial(connect, foreign_datagrams)), OWN_PROCFS, foreign_datagrams)
+    return Namespace(HOST, CachedSocket(partial(connect, foreign_datagrams)), OWN_PROCFS, foreign_datagrams)

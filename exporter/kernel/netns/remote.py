@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from exporter.broker.wire import NAMESPACE_FILES, NamespaceTarget
-from exporter.kernel.errors import KernelError, from_errno
+from exporter.kernel.errors import KernelError, NamespaceGoneError, NamespaceReplacedError, from_errno
 from exporter.kernel.netns.broker_client import BrokerClient, BrokerLostError, OpenedDescriptors
 from exporter.kernel.netns.namespace import Namespace
 from exporter.kernel.procfs.files import ProcfsFiles
@@ -23,15 +23,9 @@ from exporter.kernel.sock_diag.dump import NETLINK_SOCK_DIAG, ForeignDatagrams, 
 
 # A namespace has one cookie as long as it lives, and no other ever has it (asm-generic/socket.h).
 _SO_NETNS_COOKIE = 71
+# A process that ended, and a name that was removed.
+_GONE = frozenset({errno.ESRCH, errno.ENOENT})
 _COOKIE = struct.Struct("=Q")
-
-
-class NamespaceReplacedError(KernelError):
-    """The way into a namespace led to another one: it has ended, and its number was given away."""
-
-    def __init__(self) -> None:
-        """Say so."""
-        super().__init__("another network namespace has taken this one's place", "replaced")
 
 
 class RemoteNamespace:
@@ -39,7 +33,7 @@ class RemoteNamespace:
 
     def __init__(self, broker: BrokerClient, name: str, target: NamespaceTarget) -> None:
         """Take the way in; `name` is the value of the `netns` label. Nothing is opened yet."""
-        self.target = target
+        self._target = target
         self.cookie: int | None = None
         self.namespace = Namespace(name, self._connect, ProcfsFiles(self._open), ForeignDatagrams())
         self._broker = broker
@@ -48,6 +42,15 @@ class RemoteNamespace:
         self._visited = False
         # The processor time of the broker that visits took.
         self.broker_seconds = 0.0
+
+    @property
+    def target(self) -> NamespaceTarget:
+        """The way in: a process of the namespace, or its name."""
+        return self._target
+
+    def set_target(self, target: NamespaceTarget) -> None:
+        """Take another way into the same namespace."""
+        self._target = target
 
     def take(self, opened: OpenedDescriptors) -> None:
         """Use what was opened, once it is sure that it belongs to this namespace. Raises KernelError.
@@ -157,7 +160,10 @@ def _enter(
 
 
 def _refused(error: OSError) -> KernelError:
-    return from_errno("cannot enter a network namespace", error.errno or 0)
+    what = "cannot enter a network namespace"
+    if error.errno in _GONE:
+        return NamespaceGoneError(what, errno.errorcode[error.errno])
+    return from_errno(what, error.errno or 0)
 
 
 def _bits(names: Collection[str]) -> int:

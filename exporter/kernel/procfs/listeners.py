@@ -15,7 +15,7 @@ from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError, UnavailableError
 from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
-from exporter.kernel.records import UNCHANGED, Changes, Endpoint, Listener, ListenerProtocol, QueueReading
+from exporter.kernel.records import UNCHANGED, Changes, Endpoint, Listener, QueueReading
 
 Found = tuple[Listener, QueueReading]
 
@@ -41,7 +41,7 @@ def tcp_listeners(proc: ProcfsFiles = OWN_PROCFS) -> list[Found]:
     found = []
     for endpoint, length, uid, inode in _tcp_rows(proc, _LISTEN):
         listener = Listener(
-            cookie=inode, inode=inode, protocol=ListenerProtocol.TCP, uid=uid, endpoint=endpoint
+            cookie=inode, inode=inode, uid=uid, endpoint=endpoint
         )
         found.append((listener, QueueReading(inode, length, None, None)))
     return found
@@ -67,7 +67,7 @@ def unix_listeners(proc: ProcfsFiles = OWN_PROCFS) -> list[Found]:
         flags, inode, name = int(match[1], 16), int(match[2]), match[3] or b""
         if flags & _SO_ACCEPTCON:
             name = b"\0" + name[1:] if name.startswith(b"@") else name
-            listener = Listener(cookie=inode, inode=inode, protocol=ListenerProtocol.UNIX, name=name)
+            listener = Listener(cookie=inode, inode=inode, name=name)
             found.append((listener, QueueReading(inode, None, None, None)))
     if at < len(content):
         raise MalformedReplyError(f"/proc/net/unix: cannot read {content[at:].splitlines()[0]!r}")

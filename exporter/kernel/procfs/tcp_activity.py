@@ -7,8 +7,12 @@ loopback too (tcp_v4_rcv, net/ipv4/tcp_ipv4.c).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from exporter.kernel.errors import UnavailableError
+
+# The files of /proc that are read.
+SEGMENT_FILES: Final = ("net/snmp",)
 
 # Where segments come in all the time a look is wasted, so the next one waits this long.
 _BUSY_SECONDS = 0.5

@@ -11,11 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Final
 
 from exporter.kernel.records import UNCHANGED, Changes, Listener, QueueReading
-from exporter.kernel.sock_diag import tcp as inet
-from exporter.kernel.sock_diag import unix
 from exporter.kernel.sock_diag.messages import different_messages, messages
 
 
@@ -27,9 +24,6 @@ class RowDecoder:
     listener: Callable[[bytes], Listener]
     reading: Callable[[bytes], QueueReading]
 
-
-TCP: Final = RowDecoder(inet.cookie, inet.listener, inet.reading)
-UNIX: Final = RowDecoder(unix.cookie, unix.listener, unix.reading)
 
 
 class DumpComparison:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from exporter.kernel.records import Listener, ListenerProtocol, QueueReading
+from exporter.kernel.records import Listener, QueueReading
 from exporter.kernel.sock_diag.inet_row import ROW_BYTES, check_size, endpoint
 from exporter.kernel.sock_diag.messages import attributes
 from exporter.kernel.sock_diag.requests import INET_DIAG_SKMEMINFO, TCP_LISTEN
@@ -46,7 +46,6 @@ def listener(row: bytes) -> Listener:
     return Listener(
         cookie=cookie(row),
         inode=inode,
-        protocol=ListenerProtocol.TCP,
         uid=uid,
         endpoint=local,
         device=_device(local.interface),

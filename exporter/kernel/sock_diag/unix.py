@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from exporter.kernel.errors import MalformedReplyError
-from exporter.kernel.records import Listener, ListenerProtocol, QueueReading
+from exporter.kernel.records import Listener, QueueReading
 from exporter.kernel.sock_diag.messages import attributes
 from exporter.kernel.sock_diag.requests import TCP_LISTEN
 
@@ -43,7 +43,7 @@ def listener(row: bytes) -> Listener:
             name = _bound_name(row[at : at + size])
         elif kind == _UNIX_DIAG_UID and size == _UID.size:
             (uid,) = _UID.unpack_from(row, at)
-    return Listener(cookie=number, inode=inode, protocol=ListenerProtocol.UNIX, uid=uid, name=name)
+    return Listener(cookie=number, inode=inode, uid=uid, name=name)
 
 
 def reading(row: bytes) -> QueueReading:

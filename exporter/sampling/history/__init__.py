@@ -1,1 +1,1 @@
-"""What the samples of a queue add up to: peaks, time, histograms."""
+"""What the samples of a queue add up to: peaks, seconds, histograms."""

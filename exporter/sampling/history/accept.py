@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter.config.model import Queue, Thresholds
-from exporter.sampling.history.clock import SampleClock
 from exporter.sampling.history.peak import PeakWindow
 from exporter.sampling.history.queue import QueueHistory
+from exporter.sampling.history.timeline import SampleTimeline
 
 # Upper bounds in the sense of `le`; 0.999 keeps "full", which is exactly 1, apart from "almost".
 BUCKETS: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999)
 _FULL = 1.0
+
+
+class Histogram(NamedTuple):
+    """Observations at or below each bound (the last counts all), and the sum of the observed values."""
+
+    cumulative_counts: tuple[int, ...]
+    sum: float
 
 
 class AcceptHistory(QueueHistory):
@@ -21,27 +28,26 @@ class AcceptHistory(QueueHistory):
 
     __slots__ = ("_bucket", "_counts", "_covered", "_full_seconds", "_ratios", "_sample", "_sum")
 
-    def __init__(self, clock: SampleClock, peak_window: float) -> None:
-        """Start with no sample of this queue."""
-        super().__init__(Queue.ACCEPT, clock, peak_window)
+    def __init__(self, timeline: SampleTimeline, peak_window: float) -> None:
+        super().__init__(Queue.ACCEPT, timeline, peak_window)
         self._ratios = PeakWindow(peak_window)
         self._counts = [0] * (len(BUCKETS) + 1)
         self._sum = 0.0
         self._full_seconds = 0.0
         self._bucket = 0
-        self._sample = clock.samples
-        self._covered = clock.covered
+        self._sample = timeline.samples
+        self._covered = timeline.covered
 
-    def judge(self, thresholds: Thresholds, peak_window: float) -> None:
-        """Take thresholds and the width of the window; counters go on."""
-        super().judge(thresholds, peak_window)
-        self._ratios.window = peak_window
+    def set_thresholds(self, thresholds: Thresholds, peak_window: float) -> None:
+        """Take thresholds and the width of the window, in seconds; counters go on."""
+        super().set_thresholds(thresholds, peak_window)
+        self._ratios.set_window(peak_window)
 
     def observe(self, length: int | None, ratio: float | None) -> None:
-        """Take the state that the newest sample found; None where it cannot tell, or is gone."""
-        self._settle()
+        """Take the state that the newest sample found; None where it cannot tell, or the listener is gone."""
+        self._add_up()
         if self.ratio is not None and (ratio is None or ratio < self.ratio):
-            self._ratios.fall(self.ratio, self._clock.previous)
+            self._ratios.add(self.ratio, self._timeline.previous)
         if ratio is not None:
             self._bucket = bisect_left(BUCKETS, ratio)
         super().observe(length, ratio)
@@ -52,7 +58,7 @@ class AcceptHistory(QueueHistory):
 
     def peak_ratio(self) -> float | None:
         """Return the highest utilization in the window; 1 is full."""
-        return None if self.ratio is None else self._ratios.highest(self.ratio, self._clock.now)
+        return None if self.ratio is None else self._ratios.highest(self.ratio, self._timeline.newest)
 
     def full_seconds(self) -> float | None:
         """Return the time in which at least one socket was full, in seconds."""
@@ -60,26 +66,26 @@ class AcceptHistory(QueueHistory):
             return None
         return self._full_seconds + self._full_since_change(self.ratio)
 
-    def histogram(self) -> tuple[list[int], float] | None:
-        """Return how many samples were at or below each bucket (the last counts all), and their sum."""
+    def histogram(self) -> Histogram | None:
+        """Return the utilizations of all samples, None where the newest has none."""
         if self.ratio is None:
             return None
         counts = self._counts.copy()
         # The newest sample belongs to the state that holds now.
-        pending = self._clock.samples - self._sample + 1
+        pending = self._timeline.samples - self._sample + 1
         counts[self._bucket] += pending
-        return list(accumulate(counts)), self._sum + self.ratio * pending
+        return Histogram(tuple(accumulate(counts)), self._sum + self.ratio * pending)
 
-    def _settle(self) -> None:
-        """Write down what the state until now added, at the sample that ends it."""
-        clock = self._clock
+    def _add_up(self) -> None:
+        """Count what the state until now added, at the sample that ends it."""
+        timeline = self._timeline
         if self.ratio is not None:
-            observations = clock.samples - self._sample
+            observations = timeline.samples - self._sample
             self._counts[self._bucket] += observations
             self._sum += self.ratio * observations
             self._full_seconds += self._full_since_change(self.ratio)
-        self._sample = clock.samples
-        self._covered = clock.covered
+        self._sample = timeline.samples
+        self._covered = timeline.covered
 
     def _full_since_change(self, ratio: float) -> float:
-        return self._clock.covered - self._covered if ratio >= _FULL else 0.0
+        return self._timeline.covered - self._covered if ratio >= _FULL else 0.0

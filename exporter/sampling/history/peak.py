@@ -1,48 +1,52 @@
-"""The highest value seen in a window of time, in memory that does not grow with the samples."""
+"""The highest value sampled in a window of time, in memory that does not grow with the samples."""
 
 from __future__ import annotations
 
 from collections import deque
 
-# A window is remembered in this many slots, so a peak leaves at most one slot late.
+# The window is divided into this many slots, so a peak expires at most one slot late.
 _SLOTS = 120
 
 
 class PeakWindow:
-    """The highest of the values that were held in the last `window` seconds.
+    """The highest of the values that were held in the last seconds.
 
-    Only a fall has to be noted: a value that is followed by a higher one can never be the peak
-    again. What is kept falls from left to right, so the first that is young enough is the answer.
+    Only a value that a lower one follows has to be noted: one that is followed by a higher one can never be
+    the peak again. What is kept falls from left to right, so the first that is young enough is the peak.
     """
 
-    __slots__ = ("_falls", "window")
+    __slots__ = ("_past", "_window")
 
     def __init__(self, window: float) -> None:
         """Remember for `window` seconds."""
-        self.window = window
-        self._falls: deque[tuple[float, float]] = deque()
+        self._window = window
+        self._past: deque[tuple[float, float]] = deque()
 
-    def fall(self, value: float, seen: float) -> None:
+    def set_window(self, window: float) -> None:
+        """Remember for `window` seconds from now on."""
+        self._window = window
+
+    def add(self, value: float, seen: float) -> None:
         """Note that `value` was sampled at `seen` for the last time and a lower one followed."""
-        falls = self._falls
-        while falls and falls[-1][1] <= value:
-            falls.pop()
-        slot = self.window / _SLOTS
-        if falls and seen // slot == falls[-1][0] // slot:
-            falls[-1] = (seen, falls[-1][1])
+        past = self._past
+        while past and past[-1][1] <= value:
+            past.pop()
+        slot = self._window / _SLOTS
+        if past and seen // slot == past[-1][0] // slot:
+            past[-1] = (seen, past[-1][1])
         else:
-            falls.append((seen, value))
-        while falls and falls[0][0] < seen - self.window:
-            falls.popleft()
+            past.append((seen, value))
+        while past and past[0][0] < seen - self._window:
+            past.popleft()
 
     def settled(self) -> bool:
         """Tell whether the peak is the value held now, whatever the time."""
-        return not self._falls
+        return not self._past
 
     def highest(self, current: float, now: float) -> float:
         """Return the peak, given the value held at `now`."""
-        oldest = now - self.window
-        falls = self._falls
-        while falls and falls[0][0] < oldest:
-            falls.popleft()
-        return max(current, falls[0][1]) if falls else current
+        oldest = now - self._window
+        past = self._past
+        while past and past[0][0] < oldest:
+            past.popleft()
+        return max(current, past[0][1]) if past else current

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.listeners.text import printable
+from exporter.kernel.text import printable
 
 ESCAPE = re.compile(r"\\x([0-9a-f]{2})|([^\\])")
 AWKWARD = st.sampled_from(

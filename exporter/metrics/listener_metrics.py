@@ -1,0 +1,210 @@
+"""The metrics of a listener."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.config.model import Queue, Severity
+from exporter.metrics.metric import Metric, Subject
+from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
+from exporter.sampling.history.accept import Histogram
+from exporter.sampling.history.queue import QueueHistory
+from exporter.sampling.listener_state import ListenerState
+from exporter.sampling.namespace_sampler import ACCEPT
+
+KEY_LABELS: Final = ("netns", "protocol", "address", "port")
+_SYN_RECV: Final = "syn_recv"
+_OLDEST_WAIT: Final = "oldest_wait"
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdOf:
+    """One threshold of one queue of a listener."""
+
+    history: QueueHistory
+    severity: Severity
+
+    @property
+    def known(self) -> bool:
+        """Whether the queue can be compared with the threshold."""
+        return self.history.threshold_states[self.severity].known
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOf:
+    """One queue of a listener that has thresholds, and the source that must be healthy for them."""
+
+    queue: Queue
+    source: str
+    history: Callable[[ListenerState], QueueHistory | None]
+
+
+INFO_LABELS: Final = ("rule", *(fact.name for fact in OWNER_FACTS if fact.info), "mptcp")
+
+LISTENER: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L",))
+TCP_LISTENER: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L (tcp)",))
+LISTENER_INFO: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L", *INFO_LABELS))
+LISTENER_BUCKET: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L", "le"))
+LISTENER_THRESHOLD: Final[Subject[ThresholdOf]] = Subject(
+    "A listener's thresholds", ("L", "queue", "severity")
+)
+
+QUEUES: Final = (
+    QueueOf(Queue.ACCEPT, ACCEPT, lambda listener: listener.accept),
+    QueueOf(Queue.SYN_RECV, _SYN_RECV, lambda listener: listener.syn_recv),
+)
+
+GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
+    Metric(
+        LISTENER,
+        "listen_queue_accept_length",
+        "gauge",
+        "Connections waiting for accept, summed over the sockets of the listener.",
+        lambda listener: listener.group.length,
+        ACCEPT,
+    ),
+    Metric(
+        LISTENER,
+        "listen_queue_accept_limit",
+        "gauge",
+        "Backlog in force, summed over the sockets of the listener; each socket admits one connection more.",
+        lambda listener: listener.group.limit,
+        ACCEPT,
+    ),
+    Metric(
+        LISTENER,
+        "listen_queue_accept_utilization_ratio",
+        "gauge",
+        "Length / (backlog + 1) of the fullest socket of the listener: 1 is full, and it may be more.",
+        lambda listener: listener.group.utilization,
+        ACCEPT,
+    ),
+    Metric(
+        LISTENER,
+        "listen_queue_accept_peak_length",
+        "gauge",
+        "Highest number of connections waiting for accept in any sample of the last peak_window.",
+        lambda listener: listener.accept.peak_length(),
+        ACCEPT,
+        needs_history=True,
+    ),
+    Metric(
+        LISTENER,
+        "listen_queue_accept_peak_utilization_ratio",
+        "gauge",
+        "Highest utilization of the accept queue in any sample of the last peak_window: 1 is full.",
+        lambda listener: listener.accept.peak_ratio(),
+        ACCEPT,
+        needs_history=True,
+    ),
+    Metric(
+        LISTENER,
+        "listen_queue_accept_full_seconds",
+        "counter",
+        "Time in which at least one socket of the listener had a full accept queue, in seconds.",
+        lambda listener: listener.accept.full_seconds(),
+        ACCEPT,
+        needs_history=True,
+    ),
+    Metric(
+        TCP_LISTENER,
+        "listen_queue_accept_oldest_wait_seconds",
+        "gauge",
+        "How long the oldest connection in the accept queue has waited, in seconds; 0 where none waits.",
+        lambda listener: listener.oldest_wait_seconds(),
+        _OLDEST_WAIT,
+    ),
+    Metric(
+        TCP_LISTENER,
+        "listen_queue_syn_recv",
+        "gauge",
+        "Half-open connections (SYN_RECV) of the listener.",
+        lambda listener: listener.syn_recv.length if listener.syn_recv else None,
+        _SYN_RECV,
+    ),
+    Metric(
+        TCP_LISTENER,
+        "listen_queue_syn_recv_limit",
+        "gauge",
+        "Most half-open connections that the kernel admits: the sum of backlog + 1 of each socket, "
+        "or less where SYN cookies are off and tcp_max_syn_backlog binds.",
+        lambda listener: listener.syn_recv_limit(),
+        _SYN_RECV,
+    ),
+    Metric(
+        TCP_LISTENER,
+        "listen_queue_syn_recv_peak",
+        "gauge",
+        "Highest number of half-open connections in any sample of the last peak_window.",
+        lambda listener: listener.syn_recv.peak_length() if listener.syn_recv else None,
+        _SYN_RECV,
+        needs_history=True,
+    ),
+    Metric(
+        TCP_LISTENER,
+        "listen_queue_drops",
+        "counter",
+        "Packets dropped at the listener (SK_MEMINFO_DROPS). This is no count of clients: a refused SYN "
+        "counts once for each retry, an overflow at the final ACK twice, and a port scan counts too.",
+        lambda listener: listener.group.drops,
+        ACCEPT,
+    ),
+    Metric(
+        LISTENER,
+        "listen_queue_sockets",
+        "gauge",
+        "Sockets that listen at this address: more than one with SO_REUSEPORT.",
+        lambda listener: len(listener.group.members),
+        ACCEPT,
+    ),
+)
+
+THRESHOLDS: Final[tuple[Metric[ThresholdOf, float], ...]] = (
+    Metric(
+        LISTENER_THRESHOLD,
+        "listen_queue_threshold_exceeded",
+        "gauge",
+        "Whether the queue is beyond its threshold, after hold and release: 1 is yes.",
+        lambda threshold: threshold.history.active(threshold.severity),
+    ),
+    Metric(
+        LISTENER_THRESHOLD,
+        "listen_queue_threshold_exceeded_seconds",
+        "counter",
+        "Time in which the queue was beyond its threshold, before hold, in seconds.",
+        lambda threshold: threshold.history.exceeded_seconds(threshold.severity),
+        needs_history=True,
+    ),
+)
+
+INFO: Final[Metric[ListenerState, float]] = Metric(
+    LISTENER_INFO,
+    "listen_queue_listener_info",
+    "gauge",
+    "Always 1; its labels say what else is known of the listener.",
+    lambda _listener: 1.0,
+    ACCEPT,
+)
+
+HISTOGRAM: Final[Metric[ListenerState, Histogram]] = Metric(
+    LISTENER_BUCKET,
+    "listen_queue_accept_sampled_utilization_ratio",
+    "histogram",
+    "Utilization of the accept queue, one observation for each sample; above 0.999 is full "
+    "or less than a thousandth short of it.",
+    lambda listener: listener.accept.histogram(),
+    ACCEPT,
+    needs_history=True,
+)
+
+
+def info_labels(listener: ListenerState) -> dict[str, str]:
+    """Return the labels of the info metric beside those that every series of the listener has."""
+    owner = listener.owner or UNKNOWN_OWNER
+    return {
+        "rule": listener.rule_match.rule if listener.rule_match else "",
+        **{fact.name: fact.of(owner) for fact in OWNER_FACTS if fact.info},
+        "mptcp": "true" if listener.mptcp else "false",
+    }

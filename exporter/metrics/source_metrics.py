@@ -1,0 +1,134 @@
+"""The metrics of the sources: whether they succeed, how often they run, and what they have counted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from exporter.metrics.context import ScrapeContext
+from exporter.metrics.metric import Labels, Metric, Subject
+from exporter.sampling.sampler import Sampler
+from exporter.sampling.source_runner import SourceRunner
+from exporter.sampling.sources.source import SourceStats
+
+_TITLE: Final = "The exporter"
+
+
+def _by_netns(context: ScrapeContext) -> Iterator[tuple[Labels, tuple[SourceRunner, float]]]:
+    for runner in context.sampler.runners:
+        yield {"source": runner.name, "netns": runner.netns}, (runner, context.now)
+
+
+def _by_method(context: ScrapeContext) -> Iterator[tuple[Labels, SourceRunner]]:
+    # Also where no other namespace is wanted, so that it can be seen whether one could be entered.
+    discovery = context.sampler.namespace_scheduler.discovery
+    for runner in dict.fromkeys([*context.sampler.runners, discovery]):
+        if runner.method is not None:
+            yield {"source": runner.name, "netns": runner.netns, "method": runner.method}, runner
+
+
+def _by_name(context: ScrapeContext) -> Iterator[tuple[Labels, list[SourceRunner]]]:
+    runners: defaultdict[str, list[SourceRunner]] = defaultdict(list)
+    for runner in context.sampler.runners:
+        runners[runner.name].append(runner)
+    for name, of_name in runners.items():
+        yield {"source": name}, of_name
+
+
+def _totals(context: ScrapeContext) -> Iterator[tuple[Labels, SourceStats]]:
+    for name, stats in _stats_by_name(context.sampler).items():
+        yield {"source": name}, stats
+
+
+def _errors(context: ScrapeContext) -> Iterator[tuple[Labels, int]]:
+    for name, stats in sorted(_stats_by_name(context.sampler).items()):
+        for reason, count in sorted(stats.errors.items()):
+            yield {"source": name, "reason": reason}, count
+
+
+def _stats_by_name(sampler: Sampler) -> dict[str, SourceStats]:
+    """Add up what the sources of each name have counted, those of namespaces that are gone included."""
+    totals: defaultdict[str, SourceStats] = defaultdict(SourceStats)
+    for runner in sampler.runners:
+        totals[runner.name].add(runner.stats)
+    for name, past in sampler.namespace_scheduler.past.items():
+        totals[name].add(past)
+    return totals
+
+
+def _oldest_success(runners: list[SourceRunner]) -> float:
+    """Return the oldest time of success. A source that never had anything to ask has none, and did not fail."""
+    return min((runner.timestamp for runner in runners if runner.timestamp), default=0.0)
+
+
+_IN_NAMESPACE: Final = Subject(_TITLE, ("source", "netns"), _by_netns)
+_METHOD: Final = Subject(_TITLE, ("source", "netns", "method"), _by_method)
+_NAME: Final = Subject(_TITLE, ("source",), _by_name)
+_TOTAL: Final = Subject(_TITLE, ("source",), _totals)
+_ERROR: Final = Subject(_TITLE, ("source", "reason"), _errors)
+
+SOURCE_METRICS: Final = (
+    Metric(
+        _IN_NAMESPACE,
+        "listen_queue_exporter_source_success",
+        "gauge",
+        "Whether the newest sample of a source succeeded and is young enough: 1 is yes. "
+        "At 0 its series are gone.",
+        lambda item: item[0].healthy(item[1]),
+    ),
+    Metric(
+        _IN_NAMESPACE,
+        "listen_queue_exporter_source_duration_seconds",
+        "gauge",
+        "How long the newest sample of a source took, in seconds.",
+        lambda item: item[0].duration_seconds,
+    ),
+    Metric(
+        _METHOD,
+        "listen_queue_exporter_source_info",
+        "gauge",
+        "Always 1; `method` says how the kernel is asked.",
+        lambda _runner: 1.0,
+    ),
+    Metric(
+        _TOTAL,
+        "listen_queue_exporter_samples",
+        "counter",
+        "Samples taken.",
+        lambda stats: stats.samples,
+        needs_history=True,
+    ),
+    Metric(
+        _ERROR,
+        "listen_queue_exporter_sample_errors",
+        "counter",
+        "Samples that failed.",
+        lambda count: count,
+        needs_history=True,
+    ),
+    Metric(
+        _TOTAL,
+        "listen_queue_exporter_samples_missed",
+        "counter",
+        "Due times at which no sample was taken because the one before, or the machine, was late.",
+        lambda stats: stats.missed,
+        needs_history=True,
+    ),
+    Metric(
+        _NAME,
+        "listen_queue_exporter_sample_interval_seconds",
+        "gauge",
+        "Time between two samples that is in force now, in seconds; "
+        "longer than configured where cpu_budget binds; of several namespaces the longest.",
+        lambda runners: max(runner.schedule.interval_in_force for runner in runners),
+        needs_history=True,
+    ),
+    Metric(
+        _NAME,
+        "listen_queue_exporter_last_sample_timestamp_seconds",
+        "gauge",
+        "When the newest sample succeeded, in seconds since 1970; 0 is never.",
+        _oldest_success,
+    ),
+)

@@ -1,0 +1,121 @@
+"""The owners of listeners, found a little at a time, in every namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from exporter.kernel.errors import KernelError, UnavailableError
+from exporter.kernel.records import Method
+from exporter.owners.search import OwnerSearch
+from exporter.sampling.clock import Clock
+from exporter.sampling.namespace_sampler import NamespaceSampler
+from exporter.sampling.sources.source import Source
+
+# How long one step of the search may keep the other sources waiting.
+_STEP_SECONDS: Final = 0.01
+# Where sockets come and go all the time, this many times what it takes to collect them passes before they
+# are collected again.
+_COLLECT_PAUSE: Final = 50
+
+
+class Owners(Source[bool]):
+    """Looks for the owners of new sockets; the answer of one step is whether a part of the search ended."""
+
+    # What is wrong holds as long as sockets without an owner do, though nothing is asked meanwhile.
+    keeps_error_while_idle: ClassVar = True
+
+    def __init__(self, search: OwnerSearch, clock: Clock) -> None:
+        super().__init__("owners")
+        self._search = search
+        self._clock = clock
+        self._first_search = True
+        # None where sockets may be collected at once.
+        self._collect_at: float | None = None
+        self._namespaces: tuple[NamespaceSampler, ...] = ()
+        # By namespace, the version of its sockets that was collected last.
+        self._collected: dict[NamespaceSampler, int] = {}
+        # Where an owner may still change: on a host with many namespaces most are settled.
+        self._unsettled: set[NamespaceSampler] = set()
+        # A socket is MPTCP's all its life, so a namespace is asked again only after its sockets changed.
+        self._mptcp: dict[NamespaceSampler, frozenset[int]] = {}
+        self._mptcp_stale: set[NamespaceSampler] = set()
+
+    @property
+    def method(self) -> str:
+        """`procfs`: there is no other."""
+        return Method.PROCFS
+
+    @property
+    def sockets_without_owner(self) -> int:
+        """How many sockets have no known owner."""
+        return self._search.unseen()
+
+    def set_namespaces(self, namespaces: Sequence[NamespaceSampler]) -> None:
+        """Take the namespaces that are sampled now."""
+        self._namespaces = tuple(namespaces)
+
+    def pending(self, now: float) -> bool:
+        """Collect the sockets where they changed, and tell whether there is an owner to look for or to apply."""
+        changed = [each for each in self._namespaces if self._collected.get(each) != each.table.sockets_version]
+        left = len(self._collected) > len(self._namespaces)
+        collected = (changed or left) and (self._collect_at is None or now >= self._collect_at)
+        if collected:
+            self._collect(changed, now)
+        pending = self._search.pending(now)
+        self._first_search = self._first_search and pending
+        return pending or bool(collected)
+
+    def ask(self, now: float) -> bool:
+        """Search for 10 ms; the very first search goes on to its end, so that the first page has owners."""
+        until = self._clock.elapsed() + _STEP_SECONDS
+        to_the_end, self._first_search = self._first_search, False
+        ended = self._search.step(now, lambda: not to_the_end and self._clock.elapsed() > until)
+        if ended or not self._search.pending(now):
+            self._ask_mptcp()
+            return True
+        return False
+
+    def apply(self, answer: bool, now: float) -> None:  # noqa: ARG002, FBT001  (the answer of `ask`)
+        """Give listeners the owners that were found. Raises KernelError where processes hide their sockets."""
+        if answer:
+            unsettled, self._unsettled = self._unsettled, self._mptcp_stale.copy()
+            for namespace in unsettled.intersection(self._namespaces):
+                self._set_owners(namespace)
+        if self._search.blind:
+            raise UnavailableError("the owners of some sockets belong to other users", "EACCES")
+
+    def _collect(self, changed: Sequence[NamespaceSampler], now: float) -> None:
+        started = self._clock.elapsed()
+        self._unsettled.update(changed)
+        self._mptcp_stale.update(changed)
+        sockets: dict[int, int] = {}
+        for namespace in self._namespaces:
+            sockets |= namespace.table.inodes()
+        self._collected = {each: each.table.sockets_version for each in self._namespaces}
+        self._search.want(sockets, now)
+        self._collect_at = now + _COLLECT_PAUSE * (self._clock.elapsed() - started)
+
+    def _ask_mptcp(self) -> None:
+        """Ask which sockets are MPTCP's. Where a namespace cannot tell, what it told before holds."""
+        here = set(self._namespaces)
+        self._mptcp = {namespace: known for namespace, known in self._mptcp.items() if namespace in here}
+        stale, self._mptcp_stale = self._mptcp_stale & here, set()
+        for namespace in stale:
+            try:
+                self._mptcp[namespace] = namespace.namespace.mptcp_inodes()
+            except KernelError as error:
+                # The namespace's own sources fail as well and are published so; owners are found without it.
+                self.stats.count_error(error)
+                self._mptcp_stale.add(namespace)
+
+    def _set_owners(self, namespace: NamespaceSampler) -> None:
+        mptcp = self._mptcp.get(namespace, frozenset())
+        for state in [each for each in namespace.table.states.values() if each.group.members]:
+            # One that was not looked for yet keeps its owner, or waits for its first.
+            if self._search.looked_for(state.group):
+                inodes = (member.listener.inode for member in state.group.members.values())
+                owner = self._search.of(state.group)
+                namespace.table.set_owner(state, owner, mptcp=any(inode in mptcp for inode in inodes))
+            if not self._search.settled(state.group):
+                self._unsettled.add(namespace)
