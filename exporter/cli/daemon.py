@@ -26,13 +26,13 @@ from exporter.errors import ExporterError
 from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
-from exporter.sampling.host import host_sampler
+from exporter.sampling.environment import host_environment
 from exporter.sampling.sampler import Sampler
 from exporter.web import Format, ListenAddress, Server, Site, bind
 
 # SIGTERM promises an end within two seconds, with a sample and slow clients under way.
 _STOP_SECONDS: Final = 0.5
-# Clients that connect at the start wait so long at most: a page without listeners would look as if there were none.
+# How long clients wait at the start: a page without listeners would look as if there were none.
 _FIRST_SAMPLE_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.02
 
@@ -46,7 +46,7 @@ def run(flags: RunFlags) -> int:
     """
     logs.set_up(flags.log_level, flags.log_format)
     config = load(flags.config_file) if flags.config_file else Config()
-    # All that is here stays until the end, and a collection that walks it takes as long as a sampling interval.
+    # All that is here stays until the end, and to collect garbage in it takes as long as an interval.
     gc.freeze()
     service_manager = ServiceManager()
     sockets = service_manager.sockets()
@@ -56,7 +56,7 @@ def run(flags: RunFlags) -> int:
     # Ports below 1024 need a capability, so this comes before the capabilities are dropped.
     sockets += bind(addresses)
     drop_all()
-    daemon = Daemon(flags, host_sampler(config, broker), service_manager, SYSTEM_CLOCK)
+    daemon = Daemon(flags, Sampler(config, host_environment(broker)), service_manager, SYSTEM_CLOCK)
     return asyncio.run(daemon.serve(sockets))
 
 
@@ -100,9 +100,7 @@ class Daemon:
         server.start()
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
         informing = asyncio.create_task(
-            self._service_manager.keep_informed(
-                self._sampler.asked, self._sampler.late_seconds, self._status
-            )
+            self._service_manager.keep_informed(self._sampler.asked, self._sampler.late_seconds, self._status)
         )
         await ended.wait()
         informing.cancel()

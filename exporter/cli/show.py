@@ -22,7 +22,7 @@ from exporter.metrics.context import Reload
 from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, KEY_LABELS
 from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
-from exporter.sampling.host import host_sampler
+from exporter.sampling.environment import host_environment
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.sampler import Sampler
 
@@ -58,7 +58,7 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     config = load(flags.config_file) if flags.config_file else Config()
     broker = start_broker()
     drop_all()
-    sampler = host_sampler(_without_hold(config), broker, clock)
+    sampler = Sampler(_without_hold(config), host_environment(broker, clock))
     _sample_all(sampler, clock)
     _check(sampler)
     match flags.form:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -80,15 +81,13 @@ class ListenerLines:
         self._state = state
         self._identity = _identity(state)
         # From which revision and sources the kept lines were written; None where time alone changes them.
-        self._written: tuple[int, Set[str]] | None = None
+        self._written: tuple[int, AbstractSet[str]] | None = None
         self._lines: tuple[bytes, ...] = ()
         owner = state.owner or UNKNOWN_OWNER
         common = dict(state.group.key._asdict()) | {
             fact.name: fact.of(owner) for fact in OWNER_FACTS if fact.name in labels
         }
-        self._prefixes = [
-            f"{series.name}{{{label_set(common | series.labels)}}} " for series in _SERIES
-        ]
+        self._prefixes = [f"{series.name}{{{label_set(common | series.labels)}}} " for series in _SERIES]
         self._info = f"{INFO.name}{{{label_set(common | info_labels(state))}}} 1.0\n"
         self._histogram = "".join(_histogram_template(common))
 
@@ -96,7 +95,7 @@ class ListenerLines:
         """Tell whether the labels are still right; where they are not, new lines have to be made."""
         return self._identity == _identity(self._state)
 
-    def write(self, sources: Set[str], *, histogram: bool) -> tuple[bytes, ...]:
+    def write(self, sources: AbstractSet[str], *, histogram: bool) -> tuple[bytes, ...]:
         """Return the lines of each family, in the order of LISTENER_METRICS.
 
         `sources` are those that are healthy; without `accept` there are no lines.
@@ -107,7 +106,7 @@ class ListenerLines:
             self._written = wanted if self._state.settled() else None
         return (*self._lines, self._buckets() if histogram and ACCEPT in sources else b"")
 
-    def _scalars(self, sources: Set[str]) -> Iterator[bytes]:
+    def _scalars(self, sources: AbstractSet[str]) -> Iterator[bytes]:
         # All but the histogram, which changes with every sample.
         lines = [""] * _HISTOGRAM_FAMILY
         for series, prefix in zip(_SERIES, self._prefixes, strict=True):

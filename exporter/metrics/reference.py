@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from exporter.listeners.registry import REMEMBER_SECONDS
 from exporter.metrics.catalogue import CATALOGUE
+from exporter.metrics.listener_metrics import LISTENER, LISTENER_THRESHOLD
 from exporter.metrics.metric import Metric
 from exporter.owners.owner import OWNER_FACTS
 from exporter.sampling.history.accept import BUCKETS
@@ -68,10 +69,12 @@ it, because 0 would be wrong:
 - `process_*`
 """
 
+_BOUNDS: Final = ", ".join(f"{bound:g}" for bound in BUCKETS)
 # What follows the table of a section.
 _NOTES: Final = {
-    "A listener's queues": f"The buckets of the histogram end at {', '.join(f'{bound:g}' for bound in BUCKETS)} and +Inf.\n",
-    "A listener's thresholds": "`queue` is `accept`, or `syn_recv` for tcp; `severity` is `warning` or `critical`.\n",
+    LISTENER.title: f"The buckets of the histogram end at {_BOUNDS} and +Inf.\n",
+    LISTENER_THRESHOLD.title: "`queue` is `accept`, or `syn_recv` for tcp; "
+    "`severity` is `warning` or `critical`.\n",
 }
 
 

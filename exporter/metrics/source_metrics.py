@@ -58,7 +58,7 @@ def _stats_by_name(sampler: Sampler) -> dict[str, SourceStats]:
 
 
 def _oldest_success(runners: list[SourceRunner]) -> float:
-    """Return the oldest time of success. A source that never had anything to ask has none, and did not fail."""
+    """Return the oldest time of success; a source that never had anything to ask has none and is left out."""
     return min((runner.timestamp for runner in runners if runner.timestamp), default=0.0)
 
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 
 from exporter.kernel.processes.cgroups import CgroupTree
 from exporter.kernel.processes.process import Process, Processes, ProcessTable, user_name
-from exporter.listeners.group import ListenerGroup
 from exporter.kernel.text import printable
+from exporter.listeners.group import ListenerGroup
 from exporter.owners.cgroup_location import CgroupLocation, parse
 from exporter.owners.cgroup_membership import place_of
 from exporter.owners.containers import ContainerNameCache

@@ -68,7 +68,7 @@ class ListenerState:
         self.mptcp = mptcp
 
     def set_max_syn_recv(self, connections: int | None) -> None:
-        """Take how many half-open connections the kernel admits at a socket whatever its backlog, if known."""
+        """Take how many half-open connections a socket may have whatever its backlog; None for no limit."""
         self.revision += 1
         self._max_syn_recv = connections
 

@@ -17,7 +17,7 @@ from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.discovery import NamespaceRef
 from exporter.kernel.netns.namespace import HOST
 from exporter.sampling.budget import limit_all
-from exporter.sampling.clock import Clock
+from exporter.sampling.environment import Environment
 from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.namespace_slot import NamespaceSlot
 from exporter.sampling.source_runner import SourceRunner
@@ -42,24 +42,15 @@ class NamespaceScheduler:
     of namespaces that are gone had counted, by the name of the source.
     """
 
-    def __init__(
-        self,
-        namespaces: Namespaces,
-        access: NamespaceAccess | None,
-        config: Config,
-        lock: threading.Lock,
-        clock: Clock,
-        discovery_clock: Clock,
-    ) -> None:
-        """Take the source that finds namespaces; `discovery_clock` counts the broker's processor time too."""
-        self.namespaces = namespaces
-        self.discovery = SourceRunner(namespaces, HOST, config, lock, discovery_clock)
+    def __init__(self, config: Config, environment: Environment, lock: threading.Lock) -> None:
+        self.namespaces = Namespaces(environment.others, config)
+        self.discovery = SourceRunner(self.namespaces, HOST, config, lock, environment.broker_clock)
         self.samplers: tuple[NamespaceSampler, ...] = ()
         self.past: defaultdict[str, SourceStats] = defaultdict(SourceStats)
-        self._access = access
+        self._access = environment.others
         self._config = config
         self._lock = lock
-        self._clock = clock
+        self._clock = environment.clock
         self._slots: dict[int, NamespaceSlot] = {}
         # What the slots were last made from.
         self._applied: dict[str, NamespaceRef] = {}

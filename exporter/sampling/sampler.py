@@ -9,16 +9,13 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from exporter.config.model import Config
-from exporter.kernel.netns.access import NamespaceAccess
-from exporter.kernel.netns.namespace import HOST, Namespace
-from exporter.owners.search import OwnerSearch
+from exporter.kernel.netns.namespace import HOST
 from exporter.sampling.budget import limit_all
-from exporter.sampling.clock import Clock
+from exporter.sampling.environment import Environment
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.source_runner import SourceRunner
-from exporter.sampling.sources.namespaces import Namespaces
 from exporter.sampling.sources.owners import Owners
 
 _BUDGET_SECONDS: Final = 1.0
@@ -31,30 +28,17 @@ log = logging.getLogger(__name__)
 class Sampler:
     """Samples until it is stopped. Readers of what it publishes hold `lock` meanwhile."""
 
-    def __init__(  # noqa: PLR0913  (the collaborators of the whole program meet here)
-        self,
-        config: Config,
-        namespace: Namespace,
-        access: NamespaceAccess | None,
-        search: OwnerSearch,
-        clock: Clock,
-        broker_clock: Clock,
-    ) -> None:
-        """Set the sources up; nothing is asked yet.
-
-        `namespace` is the exporter's own; without `access` no other is sampled. `broker_clock` counts the
-        broker's processor time beside that of the thread, for the sources that it works for.
-        """
+    def __init__(self, config: Config, environment: Environment) -> None:
+        """Set the sources up; nothing is asked yet."""
+        clock = environment.clock
         self.lock = threading.Lock()
         self.config = config
         self.failure: Exception | None = None
-        self.owners = Owners(search, broker_clock)
-        self.namespace_scheduler = NamespaceScheduler(
-            Namespaces(access, config), access, config, self.lock, clock, broker_clock
-        )
+        self.owners = Owners(environment.owners, environment.broker_clock)
+        self.namespace_scheduler = NamespaceScheduler(config, environment, self.lock)
         self._clock = clock
-        self._own = NamespaceSampler(namespace, config, self.lock, clock)
-        self._owners = SourceRunner(self.owners, HOST, config, self.lock, broker_clock)
+        self._own = NamespaceSampler(environment.own, config, self.lock, clock)
+        self._owners = SourceRunner(self.owners, HOST, config, self.lock, environment.broker_clock)
         self._namespaces: tuple[NamespaceSampler, ...] = ()
         self._set_namespaces()
         # In the order in which they run when several are due.

@@ -25,7 +25,7 @@ class RuleMatch:
 
 
 class RuleSet:
-    """The rules in the order of the file: the first that matches applies, and where none does the defaults."""
+    """The rules in the order of the file: the first that matches applies, else the defaults."""
 
     def __init__(self, config: Config) -> None:
         """Take the rules of a valid configuration."""

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Final
 
 from exporter.kernel.errors import UnavailableError
-from exporter.kernel.family import SocketFamily
 from exporter.kernel.fallback import MethodFallback
+from exporter.kernel.family import SocketFamily
 from exporter.kernel.procfs import counters
 from exporter.kernel.procfs import listeners as procfs
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
@@ -26,7 +26,6 @@ from exporter.kernel.sock_diag import tcp as inet
 from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.dump import Connect, ForeignDatagrams, connect, dump
 from exporter.kernel.sock_diag.messages import messages
-
 
 # The label `netns` of the namespace that the exporter runs in.
 HOST: Final = "host"

@@ -40,9 +40,7 @@ def tcp_listeners(proc: ProcfsFiles = OWN_PROCFS) -> list[Found]:
     """Read the TCP listeners of both families with the length of their queues. Raises KernelError."""
     found = []
     for endpoint, length, uid, inode in _tcp_rows(proc, _LISTEN):
-        listener = Listener(
-            cookie=inode, inode=inode, uid=uid, endpoint=endpoint
-        )
+        listener = Listener(cookie=inode, inode=inode, uid=uid, endpoint=endpoint)
         found.append((listener, QueueReading(inode, length, None, None)))
     return found
 

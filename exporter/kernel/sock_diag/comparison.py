@@ -25,7 +25,6 @@ class RowDecoder:
     reading: Callable[[bytes], QueueReading]
 
 
-
 class DumpComparison:
     """The listeners of one namespace and protocol, as the last dump left them."""
 

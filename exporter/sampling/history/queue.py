@@ -36,7 +36,7 @@ class QueueHistory:
             state.update(self.length, self.ratio, timeline.newest, timeline.covered)
 
     def observe(self, length: int | None, ratio: float | None) -> None:
-        """Take the state that the newest sample found; None where it cannot tell, or the listener is gone."""
+        """Take what the newest sample found; None where it cannot tell, or the listener is gone."""
         timeline = self._timeline
         if self.length is not None and (length is None or length < self.length):
             self._lengths.add(self.length, timeline.previous)
@@ -50,7 +50,7 @@ class QueueHistory:
         return None if self.length is None else self._lengths.highest(self.length, self._timeline.newest)
 
     def settled(self) -> bool:
-        """Tell whether time alone changes nothing here: no peak to expire, no threshold to hold or release."""
+        """Tell whether time alone changes nothing: no peak will expire, no threshold is held or released."""
         return self._lengths.settled() and not any(
             state.exceeded or state.active(self._timeline.newest) for state in self.threshold_states.values()
         )

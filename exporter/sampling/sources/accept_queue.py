@@ -20,9 +20,7 @@ class AcceptQueue(Source[Changes]):
     ) -> None:
         super().__init__(family.source, table.accept_timelines[family])
         activity = namespace.tcp_activity() if family.needs_segments else None
-        self._reader = IdleReader(
-            namespace.listeners(family, config.sampling.method), activity, clock
-        )
+        self._reader = IdleReader(namespace.listeners(family, config.sampling.method), activity, clock)
         self._family = family
         self._table = table
 

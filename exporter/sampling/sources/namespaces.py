@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from exporter.config.model import Enabled, Config
+from exporter.config.model import Config, Enabled
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.discovery import NamespaceRef

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from exporter.kernel.errors import KernelError, UnavailableError
@@ -19,8 +20,15 @@ _STEP_SECONDS: Final = 0.01
 _COLLECT_PAUSE: Final = 50
 
 
-class Owners(Source[bool]):
-    """Looks for the owners of new sockets; the answer of one step is whether a part of the search ended."""
+@dataclass(frozen=True, slots=True)
+class SearchStep:
+    """Whether a step brought a part of the search to its end, so that owners can be given."""
+
+    ended: bool
+
+
+class Owners(Source[SearchStep]):
+    """Looks for the owners of new sockets."""
 
     # What is wrong holds as long as sockets without an owner do, though nothing is asked meanwhile.
     keeps_error_while_idle: ClassVar = True
@@ -56,8 +64,10 @@ class Owners(Source[bool]):
         self._namespaces = tuple(namespaces)
 
     def pending(self, now: float) -> bool:
-        """Collect the sockets where they changed, and tell whether there is an owner to look for or to apply."""
-        changed = [each for each in self._namespaces if self._collected.get(each) != each.table.sockets_version]
+        """Collect sockets where they changed, and tell whether there is an owner to look for or to give."""
+        changed = [
+            each for each in self._namespaces if self._collected.get(each) != each.table.sockets_version
+        ]
         left = len(self._collected) > len(self._namespaces)
         collected = (changed or left) and (self._collect_at is None or now >= self._collect_at)
         if collected:
@@ -66,19 +76,19 @@ class Owners(Source[bool]):
         self._first_search = self._first_search and pending
         return pending or bool(collected)
 
-    def ask(self, now: float) -> bool:
+    def ask(self, now: float) -> SearchStep:
         """Search for 10 ms; the very first search goes on to its end, so that the first page has owners."""
         until = self._clock.elapsed() + _STEP_SECONDS
         to_the_end, self._first_search = self._first_search, False
         ended = self._search.step(now, lambda: not to_the_end and self._clock.elapsed() > until)
-        if ended or not self._search.pending(now):
+        ended = ended or not self._search.pending(now)
+        if ended:
             self._ask_mptcp()
-            return True
-        return False
+        return SearchStep(ended)
 
-    def apply(self, answer: bool, now: float) -> None:  # noqa: ARG002, FBT001  (the answer of `ask`)
-        """Give listeners the owners that were found. Raises KernelError where processes hide their sockets."""
-        if answer:
+    def apply(self, answer: SearchStep, now: float) -> None:  # noqa: ARG002
+        """Give listeners the owners that were found. Raises KernelError where a process hides sockets."""
+        if answer.ended:
             unsettled, self._unsettled = self._unsettled, self._mptcp_stale.copy()
             for namespace in unsettled.intersection(self._namespaces):
                 self._set_owners(namespace)

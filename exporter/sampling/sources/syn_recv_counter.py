@@ -183,7 +183,7 @@ def _consistent(candidates: Sequence[int], count: int, excess: tuple[int | None,
 
 
 def _excess(group: ListenerGroup, ref_counts: Mapping[int, RefCount]) -> int | None:
-    """Add up a group's references that no connection in its accept queues holds; None where one is unknown."""
+    """Add up a group's references that no queued connection holds; None where one is not known."""
     total = 0
     for member in group.members.values():
         found = ref_counts.get(member.listener.inode)
