@@ -77,8 +77,7 @@ class NamespaceScheduler:
 
         To be called on each tick: to wake up costs as much as to sample a namespace.
         """
-        if self.namespaces.chosen is not self._applied:
-            self._update_slots()
+        self.update()
         due = sorted(
             (slot for slot in self._slots.values() if slot.schedule.is_due(now, _EARLY_SECONDS)),
             key=lambda slot: -1.0 if slot.schedule.due is None else slot.schedule.due,
@@ -87,6 +86,17 @@ class NamespaceScheduler:
         if chosen and self._access is not None:
             self._sample(self._access, chosen, now, report)
         return len(due) > len(chosen)
+
+    def update(self) -> None:
+        """Bring the slots up to date with what the discovery has chosen."""
+        if self.namespaces.chosen is self._applied:
+            return
+        self._applied = self.namespaces.chosen
+        names = {ref.inode: name for name, ref in self._applied.items()}
+        with self._lock:
+            self._remove([slot for slot in self.slots if names.get(slot.inode) != slot.sampler.name])
+            for name, ref in self._applied.items():
+                self._add_or_update(name, ref)
 
     def requested_share(self) -> float:
         """Return the share of one core that all of them would use at their shortest intervals."""
@@ -132,14 +142,6 @@ class NamespaceScheduler:
         if isinstance(error, NamespaceReplacedError):
             with self._lock:
                 self._remove([slot])
-
-    def _update_slots(self) -> None:
-        self._applied = self.namespaces.chosen
-        names = {ref.inode: name for name, ref in self._applied.items()}
-        with self._lock:
-            self._remove([slot for slot in self.slots if names.get(slot.inode) != slot.sampler.name])
-            for name, ref in self._applied.items():
-                self._add_or_update(name, ref)
 
     def _add_or_update(self, name: str, ref: NamespaceRef) -> None:
         known = self._slots.get(ref.inode)

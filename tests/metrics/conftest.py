@@ -1,21 +1,21 @@
-"""The scene that most tests of the page begin with."""
+"""The host that most tests of the page begin with."""
 
 from __future__ import annotations
 
 import pytest
 
 from exporter.metrics.page import Page
-from tests.metrics.sample_host import page_of, set_scene
-from tests.sampling.sampler_fixture import Stage
+from tests.metrics.sample_host import page_of, sample_host
+from tests.sampling.simulation import Simulation
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Stage:
+def host(monkeypatch: pytest.MonkeyPatch) -> Simulation:
     """A host that shows every metric."""
-    return set_scene(monkeypatch)
+    return sample_host(monkeypatch)
 
 
 @pytest.fixture
-def page(scene: Stage) -> Page:
+def page(host: Simulation) -> Page:
     """The page of that host."""
-    return page_of(scene)
+    return page_of(host)

@@ -12,10 +12,10 @@ from exporter.metrics.page import Page
 from testbed.page import Page as Read
 from testbed.page import metrics
 from tests.listeners.sockets import endpoint, tcp, unix
-from tests.sampling.sampler_fixture import Stage
+from tests.sampling.simulation import Simulation
 
 # An eighth of a second is exact in binary, so that sums of it read well in the golden page.
-BEAT_SECONDS = 0.125
+TICK_SECONDS = 0.125
 CONFIG = """
 sampling: {interval: 125ms}
 rules:
@@ -32,7 +32,7 @@ POD = "2f6b1c9e-8a7d-4f13-9c55-0d1e2f3a4b5c"
 RELOADED = Reload(successful=True, timestamp=1_700_000_000.0)
 
 
-class NoProcess:
+class NoProcessMetrics:
     """Stands in for the collector of `process_*`, which differ from run to run."""
 
     def __init__(self, registry: object) -> None:
@@ -43,9 +43,9 @@ class NoProcess:
         return []
 
 
-def page_of(stage: Stage, reload: Reload = RELOADED) -> Page:
-    """A page of this stage."""
-    return Page(stage.sampler, lambda: reload)
+def page_of(simulation: Simulation, reload: Reload = RELOADED) -> Page:
+    """A page of this simulation."""
+    return Page(simulation.sampler, lambda: reload)
 
 
 def read(page: Page) -> Read:
@@ -58,15 +58,15 @@ def values(page: Page, name: str, label: str) -> dict[str, float]:
     return {dict(labels)[label]: value for labels, value in read(page).all(name).items()}
 
 
-def set_scene(monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """Set the scene, and play until something happened to every metric."""
+def sample_host(monkeypatch: pytest.MonkeyPatch) -> Simulation:
+    """Set the host, and play until something happened to every metric."""
     families = "exporter.metrics.exporter_families"
-    monkeypatch.setattr("exporter.metrics.page.ProcessCollector", NoProcess)
+    monkeypatch.setattr("exporter.metrics.page.ProcessCollector", NoProcessMetrics)
     monkeypatch.setattr(f"{families}.platform", SimpleNamespace(python_version=lambda: "3.11.0"))
     monkeypatch.setattr(f"{families}.__version__", "0.0.0")
     monkeypatch.setattr(f"{families}._REVISION", "unknown")
-    stage = Stage(monkeypatch, CONFIG)
-    kernel, host = stage.kernel, stage.host
+    simulation = Simulation(CONFIG)
+    kernel, host = simulation.kernel, simulation.host
     host.run(1, b"systemd", 100, 200, 300)
     host.run(20, b"nginx", 100, 200, cgroup=b"/system.slice/nginx.service")
     host.run(30, b"php-fpm", 400, cgroup=f"/kubepods/burstable/pod{POD}/{CONTAINER}".encode())
@@ -78,16 +78,16 @@ def set_scene(monkeypatch: pytest.MonkeyPatch) -> Stage:
     kernel.tcp.open(tcp(6, "127.0.0.53", 53, uid=0))
     kernel.unix.open(unix(4, b"/run/php/fpm.sock"), limit=511, drops=None)
     kernel.unix.open(unix(5, b'\0"weird"\\\n\xff'), drops=None)
-    kernel.syn.counts = {endpoint("10.0.0.1"): 12, endpoint("10.0.0.1", 9): 2}
-    stage.beat(8, BEAT_SECONDS)
-    kernel.tcp.move(1, length=8, drops=5)
-    kernel.tcp.move(2, length=2)
-    kernel.unix.move(4, length=128)
+    kernel.syn_recv_walk.counts = {endpoint("10.0.0.1"): 12, endpoint("10.0.0.1", 9): 2}
+    simulation.tick(8, TICK_SECONDS)
+    kernel.tcp.change(1, length=8, drops=5)
+    kernel.tcp.change(2, length=2)
+    kernel.unix.change(4, length=128)
     kernel.waits = {endpoint("10.0.0.1"): 0.75}
-    stage.beat(16, BEAT_SECONDS)
+    simulation.tick(16, TICK_SECONDS)
     kernel.netstat.error = KernelError("cannot read /proc/net/netstat", "EMFILE")
-    stage.beat(8, BEAT_SECONDS)
+    simulation.tick(8, TICK_SECONDS)
     kernel.netstat.error = None
-    kernel.tcp.move(1, length=3)
-    stage.beat(8, BEAT_SECONDS)
-    return stage
+    kernel.tcp.change(1, length=3)
+    simulation.tick(8, TICK_SECONDS)
+    return simulation

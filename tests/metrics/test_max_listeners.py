@@ -7,7 +7,7 @@ import pytest
 from exporter.metrics.page import Page
 from tests.listeners.sockets import tcp, unix
 from tests.metrics.sample_host import page_of, read, values
-from tests.sampling.sampler_fixture import Stage
+from tests.sampling.simulation import Simulation
 
 LENGTH = "listen_queue_accept_length"
 SHOWN = "listen_queue_exporter_listeners"
@@ -15,31 +15,31 @@ OMITTED = "listen_queue_exporter_listeners_omitted"
 
 
 def test_over_the_limit_the_fullest_stay_and_of_equals_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(monkeypatch, "max_listeners: 3")
-    stage.kernel.tcp.open(tcp(1, port=81), limit=99)
-    stage.beat()
-    stage.kernel.tcp.open(tcp(2, port=82), tcp(3, port=83), limit=99)
-    stage.beat()
-    stage.kernel.unix.open(unix(4), limit=99, length=50)
-    stage.kernel.tcp.open(tcp(5, port=85), limit=99, length=90)
-    stage.beat()
-    page = page_of(stage)
+    simulation = Simulation("max_listeners: 3")
+    simulation.kernel.tcp.open(tcp(1, port=81), limit=99)
+    simulation.tick()
+    simulation.kernel.tcp.open(tcp(2, port=82), tcp(3, port=83), limit=99)
+    simulation.tick()
+    simulation.kernel.unix.open(unix(4), limit=99, length=50)
+    simulation.kernel.tcp.open(tcp(5, port=85), limit=99, length=90)
+    simulation.tick()
+    page = page_of(simulation)
     assert values(page, LENGTH, "port") == {"81": 0.0, "": 50.0, "85": 90.0}
     assert (read(page).value(SHOWN), read(page).value(OMITTED)) == (3.0, 2.0)
 
 
 def test_listener_that_was_full_a_moment_ago_counts_as_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise who is chosen would change with every scrape."""
-    stage = Stage(monkeypatch, "max_listeners: 1")
-    stage.kernel.tcp.open(tcp(1, port=81), length=1)
-    stage.kernel.tcp.open(tcp(2, port=82), length=9)
-    stage.beat()
-    stage.kernel.tcp.move(2, length=0)
-    stage.beat()
-    page = page_of(stage)
+    simulation = Simulation("max_listeners: 1")
+    simulation.kernel.tcp.open(tcp(1, port=81), length=1)
+    simulation.kernel.tcp.open(tcp(2, port=82), length=9)
+    simulation.tick()
+    simulation.kernel.tcp.change(2, length=0)
+    simulation.tick()
+    page = page_of(simulation)
     assert values(page, LENGTH, "port") == {"82": 0.0}
-    stage.clock.now += 61.0
-    stage.beat()
+    simulation.clock.now += 61.0
+    simulation.tick()
     assert values(page, LENGTH, "port") == {"81": 1.0}
 
 

@@ -10,8 +10,8 @@ from exporter.sampling.namespace import NamespaceSampler
 from testbed.page import Page as Read
 from tests.listeners.sockets import tcp
 from tests.metrics.sample_host import RELOADED, read
-from tests.sampling.fake_namespace import Kernel
-from tests.sampling.sampler_fixture import Stage
+from tests.sampling.fake_namespace import FakeNamespace
+from tests.sampling.simulation import Simulation
 
 BROKEN = KernelError("dump failed", "ENOBUFS")
 
@@ -19,19 +19,19 @@ BROKEN = KernelError("dump failed", "ENOBUFS")
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> Read:
     """A page of two namespaces, of which `blue` failed after its first sample."""
-    stage = Stage(monkeypatch)
-    blue = Kernel(stage.clock.spend, "blue")
-    for kernel in (stage.kernel, blue):
+    simulation = Simulation()
+    blue = FakeNamespace(simulation.clock.spend, "blue")
+    for kernel in (simulation.kernel, blue):
         kernel.tcp.open(tcp(1))
-    sampler = stage.sampler
+    sampler = simulation.sampler
     other = NamespaceSampler(blue.namespace(), sampler.config, sampler.lock)
     sampler.namespaces.append(other)
     for broken in (None, BROKEN, BROKEN):
         blue.tcp.error = blue.netstat.error = broken
         for source in other.sources:
-            source.run(stage.clock.now)
+            source.run(simulation.clock.now)
         sampler.sample()
-        stage.clock.now += 1.0
+        simulation.clock.now += 1.0
     return read(Page(sampler, lambda: RELOADED))
 
 

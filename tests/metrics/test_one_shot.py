@@ -7,26 +7,26 @@ from exporter.metrics.exporter_families import EXPORTER_METRICS
 from exporter.metrics.page import Page
 from testbed.page import metrics
 from tests.metrics.sample_host import RELOADED
-from tests.sampling.sampler_fixture import Stage
+from tests.sampling.simulation import Simulation
 
 EVERY = (*LISTENER_METRICS, HISTOGRAM, *THRESHOLD_METRICS, *(metric for metric, _ in EXPORTER_METRICS))
 
 
-def text(scene: Stage) -> str:
+def text(host: Simulation) -> str:
     """The page of one look at this host."""
-    return Page(scene.sampler, lambda: RELOADED, one_shot=True).write(openmetrics=False).decode()
+    return Page(host.sampler, lambda: RELOADED, one_shot=True).write(openmetrics=False).decode()
 
 
-def test_what_takes_time_is_left_out_with_its_header(scene: Stage) -> None:
-    written = text(scene)
+def test_what_takes_time_is_left_out_with_its_header(host: Simulation) -> None:
+    written = text(host)
     left_out = [metric.name for metric in EVERY if metric.needs_history]
     assert left_out
     assert not [name for name in left_out if f"{name}_total{{" in written or f" {name}" in written]
 
 
-def test_what_one_look_tells_is_as_on_the_whole_page(scene: Stage) -> None:
-    whole = metrics(Page(scene.sampler, lambda: RELOADED).write(openmetrics=False).decode())
-    one = metrics(text(scene))
+def test_what_one_look_tells_is_as_on_the_whole_page(host: Simulation) -> None:
+    whole = metrics(Page(host.sampler, lambda: RELOADED).write(openmetrics=False).decode())
+    one = metrics(text(host))
     assert one.samples.items() <= whole.samples.items()
     told = {name for name, _ in one.samples}
     assert {metric.sample_name for metric in EVERY if not metric.needs_history} <= told

@@ -9,8 +9,8 @@ from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
 from testbed.page import Page as Read
 from tests.listeners.sockets import tcp
-from tests.metrics.sample_host import BEAT_SECONDS, page_of, read, values
-from tests.sampling.sampler_fixture import Stage
+from tests.metrics.sample_host import TICK_SECONDS, page_of, read, values
+from tests.sampling.simulation import Simulation
 
 FAILED = KernelError("dump failed", "ENOBUFS")
 LENGTH = "listen_queue_accept_length"
@@ -24,33 +24,33 @@ def names_of(shown: Read, **labels: str) -> set[str]:
     return {key[0] for key in shown.samples if labels.items() <= key[1]}
 
 
-def test_listeners_whose_source_failed_leave_the_page(scene: Stage, page: Page) -> None:
+def test_listeners_whose_source_failed_leave_the_page(host: Simulation, page: Page) -> None:
     """Not one figure of theirs stays, and nothing reads as zero."""
     assert names_of(read(page), protocol="tcp")
-    scene.kernel.tcp.error = FAILED
-    scene.beat(1, BEAT_SECONDS)
+    host.kernel.tcp.error = FAILED
+    host.tick(1, TICK_SECONDS)
     shown = read(page)
     assert names_of(shown, protocol="tcp") == set()
     assert shown.value(LENGTH, address="/run/php/fpm.sock") == 128.0
     assert shown.value(SUCCESS, source="inet") == 0.0
     assert shown.value(SUCCESS, source="unix") == 1.0
-    scene.kernel.tcp.error = None
-    scene.beat(1, BEAT_SECONDS)
+    host.kernel.tcp.error = None
+    host.tick(1, TICK_SECONDS)
     assert read(page).value(LENGTH, address="0.0.0.0") == 5.0
 
 
-def test_failed_unix_source_leaves_tcp(scene: Stage, page: Page) -> None:
-    scene.kernel.unix.error = FAILED
-    scene.beat(1, BEAT_SECONDS)
+def test_failed_unix_source_leaves_tcp(host: Simulation, page: Page) -> None:
+    host.kernel.unix.error = FAILED
+    host.tick(1, TICK_SECONDS)
     shown = read(page)
     assert names_of(shown, protocol="unix") == set()
     assert names_of(shown, protocol="tcp") != set()
 
 
-def test_failed_syn_recv_source_takes_its_figures_only(scene: Stage, page: Page) -> None:
+def test_failed_syn_recv_source_takes_its_figures_only(host: Simulation, page: Page) -> None:
     before = names_of(read(page))
-    scene.kernel.syn.error = FAILED
-    scene.beat(2, BEAT_SECONDS)
+    host.kernel.syn_recv_walk.error = FAILED
+    host.tick(2, TICK_SECONDS)
     shown = read(page)
     gone = {"listen_queue_syn_recv", "listen_queue_syn_recv_limit", "listen_queue_syn_recv_peak"}
     assert before - names_of(shown) == gone | {"listen_queue_syn_recv_unmatched"}
@@ -58,25 +58,25 @@ def test_failed_syn_recv_source_takes_its_figures_only(scene: Stage, page: Page)
     assert {dict(labels)["queue"] for labels in exceeded} == {"accept"}
 
 
-def test_failed_wait_source_takes_its_figure_only(scene: Stage, page: Page) -> None:
+def test_failed_wait_source_takes_its_figure_only(host: Simulation, page: Page) -> None:
     before = names_of(read(page))
-    scene.kernel.waiting.error = FAILED
-    scene.beat(8, BEAT_SECONDS)
+    host.kernel.oldest_wait.error = FAILED
+    host.tick(8, TICK_SECONDS)
     assert before - names_of(read(page)) == {"listen_queue_accept_oldest_wait_seconds"}
 
 
-def test_failed_counters_leave_the_page(scene: Stage, page: Page) -> None:
+def test_failed_counters_leave_the_page(host: Simulation, page: Page) -> None:
     before = names_of(read(page))
-    scene.kernel.netstat.error = FAILED
-    scene.beat(8, BEAT_SECONDS)
+    host.kernel.netstat.error = FAILED
+    host.tick(8, TICK_SECONDS)
     gone = before - names_of(read(page))
     assert len(gone) == 11
     assert all(name.startswith(("listen_queue_netns_", "listen_queue_sysctl_")) for name in gone)
 
 
-def test_stale_page_has_no_listener(scene: Stage, page: Page) -> None:
+def test_stale_page_has_no_listener(host: Simulation, page: Page) -> None:
     """A sampler that hangs leaves nothing that looks fresh, and says so."""
-    scene.clock.now += 6.0
+    host.clock.now += 6.0
     shown = read(page)
     assert all(name.startswith("listen_queue_exporter_") for name in names_of(shown, netns="host"))
     assert shown.value(SHOWN) == 0.0
@@ -84,17 +84,17 @@ def test_stale_page_has_no_listener(scene: Stage, page: Page) -> None:
     assert {"inet", "unix", "netstat", "syn_recv", "oldest_wait"} <= asked
 
 
-def test_family_keeps_its_help_while_it_has_no_series(scene: Stage, page: Page) -> None:
-    scene.kernel.tcp.error = scene.kernel.unix.error = FAILED
-    scene.beat(1, BEAT_SECONDS)
+def test_family_keeps_its_help_while_it_has_no_series(host: Simulation, page: Page) -> None:
+    host.kernel.tcp.error = host.kernel.unix.error = FAILED
+    host.tick(1, TICK_SECONDS)
     family = read(page).families[LENGTH]
     assert (family.type, family.samples) == ("gauge", [])
 
 
-def test_procfs_has_lengths_and_nothing_that_needs_a_limit(scene: Stage, page: Page) -> None:
+def test_procfs_has_lengths_and_nothing_that_needs_a_limit(host: Simulation, page: Page) -> None:
     """A threshold in per cent cannot be judged, so it has no series; one in connections can."""
-    scene.kernel.tcp.switch()
-    scene.beat(1, BEAT_SECONDS)
+    host.kernel.tcp.change_to_procfs()
+    host.tick(1, TICK_SECONDS)
     shown = read(page)
     assert shown.value(LENGTH, address="0.0.0.0") == 5.0
     assert shown.value("listen_queue_drops_total", address="0.0.0.0") == 5.0
@@ -112,69 +112,69 @@ def test_procfs_has_lengths_and_nothing_that_needs_a_limit(scene: Stage, page: P
     assert shown.value("listen_queue_exporter_source_info", source="inet", method="procfs") == 1.0
 
 
-def test_histogram_can_be_switched_off_and_loses_nothing(scene: Stage, page: Page) -> None:
+def test_histogram_can_be_switched_off_and_loses_nothing(host: Simulation, page: Page) -> None:
     before = read(page).all(HISTOGRAM)
-    scene.configure("sampling: {interval: 125ms, histogram: false}")
+    host.configure("sampling: {interval: 125ms, histogram: false}")
     assert read(page).all(HISTOGRAM, port="5432") == {}
-    scene.configure("sampling: {interval: 125ms}")
+    host.configure("sampling: {interval: 125ms}")
     assert read(page).all(HISTOGRAM, port="5432") == {
         labels: value for labels, value in before.items() if ("port", "5432") in labels
     }
 
 
-def test_labels_of_the_configuration_stand_on_every_series(scene: Stage, page: Page) -> None:
+def test_labels_of_the_configuration_stand_on_every_series(host: Simulation, page: Page) -> None:
     """What is not known of an owner is an empty label."""
-    scene.configure("labels: [process, user, container]")
+    host.configure("labels: [process, user, container]")
     shown = read(page)
     assert shown.value(LENGTH, port="80", process="nginx", user="root", container="") == 5.0
     of_listeners = [dict(key[1]) for key in shown.samples if "address" in dict(key[1])]
     assert all({"process", "user", "container"} <= labels.keys() for labels in of_listeners)
-    scene.configure("labels: []")
+    host.configure("labels: []")
     shown = read(page)
     assert {frozenset(dict(labels)) for labels in shown.all(LENGTH)} == {
         frozenset({"netns", "protocol", "address", "port"})
     }
 
 
-def test_label_follows_the_owner(scene: Stage, page: Page) -> None:
+def test_label_follows_the_owner(host: Simulation, page: Page) -> None:
     """The text of labels is kept, and written again when the owner becomes known."""
-    scene.kernel.tcp.open(tcp(9, port=99))
-    scene.beat(1, BEAT_SECONDS)
+    host.kernel.tcp.open(tcp(9, port=99))
+    host.tick(1, TICK_SECONDS)
     assert read(page).value(LENGTH, port="99", process="") == 0.0
-    scene.host.run(90, b"late", 900)
-    scene.beat(41, BEAT_SECONDS)
+    host.host.run(90, b"late", 900)
+    host.tick(41, TICK_SECONDS)
     assert read(page).value(LENGTH, port="99", process="late") == 0.0
 
 
-def test_other_program_in_the_same_place_has_series_of_its_own(scene: Stage, page: Page) -> None:
-    scene.host.run(90, b"other", 900)
-    scene.kernel.tcp.close(1, 2)
-    scene.kernel.tcp.open(tcp(9), length=1)
-    scene.beat(2, BEAT_SECONDS)
+def test_other_program_in_the_same_place_has_series_of_its_own(host: Simulation, page: Page) -> None:
+    host.host.run(90, b"other", 900)
+    host.kernel.tcp.close(1, 2)
+    host.kernel.tcp.open(tcp(9), length=1)
+    host.tick(2, TICK_SECONDS)
     assert values(page, LENGTH, "port")["80"] == 1.0
     assert read(page).value("listen_queue_accept_full_seconds_total", port="80", process="other") == 0.0
 
 
-def test_mptcp_of_the_info_series_follows_the_socket(scene: Stage, page: Page) -> None:
+def test_mptcp_of_the_info_series_follows_the_socket(host: Simulation, page: Page) -> None:
     name = "listen_queue_listener_info"
     assert read(page).value(name, port="5432", mptcp="true") == 1.0
-    scene.kernel.mptcp = frozenset()
-    scene.kernel.tcp.open(tcp(9, port=99))
-    scene.beat(1, BEAT_SECONDS)
+    host.kernel.mptcp = frozenset()
+    host.kernel.tcp.open(tcp(9, port=99))
+    host.tick(1, TICK_SECONDS)
     assert read(page).value(name, port="5432", mptcp="false") == 1.0
 
 
-def test_rule_of_the_info_series_follows_the_configuration(scene: Stage, page: Page) -> None:
+def test_rule_of_the_info_series_follows_the_configuration(host: Simulation, page: Page) -> None:
     name = "listen_queue_listener_info"
     assert read(page).value(name, port="80", rule="edge") == 1.0
-    scene.configure("rules: [{name: web, match: {port: 80}}]")
+    host.configure("rules: [{name: web, match: {port: 80}}]")
     assert read(page).value(name, port="80", rule="web") == 1.0
     assert values(page, "listen_queue_threshold_ratio", "rule").keys() == {"defaults", "web"}
 
 
-def test_listener_that_leaves_takes_its_series_along(scene: Stage, page: Page) -> None:
-    scene.kernel.tcp.close(3)
-    scene.beat(1, BEAT_SECONDS)
+def test_listener_that_leaves_takes_its_series_along(host: Simulation, page: Page) -> None:
+    host.kernel.tcp.close(3)
+    host.tick(1, TICK_SECONDS)
     shown = read(page)
     assert names_of(shown, port="5432") == set()
     assert shown.value(SHOWN) == 3.0
@@ -186,19 +186,19 @@ def test_weird_names_come_back_as_they_are(page: Page) -> None:
     assert read(page).value(LENGTH, address=weird, process=r'we"ird\x5c\x0a\xff') == 0.0
 
 
-def test_reload_is_told(scene: Stage) -> None:
-    shown = read(page_of(scene, Reload(successful=False, timestamp=1234.5)))
+def test_reload_is_told(host: Simulation) -> None:
+    shown = read(page_of(host, Reload(successful=False, timestamp=1234.5)))
     assert shown.value("listen_queue_exporter_config_last_reload_successful") == 0.0
     assert shown.value("listen_queue_exporter_config_last_reload_success_timestamp_seconds") == 1234.5
 
 
 def test_page_has_the_figures_of_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read(page_of(Stage(monkeypatch))).value("process_resident_memory_bytes") > 0
+    assert read(page_of(Simulation())).value("process_resident_memory_bytes") > 0
 
 
-def test_page_asks_the_kernel_nothing(scene: Stage, page: Page) -> None:
-    kernel = scene.kernel
-    questions = (kernel.tcp, kernel.unix, kernel.syn, kernel.waiting, kernel.netstat)
+def test_page_asks_the_kernel_nothing(host: Simulation, page: Page) -> None:
+    kernel = host.kernel
+    questions = (kernel.tcp, kernel.unix, kernel.syn, kernel.oldest_wait, kernel.netstat)
     before = [question.asked for question in questions]
     page.write(openmetrics=True)
     assert [question.asked for question in questions] == before
@@ -206,9 +206,9 @@ def test_page_asks_the_kernel_nothing(scene: Stage, page: Page) -> None:
 
 def test_empty_host_has_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the first sample too, when every source is said not to be well."""
-    stage = Stage(monkeypatch)
-    page = page_of(stage)
+    simulation = Simulation()
+    page = page_of(simulation)
     assert read(page).value(SHOWN) == 0.0
     assert read(page).value(SUCCESS, source="inet") == 0.0
-    stage.beat()
+    simulation.tick()
     assert read(page).value(SUCCESS, source="inet") == 1.0

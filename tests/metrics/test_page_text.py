@@ -22,8 +22,8 @@ from exporter.sampling.history.accept import BUCKETS
 from exporter.sampling.listener_state import ListenerState
 from testbed.page import metrics
 from tests.listeners.sockets import endpoint, tcp, unix
-from tests.metrics.sample_host import NoProcess, page_of
-from tests.sampling.sampler_fixture import Stage
+from tests.metrics.sample_host import NoProcessMetrics, page_of
+from tests.sampling.simulation import Simulation
 
 BYTES = st.binary(min_size=1, max_size=10) | st.text('a"\\\n\r{},é漢\U0001f600', min_size=1, max_size=6).map(
     str.encode
@@ -53,7 +53,7 @@ DRAWN = st.builds(
 )
 
 
-def play(stage: Stage, drawn: list[Drawn]) -> None:
+def play(simulation: Simulation, drawn: list[Drawn]) -> None:
     """Let these listen, with one sample for each of their lengths."""
     names: set[bytes] = set()
     for cookie, each in enumerate(drawn, start=1):
@@ -61,16 +61,16 @@ def play(stage: Stage, drawn: list[Drawn]) -> None:
             continue
         names.update([each.name] if each.name else [])
         listener = unix(cookie, b"/" + each.name) if each.name else tcp(cookie, "::", port=cookie)
-        reader = stage.kernel.unix if each.name else stage.kernel.tcp
+        reader = simulation.kernel.unix if each.name else simulation.kernel.tcp
         reader.open(listener, length=each.lengths[0], limit=each.limit, drops=each.drops)
-        stage.host.run(cookie + 1, each.process, listener.inode, cgroup=each.cgroup)
-        stage.kernel.syn.counts[endpoint("2001:db8::1", cookie)] = cookie
+        simulation.host.run(cookie + 1, each.process, listener.inode, cgroup=each.cgroup)
+        simulation.kernel.syn_recv_walk.counts[endpoint("2001:db8::1", cookie)] = cookie
     for beat in range(4):
-        stage.beat()
+        simulation.tick()
         for cookie, each in enumerate(drawn, start=1):
-            reader = stage.kernel.unix if each.name else stage.kernel.tcp
-            if reader.knows(cookie) and beat < len(each.lengths):
-                reader.move(cookie, length=each.lengths[beat])
+            reader = simulation.kernel.unix if each.name else simulation.kernel.tcp
+            if reader.has(cookie) and beat < len(each.lengths):
+                reader.change(cookie, length=each.lengths[beat])
 
 
 def labels_of(state: ListenerState) -> dict[str, str]:
@@ -149,10 +149,10 @@ class Expected(Collector):
 def test_page_begins_with_the_families_of_its_listeners(drawn: list[Drawn], *, openmetrics: bool) -> None:
     """Byte for byte, in both formats."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        stage = Stage(monkeypatch)
-        play(stage, drawn)
-        shown = stage.sampler.shown(stage.clock.now)
-        written = page_of(stage).write(openmetrics=openmetrics)
+        simulation = Simulation()
+        play(simulation, drawn)
+        shown = simulation.sampler.shown(simulation.clock.now)
+        written = page_of(simulation).write(openmetrics=openmetrics)
         if openmetrics:
             reference: bytes = generate_openmetrics(Expected(shown)).removesuffix(EOF)
         else:
@@ -167,11 +167,11 @@ def test_page_begins_with_the_families_of_its_listeners(drawn: list[Drawn], *, o
 def test_page_can_be_read_in_both_formats_and_says_the_same(drawn: list[Drawn]) -> None:
     """And no series stands on it twice."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        stage = Stage(monkeypatch)
-        monkeypatch.setattr("exporter.metrics.page.ProcessCollector", NoProcess)
-        play(stage, drawn)
-        page = page_of(stage)
+        simulation = Simulation()
+        monkeypatch.setattr("exporter.metrics.page.ProcessCollector", NoProcessMetrics)
+        play(simulation, drawn)
+        page = page_of(simulation)
         text, openmetrics = (metrics(page.write(openmetrics=kind).decode()) for kind in (False, True))
-        labels = {frozenset(labels_of(state).items()) for state in stage.sampler.shown(stage.clock.now)}
+        labels = {frozenset(labels_of(state).items()) for state in simulation.sampler.shown(simulation.clock.now)}
     assert text.samples == openmetrics.samples
     assert text.all("listen_queue_sockets").keys() == labels

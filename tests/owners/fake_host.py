@@ -135,7 +135,7 @@ def look(owners: OwnerSearch, now: float = 0.0) -> None:
 
 def group_of(*inodes: int, cgroup_id: int = 0) -> ListenerGroup:
     """A group of sockets with these inodes."""
-    group = ListenerGroup(key_of(tcp(1), "host"))
+    group = ListenerGroup(key_of(tcp(1), "host", "tcp"))
     for inode in inodes:
         group.open(tcp(inode, inode=inode, cgroup_id=cgroup_id), reading(inode))
     return group

@@ -53,7 +53,7 @@ def test_name_is_made_printable(host: Host, owners: OwnerSearch) -> None:
 
 def owner_with_uid(owners: OwnerSearch, uid: int | None) -> Owner:
     listener: Listener = replace(tcp(1), uid=uid)
-    group = ListenerGroup(key_of(listener, "host"))
+    group = ListenerGroup(key_of(listener, "host", "tcp"))
     group.open(listener, reading(1))
     return owners.of(group)
 

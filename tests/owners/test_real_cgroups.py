@@ -89,7 +89,7 @@ def tcp() -> list[socket.socket]:
 def the_group() -> ListenerGroup:
     """The one TCP listener of this namespace."""
     ((listener, reading),) = host().tcp_listeners(Method.SOCK_DIAG).read(0.0).opened
-    group = ListenerGroup(key_of(listener, "host"))
+    group = ListenerGroup(key_of(listener, "host", "tcp"))
     group.open(listener, reading)
     return group
 
@@ -154,7 +154,7 @@ def test_owner_is_found_among_the_processes_of_its_cgroup_alone(make: Make) -> N
 def test_unix_socket_is_found_by_a_walk_and_its_process_tells_the_rest(make: Make) -> None:
     with Service(b"web", inside(make(f"docker/{ID}"), lambda: [listening_sockets.unix(b"\0web")])):
         ((listener, reading),) = host().unix_listeners(Method.SOCK_DIAG).read(0.0).opened
-        group = ListenerGroup(key_of(listener, "host"))
+        group = ListenerGroup(key_of(listener, "host", "tcp"))
         group.open(listener, reading)
         owners = OwnerSearch(None, the_tree(), ContainerNameCache(NAMED))
         owners.want(sockets_of(group), 0.0)

@@ -1,1 +1,1 @@
-"""The loop, with a kernel and a clock of the tests' own."""
+"""Sampling, with a kernel, processes and clocks that the tests hand in."""

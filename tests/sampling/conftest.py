@@ -1,13 +1,13 @@
-"""The stage that most tests of the loop play on."""
+"""The sampler that most tests begin with."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.sampling.sampler_fixture import Stage
+from tests.sampling.simulation import Simulation
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """A sampler that runs on defaults."""
-    return Stage(monkeypatch)
+def simulation() -> Simulation:
+    """A sampler with the default configuration."""
+    return Simulation()

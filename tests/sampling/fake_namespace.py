@@ -8,6 +8,7 @@ from typing import Self, cast
 
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.fallback import MethodFallback
+from exporter.kernel.family import TCP, UNIX, SocketFamily
 from exporter.kernel.netns.namespace import Namespace
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.kernel.procfs.refcount import RefCount
@@ -19,11 +20,11 @@ COUNTERS = TcpCounters(*range(1, 8))
 SYSCTLS = Sysctls(somaxconn=4096, max_syn_backlog=1024, syncookies=1, abort_on_overflow=0)
 
 
-class Question:
-    """What can go wrong with a question, and what it costs."""
+class FakeRequest:
+    """Something that the kernel is asked: what it costs, and how it fails."""
 
     def __init__(self, spend: Callable[[float], None]) -> None:
-        """Take where processor time is charged; go well and cost nothing until told."""
+        """Succeed and cost nothing until told; `spend` is charged with the processor time."""
         self.error: Exception | None = None
         self.cost = 0.0
         self.asked = 0
@@ -39,42 +40,41 @@ class Question:
             raise self.error
 
 
-class Listeners(Question):
-    """A reader of listeners: what it holds now, less what it told before."""
+class FakeListeners(FakeRequest):
+    """A reader of listeners: it returns what changed since it was read last."""
 
     def __init__(self, spend: Callable[[float], None]) -> None:
-        """Hold nothing."""
         super().__init__(spend)
         self.fallback = MethodFallback(Method.AUTO)
         self._sockets: dict[int, tuple[Listener, QueueReading]] = {}
-        self._told: dict[int, tuple[Listener, QueueReading]] = {}
+        self._returned: dict[int, tuple[Listener, QueueReading]] = {}
 
     def open(
         self, *listeners: Listener, length: int | None = 0, limit: int | None = 9, drops: int | None = 0
     ) -> None:
-        """Let sockets listen."""
+        """Make sockets listen."""
         for listener in listeners:
             self._sockets[listener.cookie] = listener, QueueReading(listener.cookie, length, limit, drops)
 
-    def move(self, cookie: int, *, length: int | None = None, drops: int | None = None) -> None:
+    def change(self, cookie: int, *, length: int | None = None, drops: int | None = None) -> None:
         """Change the queue of a socket, or what it dropped."""
         listener, reading = self._sockets[cookie]
         given = {"length": length, "drops": drops}
         changed = {name: value for name, value in given.items() if value is not None}
         self._sockets[cookie] = listener, reading._replace(**changed)
 
-    def knows(self, cookie: int) -> bool:
+    def has(self, cookie: int) -> bool:
         """Tell whether a socket listens."""
         return cookie in self._sockets
 
     def close(self, *cookies: int) -> None:
-        """Let sockets close."""
+        """Close sockets."""
         for cookie in cookies:
             del self._sockets[cookie]
 
-    def switch(self) -> None:
-        """Go over to procfs: the same sockets by their inodes, without limits and drops."""
-        self.fallback.method = Method.PROCFS
+    def change_to_procfs(self) -> None:
+        """Change to the procfs method: the same sockets by their inodes, without limits and drops."""
+        self.fallback.choose(Method.PROCFS)
         self._sockets = {
             listener.inode: (
                 replace(listener, cookie=listener.inode),
@@ -84,10 +84,10 @@ class Listeners(Question):
         }
 
     def read(self, _now: float) -> Changes:
-        """Tell what changed since the last answer."""
+        """Return what changed since the last answer."""
         self.ask()
-        before, now = self._told, dict(self._sockets)
-        self._told = now
+        before, now = self._returned, dict(self._sockets)
+        self._returned = now
         return Changes(
             opened=tuple(now[cookie] for cookie in now if cookie not in before),
             updated=tuple(
@@ -97,64 +97,58 @@ class Listeners(Question):
         )
 
 
-class HalfOpen(Question):
+class FakeSynRecv(FakeRequest):
     """A reader of half-open connections."""
 
     def __init__(self, spend: Callable[[float], None]) -> None:
-        """Count none."""
         super().__init__(spend)
         self.fallback = MethodFallback(Method.AUTO)
         self.counts: dict[Endpoint, int] = {}
 
     def read(self, _now: float) -> dict[Endpoint, int]:
-        """Tell how many there are at each endpoint."""
+        """Return how many there are at each endpoint."""
         self.ask()
         return dict(self.counts)
 
 
-class Kernel:
-    """A namespace with everything that is asked of one."""
+class FakeNamespace:
+    """Stands in for Namespace. Without `segments` the number of TCP segments cannot be read."""
 
     def __init__(self, spend: Callable[[float], None], name: str = "host") -> None:
-        """Start without a listener."""
         self.name = name
-        self.tcp = Listeners(spend)
-        self.unix = Listeners(spend)
-        self.syn = HalfOpen(spend)
-        self.waiting = Question(spend)
-        self.netstat = Question(spend)
+        self.tcp = FakeListeners(spend)
+        self.unix = FakeListeners(spend)
+        self.syn_recv_walk = FakeSynRecv(spend)
+        self.oldest_wait = FakeRequest(spend)
+        self.netstat = FakeRequest(spend)
+        self.mptcp_dump = FakeRequest(spend)
         self.waits: dict[Endpoint, float] = {}
         self.mptcp: frozenset[int] = frozenset()
         self.settings = SYSCTLS
         self.foreign_datagrams = ForeignDatagrams()
-        # None keeps the gate open.
         self.segments: int | None = None
 
     def namespace(self) -> Namespace:
-        """The same, as the sampler takes it."""
+        """The same, by the type that the sampler takes."""
         return cast("Namespace", self)
 
-    def tcp_listeners(self, method: Method) -> Listeners:
-        """Stand in for Namespace.tcp_listeners."""
-        self.tcp.fallback.choose(method)
-        return self.tcp
+    def listeners(self, family: SocketFamily, method: Method) -> FakeListeners:
+        """Stand in for Namespace.listeners."""
+        reader = {TCP: self.tcp, UNIX: self.unix}[family]
+        reader.fallback.choose(method)
+        return reader
 
     def tcp_activity(self) -> TcpActivity:
-        """Stand in for Namespace.segment_gate."""
+        """Stand in for Namespace.tcp_activity."""
         return TcpActivity(lambda: self.segments)
 
-    def unix_listeners(self, method: Method) -> Listeners:
-        """Stand in for Namespace.unix_listeners."""
-        self.unix.fallback.choose(method)
-        return self.unix
-
-    def syn_recv(self, method: Method) -> HalfOpen:
-        """Stand in for Namespace.half_open."""
-        self.syn.fallback.choose(method)
-        return self.syn
+    def syn_recv(self, method: Method) -> FakeSynRecv:
+        """Stand in for Namespace.syn_recv."""
+        self.syn_recv_walk.fallback.choose(method)
+        return self.syn_recv_walk
 
     def ref_counts(self) -> Self:
-        """Stand in for Namespace.references."""
+        """Stand in for Namespace.ref_counts."""
         return self
 
     def read(self, _listeners: Mapping[int, int]) -> dict[int, RefCount]:
@@ -163,11 +157,12 @@ class Kernel:
 
     def oldest_waits(self, ports: Collection[int]) -> dict[Endpoint, float]:
         """Stand in for Namespace.oldest_waits."""
-        self.waiting.ask()
+        self.oldest_wait.ask()
         return {endpoint: seconds for endpoint, seconds in self.waits.items() if endpoint.port in ports}
 
     def mptcp_inodes(self) -> frozenset[int]:
         """Stand in for Namespace.mptcp_inodes."""
+        self.mptcp_dump.ask()
         return self.mptcp
 
     def counters(self) -> TcpCounters:

@@ -1,4 +1,4 @@
-"""Sharing processor time so that one costly source slows only itself."""
+"""Sharing processor time so that one costly source slows only itself down."""
 
 from __future__ import annotations
 
@@ -6,36 +6,56 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sampling.budget import share
+from exporter.sampling.budget import divide, limit_all
 
 TOLERANCE = 1e-9
 SHARES = st.floats(0.0, 2.0)
 
 
 @given(st.lists(SHARES, max_size=8), st.floats(0.001, 1.0))
-def test_shares_are_max_min_fair(wanted: list[float], budget: float) -> None:
-    """Nobody gets more than wanted, nothing is left while somebody wants, and who goes short has the most."""
-    given_ = share(wanted, budget)
-    assert len(given_) == len(wanted)
-    assert all(0 <= got <= want for got, want in zip(given_, wanted, strict=True))
-    assert sum(given_) <= budget + TOLERANCE
-    short = [got for got, want in zip(given_, wanted, strict=True) if got < want]
+def test_shares_are_max_min_fair(requested: list[float], budget: float) -> None:
+    """None gets more than requested, all is granted while any goes short, and those have the most."""
+    granted = divide(requested, budget)
+    assert len(granted) == len(requested)
+    assert all(0 <= part <= request for part, request in zip(granted, requested, strict=True))
+    assert sum(granted) <= budget + TOLERANCE
+    short = [part for part, request in zip(granted, requested, strict=True) if part < request]
     if short:
-        assert sum(given_) == pytest.approx(budget)
-        assert min(short) >= max(given_) - TOLERANCE
+        assert sum(granted) == pytest.approx(budget)
+        assert min(short) >= max(granted) - TOLERANCE
 
 
-def test_who_wants_little_gets_it_all() -> None:
-    assert share([0.001, 0.5, 0.001], 0.02) == pytest.approx([0.001, 0.018, 0.001])
+def test_a_small_request_is_granted_in_full() -> None:
+    assert divide([0.001, 0.5, 0.001], 0.02) == pytest.approx([0.001, 0.018, 0.001])
 
 
-def test_everybody_gets_it_all_within_the_budget() -> None:
-    assert share([0.01, 0.005], 0.02) == [0.01, 0.005]
+def test_all_is_granted_within_the_budget() -> None:
+    assert divide([0.01, 0.005], 0.02) == [0.01, 0.005]
 
 
-def test_equals_share_equally() -> None:
-    assert share([1.0, 1.0], 0.02) == pytest.approx([0.01, 0.01])
+def test_equal_requests_get_equal_parts() -> None:
+    assert divide([1.0, 1.0], 0.02) == pytest.approx([0.01, 0.01])
 
 
-def test_nobody_shares_nothing() -> None:
-    assert share([], 0.02) == []
+def test_no_requests_get_no_parts() -> None:
+    assert divide([], 0.02) == []
+
+
+class Consumer:
+    """One that requests a share, and notes what it is limited to."""
+
+    def __init__(self, requested: float) -> None:
+        self.requested = requested
+        self.limit = -1.0
+
+    def requested_share(self) -> float:
+        return self.requested
+
+    def limit_to(self, share: float) -> None:
+        self.limit = share
+
+
+def test_each_consumer_is_limited_to_its_own_part() -> None:
+    consumers = [Consumer(0.5), Consumer(0.001)]
+    limit_all(consumers, 0.02)
+    assert [consumer.limit for consumer in consumers] == pytest.approx([0.019, 0.001])

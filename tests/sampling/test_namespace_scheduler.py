@@ -1,465 +1,360 @@
-"""Whose turn it is among the other namespaces, and what becomes of those that come, cost and go."""
+"""Which of the other namespaces is sampled when, and what becomes of those that come, cost and go."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
 from itertools import pairwise
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.broker.wire import MAX_TARGETS, NamespaceTarget
+from exporter.broker.wire import NamespaceTarget
 from exporter.config import parse
-from exporter.config.model import Config
-from exporter.kernel.errors import KernelError, UnavailableError, from_errno
-from exporter.kernel.netns.broker_client import BrokerClient
+from exporter.kernel.errors import (
+    KernelError,
+    NamespaceGoneError,
+    NamespaceReplacedError,
+    UnavailableError,
+    from_errno,
+)
+from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.discovery import NamespaceRef
-from exporter.kernel.netns.remote import NamespaceReplacedError
-from exporter.sampling.namespace import NamespaceSampler
+from exporter.sampling.environment import Environment
+from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
-from exporter.sampling.source import Source
-from tests.listeners import sockets
-from tests.sampling.fake_clock import Clockwork
-from tests.sampling.fake_namespace import Kernel
+from exporter.sampling.source_runner import SourceRunner
+from tests.owners.fake_host import Host
+from tests.sampling.fake_access import FakeAccess
+from tests.sampling.fake_namespace import FakeNamespace
+from tests.sampling.simulation import TICK_SECONDS, runner_of
 
-BEAT = 0.05
+AT_ONCE = 16
 
 
-class World:
-    """Namespaces that a test makes, and a rotation that visits them."""
+class Setup:
+    """A scheduler with namespaces that a test makes."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, config: str = "", *, may_enter: bool = True) -> None:
-        """Have no namespace yet. `errors` keep the rotation out, `costs` are of one sample, by name."""
-        self.clock = Clockwork()
-        self.clock.install(monkeypatch, "exporter.sampling.namespace_slot", "exporter.sampling.source")
-        self.refs: dict[int, NamespaceRef] = {}
-        self.kernels: dict[str, Kernel] = {}
-        self.remotes: dict[str, SimpleNamespace] = {}
-        self.errors: dict[str, KernelError] = {}
-        self.costs: dict[str, float] = {}
-        self.broker_seconds = 0.0
-        self.lost_after: int | None = None
-        self.find_error: KernelError | None = None
-        self.visited: list[tuple[float, str]] = []
-        self.files: list[tuple[str, Collection[str]]] = []
-        self.batches: list[int] = []
-        self.waits_on = False
-        self.reported: list[Source] = []
-        self.lock = threading.Lock()
-        self.namespaces: list[NamespaceSampler] = []
-        self.broker = SimpleNamespace(may_enter=may_enter, ended=3, seconds=lambda: 0.0)
-        for name, stand_in in (
-            ("Discovery", lambda _broker: self),
-            ("RemoteNamespace", self._guest),
-            ("attach_all", self._visits),
-        ):
-            monkeypatch.setattr(f"exporter.sampling.namespace_scheduler.{name}", stand_in)
-        broker = cast("BrokerClient", self.broker)
-        self.namespace_scheduler = NamespaceScheduler(broker, self.config(config), self.namespaces, self.lock)
+    def __init__(self, config: str = "", *, may_enter: bool = True) -> None:
+        self.access = FakeAccess()
+        self.clock = self.access.clock
+        self.lock = self.access.lock = threading.Lock()
+        self.reported: list[SourceRunner] = []
+        self.more_due = False
+        clock = self.clock.clock()
+        others = cast("NamespaceAccess", self.access) if may_enter else None
+        own = FakeNamespace(self.clock.spend).namespace()
+        environment = Environment(own, others, Host().owners(), clock, clock)
+        self.scheduler = NamespaceScheduler(parse(config, "c.yaml"), environment, self.lock)
 
-    @staticmethod
-    def config(text: str) -> Config:
-        """A configuration from its text."""
-        return parse(text, "c.yaml")
+    def discover(self) -> None:
+        """Look for namespaces, and take those that were found, without sampling them."""
+        self.scheduler.discovery.run(self.clock.now)
+        self.scheduler.update()
 
-    def open(self, *inodes: int, name: str = "") -> None:
-        """Make namespaces."""
-        for inode in inodes:
-            target = NamespaceTarget(name=name.encode()) if name else NamespaceTarget(pid=inode)
-            self.refs[inode] = NamespaceRef(inode, name.encode(), target)
-
-    def find(self) -> list[NamespaceRef]:
-        """Stand in for Discovery.find."""
-        assert not self.lock.locked()
-        if self.find_error is not None:
-            raise self.find_error
-        return list(self.refs.values())
-
-    def beat(self, beats: int = 1) -> None:
-        """Do what the loop does, so many times."""
-        for _ in range(beats):
+    def tick(self, ticks: int = 1) -> None:
+        """Do what the sampling loop does, so many times."""
+        for _ in range(ticks):
             now = self.clock.now
-            if self.namespace_scheduler.source.due <= now:
-                self.namespace_scheduler.source.run(now)
-            self.waits_on = self.namespace_scheduler.visit(now, self.reported.append)
-            self.clock.now += BEAT
+            if self.scheduler.discovery.schedule.is_due(now):
+                self.scheduler.discovery.run(now)
+            self.more_due = self.scheduler.sample(now, self.reported.append)
+            self.clock.now += TICK_SECONDS
+
+    def configure(self, config: str) -> None:
+        """Take another configuration."""
+        with self.lock:
+            self.scheduler.configure(parse(config, "c.yaml"))
 
     def names(self) -> list[str]:
         """The namespaces that are sampled."""
-        assert len(self.namespace_scheduler.slots()) == len(self.namespaces)
-        return sorted(each.namespace.name for each in self.namespaces)
+        assert len(self.scheduler.slots) == len(self.scheduler.samplers)
+        return sorted(sampler.name for sampler in self.scheduler.samplers)
 
-    def _guest(self, _broker: object, name: str, target: NamespaceTarget) -> Any:
-        kernel = Kernel(self.clock.spend, name)
-        kernel.tcp.cost = self.costs.get(name, 0.0)
-        kernel.tcp.open(sockets.tcp(1))
-        self.kernels[name] = kernel
-        self.remotes[name] = SimpleNamespace(
-            namespace=kernel.namespace(), target=target, name=name, broker_seconds=0.0
-        )
-        return self.remotes[name]
+    def sampler(self, name: str) -> NamespaceSampler:
+        """The namespace with this name."""
+        (found,) = (sampler for sampler in self.scheduler.samplers if sampler.name == name)
+        return found
 
-    def _visits(
-        self, _broker: object, calls: list[tuple[Any, Collection[str]]]
-    ) -> Iterator[tuple[Any, KernelError | None]]:
-        self.batches.append(len(calls))
-        for number, (remote, files) in enumerate(calls):
-            if number == self.lost_after:
-                raise KernelError("cannot enter network namespaces: gone", "broker")
-            self.files.append((remote.name, files))
-            error = self.errors.get(remote.name)
-            remote.broker_seconds += self.broker_seconds
-            if error is None:
-                self.visited.append((self.clock.now, remote.name))
-            yield remote, error
+    def inet(self, name: str) -> SourceRunner:
+        """The runner of the TCP listeners of a namespace."""
+        return runner_of(self.sampler(name).runners, "inet", name)
+
+    def attached(self) -> Counter[str]:
+        """How often each was attached since this was asked last."""
+        counts = Counter(name for _, name in self.access.attached)
+        self.access.attached.clear()
+        return counts
+
+    def set_costs(self, *costs: float) -> None:
+        """Let samples of these namespaces cost so much, in the order in which they were found."""
+        for slot, cost in zip(self.scheduler.slots, costs, strict=True):
+            for _ in range(2):
+                slot.schedule.note_cost(cost)
+
+    def intervals(self) -> list[float]:
+        """The interval in force of each namespace."""
+        return [slot.schedule.interval_in_force for slot in self.scheduler.slots]
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """A world on defaults."""
-    return World(monkeypatch)
+def setup() -> Setup:
+    """A scheduler with the default configuration."""
+    return Setup()
 
 
-def test_each_namespace_is_visited_on_every_beat(world: World) -> None:
-    world.open(1, 2, 3)
-    world.beat(20)
-    assert Counter(name for _, name in world.visited) == {"1": 20, "2": 20, "3": 20}
-    assert world.names() == ["1", "2", "3"]
-    assert world.kernels["2"].tcp.asked == 20
-    assert not world.waits_on
-    assert {source.netns for source in world.reported} == {"1", "2", "3"}
+def test_each_namespace_is_sampled_on_every_tick(setup: Setup) -> None:
+    setup.access.add(1, 2, 3)
+    setup.tick(20)
+    assert setup.attached() == {"1": 20, "2": 20, "3": 20}
+    assert setup.names() == ["1", "2", "3"]
+    assert setup.access.kernels["2"].tcp.asked == 20
+    assert not setup.more_due
+    assert {runner.netns for runner in setup.reported} == {"1", "2", "3"}
 
 
-def test_never_more_than_sixteen_at_once_and_who_waited_longest_is_first(world: World) -> None:
-    world.open(*range(100, 140))
-    world.beat(20)
-    assert MAX_TARGETS // 2 == 16
-    assert set(world.batches) == {16}
-    assert world.waits_on
-    attach_all = Counter(name for _, name in world.visited)
-    assert len(attach_all) == 40
-    assert max(attach_all.values()) <= 2 * min(attach_all.values())
+def test_at_most_sixteen_at_once_and_the_longest_waiting_first(setup: Setup) -> None:
+    setup.access.add(*range(100, 140))
+    setup.tick(20)
+    assert set(setup.access.calls) == {AT_ONCE}
+    assert setup.more_due
     times: dict[str, list[float]] = {}
-    for when, name in world.visited:
+    for when, name in setup.access.attached:
         times.setdefault(name, []).append(when)
     gaps = [later - earlier for each in times.values() for earlier, later in pairwise(each)]
-    assert max(gaps) <= 3 * BEAT + 1e-9
+    assert max(gaps) <= 3 * TICK_SECONDS + 1e-9
+    counts = setup.attached()
+    assert len(counts) == 40
+    assert max(counts.values()) <= 2 * min(counts.values())
 
 
-def test_a_costly_namespace_is_slowed_and_the_others_are_not(world: World) -> None:
-    world.costs = {"2": 0.01}
-    world.open(1, 2, 3)
+def test_a_costly_namespace_is_slowed_and_the_others_are_not(setup: Setup) -> None:
+    setup.access.costs = {"2": 0.01}
+    setup.access.add(1, 2, 3)
     for _ in range(20):
-        world.beat()
-        # A tenth of a core, of which the costly one wants a fifth.
-        world.namespace_scheduler.limit_to(0.1)
-    in_force = {
-        each.remote.namespace.name: each.interval_in_force for each in world.namespace_scheduler.slots()
-    }
-    assert in_force["1"] == in_force["3"] == BEAT
-    assert in_force["2"] == pytest.approx(2 * BEAT)
-    world.visited.clear()
-    world.beat(20)
-    attach_all = Counter(name for _, name in world.visited)
-    assert attach_all["1"] == attach_all["3"] == 20
-    assert attach_all["2"] in {10, 11}
-    assert world.namespaces[1].inet.interval_in_force == pytest.approx(2 * BEAT)
+        setup.tick()
+        # A tenth of a core, of which the costly one requests a fifth.
+        setup.scheduler.limit_to(0.1)
+    assert setup.intervals() == [TICK_SECONDS, pytest.approx(2 * TICK_SECONDS), TICK_SECONDS]
+    assert setup.inet("2").schedule.interval_in_force == pytest.approx(2 * TICK_SECONDS)
+    setup.attached()
+    setup.tick(20)
+    counts = setup.attached()
+    assert counts["1"] == counts["3"] == 20
+    assert counts["2"] in {10, 11}
 
 
 @given(st.lists(st.floats(1e-6, 1e-2), min_size=1, max_size=30))
 def test_none_is_slowed_where_all_of_them_fit(costs: list[float]) -> None:
-    """The sum of what they want, taken in another order, is not quite the same number."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        world = World(monkeypatch)
-        world.open(*range(1, 1 + len(costs)))
-        world.namespace_scheduler.source.run(world.clock.now)
-        for slot, cost in zip(world.namespace_scheduler.slots(), costs, strict=True):
-            slot.cost = cost
-        world.namespace_scheduler.limit_to(world.namespace_scheduler.requested_share())
-        assert {slot.interval_in_force for slot in world.namespace_scheduler.slots()} == {BEAT}
+    setup = Setup()
+    setup.access.add(*range(1, 1 + len(costs)))
+    setup.discover()
+    setup.set_costs(*costs)
+    setup.scheduler.limit_to(setup.scheduler.requested_share())
+    assert set(setup.intervals()) == {TICK_SECONDS}
 
 
-def test_however_costly_it_is_a_namespace_waits_four_times_as_long_as_most_at_the_longest(
-    world: World,
-) -> None:
-    world.open(1, 2, 3)
-    world.namespace_scheduler.source.run(world.clock.now)
-    for slot, cost in zip(world.namespace_scheduler.slots(), (0.001, 1.0, 0.001), strict=True):
-        slot.cost = cost
-    world.namespace_scheduler.limit_to(0.01)
-    usual, costly, other = (slot.interval_in_force for slot in world.namespace_scheduler.slots())
-    assert usual == other > BEAT
-    assert costly == pytest.approx(4 * usual)
+def test_however_costly_a_namespace_waits_at_most_four_times_as_long_as_most(setup: Setup) -> None:
+    setup.access.add(1, 2, 3)
+    setup.discover()
+    setup.set_costs(0.001, 1.0, 0.001)
+    setup.scheduler.limit_to(0.01)
+    cheap, costly, other = setup.intervals()
+    assert cheap == other > TICK_SECONDS
+    assert costly == pytest.approx(4 * cheap)
 
 
-def test_a_newcomer_is_visited_as_often_as_most(world: World) -> None:
-    world.open(1, 2, 3)
-    world.namespace_scheduler.source.run(world.clock.now)
-    for slot in world.namespace_scheduler.slots():
-        slot.cost = 0.001
-    world.namespace_scheduler.limit_to(0.01)
-    world.open(1, 2, 3, 4)
-    world.namespace_scheduler.source.run(world.clock.now)
-    paces = [slot.interval_in_force for slot in world.namespace_scheduler.slots()]
-    assert len(paces) == 4
-    assert len(set(paces)) == 1
-    assert paces[0] > BEAT
+def test_a_new_namespace_is_sampled_as_often_as_most(setup: Setup) -> None:
+    setup.access.add(1, 2, 3)
+    setup.discover()
+    setup.set_costs(0.001, 0.001, 0.001)
+    setup.scheduler.limit_to(0.01)
+    setup.access.add(4)
+    setup.discover()
+    intervals = setup.intervals()
+    assert len(intervals) == 4
+    assert len(set(intervals)) == 1
+    assert intervals[0] > TICK_SECONDS
 
 
-def test_what_the_broker_took_is_part_of_the_cost(world: World) -> None:
-    world.open(1)
-    world.beat()
-    (slot,) = world.namespace_scheduler.slots()
-    assert slot.cost == 0
-    world.broker_seconds = 0.25
-    world.beat()
-    assert slot.cost == pytest.approx(0.25)
+def test_what_the_broker_took_is_part_of_the_cost(setup: Setup) -> None:
+    setup.access.add(1)
+    setup.tick()
+    (slot,) = setup.scheduler.slots
+    assert slot.schedule.cost == 0
+    setup.access.broker_seconds = 0.25
+    setup.tick()
+    assert slot.schedule.cost == pytest.approx(0.25)
 
 
-def test_a_namespace_that_disappears_leaves_and_what_it_counted_stays(world: World) -> None:
-    world.open(1, 2)
-    world.beat(10)
-    world.kernels["1"].tcp.error = KernelError("no", "EIO")
-    world.beat(5)
-    del world.refs[1]
-    world.beat(30)
-    assert world.names() == ["2"]
-    past = world.namespace_scheduler.past["inet"]
-    # It is noticed at the next look, a second after the first.
+def test_a_namespace_that_disappears_leaves_and_what_it_counted_stays(setup: Setup) -> None:
+    setup.access.add(1, 2)
+    setup.tick(10)
+    setup.access.kernels["1"].tcp.error = KernelError("no", "EIO")
+    setup.tick(5)
+    del setup.access.refs[1]
+    setup.tick(30)
+    assert setup.names() == ["2"]
+    past = setup.scheduler.past["inet"]
+    # The next discovery finds out, a second after the first.
     assert past.samples == 10
     assert past.errors["EIO"] in {10, 11}
-    assert world.namespace_scheduler.past["unix"].samples == 10 + past.errors["EIO"]
-    world.open(1)
-    world.beat(25)
-    assert world.names() == ["1", "2"]
-    assert world.namespace_scheduler.past["inet"].samples == 10
+    assert setup.scheduler.past["unix"].samples == 10 + past.errors["EIO"]
+    setup.access.add(1)
+    setup.tick(25)
+    assert setup.names() == ["1", "2"]
+    assert setup.scheduler.past["inet"].samples == 10
 
 
-def test_a_namespace_that_cannot_be_entered_for_its_process_ended_is_looked_for_at_once(world: World) -> None:
-    world.open(1, 2)
-    world.beat(5)
-    world.errors["1"] = from_errno("cannot enter", 3)
-    world.refs[1] = NamespaceRef(1, b"", NamespaceTarget(pid=99))
-    world.beat()
-    del world.errors["1"]
-    world.visited.clear()
-    world.beat(4)
-    # Another process was found, and the history goes on.
-    assert world.remotes["1"].target == NamespaceTarget(pid=99)
-    assert world.names() == ["1", "2"]
-    assert "1" in {name for _, name in world.visited}
-    assert world.namespaces[0].inet.errors == Counter()
+def test_where_the_process_that_stood_for_a_namespace_ended_another_is_looked_for(setup: Setup) -> None:
+    setup.access.add(1, 2)
+    setup.tick(5)
+    setup.access.errors["1"] = NamespaceGoneError("cannot enter", "ESRCH")
+    setup.access.refs[1] = NamespaceRef(1, b"", NamespaceTarget(pid=99))
+    setup.tick()
+    del setup.access.errors["1"]
+    setup.attached()
+    setup.tick(4)
+    # Another process was found within a tenth of a second, and the history goes on.
+    assert setup.access.remotes["1"].target == NamespaceTarget(pid=99)
+    assert setup.names() == ["1", "2"]
+    assert setup.attached()["1"] >= 1
+    assert setup.inet("1").stats.errors == Counter()
 
 
-def test_a_namespace_that_was_replaced_loses_its_turn_and_gets_another_one(world: World) -> None:
-    world.open(1)
-    world.beat(5)
-    before = world.namespace_scheduler.slots()[0]
-    world.errors["1"] = NamespaceReplacedError()
-    world.beat()
-    assert world.names() == []
-    assert world.namespace_scheduler.past["inet"].samples == 5
-    del world.errors["1"]
-    world.beat(4)
-    assert world.names() == ["1"]
-    assert world.namespace_scheduler.slots()[0] is not before
-    assert world.kernels["1"].tcp.asked >= 1
+def test_a_namespace_that_was_replaced_goes_and_the_other_comes(setup: Setup) -> None:
+    setup.access.add(1)
+    setup.tick(5)
+    (before,) = setup.scheduler.slots
+    setup.access.errors["1"] = NamespaceReplacedError()
+    setup.tick()
+    assert setup.names() == []
+    assert setup.scheduler.past["inet"].samples == 5
+    del setup.access.errors["1"]
+    setup.tick(4)
+    assert setup.names() == ["1"]
+    assert setup.scheduler.slots[0] is not before
+    assert setup.access.kernels["1"].tcp.asked >= 1
 
 
-def test_a_namespace_that_may_not_be_entered_fails_and_keeps_none_of_the_others_out(world: World) -> None:
-    world.open(1, 2)
-    world.errors["1"] = from_errno("cannot enter", 1)
-    world.beat(9)
-    failed, fine = world.namespaces
-    assert not failed.inet.healthy(world.clock.now)
-    assert failed.inet.errors["EPERM"] in {4, 5}
-    assert [source.name for source in failed.sources if source.healthy(world.clock.now)] == []
-    assert failed.inet in world.reported
-    assert fine.inet.healthy(world.clock.now)
-    assert fine.inet.samples == 9
-    assert world.namespace_scheduler.source.error is None
+def test_a_namespace_that_may_not_be_entered_fails_and_keeps_none_of_the_others_out(setup: Setup) -> None:
+    setup.access.add(1, 2)
+    setup.access.errors["1"] = from_errno("cannot enter", 1)
+    setup.tick(9)
+    failed = setup.sampler("1")
+    assert [runner.name for runner in failed.runners if runner.healthy(setup.clock.now)] == []
+    assert setup.inet("1").stats.errors["EPERM"] in {4, 5}
+    assert setup.inet("1") in setup.reported
+    assert setup.inet("2").healthy(setup.clock.now)
+    assert setup.inet("2").stats.samples == 9
+    assert setup.scheduler.discovery.error is None
 
 
 @pytest.mark.parametrize("after", [0, 2])
-def test_a_lost_broker_fails_the_source_and_visits_go_on_later(world: World, after: int) -> None:
-    world.open(1, 2, 3, 4)
-    world.beat(3)
-    world.lost_after = after
-    world.beat()
-    source = world.namespace_scheduler.source
-    assert source.error is not None
-    assert source.error.reason == "broker"
-    assert source.errors["broker"] == 1
-    assert world.reported[-1] is source
-    world.lost_after = None
-    world.visited.clear()
-    # The next one needs a moment to start.
-    world.beat()
-    assert world.visited == []
-    world.beat(30)
-    assert {name for _, name in world.visited} == {"1", "2", "3", "4"}
-    assert world.namespace_scheduler.source.healthy(world.clock.now)
-    assert world.names() == ["1", "2", "3", "4"]
-    assert world.namespace_scheduler.restarts() == 3
+def test_a_lost_broker_fails_the_discovery_and_samples_go_on_later(setup: Setup, after: int) -> None:
+    setup.access.add(1, 2, 3, 4)
+    setup.tick(3)
+    setup.access.lost_after = after
+    setup.tick()
+    discovery = setup.scheduler.discovery
+    assert discovery.error is not None
+    assert discovery.stats.errors == {"broker": 1}
+    assert setup.reported[-1] is discovery
+    setup.access.lost_after = None
+    setup.attached()
+    # The next broker needs a moment to start.
+    setup.tick()
+    assert setup.attached() == {}
+    setup.tick(30)
+    assert setup.attached().keys() == {"1", "2", "3", "4"}
+    assert discovery.healthy(setup.clock.now)
+    assert setup.names() == ["1", "2", "3", "4"]
+    assert setup.scheduler.broker_restarts() == 3
 
 
-def test_a_look_that_fails_leaves_everything_as_it_was(world: World) -> None:
-    world.open(1, 2)
-    world.beat(3)
-    world.find_error = KernelError("cannot look", "broker")
-    world.beat(40)
-    assert world.names() == ["1", "2"]
-    assert world.namespace_scheduler.source.error is world.find_error
-    assert world.kernels["1"].tcp.asked == 43
+def test_a_discovery_that_fails_leaves_everything_as_it_was(setup: Setup) -> None:
+    setup.access.add(1, 2)
+    setup.tick(3)
+    setup.access.find_error = KernelError("cannot look", "broker")
+    setup.tick(40)
+    assert setup.names() == ["1", "2"]
+    assert setup.scheduler.discovery.error is setup.access.find_error
+    assert setup.access.kernels["1"].tcp.asked == 43
 
 
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ("", ["5", "db", "web-1", "web-2"]),
-        ("namespaces: {include: ['web-*']}", ["web-1", "web-2"]),
-        ("namespaces: {include: ['web-*', '5'], exclude: ['web-2']}", ["5", "web-1"]),
-        ("namespaces: {exclude: ['*']}", []),
-        ("namespaces: {enabled: false}", []),
-    ],
-)
-def test_only_those_that_are_wanted_are_sampled(
-    monkeypatch: pytest.MonkeyPatch, config: str, expected: list[str]
-) -> None:
-    world = World(monkeypatch, config)
-    world.open(5)
-    for inode, name in ((1, "web-1"), (2, "web-2"), (3, "db")):
-        world.open(inode, name=name)
-    world.beat(2)
-    assert world.names() == expected
-    assert {name for _, name in world.visited} == set(expected)
-    assert world.namespace_scheduler.omitted == 0
+def test_a_namespace_that_gets_a_name_starts_afresh_under_it(setup: Setup) -> None:
+    setup.access.add(1)
+    setup.tick(2)
+    setup.access.add(1, name="web")
+    setup.tick(25)
+    assert setup.names() == ["web"]
+    assert setup.scheduler.past["inet"].samples > 0
 
 
-def test_where_there_are_too_many_those_that_are_known_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch, "namespaces: {max: 3}")
-    world.open(7, 8)
-    world.beat(2)
-    world.open(1, 2, 3)
-    world.beat(25)
-    assert world.names() == ["1", "7", "8"]
-    assert world.namespace_scheduler.omitted == 2
-    del world.refs[7], world.refs[8]
-    world.beat(25)
-    assert world.names() == ["1", "2", "3"]
-    assert world.namespace_scheduler.omitted == 0
+def test_counters_wait_for_four_slots(setup: Setup) -> None:
+    setup.access.add(1)
+    setup.tick()
+    (slot,) = setup.scheduler.slots
+    # Every half second, so that four slots are longer than the second that counters wait anyway.
+    slot.set_min_interval(10 * TICK_SECONDS)
+    netstat, tcp = setup.access.kernels["1"].netstat, setup.access.kernels["1"].tcp
+    before = netstat.asked, tcp.asked
+    setup.access.files.clear()
+    setup.tick(401)
+    assert tcp.asked - before[1] in {40, 41}
+    assert netstat.asked - before[0] in {10, 11}
+    assert sum(len(files) > 2 for _, files in setup.access.files) in {10, 11}
 
 
-def test_a_name_that_could_be_taken_for_another_is_not_used(world: World) -> None:
-    names = {1: "web", 2: "host", 3: "123", 4: "4026531840", 5: "a b", 6: "\u0663", 7: "-1", 8: "a\\b"}
-    for inode, name in names.items():
-        world.open(inode, name=name)
-    world.open(9)
-    world.beat()
-    assert world.names() == sorted(["web", "2", "3", "4", "a b", "6", "-1", "a\\x5cb", "9"])
+def test_enabled_without_the_capabilities_is_a_source_that_fails() -> None:
+    setup = Setup("namespaces: {enabled: true}", may_enter=False)
+    setup.tick(3)
+    assert setup.scheduler.namespaces.wanted
+    assert setup.scheduler.discovery.method == "own"
+    assert setup.scheduler.broker_restarts() == 0
+    assert isinstance(setup.scheduler.discovery.error, UnavailableError)
+    assert not setup.scheduler.discovery.healthy(setup.clock.now)
 
 
-def test_of_two_that_print_the_same_one_has_its_number(world: World) -> None:
-    world.refs = {inode: NamespaceRef(inode, b"web", NamespaceTarget(name=b"web")) for inode in (8, 7)}
-    world.beat()
-    assert world.names() == ["8", "web"]
-    assert world.remotes["web"].target == NamespaceTarget(name=b"web")
+def test_auto_without_the_capabilities_is_not_wanted() -> None:
+    setup = Setup(may_enter=False)
+    setup.access.add(1)
+    setup.tick(3)
+    assert not setup.scheduler.namespaces.wanted
+    assert setup.scheduler.discovery.error is None
+    assert setup.names() == []
 
 
-def test_a_namespace_that_gets_a_name_starts_afresh_under_it(world: World) -> None:
-    world.open(1)
-    world.beat(2)
-    world.open(1, name="web")
-    world.beat(25)
-    assert world.names() == ["web"]
-    assert world.namespace_scheduler.past["inet"].samples > 0
+def test_another_configuration_is_in_force_at_once(setup: Setup) -> None:
+    setup.access.add(1, 2)
+    setup.tick(3)
+    setup.configure("namespaces: {include: ['2']}")
+    setup.tick()
+    assert setup.names() == ["2"]
+    setup.configure("sampling: {interval: 200ms}")
+    setup.tick()
+    assert setup.names() == ["1", "2"]
+    setup.attached()
+    setup.tick(40)
+    assert setup.attached()["1"] in {10, 11}
+    setup.configure("namespaces: {enabled: false}")
+    setup.tick()
+    assert setup.names() == []
+    assert setup.scheduler.past["inet"].samples > 0
+    setup.tick(30)
+    assert setup.names() == []
+    setup.configure("")
+    setup.tick()
+    assert setup.names() == ["1", "2"]
 
 
-def test_counters_wait_for_four_turns(world: World) -> None:
-    world.open(1)
-    world.beat()
-    (slot,) = world.namespace_scheduler.slots()
-    # Every half second, so that four turns are longer than the second that counters wait anyway.
-    slot.cost = BEAT
-    slot.limit_to(0.1)
-    assert slot.interval_in_force == pytest.approx(10 * BEAT)
-    asked = world.kernels["1"].netstat.asked
-    listeners = world.kernels["1"].tcp.asked
-    world.files.clear()
-    world.beat(401)
-    assert world.kernels["1"].tcp.asked - listeners in {40, 41}
-    assert world.kernels["1"].netstat.asked - asked in {10, 11}
-    brought = [len(files) for _, files in world.files]
-    assert Counter(count > 2 for count in brought)[True] in {10, 11}
-
-
-@pytest.mark.parametrize("broker", [None, "without the capabilities"])
-def test_enabled_without_the_capabilities_is_a_source_that_fails(
-    monkeypatch: pytest.MonkeyPatch, broker: str | None
-) -> None:
-    world = World(monkeypatch, "namespaces: {enabled: true}", may_enter=False)
-    if broker is None:
-        world.namespace_scheduler = NamespaceScheduler(
-            None, world.config("namespaces: {enabled: true}"), [], world.lock
-        )
-    world.beat(3)
-    assert world.namespace_scheduler.wanted()
-    assert not world.namespace_scheduler.possible()
-    assert world.namespace_scheduler.restarts() == 0
-    assert isinstance(world.namespace_scheduler.source.error, UnavailableError)
-    assert not world.namespace_scheduler.source.healthy(world.clock.now)
-
-
-def test_auto_without_the_capabilities_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch, may_enter=False)
-    world.open(1)
-    world.beat(3)
-    assert not world.namespace_scheduler.wanted()
-    assert world.namespace_scheduler.source.error is None
-    assert world.names() == []
-
-
-def test_another_configuration_is_in_force_at_once(world: World) -> None:
-    world.open(1, 2)
-    world.beat(3)
-
-    def configure(text: str) -> None:
-        world.namespace_scheduler.configure(world.config(text))
-
-    configure("namespaces: {include: ['2']}")
-    world.beat()
-    assert world.names() == ["2"]
-    configure("sampling: {interval: 200ms}")
-    world.beat()
-    assert world.names() == ["1", "2"]
-    world.visited.clear()
-    world.beat(40)
-    assert Counter(name for _, name in world.visited)["1"] in {10, 11}
-    configure("namespaces: {enabled: false}")
-    world.beat()
-    assert world.names() == []
-    assert world.namespace_scheduler.past["inet"].samples > 0
-    world.beat(30)
-    assert world.names() == []
-    configure("")
-    world.beat()
-    assert world.names() == ["1", "2"]
-
-
-def test_a_configuration_that_comes_in_the_middle_of_a_visit_disturbs_nothing(world: World) -> None:
+def test_a_configuration_that_comes_in_the_middle_of_a_sample_disturbs_nothing(setup: Setup) -> None:
     """The signal and the endpoint for it come from other threads."""
-    world.open(*range(1, 9))
-    world.beat(2)
-
-    def off(_now: float) -> None:
-        world.namespace_scheduler.configure(world.config("namespaces: {enabled: false}"))
-
-    world.namespaces[0].inet._take = off  # noqa: SLF001  (in the middle)
-    world.errors["8"] = NamespaceReplacedError()
-    world.beat(3)
-    assert world.names() == []
+    setup.access.add(*range(1, 9))
+    setup.tick(2)
+    setup.access.kernels["1"].tcp.on_answer = lambda: setup.configure("namespaces: {enabled: false}")
+    setup.access.errors["8"] = NamespaceReplacedError()
+    setup.tick(3)
+    assert setup.names() == []

@@ -1,4 +1,4 @@
-"""Which rule speaks for a listener."""
+"""Which rule applies to a listener."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from exporter.config import parse
 from exporter.config.model import Level, Queue, Severity, Unit
-from exporter.kernel.records import ListenerProtocol
 from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import UNKNOWN_OWNER, Owner
 from exporter.thresholds.rules import RuleMatch, RuleSet
@@ -15,20 +14,20 @@ NGINX = Owner(process="nginx", user="www-data")
 
 
 def tcp(address: str = "0.0.0.0", port: int = 80, netns: str = "host") -> ListenerKey:
-    return ListenerKey(netns, ListenerProtocol.TCP, address, str(port))
+    return ListenerKey(netns, "tcp", address, str(port))
 
 
 def unix(address: str, netns: str = "host") -> ListenerKey:
-    return ListenerKey(netns, ListenerProtocol.UNIX, address, "")
+    return ListenerKey(netns, "unix", address, "")
 
 
-def judge(text: str, key: ListenerKey, owner: Owner = UNKNOWN_OWNER) -> RuleMatch:
-    return RuleSet(parse(text, "c.yaml")).judge(key, owner)
+def match_of(text: str, key: ListenerKey, owner: Owner = UNKNOWN_OWNER) -> RuleMatch:
+    return RuleSet(parse(text, "c.yaml")).match(key, owner)
 
 
-def speaks(match: str, key: ListenerKey, owner: Owner = UNKNOWN_OWNER) -> bool:
-    """Whether a rule with this `match` speaks for the listener."""
-    return judge(f"rules: [{{name: asked, match: {match}}}]", key, owner).rule == "asked"
+def applies(match: str, key: ListenerKey, owner: Owner = UNKNOWN_OWNER) -> bool:
+    """Whether a rule with this `match` applies to the listener."""
+    return match_of(f"rules: [{{name: asked, match: {match}}}]", key, owner).rule == "asked"
 
 
 @pytest.mark.parametrize(
@@ -58,26 +57,26 @@ def speaks(match: str, key: ListenerKey, owner: Owner = UNKNOWN_OWNER) -> bool:
     ],
 )
 def test_key_tells_listeners_apart(match: str, yes: ListenerKey, no: ListenerKey) -> None:
-    assert speaks(match, yes)
-    assert not speaks(match, no)
+    assert applies(match, yes)
+    assert not applies(match, no)
 
 
 def test_address_is_compared_on_every_device() -> None:
-    assert speaks("{address: 0.0.0.0}", tcp("0.0.0.0%eth0"))
-    assert speaks("{address: 'fe80::/10'}", tcp("fe80::1%eth0"))
-    assert not speaks("{address: 127.0.0.0/8}", tcp(r"0.0.0.0%127.0.0.1"))
-    assert speaks("{address: 0.0.0.0}", tcp("0.0.0.0%we%ird"))
+    assert applies("{address: 0.0.0.0}", tcp("0.0.0.0%eth0"))
+    assert applies("{address: 'fe80::/10'}", tcp("fe80::1%eth0"))
+    assert not applies("{address: 127.0.0.0/8}", tcp(r"0.0.0.0%127.0.0.1"))
+    assert applies("{address: 0.0.0.0}", tcp("0.0.0.0%we%ird"))
 
 
 def test_case_of_a_name_matters() -> None:
-    assert not speaks("{address: '/run/APP'}", unix("/run/app"))
-    assert not speaks("{process: NGINX}", tcp(), NGINX)
+    assert not applies("{address: '/run/APP'}", unix("/run/app"))
+    assert not applies("{process: NGINX}", tcp(), NGINX)
 
 
 def test_process_is_compared_where_it_is_known() -> None:
-    assert speaks("{process: 'ngin*'}", tcp(), NGINX)
-    assert not speaks("{process: 'ngin*'}", tcp(), UNKNOWN_OWNER)
-    assert not speaks("{process: nginx}", tcp(), Owner(user="nginx"))
+    assert applies("{process: 'ngin*'}", tcp(), NGINX)
+    assert not applies("{process: 'ngin*'}", tcp(), UNKNOWN_OWNER)
+    assert not applies("{process: nginx}", tcp(), Owner(user="nginx"))
 
 
 WEB = Owner(unit="web.service", container="web-1", pod="web-7d9f", namespace="shop")
@@ -96,27 +95,27 @@ WEB = Owner(unit="web.service", container="web-1", pod="web-7d9f", namespace="sh
     ],
 )
 def test_owner_is_compared_by_what_its_labels_say(match: str, *, yes: bool) -> None:
-    assert speaks(match, tcp(), WEB) is yes
+    assert applies(match, tcp(), WEB) is yes
 
 
 @pytest.mark.parametrize("key", ["unit", "container", "pod", "namespace"])
 def test_what_is_not_known_of_an_owner_is_empty(key: str) -> None:
-    assert not speaks(f"{{{key}: nginx}}", tcp(), NGINX)
+    assert not applies(f"{{{key}: nginx}}", tcp(), NGINX)
 
 
 def test_list_means_any_of_them() -> None:
     ports = "{port: [22, 80, 8000-8999]}"
-    assert [port for port in (21, 22, 80, 81, 8080, 9000) if speaks(ports, tcp(port=port))] == [22, 80, 8080]
-    assert speaks("{protocol: [tcp, unix]}", unix("/a"))
-    assert speaks("{process: [httpd, nginx]}", tcp(), NGINX)
-    assert speaks("{netns: [blue, green]}", tcp(netns="green"))
+    assert [port for port in (21, 22, 80, 81, 8080, 9000) if applies(ports, tcp(port=port))] == [22, 80, 8080]
+    assert applies("{protocol: [tcp, unix]}", unix("/a"))
+    assert applies("{process: [httpd, nginx]}", tcp(), NGINX)
+    assert applies("{netns: [blue, green]}", tcp(netns="green"))
 
 
 def test_list_of_addresses_may_hold_both_kinds() -> None:
-    """A network speaks for tcp, a pattern for unix, and neither for the other."""
+    """A network matches tcp, a pattern unix, and neither the other."""
     mixed = "{address: [127.0.0.0/8, '::1', '/run/*']}"
     asked = [tcp("127.0.0.1"), tcp("::1"), unix("/run/a"), tcp("10.0.0.1"), unix("/var/a"), unix("127.0.0.1")]
-    assert [speaks(mixed, key) for key in asked] == [True, True, True, False, False, False]
+    assert [applies(mixed, key) for key in asked] == [True, True, True, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -131,23 +130,23 @@ def test_list_of_addresses_may_hold_both_kinds() -> None:
 )
 def test_several_keys_mean_all_of_them(key: ListenerKey, owner: Owner) -> None:
     match = "{protocol: tcp, address: 10.0.0.0/8, port: 80, process: nginx, netns: host}"
-    assert speaks(match, tcp("10.0.0.1", 80), NGINX)
-    assert not speaks(match, key, owner)
+    assert applies(match, tcp("10.0.0.1", 80), NGINX)
+    assert not applies(match, key, owner)
 
 
 @pytest.mark.parametrize("key", [tcp(), tcp("::"), unix("/run/a"), unix("@")])
-def test_empty_match_asks_nothing(key: ListenerKey) -> None:
-    assert speaks("{}", key)
+def test_empty_match_matches_everything(key: ListenerKey) -> None:
+    assert applies("{}", key)
 
 
-def test_first_rule_that_matches_speaks() -> None:
+def test_first_rule_that_matches_applies() -> None:
     text = """
         rules:
           - {name: web, match: {port: 80}}
           - {name: tcp, match: {protocol: tcp}, export: false}
           - {name: rest, match: {}}
     """
-    found = [judge(text, key) for key in (tcp(port=80), tcp(port=81), unix("/a"))]
+    found = [match_of(text, key) for key in (tcp(port=80), tcp(port=81), unix("/a"))]
     assert [(rule_match.rule, rule_match.export) for rule_match in found] == [
         ("web", True),
         ("tcp", False),
@@ -155,12 +154,12 @@ def test_first_rule_that_matches_speaks() -> None:
     ]
 
 
-def test_defaults_speak_where_no_rule_does() -> None:
+def test_defaults_apply_where_no_rule_does() -> None:
     text = """
         defaults: {accept: {warning: 20%}, hold: 3s}
         rules: [{name: web, match: {port: 80}}]
     """
-    rule_match = judge(text, tcp(port=81))
+    rule_match = match_of(text, tcp(port=81))
     assert (rule_match.rule, rule_match.export) == ("defaults", True)
     assert rule_match.thresholds.levels[Queue.ACCEPT, Severity.WARNING] == Level(0.2, Unit.RATIO)
     assert rule_match.thresholds.hold_seconds == 3.0
@@ -168,7 +167,7 @@ def test_defaults_speak_where_no_rule_does() -> None:
 
 def test_rule_gives_its_own_thresholds() -> None:
     text = "rules: [{name: web, match: {port: 80}, accept: {warning: 10, critical: 100}, release: 1s}]"
-    thresholds = judge(text, tcp(port=80)).thresholds
+    thresholds = match_of(text, tcp(port=80)).thresholds
     assert thresholds.levels[Queue.ACCEPT, Severity.CRITICAL] == Level(100.0, Unit.CONNECTIONS)
     assert thresholds.levels[Queue.SYN_RECV, Severity.CRITICAL] == Level(0.9, Unit.RATIO)
     assert thresholds.release_seconds == 1.0

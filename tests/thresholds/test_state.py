@@ -1,4 +1,4 @@
-"""When a threshold counts as crossed, and for how long it was."""
+"""When a threshold is exceeded, and for how long it was."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ANY = Level(0.0, Unit.CONNECTIONS)
 
 def threshold_state(level: Level = TEN, hold: float = 0.0, release: float = 0.0) -> ThresholdState:
     made = ThresholdState()
-    made.judge(level, hold, release, 0.0)
+    made.set_threshold(level, hold, release, 0.0)
     return made
 
 
 def feed(made: ThresholdState, now: float, connections: int | None, ratio: float | None = None) -> bool:
-    """Take a reading at `now`, with samples that vouch for all the time since zero; tell what counts."""
+    """Take a sample at `now`, with samples that cover all the time since zero; tell whether it is active."""
     made.update(connections, ratio, now, now)
     return made.active(now)
 
@@ -46,7 +46,7 @@ def feed(made: ThresholdState, now: float, connections: int | None, ratio: float
         (Level(0.0, Unit.RATIO), 1, 0.01, True),
     ],
 )
-def test_level_is_crossed_at_its_value_and_never_by_an_empty_queue(
+def test_level_is_exceeded_at_its_value_and_never_by_an_empty_queue(
     *, level: Level, connections: int, ratio: float | None, exceeded: bool
 ) -> None:
     """So `100%` is a full queue, and `0` is any connection at all."""
@@ -59,45 +59,45 @@ def test_level_is_crossed_at_its_value_and_never_by_an_empty_queue(
 def test_queue_that_cannot_be_compared_is_not_known(
     level: Level, connections: int | None, ratio: float | None
 ) -> None:
-    """/proc/net tells no limit, so no share of it; unknown must not read as fine."""
+    """/proc/net shows no limit, so no share of it; unknown must not read as below the threshold."""
     made = threshold_state(level)
     assert not feed(made, 1.0, connections, ratio)
     assert not made.known
 
 
-def test_nothing_is_known_before_the_first_reading() -> None:
+def test_nothing_is_known_before_the_first_sample() -> None:
     made = threshold_state()
     assert (made.known, made.active(9.0), made.seconds(9.0)) == (False, False, 0.0)
 
 
-def test_reading_before_any_level_is_ignored() -> None:
+def test_sample_before_any_level_is_ignored() -> None:
     made = ThresholdState()
     assert not feed(made, 1.0, 100, 1.0)
     assert not made.known
 
 
-def test_crossing_counts_after_hold() -> None:
+def test_threshold_is_active_after_hold() -> None:
     made = threshold_state(hold=3.0)
     assert not feed(made, 1.0, 10)
     assert not made.active(3.9)
     assert made.active(4.0)
 
 
-def test_crossing_that_ends_before_hold_never_counts() -> None:
+def test_threshold_that_is_exceeded_for_less_than_hold_is_never_active() -> None:
     made = threshold_state(hold=3.0, release=5.0)
     feed(made, 1.0, 10)
     assert not feed(made, 3.9, 9)
     assert not made.active(100.0)
 
 
-def test_hold_begins_anew_with_each_crossing() -> None:
+def test_hold_begins_anew_each_time() -> None:
     made = threshold_state(hold=3.0)
     for now, length in ((1.0, 10), (2.0, 0), (3.0, 10), (5.0, 10)):
         assert not feed(made, now, length)
     assert made.active(6.0)
 
 
-def test_crossing_counts_on_until_release() -> None:
+def test_threshold_stays_active_until_release() -> None:
     made = threshold_state(release=5.0)
     feed(made, 1.0, 10)
     assert feed(made, 2.0, 0)
@@ -106,7 +106,7 @@ def test_crossing_counts_on_until_release() -> None:
 
 
 def test_release_begins_anew_with_each_fall() -> None:
-    """A queue that flaps faster than release counts without a gap, and needs no second hold."""
+    """A queue that flaps faster than release is active without a gap, and needs no second hold."""
     made = threshold_state(hold=2.0, release=5.0)
     feed(made, 0.0, 10)
     for now in range(2, 30, 4):
@@ -134,40 +134,40 @@ def test_seconds_count_before_hold() -> None:
     assert made.seconds(10.5) == 2.5
 
 
-def test_seconds_are_what_samples_vouch_for() -> None:
-    """A host that slept for an hour did not see the queue full for an hour."""
+def test_seconds_are_the_time_that_samples_cover() -> None:
+    """On a host that was suspended for an hour the queue was not sampled full for an hour."""
     made = threshold_state()
     made.update(10, None, 1.0, 1.0)
     made.update(0, None, 3601.0, 1.5)
     assert made.seconds(1.5) == 0.5
 
 
-def test_higher_level_ends_a_crossing_after_release() -> None:
+def test_higher_level_ends_it_after_release() -> None:
     made = threshold_state(release=5.0)
     feed(made, 1.0, 10)
-    made.judge(Level(20.0, Unit.CONNECTIONS), 0.0, 5.0, 2.0)
+    made.set_threshold(Level(20.0, Unit.CONNECTIONS), 0.0, 5.0, 2.0)
     assert feed(made, 2.0, 10)
     assert not made.active(7.0)
     assert made.seconds(7.0) == 1.0
 
 
-def test_lower_level_begins_a_crossing_with_its_hold() -> None:
+def test_lower_level_begins_it_with_its_hold() -> None:
     made = threshold_state(Level(20.0, Unit.CONNECTIONS))
     feed(made, 1.0, 10)
-    made.judge(TEN, 3.0, 0.0, 2.0)
+    made.set_threshold(TEN, 3.0, 0.0, 2.0)
     assert not feed(made, 2.0, 10)
     assert made.active(5.0)
 
 
-def test_longer_hold_takes_back_nothing_that_counts() -> None:
+def test_longer_hold_leaves_an_active_threshold_active() -> None:
     made = threshold_state(hold=1.0)
     feed(made, 1.0, 10)
     assert made.active(2.0)
-    made.judge(TEN, 60.0, 0.0, 2.0)
+    made.set_threshold(TEN, 60.0, 0.0, 2.0)
     assert feed(made, 3.0, 10)
 
 
-def test_listener_that_is_gone_is_beyond_nothing() -> None:
+def test_listener_that_is_gone_exceeds_nothing() -> None:
     made = threshold_state()
     feed(made, 1.0, 10)
     assert not feed(made, 2.0, None)
@@ -175,14 +175,14 @@ def test_listener_that_is_gone_is_beyond_nothing() -> None:
     assert made.seconds(50.0) == 1.0
 
 
-def spells_until(now: int, held: list[bool]) -> list[tuple[bool, int]]:
-    """What the queue was, second by second, as spells of seconds."""
+def periods_until(now: int, held: list[bool]) -> list[tuple[bool, int]]:
+    """Whether the threshold was exceeded, as periods of seconds."""
     return [(exceeded, len(list(same))) for exceeded, same in groupby(held[:now])]
 
 
-def counts(spells: list[tuple[bool, int]], hold: int, release: int) -> bool:
-    """Whether a crossing counts: the last spell that was long enough to decide has decided."""
-    for exceeded, seconds in reversed(spells):
+def active(periods: list[tuple[bool, int]], hold: int, release: int) -> bool:
+    """Whether it is active: the last period that was long enough decides."""
+    for exceeded, seconds in reversed(periods):
         if seconds >= (hold if exceeded else release):
             return exceeded
     return False
@@ -191,20 +191,20 @@ def counts(spells: list[tuple[bool, int]], hold: int, release: int) -> bool:
 @given(
     hold=st.integers(0, 5),
     release=st.integers(0, 5),
-    spells=st.lists(st.tuples(st.booleans(), st.integers(1, 7)), max_size=12),
+    periods=st.lists(st.tuples(st.booleans(), st.integers(1, 7)), max_size=12),
     every=st.integers(1, 5),
 )
-def test_state_follows_from_every_second_that_was(
-    hold: int, release: int, spells: list[tuple[bool, int]], every: int
+def test_state_follows_from_what_was_sampled(
+    hold: int, release: int, periods: list[tuple[bool, int]], every: int
 ) -> None:
-    """Whoever reads, and however often: to look changes nothing."""
+    """However often it is read: to read changes nothing."""
     made = threshold_state(TEN, float(hold), float(release))
-    held = [exceeded for exceeded, seconds in spells for _ in range(seconds)]
+    held = [exceeded for exceeded, seconds in periods for _ in range(seconds)]
     for now, exceeded in enumerate(held):
         made.update(10 if exceeded else 9, None, float(now), float(now))
         if now % every == 0:
-            past = spells_until(now, held)
+            past = periods_until(now, held)
             if not past or past[-1][0] != exceeded:
                 past.append((exceeded, 0))
-            assert made.active(float(now)) is counts(past, hold, release)
+            assert made.active(float(now)) is active(past, hold, release)
             assert made.seconds(float(now)) == sum(held[:now])

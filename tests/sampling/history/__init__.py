@@ -1,1 +1,1 @@
-"""What samples add up to: clocks, peaks, histograms."""
+"""What samples add up to: timelines, peaks, histograms."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.config import Config
 from exporter.sampling.history.accept import BUCKETS, AcceptHistory
-from exporter.sampling.history.clock import SampleClock
+from exporter.sampling.history.timeline import SampleTimeline
 
 WINDOW = 60.0
 SLOT = WINDOW / 120
@@ -45,13 +45,13 @@ def ratio(length: int | None) -> float | None:
 
 
 def run(samples: list[Sample], *, eager: bool = False) -> AcceptHistory:
-    """Feed a history as the loop does: only with what changed, unless `eager`."""
-    clock = SampleClock()
-    history = AcceptHistory(clock, WINDOW)
+    """Feed a history as the sampler does: only with what changed, unless `eager`."""
+    timeline = SampleTimeline()
+    history = AcceptHistory(timeline, WINDOW)
     now, last = 0.0, None
     for sample in samples:
         now += sample.gap
-        clock.tick(now, INTERVAL)
+        timeline.record(now, INTERVAL)
         if eager or sample.length != last:
             history.observe(sample.length, ratio(sample.length))
         last = sample.length
@@ -62,20 +62,21 @@ def times(samples: list[Sample]) -> list[float]:
     return [sum(sample.gap for sample in samples[: count + 1]) for count in range(len(samples))]
 
 
-def shown(history: AcceptHistory) -> tuple[object, ...]:
+def figures(history: AcceptHistory) -> tuple[object, ...]:
     return history.histogram(), history.full_seconds(), history.peak_length(), history.peak_ratio()
 
 
 @given(SAMPLES)
 def test_histogram_has_one_observation_for_each_sample(samples: list[Sample]) -> None:
     ratios = [value for sample in samples if (value := ratio(sample.length)) is not None]
-    expected = [sum(value <= bound for value in ratios) for bound in (*BUCKETS, float("inf"))], sum(ratios)
+    bounds = (*BUCKETS, float("inf"))
+    expected = tuple(sum(value <= bound for value in ratios) for bound in bounds), sum(ratios)
     assert run(samples).histogram() == (None if samples[-1].length is None else expected)
 
 
 @given(SAMPLES)
 def test_full_seconds_are_the_gaps_after_full_samples(samples: list[Sample]) -> None:
-    """A state lasts until the next sample, and nobody vouches for longer than the limit for stale."""
+    """A state lasts until the next sample, but for no longer than the limit for stale."""
     full = sum(
         after.gap
         for before, after in pairwise(samples)
@@ -108,26 +109,29 @@ def test_peaks_are_the_highest_samples_of_the_window(samples: list[Sample]) -> N
 @given(SAMPLES)
 def test_unchanged_queue_needs_no_work(samples: list[Sample]) -> None:
     """To feed only changes gives the same as to feed every sample."""
-    assert shown(run(samples)) == shown(run(samples, eager=True))
+    assert figures(run(samples)) == figures(run(samples, eager=True))
 
 
 @given(SAMPLES, st.sets(st.integers(0, 60)))
 def test_scrape_changes_nothing(samples: list[Sample], scrapes: set[int]) -> None:
-    """Counters are the same whether somebody reads on the way or not, and never fall."""
-    clock = SampleClock()
-    history = AcceptHistory(clock, WINDOW)
-    now, last, before = 0.0, None, ([0] * 8, 0.0)
+    """Counters are the same whether they are read in between or not, and never fall."""
+    timeline = SampleTimeline()
+    history = AcceptHistory(timeline, WINDOW)
+    now, last = 0.0, None
+    before: tuple[int, ...] = (0,) * 8
     for number, sample in enumerate(samples):
         now += sample.gap
-        clock.tick(now, INTERVAL)
+        timeline.record(now, INTERVAL)
         if sample.length != last:
             history.observe(sample.length, ratio(sample.length))
         last = sample.length
         observed = history.histogram() if number in scrapes else None
         if observed is not None:
-            assert all(count >= earlier for count, earlier in zip(observed[0], before[0], strict=True))
-            before = observed
-    assert shown(history) == shown(run(samples))
+            assert all(
+                count >= earlier for count, earlier in zip(observed.cumulative_counts, before, strict=True)
+            )
+            before = observed.cumulative_counts
+    assert figures(history) == figures(run(samples))
 
 
 @pytest.mark.parametrize(
@@ -144,29 +148,29 @@ def test_scrape_changes_nothing(samples: list[Sample], scrapes: set[int]) -> Non
 )
 def test_bucket_holds_what_is_at_or_below_its_bound(length: int, limit: int, lowest: float) -> None:
     """0 is a bucket for idle queues; in a long queue the last one begins a thousandth below full."""
-    clock = SampleClock()
-    history = AcceptHistory(clock, WINDOW)
-    clock.tick(1.0, INTERVAL)
+    timeline = SampleTimeline()
+    history = AcceptHistory(timeline, WINDOW)
+    timeline.record(1.0, INTERVAL)
     history.observe(length, length / (limit + 1))
     observed = history.histogram()
     assert observed is not None
-    assert (*BUCKETS, float("inf"))[observed[0].index(1)] == lowest
+    assert (*BUCKETS, float("inf"))[observed.cumulative_counts.index(1)] == lowest
 
 
 def test_queue_without_a_ratio_has_a_length_and_no_histogram() -> None:
     """/proc/net shows no limit."""
-    clock = SampleClock()
-    history = AcceptHistory(clock, WINDOW)
-    clock.tick(1.0, INTERVAL)
+    timeline = SampleTimeline()
+    history = AcceptHistory(timeline, WINDOW)
+    timeline.record(1.0, INTERVAL)
     history.observe(3, None)
-    assert shown(history) == (None, None, 3, None)
+    assert figures(history) == (None, None, 3, None)
 
 
 def test_other_window_and_thresholds_leave_the_counters() -> None:
     history = run([Sample(1.0, LIMIT + 1), Sample(1.0, 0), Sample(1.0, 0)])
-    before = shown(history)
-    history.judge(Config().defaults, WINDOW)
-    assert shown(history) == before
-    history.judge(Config().defaults, 1.0)
+    before = figures(history)
+    history.set_thresholds(Config().defaults, WINDOW)
+    assert figures(history) == before
+    history.set_thresholds(Config().defaults, 1.0)
     assert (history.peak_length(), history.peak_ratio()) == (0, 0.0)
     assert history.full_seconds() == 1.0

@@ -1,0 +1,200 @@
+"""Listeners get their owners, and keep what was counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.config.model import Severity
+from tests.listeners.sockets import tcp, unix
+from tests.sampling.fake_access import FakeAccess
+from tests.sampling.simulation import Simulation, listener_of
+
+LONGER_THAN_A_STEP = 0.02
+
+
+def after_the_first_search(simulation: Simulation, others: int) -> None:
+    """Go on to when the search is done in steps, one process a step, with so many other processes."""
+    simulation.host.run(1, b"init", 7700)
+    simulation.kernel.unix.open(unix(77))
+    simulation.tick()
+    for pid in range(10, 9 + others):
+        simulation.host.run(pid, b"other")
+    simulation.walk_cost = LONGER_THAN_A_STEP
+
+
+def published_tcp(simulation: Simulation) -> list[tuple[str, str]]:
+    return [each for each in simulation.published() if each[0] == "0.0.0.0"]
+
+
+def test_first_sample_has_owners(simulation: Simulation) -> None:
+    """However long that takes: the first page is complete."""
+    for pid in range(10, 60):
+        simulation.host.run(pid, b"other")
+    simulation.host.run(99, b"nginx", 100)
+    simulation.walk_cost = LONGER_THAN_A_STEP
+    simulation.kernel.tcp.open(tcp(1))
+    simulation.tick()
+    assert simulation.published() == [("0.0.0.0", "nginx")]
+
+
+def test_later_searches_are_done_in_steps(simulation: Simulation) -> None:
+    """With a sample of the queues between any two."""
+    after_the_first_search(simulation, others=5)
+    simulation.host.run(99, b"nginx", 100)
+    simulation.kernel.tcp.open(tcp(1))
+    asked = simulation.kernel.tcp.asked
+    ticks = 0
+    while not published_tcp(simulation):
+        simulation.tick()
+        ticks += 1
+    assert ticks == 8, "six processes, the owner once more, and the end"
+    assert simulation.kernel.tcp.asked == asked + ticks
+
+
+def test_owner_that_arrives_later_keeps_the_counters(simulation: Simulation) -> None:
+    """And the listener is not published meanwhile, so that it is one series from the start."""
+    after_the_first_search(simulation, others=5)
+    simulation.host.run(99, b"nginx", 100)
+    simulation.kernel.tcp.open(tcp(1), length=10, drops=3)
+    simulation.tick()
+    web = simulation.listener("0.0.0.0")
+    assert published_tcp(simulation) == []
+    simulation.tick(9)
+    assert published_tcp(simulation) == [("0.0.0.0", "nginx")]
+    assert simulation.listener("0.0.0.0") is web
+    assert web.accept.full_seconds() == pytest.approx(0.45)
+    assert web.group.drops == 3
+
+
+def test_listener_is_published_without_an_owner_after_a_second(simulation: Simulation) -> None:
+    after_the_first_search(simulation, others=200)
+    simulation.kernel.tcp.open(tcp(1))
+    simulation.run_for(0.9)
+    assert published_tcp(simulation) == []
+    simulation.run_for(0.2)
+    assert published_tcp(simulation) == [("0.0.0.0", "")]
+
+
+def test_owner_that_is_found_late_is_no_other_program(simulation: Simulation) -> None:
+    simulation.kernel.tcp.open(tcp(1), length=10)
+    simulation.tick(11)
+    assert simulation.published() == [("0.0.0.0", "")]
+    web = simulation.listener("0.0.0.0")
+    simulation.host.run(99, b"nginx", 100)
+    simulation.run_for(6.0)
+    assert simulation.published() == [("0.0.0.0", "nginx")]
+    assert simulation.listener("0.0.0.0") is web
+
+
+def test_same_program_that_restarts_goes_on(simulation: Simulation) -> None:
+    simulation.host.run(10, b"nginx", 100)
+    simulation.kernel.tcp.open(tcp(1), length=10, drops=3)
+    simulation.tick(11)
+    web = simulation.listener("0.0.0.0")
+    simulation.host.processes.clear()
+    simulation.host.run(20, b"nginx", 200)
+    simulation.kernel.tcp.close(1)
+    simulation.kernel.tcp.open(tcp(2), length=0, drops=1)
+    simulation.tick(2)
+    assert simulation.listener("0.0.0.0") is web
+    assert web.accept.full_seconds() == pytest.approx(0.55)
+    assert web.group.drops == 4
+
+
+def test_other_program_at_the_same_address_starts_anew(simulation: Simulation) -> None:
+    """Its counters are a new series; what its queue holds already counts for it from now on."""
+    simulation.host.run(10, b"nginx", 100)
+    simulation.kernel.tcp.open(tcp(1), length=10, drops=3)
+    simulation.tick(11)
+    simulation.host.processes.clear()
+    simulation.host.run(20, b"haproxy", 200)
+    simulation.kernel.tcp.close(1)
+    simulation.kernel.tcp.open(tcp(2), length=10, drops=1)
+    simulation.tick()
+    web = simulation.listener("0.0.0.0")
+    assert simulation.published() == [("0.0.0.0", "haproxy")]
+    assert web.group.drops == 1
+    assert (web.accept.length, web.accept.full_seconds()) == (10, 0.0)
+    assert web.accept.active(Severity.CRITICAL)
+    simulation.tick(10)
+    assert web.accept.full_seconds() == pytest.approx(0.5)
+    assert web.accept.histogram() == ((0,) * 7 + (11,), 11.0)
+
+
+def test_owner_that_may_no_longer_be_seen_is_no_other_program(simulation: Simulation) -> None:
+    simulation.host.run(10, b"nginx", 100)
+    simulation.kernel.tcp.open(tcp(1), drops=3)
+    simulation.tick()
+    web = simulation.listener("0.0.0.0")
+    simulation.host.processes.clear()
+    simulation.kernel.tcp.close(1)
+    simulation.kernel.tcp.open(tcp(2), drops=1)
+    simulation.tick()
+    assert simulation.listener("0.0.0.0") is web
+    assert web.group.drops == 4
+
+
+def test_rule_about_a_process_applies_when_the_owner_is_known() -> None:
+    simulation = Simulation("rules: [{name: hidden, match: {process: sshd}, export: false}]")
+    simulation.host.run(10, b"nginx", 100)
+    simulation.host.run(11, b"sshd", 200)
+    simulation.kernel.tcp.open(tcp(1, "10.0.0.1"), tcp(2, "10.0.0.2"))
+    simulation.tick()
+    assert simulation.published() == [("10.0.0.1", "nginx")]
+
+
+def test_new_socket_of_a_known_group_gets_its_owner(simulation: Simulation) -> None:
+    simulation.host.run(10, b"nginx", 100, 200)
+    simulation.kernel.tcp.open(tcp(1))
+    simulation.tick()
+    simulation.kernel.tcp.open(tcp(2))
+    simulation.tick()
+    assert simulation.published() == [("0.0.0.0", "nginx")]
+    assert simulation.host.walks == 2
+
+
+def test_listeners_that_close_cost_no_walk(simulation: Simulation) -> None:
+    simulation.host.run(10, b"nginx", 100, 200)
+    simulation.kernel.tcp.open(tcp(1), tcp(2))
+    simulation.tick()
+    simulation.kernel.tcp.close(2)
+    simulation.tick(10)
+    assert simulation.host.walks == 1
+
+
+def test_socket_whose_owner_is_denied_makes_the_source_unhealthy(simulation: Simulation) -> None:
+    """So that it can be seen without which privileges, and how many listeners have no owner."""
+    simulation.host.run(10, b"secret", 100)
+    simulation.host.denied = {10}
+    simulation.kernel.tcp.open(tcp(1))
+    simulation.tick()
+    runner = simulation.runner("owners")
+    assert not runner.healthy(simulation.clock.now)
+    assert runner.stats.errors == {"EACCES": 1}
+    assert simulation.sampler.owners.sockets_without_owner == 1
+    assert simulation.published() == [("0.0.0.0", "")]
+
+
+def test_mptcp_listener_is_known_by_its_inode(simulation: Simulation) -> None:
+    simulation.kernel.tcp.open(tcp(1, "10.0.0.1"), tcp(2, "10.0.0.2"))
+    simulation.kernel.unix.open(unix(3))
+    simulation.kernel.mptcp = frozenset({200})
+    simulation.tick()
+    assert [simulation.listener(at).mptcp for at in ("10.0.0.1", "10.0.0.2")] == [False, True]
+
+
+def test_owners_are_given_only_where_one_may_still_change() -> None:
+    """A host has many namespaces, and in most of them nothing happens."""
+    others = FakeAccess()
+    others.add(1, name="blue")
+    simulation = Simulation(others=others)
+    simulation.host.run(10, b"nginx", 100, 200)
+    simulation.kernel.tcp.open(tcp(1, "10.0.0.1"))
+    simulation.tick(2)
+    revision = simulation.listener("10.0.0.1").revision
+    simulation.host.run(11, b"redis", 101)
+    others.kernels["blue"].tcp.open(tcp(2, inode=101))
+    simulation.tick(3)
+    (blue,) = simulation.sampler.namespace_scheduler.samplers
+    assert listener_of(blue, "0.0.0.0").owner is not None
+    assert simulation.listener("10.0.0.1").revision == revision
