@@ -62,8 +62,8 @@ The exporter's own process has the `process_*` metrics of prometheus_client.
 ## A page of a single sample
 
 `listen-queue-exporter show --prometheus` prints a page for the textfile collector of node_exporter. Such a
-page does not wait for `hold`: `listen_queue_threshold_exceeded` counts at once. What needs a history is not on
-it, because 0 would be wrong:
+page does not wait for `hold`: `listen_queue_threshold_exceeded` counts at once. What needs a history is
+not on it, because 0 would be wrong:
 
 {left_out}
 - `process_*`

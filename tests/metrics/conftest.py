@@ -10,9 +10,9 @@ from tests.sampling.simulation import Simulation
 
 
 @pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Simulation:
-    """A host that shows every metric."""
-    return sample_host(monkeypatch)
+def host() -> Simulation:
+    """A host that has every metric."""
+    return sample_host()
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
-"""A host in one state that shows every metric, at a time that stands still."""
+"""A host in one state that has every metric, at a time that stands still."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Iterable
+from typing import Final
 
-import pytest
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
 
 from exporter.kernel.errors import KernelError
-from exporter.metrics.context import Reload
+from exporter.metrics.context import BuildInfo, Reload
 from exporter.metrics.page import Page
 from testbed.page import Page as Read
 from testbed.page import metrics
@@ -15,8 +17,8 @@ from tests.listeners.sockets import endpoint, tcp, unix
 from tests.sampling.simulation import Simulation
 
 # An eighth of a second is exact in binary, so that sums of it read well in the golden page.
-TICK_SECONDS = 0.125
-CONFIG = """
+TICK_SECONDS: Final = 0.125
+CONFIG: Final = """
 sampling: {interval: 125ms}
 rules:
   - name: edge
@@ -27,29 +29,31 @@ rules:
     match: {address: "127.0.0.0/8"}
     export: false
 """
-CONTAINER = "a1b2c3d4e5f60718" * 4
-POD = "2f6b1c9e-8a7d-4f13-9c55-0d1e2f3a4b5c"
-RELOADED = Reload(successful=True, timestamp=1_700_000_000.0)
+CONTAINER: Final = "a1b2c3d4e5f60718" * 4
+POD: Final = "2f6b1c9e-8a7d-4f13-9c55-0d1e2f3a4b5c"
+RELOADED: Final = Reload(successful=True, timestamp=1_700_000_000.0)
+BUILD: Final = BuildInfo("0.0.0", "unknown", "3.11.0")
 
 
-class NoProcessMetrics:
+class NoProcessMetrics(Collector):
     """Stands in for the collector of `process_*`, which differ from run to run."""
 
-    def __init__(self, registry: object) -> None:
-        """Take what the collector takes."""
-
-    def collect(self) -> list[object]:
-        """Nothing."""
+    def collect(self) -> Iterable[Family]:
         return []
 
 
-def page_of(simulation: Simulation, reload: Reload = RELOADED) -> Page:
-    """A page of this simulation."""
-    return Page(simulation.sampler, lambda: reload)
+NO_PROCESS_METRICS: Final = NoProcessMetrics()
+
+
+def page_of(
+    simulation: Simulation, reload: Reload = RELOADED, process: Collector | None = NO_PROCESS_METRICS
+) -> Page:
+    """The page of a sampler; without `process` that of a program that ends with it."""
+    return Page(simulation.sampler, lambda: reload, BUILD, simulation.clock.clock(), process)
 
 
 def read(page: Page) -> Read:
-    """What a page says."""
+    """What is on a page."""
     return metrics(page.write(openmetrics=False).decode())
 
 
@@ -58,20 +62,15 @@ def values(page: Page, name: str, label: str) -> dict[str, float]:
     return {dict(labels)[label]: value for labels, value in read(page).all(name).items()}
 
 
-def sample_host(monkeypatch: pytest.MonkeyPatch) -> Simulation:
-    """Set the host, and play until something happened to every metric."""
-    families = "exporter.metrics.exporter_families"
-    monkeypatch.setattr("exporter.metrics.page.ProcessCollector", NoProcessMetrics)
-    monkeypatch.setattr(f"{families}.platform", SimpleNamespace(python_version=lambda: "3.11.0"))
-    monkeypatch.setattr(f"{families}.__version__", "0.0.0")
-    monkeypatch.setattr(f"{families}._REVISION", "unknown")
+def sample_host() -> Simulation:
+    """Sample a host until something has happened to every metric."""
     simulation = Simulation(CONFIG)
-    kernel, host = simulation.kernel, simulation.host
-    host.run(1, b"systemd", 100, 200, 300)
-    host.run(20, b"nginx", 100, 200, cgroup=b"/system.slice/nginx.service")
-    host.run(30, b"php-fpm", 400, cgroup=f"/kubepods/burstable/pod{POD}/{CONTAINER}".encode())
-    host.shelf.files[f"/var/log/containers/php-7d9f_shop_fpm-{CONTAINER}.log"] = b""
-    host.run(40, b'we"ird\\\n\xff', 500)
+    kernel, processes = simulation.kernel, simulation.host
+    processes.run(1, b"systemd", 100, 200, 300)
+    processes.run(20, b"nginx", 100, 200, cgroup=b"/system.slice/nginx.service")
+    processes.run(30, b"php-fpm", 400, cgroup=f"/kubepods/burstable/pod{POD}/{CONTAINER}".encode())
+    processes.shelf.files[f"/var/log/containers/php-7d9f_shop_fpm-{CONTAINER}.log"] = b""
+    processes.run(40, b'we"ird\\\n\xff', 500)
     kernel.mptcp = frozenset({300})
     kernel.tcp.open(tcp(1, uid=0), tcp(2, uid=0), limit=7)
     kernel.tcp.open(tcp(3, "::1", 5432, uid=4_000_000_001), limit=127)

@@ -1,13 +1,15 @@
-"""What dashboards and alerts rely on: every name, type and set of labels, as promised."""
+"""What dashboards and alerts rely on: every name, type and set of labels."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from prometheus_client import Metric as Family
 
-from exporter.metrics.catalogue import HISTOGRAM, INFO, LISTENER_METRICS, THRESHOLD_METRICS, Metric
-from exporter.metrics.exporter_families import EXPORTER_METRICS
-from exporter.metrics.namespace_families import NAMESPACE_METRICS
+from exporter.metrics.catalogue import CATALOGUE
+from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, TCP_LISTENER
+from exporter.metrics.metric import Metric
 from exporter.metrics.page import Page
 from testbed.page import metrics
 
@@ -17,7 +19,7 @@ THRESHOLD = f"{L} queue severity"
 LEVEL = "rule queue severity"
 SOURCE = "source netns"
 
-PROMISED = {
+CONTRACT = {
     "listen_queue_accept_length": ("gauge", L),
     "listen_queue_accept_limit": ("gauge", L),
     "listen_queue_accept_utilization_ratio": ("gauge", L),
@@ -71,14 +73,6 @@ TCP_ONLY = {
     "listen_queue_syn_recv_peak",
     "listen_queue_drops_total",
 }
-CATALOGUE = (
-    *LISTENER_METRICS,
-    HISTOGRAM,
-    *THRESHOLD_METRICS,
-    INFO,
-    *(metric for metric, _, _ in NAMESPACE_METRICS),
-    *(metric for metric, _ in EXPORTER_METRICS),
-)
 
 
 def families(page: Page) -> dict[str, Family]:
@@ -87,10 +81,10 @@ def families(page: Page) -> dict[str, Family]:
     return {sample.name: family for family in found for sample in family.samples}
 
 
-def test_every_promised_metric_is_on_the_page(page: Page) -> None:
+def test_every_metric_of_the_contract_is_on_the_page(page: Page) -> None:
     """With its type, and with exactly its labels on every series."""
     found = families(page)
-    for name, (kind, labels) in PROMISED.items():
+    for name, (kind, labels) in CONTRACT.items():
         assert name in found, f"{name} is missing"
         assert found[name].type == kind, name
         series = [sample.labels.keys() for sample in found[name].samples if sample.name == name]
@@ -103,21 +97,22 @@ def test_catalogue_declares_every_metric_once() -> None:
 
 
 def test_everything_on_the_page_is_in_the_catalogue(page: Page) -> None:
-    declared = {(metric.name, metric.kind, metric.help) for metric in CATALOGUE}
+    declared = {(metric.name, metric.type, metric.help) for metric in CATALOGUE}
     found = {(family.name, family.type, family.documentation) for family in families(page).values()}
     assert found == declared
 
 
-def test_catalogue_knows_what_is_told_of_tcp_only(page: Page) -> None:
+def test_catalogue_says_which_metrics_are_of_tcp_listeners_only(page: Page) -> None:
     """The reference says so, and the page agrees."""
-    shown = metrics(page.write(openmetrics=False).decode())
-    for metric in LISTENER_METRICS:
-        assert metric.tcp_only is (metric.sample_name in TCP_ONLY), metric.name
-        assert shown.all(metric.sample_name, protocol="tcp"), metric.name
-        assert bool(shown.all(metric.sample_name, protocol="unix")) is not metric.tcp_only, metric.name
+    found = metrics(page.write(openmetrics=False).decode())
+    for metric in GAUGES_AND_COUNTERS:
+        tcp_only = metric.subject is TCP_LISTENER
+        assert tcp_only is (metric.sample_name in TCP_ONLY), metric.name
+        assert found.all(metric.sample_name, protocol="tcp"), metric.name
+        assert bool(found.all(metric.sample_name, protocol="unix")) is not tcp_only, metric.name
 
 
 @pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: str(metric.name))
-def test_help_is_a_sentence(metric: Metric) -> None:
+def test_help_is_a_sentence(metric: Metric[Any, Any]) -> None:
     assert metric.help.endswith(".")
     assert metric.help == " ".join(metric.help.split())

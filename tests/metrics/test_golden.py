@@ -1,4 +1,4 @@
-"""The whole page of one known state, word for word."""
+"""The whole page of one known state, byte for byte."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_recorded_page_can_be_read(name: str, *, openmetrics: bool) -> None:
     assert metrics(text).value("listen_queue_accept_length", address="0.0.0.0") == 5.0
 
 
-def test_both_formats_say_the_same() -> None:
+def test_recorded_pages_of_both_formats_are_the_same() -> None:
     text, openmetrics = (metrics((GOLDEN / name).read_text()) for name in ("text.txt", "openmetrics.txt"))
     assert text.samples == openmetrics.samples
 

@@ -1,8 +1,6 @@
-"""Which listeners stand on the page where there are too many."""
+"""Which listeners are on the page where there are too many."""
 
 from __future__ import annotations
-
-import pytest
 
 from exporter.metrics.page import Page
 from tests.listeners.sockets import tcp, unix
@@ -10,11 +8,11 @@ from tests.metrics.sample_host import page_of, read, values
 from tests.sampling.simulation import Simulation
 
 LENGTH = "listen_queue_accept_length"
-SHOWN = "listen_queue_exporter_listeners"
+PUBLISHED = "listen_queue_exporter_listeners"
 OMITTED = "listen_queue_exporter_listeners_omitted"
 
 
-def test_over_the_limit_the_fullest_stay_and_of_equals_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_over_the_limit_the_fullest_stay_and_of_equals_the_oldest() -> None:
     simulation = Simulation("max_listeners: 3")
     simulation.kernel.tcp.open(tcp(1, port=81), limit=99)
     simulation.tick()
@@ -25,11 +23,11 @@ def test_over_the_limit_the_fullest_stay_and_of_equals_the_oldest(monkeypatch: p
     simulation.tick()
     page = page_of(simulation)
     assert values(page, LENGTH, "port") == {"81": 0.0, "": 50.0, "85": 90.0}
-    assert (read(page).value(SHOWN), read(page).value(OMITTED)) == (3.0, 2.0)
+    assert (read(page).value(PUBLISHED), read(page).value(OMITTED)) == (3.0, 2.0)
 
 
-def test_listener_that_was_full_a_moment_ago_counts_as_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise who is chosen would change with every scrape."""
+def test_listener_that_was_full_in_the_peak_window_counts_as_full() -> None:
+    """Otherwise other listeners would be chosen in every scrape."""
     simulation = Simulation("max_listeners: 1")
     simulation.kernel.tcp.open(tcp(1, port=81), length=1)
     simulation.kernel.tcp.open(tcp(2, port=82), length=9)
@@ -44,7 +42,7 @@ def test_listener_that_was_full_a_moment_ago_counts_as_full(monkeypatch: pytest.
 
 
 def test_nothing_is_omitted_within_the_limit(page: Page) -> None:
-    assert (read(page).value(SHOWN), read(page).value(OMITTED)) == (4.0, 0.0)
+    assert (read(page).value(PUBLISHED), read(page).value(OMITTED)) == (4.0, 0.0)
 
 
 def test_listener_that_is_not_exported_is_not_counted(page: Page) -> None:

@@ -1,8 +1,8 @@
-"""What stands on the page, and what leaves it."""
+"""What is on the page, and what leaves it."""
 
 from __future__ import annotations
 
-import pytest
+from prometheus_client import ProcessCollector
 
 from exporter.kernel.errors import KernelError
 from exporter.metrics.context import Reload
@@ -16,24 +16,24 @@ FAILED = KernelError("dump failed", "ENOBUFS")
 LENGTH = "listen_queue_accept_length"
 HISTOGRAM = "listen_queue_accept_sampled_utilization_ratio_bucket"
 SUCCESS = "listen_queue_exporter_source_success"
-SHOWN = "listen_queue_exporter_listeners"
+PUBLISHED = "listen_queue_exporter_listeners"
 
 
-def names_of(shown: Read, **labels: str) -> set[str]:
+def names_of(found: Read, **labels: str) -> set[str]:
     """The names of all samples that have at least these labels."""
-    return {key[0] for key in shown.samples if labels.items() <= key[1]}
+    return {key[0] for key in found.samples if labels.items() <= key[1]}
 
 
 def test_listeners_whose_source_failed_leave_the_page(host: Simulation, page: Page) -> None:
-    """Not one figure of theirs stays, and nothing reads as zero."""
+    """None of their figures stays, and nothing reads as zero."""
     assert names_of(read(page), protocol="tcp")
     host.kernel.tcp.error = FAILED
     host.tick(1, TICK_SECONDS)
-    shown = read(page)
-    assert names_of(shown, protocol="tcp") == set()
-    assert shown.value(LENGTH, address="/run/php/fpm.sock") == 128.0
-    assert shown.value(SUCCESS, source="inet") == 0.0
-    assert shown.value(SUCCESS, source="unix") == 1.0
+    found = read(page)
+    assert names_of(found, protocol="tcp") == set()
+    assert found.value(LENGTH, address="/run/php/fpm.sock") == 128.0
+    assert found.value(SUCCESS, source="inet") == 0.0
+    assert found.value(SUCCESS, source="unix") == 1.0
     host.kernel.tcp.error = None
     host.tick(1, TICK_SECONDS)
     assert read(page).value(LENGTH, address="0.0.0.0") == 5.0
@@ -42,19 +42,19 @@ def test_listeners_whose_source_failed_leave_the_page(host: Simulation, page: Pa
 def test_failed_unix_source_leaves_tcp(host: Simulation, page: Page) -> None:
     host.kernel.unix.error = FAILED
     host.tick(1, TICK_SECONDS)
-    shown = read(page)
-    assert names_of(shown, protocol="unix") == set()
-    assert names_of(shown, protocol="tcp") != set()
+    found = read(page)
+    assert names_of(found, protocol="unix") == set()
+    assert names_of(found, protocol="tcp") != set()
 
 
 def test_failed_syn_recv_source_takes_its_figures_only(host: Simulation, page: Page) -> None:
     before = names_of(read(page))
     host.kernel.syn_recv_walk.error = FAILED
     host.tick(2, TICK_SECONDS)
-    shown = read(page)
+    found = read(page)
     gone = {"listen_queue_syn_recv", "listen_queue_syn_recv_limit", "listen_queue_syn_recv_peak"}
-    assert before - names_of(shown) == gone | {"listen_queue_syn_recv_unmatched"}
-    exceeded = shown.all("listen_queue_threshold_exceeded", protocol="tcp")
+    assert before - names_of(found) == gone | {"listen_queue_syn_recv_unmatched"}
+    exceeded = found.all("listen_queue_threshold_exceeded", protocol="tcp")
     assert {dict(labels)["queue"] for labels in exceeded} == {"accept"}
 
 
@@ -75,12 +75,12 @@ def test_failed_counters_leave_the_page(host: Simulation, page: Page) -> None:
 
 
 def test_stale_page_has_no_listener(host: Simulation, page: Page) -> None:
-    """A sampler that hangs leaves nothing that looks fresh, and says so."""
+    """A sampler that hangs leaves nothing that looks fresh, and every source reads 0."""
     host.clock.now += 6.0
-    shown = read(page)
-    assert all(name.startswith("listen_queue_exporter_") for name in names_of(shown, netns="host"))
-    assert shown.value(SHOWN) == 0.0
-    asked = {dict(labels)["source"] for labels, value in shown.all(SUCCESS).items() if value == 0.0}
+    found = read(page)
+    assert all(name.startswith("listen_queue_exporter_") for name in names_of(found, netns="host"))
+    assert found.value(PUBLISHED) == 0.0
+    asked = {dict(labels)["source"] for labels, value in found.all(SUCCESS).items() if value == 0.0}
     assert {"inet", "unix", "netstat", "syn_recv", "oldest_wait"} <= asked
 
 
@@ -92,12 +92,12 @@ def test_family_keeps_its_help_while_it_has_no_series(host: Simulation, page: Pa
 
 
 def test_procfs_has_lengths_and_nothing_that_needs_a_limit(host: Simulation, page: Page) -> None:
-    """A threshold in per cent cannot be judged, so it has no series; one in connections can."""
+    """A threshold in per cent cannot be compared, so it has no series; one in connections can."""
     host.kernel.tcp.change_to_procfs()
     host.tick(1, TICK_SECONDS)
-    shown = read(page)
-    assert shown.value(LENGTH, address="0.0.0.0") == 5.0
-    assert shown.value("listen_queue_drops_total", address="0.0.0.0") == 5.0
+    found = read(page)
+    assert found.value(LENGTH, address="0.0.0.0") == 5.0
+    assert found.value("listen_queue_drops_total", address="0.0.0.0") == 5.0
     for name in (
         "listen_queue_accept_limit",
         "listen_queue_accept_utilization_ratio",
@@ -106,10 +106,10 @@ def test_procfs_has_lengths_and_nothing_that_needs_a_limit(host: Simulation, pag
         "listen_queue_syn_recv_limit",
         HISTOGRAM,
     ):
-        assert shown.all(name, protocol="tcp") == {}, name
-    judged = shown.all("listen_queue_threshold_exceeded", address="0.0.0.0", queue="accept")
-    assert {dict(labels)["severity"] for labels in judged} == {"warning"}
-    assert shown.value("listen_queue_exporter_source_info", source="inet", method="procfs") == 1.0
+        assert found.all(name, protocol="tcp") == {}, name
+    compared = found.all("listen_queue_threshold_exceeded", address="0.0.0.0", queue="accept")
+    assert {dict(labels)["severity"] for labels in compared} == {"warning"}
+    assert found.value("listen_queue_exporter_source_info", source="inet", method="procfs") == 1.0
 
 
 def test_histogram_can_be_switched_off_and_loses_nothing(host: Simulation, page: Page) -> None:
@@ -125,13 +125,13 @@ def test_histogram_can_be_switched_off_and_loses_nothing(host: Simulation, page:
 def test_labels_of_the_configuration_stand_on_every_series(host: Simulation, page: Page) -> None:
     """What is not known of an owner is an empty label."""
     host.configure("labels: [process, user, container]")
-    shown = read(page)
-    assert shown.value(LENGTH, port="80", process="nginx", user="root", container="") == 5.0
-    of_listeners = [dict(key[1]) for key in shown.samples if "address" in dict(key[1])]
+    found = read(page)
+    assert found.value(LENGTH, port="80", process="nginx", user="root", container="") == 5.0
+    of_listeners = [dict(key[1]) for key in found.samples if "address" in dict(key[1])]
     assert all({"process", "user", "container"} <= labels.keys() for labels in of_listeners)
     host.configure("labels: []")
-    shown = read(page)
-    assert {frozenset(dict(labels)) for labels in shown.all(LENGTH)} == {
+    found = read(page)
+    assert {frozenset(dict(labels)) for labels in found.all(LENGTH)} == {
         frozenset({"netns", "protocol", "address", "port"})
     }
 
@@ -146,7 +146,7 @@ def test_label_follows_the_owner(host: Simulation, page: Page) -> None:
     assert read(page).value(LENGTH, port="99", process="late") == 0.0
 
 
-def test_other_program_in_the_same_place_has_series_of_its_own(host: Simulation, page: Page) -> None:
+def test_other_program_at_the_same_address_has_series_of_its_own(host: Simulation, page: Page) -> None:
     host.host.run(90, b"other", 900)
     host.kernel.tcp.close(1, 2)
     host.kernel.tcp.open(tcp(9), length=1)
@@ -175,40 +175,41 @@ def test_rule_of_the_info_series_follows_the_configuration(host: Simulation, pag
 def test_listener_that_leaves_takes_its_series_along(host: Simulation, page: Page) -> None:
     host.kernel.tcp.close(3)
     host.tick(1, TICK_SECONDS)
-    shown = read(page)
-    assert names_of(shown, port="5432") == set()
-    assert shown.value(SHOWN) == 3.0
+    found = read(page)
+    assert names_of(found, port="5432") == set()
+    assert found.value(PUBLISHED) == 3.0
 
 
-def test_weird_names_come_back_as_they_are(page: Page) -> None:
+def test_unprintable_names_are_read_back_unchanged(page: Page) -> None:
     """What a scraper reads is the printable name, whatever quotes and backslashes it holds."""
-    weird = r'@"weird"\x5c\x0a\xff'
-    assert read(page).value(LENGTH, address=weird, process=r'we"ird\x5c\x0a\xff') == 0.0
+    unprintable = r'@"weird"\x5c\x0a\xff'
+    assert read(page).value(LENGTH, address=unprintable, process=r'we"ird\x5c\x0a\xff') == 0.0
 
 
-def test_reload_is_told(host: Simulation) -> None:
-    shown = read(page_of(host, Reload(successful=False, timestamp=1234.5)))
-    assert shown.value("listen_queue_exporter_config_last_reload_successful") == 0.0
-    assert shown.value("listen_queue_exporter_config_last_reload_success_timestamp_seconds") == 1234.5
+def test_reload_is_on_the_page(host: Simulation) -> None:
+    found = read(page_of(host, Reload(successful=False, timestamp=1234.5)))
+    assert found.value("listen_queue_exporter_config_last_reload_successful") == 0.0
+    assert found.value("listen_queue_exporter_config_last_reload_success_timestamp_seconds") == 1234.5
 
 
-def test_page_has_the_figures_of_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read(page_of(Simulation())).value("process_resident_memory_bytes") > 0
+def test_page_has_the_figures_of_its_own_process() -> None:
+    page = page_of(Simulation(), process=ProcessCollector(registry=None))
+    assert read(page).value("process_resident_memory_bytes") > 0
 
 
 def test_page_asks_the_kernel_nothing(host: Simulation, page: Page) -> None:
     kernel = host.kernel
-    questions = (kernel.tcp, kernel.unix, kernel.syn, kernel.oldest_wait, kernel.netstat)
-    before = [question.asked for question in questions]
+    requests = (kernel.tcp, kernel.unix, kernel.syn_recv_walk, kernel.oldest_wait, kernel.netstat)
+    before = [request.asked for request in requests]
     page.write(openmetrics=True)
-    assert [question.asked for question in questions] == before
+    assert [request.asked for request in requests] == before
 
 
-def test_empty_host_has_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the first sample too, when every source is said not to be well."""
+def test_empty_host_has_a_page() -> None:
+    """Before the first sample too, when every source reads 0."""
     simulation = Simulation()
     page = page_of(simulation)
-    assert read(page).value(SHOWN) == 0.0
+    assert read(page).value(PUBLISHED) == 0.0
     assert read(page).value(SUCCESS, source="inet") == 0.0
     simulation.tick()
     assert read(page).value(SUCCESS, source="inet") == 1.0

@@ -1,4 +1,4 @@
-"""The page of any host is what prometheus_client would have written of the same families."""
+"""The page of any host is what prometheus_client writes of the same families."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from exporter.config.model import Queue, Severity
-from exporter.metrics.catalogue import HISTOGRAM, INFO, LISTENER_METRICS, THRESHOLD_METRICS
 from exporter.metrics.exposition import EOF
+from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, HISTOGRAM, INFO, THRESHOLDS, ThresholdOf
 from exporter.owners.owner import UNKNOWN_OWNER
 from exporter.sampling.history.accept import BUCKETS
 from exporter.sampling.listener_state import ListenerState
 from testbed.page import metrics
 from tests.listeners.sockets import endpoint, tcp, unix
-from tests.metrics.sample_host import NoProcessMetrics, page_of
+from tests.metrics.sample_host import page_of
 from tests.sampling.simulation import Simulation
 
 BYTES = st.binary(min_size=1, max_size=10) | st.text('a"\\\n\r{},é漢\U0001f600', min_size=1, max_size=6).map(
@@ -30,8 +30,8 @@ BYTES = st.binary(min_size=1, max_size=10) | st.text('a"\\\n\r{},é漢\U0001f600
 )
 COUNTS = st.none() | st.integers(0, 2**32 - 1)
 
-# Each example plays a whole host, which on a busy machine takes longer than hypothesis likes.
-on_a_busy_machine = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50, deadline=None)
+# Each example samples a whole host, which on a busy machine takes longer than hypothesis admits.
+slow_examples = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50, deadline=None)
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ DRAWN = st.builds(
 )
 
 
-def play(simulation: Simulation, drawn: list[Drawn]) -> None:
-    """Let these listen, with one sample for each of their lengths."""
+def sample(simulation: Simulation, drawn: list[Drawn]) -> None:
+    """Make these listen, with one sample for each of their lengths."""
     names: set[bytes] = set()
     for cookie, each in enumerate(drawn, start=1):
         if each.name in names:
@@ -65,65 +65,67 @@ def play(simulation: Simulation, drawn: list[Drawn]) -> None:
         reader.open(listener, length=each.lengths[0], limit=each.limit, drops=each.drops)
         simulation.host.run(cookie + 1, each.process, listener.inode, cgroup=each.cgroup)
         simulation.kernel.syn_recv_walk.counts[endpoint("2001:db8::1", cookie)] = cookie
-    for beat in range(4):
+    for number in range(4):
         simulation.tick()
         for cookie, each in enumerate(drawn, start=1):
             reader = simulation.kernel.unix if each.name else simulation.kernel.tcp
-            if reader.has(cookie) and beat < len(each.lengths):
-                reader.change(cookie, length=each.lengths[beat])
+            if reader.has(cookie) and number < len(each.lengths):
+                reader.change(cookie, length=each.lengths[number])
 
 
 def labels_of(state: ListenerState) -> dict[str, str]:
     key = state.group.key
     return {
         "netns": key.netns,
-        "protocol": key.protocol.value,
+        "protocol": key.protocol,
         "address": key.address,
         "port": key.port,
         "process": state.owner.process if state.owner else "",
     }
 
 
-def scalars(shown: list[ListenerState]) -> Iterable[Family]:
-    for metric in LISTENER_METRICS:
-        family = Family(metric.name, metric.help, metric.kind)
-        for state in shown:
+def scalars(states: list[ListenerState]) -> Iterable[Family]:
+    for metric in GAUGES_AND_COUNTERS:
+        family = Family(metric.name, metric.help, metric.type)
+        for state in states:
             value = metric.read(state)
             if value is not None:
                 family.add_sample(metric.sample_name, labels_of(state), value)
         yield family
 
 
-def histogram(shown: list[ListenerState]) -> Family:
-    names = list(labels_of(shown[0])) if shown else []
+def histogram(states: list[ListenerState]) -> Family:
+    names = list(labels_of(states[0])) if states else []
     family = HistogramMetricFamily(HISTOGRAM.name, HISTOGRAM.help, labels=names)
-    for state in shown:
+    for state in states:
         observed = state.accept.histogram()
         if observed is not None:
             bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
             family.add_metric(
-                list(labels_of(state).values()), list(zip(bounds, observed[0], strict=True)), observed[1]
+                list(labels_of(state).values()),
+                list(zip(bounds, observed.cumulative_counts, strict=True)),
+                observed.sum,
             )
     return family
 
 
-def thresholds(shown: list[ListenerState]) -> Iterable[Family]:
-    for metric in THRESHOLD_METRICS:
-        family = Family(metric.name, metric.help, metric.kind)
-        for state in shown:
+def thresholds(states: list[ListenerState]) -> Iterable[Family]:
+    for metric in THRESHOLDS:
+        family = Family(metric.name, metric.help, metric.type)
+        for state in states:
             for queue, history in ((Queue.ACCEPT, state.accept), (Queue.SYN_RECV, state.syn_recv)):
                 for severity in Severity:
                     if history is not None and history.threshold_states[severity].known:
                         extra = {"queue": queue.value, "severity": severity.value}
-                        family.add_sample(
-                            metric.sample_name, labels_of(state) | extra, metric.read(history, severity)
-                        )
+                        value = metric.read(ThresholdOf(history, severity))
+                        assert value is not None
+                        family.add_sample(metric.sample_name, labels_of(state) | extra, value)
         yield family
 
 
-def info(shown: list[ListenerState]) -> Family:
-    family = Family(INFO.name, INFO.help, INFO.kind)
-    for state in shown:
+def info(states: list[ListenerState]) -> Family:
+    family = Family(INFO.name, INFO.help, INFO.type)
+    for state in states:
         rule = state.rule_match.rule if state.rule_match else ""
         owner = asdict(state.owner or UNKNOWN_OWNER)
         del owner["process"]
@@ -135,8 +137,8 @@ def info(shown: list[ListenerState]) -> Family:
 class Expected(Collector):
     """The families of these listeners as a registry."""
 
-    def __init__(self, shown: list[ListenerState]) -> None:
-        self.families = [*scalars(shown), *thresholds(shown), info(shown), histogram(shown)]
+    def __init__(self, states: list[ListenerState]) -> None:
+        self.families = [*scalars(states), *thresholds(states), info(states), histogram(states)]
 
     def collect(self) -> list[Family]:
         """The families, in the order of the page."""
@@ -145,33 +147,31 @@ class Expected(Collector):
 
 @pytest.mark.parametrize("openmetrics", [False, True])
 @given(drawn=st.lists(DRAWN, max_size=5))
-@on_a_busy_machine
+@slow_examples
 def test_page_begins_with_the_families_of_its_listeners(drawn: list[Drawn], *, openmetrics: bool) -> None:
     """Byte for byte, in both formats."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        simulation = Simulation()
-        play(simulation, drawn)
-        shown = simulation.sampler.shown(simulation.clock.now)
-        written = page_of(simulation).write(openmetrics=openmetrics)
-        if openmetrics:
-            reference: bytes = generate_openmetrics(Expected(shown)).removesuffix(EOF)
-        else:
-            reference = generate_latest(Expected(shown))
+    simulation = Simulation()
+    sample(simulation, drawn)
+    states = simulation.sampler.published(simulation.clock.now)
+    written = page_of(simulation).write(openmetrics=openmetrics)
+    if openmetrics:
+        reference: bytes = generate_openmetrics(Expected(states)).removesuffix(EOF)
+    else:
+        reference = generate_latest(Expected(states))
     assert written[: len(reference)].decode().splitlines() == reference.decode().splitlines()
     assert written.startswith(reference)
     assert written.endswith(EOF) is openmetrics
 
 
 @given(drawn=st.lists(DRAWN, min_size=1, max_size=5))
-@on_a_busy_machine
-def test_page_can_be_read_in_both_formats_and_says_the_same(drawn: list[Drawn]) -> None:
-    """And no series stands on it twice."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        simulation = Simulation()
-        monkeypatch.setattr("exporter.metrics.page.ProcessCollector", NoProcessMetrics)
-        play(simulation, drawn)
-        page = page_of(simulation)
-        text, openmetrics = (metrics(page.write(openmetrics=kind).decode()) for kind in (False, True))
-        labels = {frozenset(labels_of(state).items()) for state in simulation.sampler.shown(simulation.clock.now)}
+@slow_examples
+def test_page_is_the_same_in_both_formats(drawn: list[Drawn]) -> None:
+    """And no series is on it twice."""
+    simulation = Simulation()
+    sample(simulation, drawn)
+    page = page_of(simulation)
+    text, openmetrics = (metrics(page.write(openmetrics=kind).decode()) for kind in (False, True))
+    states = simulation.sampler.published(simulation.clock.now)
+    labels = {frozenset(labels_of(state).items()) for state in states}
     assert text.samples == openmetrics.samples
     assert text.all("listen_queue_sockets").keys() == labels
