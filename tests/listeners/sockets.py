@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from exporter.kernel.records import Endpoint, Listener, ListenerProtocol, QueueReading
+from exporter.kernel.records import Endpoint, Listener, QueueReading
 
 
 def endpoint(address: str, port: int = 80, interface: int = 0) -> Endpoint:
@@ -28,7 +28,6 @@ def tcp(
     return Listener(
         cookie=cookie,
         inode=cookie * 100 if inode is None else inode,
-        protocol=ListenerProtocol.TCP,
         uid=uid,
         endpoint=endpoint(address, port, device[0]),
         device=device[1],
@@ -39,7 +38,7 @@ def tcp(
 
 def unix(cookie: int, name: bytes = b"/run/app.sock", *, inode: int | None = None) -> Listener:
     """A unix listener; its inode is a hundred times its cookie unless told."""
-    return Listener(cookie, cookie * 100 if inode is None else inode, ListenerProtocol.UNIX, name=name)
+    return Listener(cookie, cookie * 100 if inode is None else inode, name=name)
 
 
 def reading(
