@@ -10,10 +10,10 @@ from contextlib import suppress
 import pytest
 
 from exporter.broker.wire import NamespaceTarget
-from exporter.kernel.errors import KernelError, UnavailableError
+from exporter.kernel.errors import KernelError, NamespaceReplacedError, UnavailableError
 from exporter.kernel.family import TCP
 from exporter.kernel.netns.broker_client import BrokerClient, BrokerLostError, OpenedDescriptors
-from exporter.kernel.netns.remote import NamespaceReplacedError, RemoteNamespace, attach_all, have_cookies
+from exporter.kernel.netns.remote import RemoteNamespace, attach_all, have_cookies
 from exporter.kernel.procfs.counters import COUNTER_FILES
 from exporter.kernel.records import Method
 from exporter.kernel.sock_diag import dump as netlink
