@@ -9,10 +9,10 @@ import pytest
 
 from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
 from exporter.kernel.fallback import MethodFallback
+from exporter.kernel.family import TCP
 from exporter.kernel.procfs.listeners import Found
 from exporter.kernel.readers import ListenerReader, SynRecvReader
-from exporter.kernel.records import UNCHANGED, Endpoint, Listener, ListenerProtocol, Method, QueueReading
-from exporter.kernel.sock_diag.comparison import TCP
+from exporter.kernel.records import UNCHANGED, Endpoint, Listener, Method, QueueReading
 from tests.kernel.datagrams import SYN_RECV, inet_row, tcp_row
 
 MINUTE = 60.0
@@ -38,7 +38,7 @@ class Kernel:
     def read_proc(self) -> list[Found]:
         """The listeners by their inodes."""
         return [
-            (Listener(inode, inode, ListenerProtocol.TCP, endpoint=PLACE), QueueReading(inode, 0, None, None))
+            (Listener(inode, inode, endpoint=PLACE), QueueReading(inode, 0, None, None))
             for inode in self.inodes
         ]
 
@@ -54,7 +54,7 @@ class Kernel:
 
     def listeners(self, method: Method) -> ListenerReader:
         """A reader of the listeners."""
-        return ListenerReader(TCP, self.dump, self.read_proc, MethodFallback(method))
+        return ListenerReader(TCP.rows, self.dump, self.read_proc, MethodFallback(method))
 
     def connections(self, method: Method) -> SynRecvReader:
         """A reader of the half-open connections."""

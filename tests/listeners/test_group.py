@@ -18,7 +18,7 @@ COUNTS = st.none() | st.integers(0, 50)
 
 
 def group_of(*readings: QueueReading) -> ListenerGroup:
-    group = ListenerGroup(key_of(tcp(1), "host"))
+    group = ListenerGroup(key_of(tcp(1), "host", "tcp"))
     for each in readings:
         group.open(tcp(each.cookie), each)
     return group

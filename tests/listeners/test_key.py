@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.kernel.records import Listener, ListenerProtocol
+from exporter.kernel.records import Listener
 from exporter.listeners.key import ListenerKey, key_of
 from tests.listeners.sockets import tcp, unix
 
@@ -25,7 +25,7 @@ from tests.listeners.sockets import tcp, unix
     ],
 )
 def test_tcp_listener_is_called_by_address_and_port(listener: Listener, address: str, port: str) -> None:
-    assert key_of(listener, "host") == ListenerKey("host", ListenerProtocol.TCP, address, port)
+    assert key_of(listener, "host", "tcp") == ListenerKey("host", "tcp", address, port)
 
 
 @pytest.mark.parametrize(
@@ -40,34 +40,35 @@ def test_tcp_listener_is_called_by_address_and_port(listener: Listener, address:
     ],
 )
 def test_unix_listener_is_called_by_name_and_has_no_port(name: bytes, address: str) -> None:
-    assert key_of(unix(1, name), "host") == ListenerKey("host", ListenerProtocol.UNIX, address, "")
+    assert key_of(unix(1, name), "host", "unix") == ListenerKey("host", "unix", address, "")
 
 
 def test_namespace_is_part_of_the_name() -> None:
-    assert key_of(tcp(1), "blue") != key_of(tcp(1), "green")
-    assert key_of(tcp(1), "blue").netns == "blue"
+    assert key_of(tcp(1), "blue", "tcp") != key_of(tcp(1), "green", "tcp")
+    assert key_of(tcp(1), "blue", "tcp").netns == "blue"
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "protocol"),
     [
-        tcp(2, "0.0.0.0", 81),
-        tcp(2, "127.0.0.1", 80),
-        tcp(2, "::", 80),
-        tcp(2, "0.0.0.0", 80, device=(1, "lo")),
-        unix(2, b"0.0.0.0"),
+        (tcp(2, "0.0.0.0", 81), "tcp"),
+        (tcp(2, "127.0.0.1", 80), "tcp"),
+        (tcp(2, "::", 80), "tcp"),
+        (tcp(2, "0.0.0.0", 80, device=(1, "lo")), "tcp"),
+        (tcp(2, "0.0.0.0", 80), "sctp"),
+        (unix(2, b"0.0.0.0"), "unix"),
     ],
 )
-def test_other_place_is_another_group(other: Listener) -> None:
-    assert key_of(other, "host") != key_of(tcp(1), "host")
+def test_other_place_is_another_group(other: Listener, protocol: str) -> None:
+    assert key_of(other, "host", protocol) != key_of(tcp(1), "host", "tcp")
 
 
 def test_socket_itself_is_no_part_of_the_name() -> None:
     """SO_REUSEPORT: other sockets, of other users, in the same place are one group."""
-    assert key_of(tcp(1, uid=0), "host") == key_of(tcp(2, uid=33, inode=5), "host")
+    assert key_of(tcp(1, uid=0), "host", "tcp") == key_of(tcp(2, uid=33, inode=5), "host", "tcp")
 
 
 @given(st.binary(min_size=1, max_size=12), st.binary(min_size=1, max_size=12))
 def test_abstract_names_differ_where_their_bytes_do(one: bytes, other: bytes) -> None:
-    keys = [key_of(unix(1, b"\0" + name), "host") for name in (one, other)]
+    keys = [key_of(unix(1, b"\0" + name), "host", "unix") for name in (one, other)]
     assert (keys[0] == keys[1]) == (one == other)

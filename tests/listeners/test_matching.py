@@ -31,7 +31,7 @@ LISTENERS = st.builds(
 
 def index(*listeners: Listener) -> tuple[Matcher, dict[Endpoint | None, ListenerGroup]]:
     """A matcher of these, and the group of each place."""
-    groups = {each.endpoint: ListenerGroup(key_of(each, "host")) for each in listeners}
+    groups = {each.endpoint: ListenerGroup(key_of(each, "host", "tcp")) for each in listeners}
     return Matcher([(each, groups[each.endpoint]) for each in listeners]), groups
 
 

@@ -12,9 +12,9 @@ from tests.listeners.sockets import reading, tcp, unix
 FIVE_MINUTES = 300.0
 
 
-def present(register: ListenerRegistry) -> list[ListenerGroup]:
+def present(registry: ListenerRegistry) -> list[ListenerGroup]:
     """The groups that have a socket."""
-    return list(dict.fromkeys(group for _, group in register.listeners()))
+    return list(dict.fromkeys(group for _, group in registry.listeners()))
 
 
 def opened(*listeners: Listener, drops: int | None = None) -> Changes:
@@ -26,102 +26,102 @@ def closed(*cookies: int) -> Changes:
 
 
 @pytest.fixture
-def register() -> ListenerRegistry:
-    return ListenerRegistry("host")
+def registry() -> ListenerRegistry:
+    return ListenerRegistry("host", "tcp")
 
 
 def names(groups: list[ListenerGroup]) -> list[str]:
     return [group.key.address + ":" + group.key.port for group in groups]
 
 
-def test_sockets_in_one_place_are_one_group(register: ListenerRegistry) -> None:
-    (group,) = register.apply(opened(tcp(1), tcp(2)), 0.0)
+def test_sockets_in_one_place_are_one_group(registry: ListenerRegistry) -> None:
+    (group,) = registry.apply(opened(tcp(1), tcp(2)), 0.0)
     assert set(group.members) == {1, 2}
-    assert present(register) == [group]
-    assert [(listener.cookie, of) for listener, of in register.listeners()] == [(1, group), (2, group)]
+    assert present(registry) == [group]
+    assert [(listener.cookie, of) for listener, of in registry.listeners()] == [(1, group), (2, group)]
 
 
-def test_only_groups_that_changed_are_returned(register: ListenerRegistry) -> None:
+def test_only_groups_that_changed_are_returned(registry: ListenerRegistry) -> None:
     """The loop does no work for the other ten thousand."""
-    register.apply(opened(tcp(1, port=80), tcp(2, port=81), tcp(3, port=82)), 0.0)
-    touched = register.apply(
+    registry.apply(opened(tcp(1, port=80), tcp(2, port=81), tcp(3, port=82)), 0.0)
+    touched = registry.apply(
         Changes(opened=((tcp(4, port=83), reading(4)),), updated=(reading(1, 5),), closed=(2,)), 1.0
     )
     assert sorted(names(touched)) == ["0.0.0.0:80", "0.0.0.0:81", "0.0.0.0:83"]
-    assert register.apply(Changes(), 2.0) == []
+    assert registry.apply(Changes(), 2.0) == []
 
 
-def test_group_that_changed_twice_is_returned_once(register: ListenerRegistry) -> None:
+def test_group_that_changed_twice_is_returned_once(registry: ListenerRegistry) -> None:
     """A histogram takes one observation a sample."""
-    register.apply(opened(tcp(1), tcp(2), tcp(3)), 0.0)
+    registry.apply(opened(tcp(1), tcp(2), tcp(3)), 0.0)
     changes = Changes(opened=((tcp(4), reading(4, 1)),), updated=(reading(1, 5), reading(3, 5)), closed=(2,))
-    (group,) = register.apply(changes, 1.0)
+    (group,) = registry.apply(changes, 1.0)
     assert group.length == 11
 
 
-def test_restart_between_two_samples_never_leaves(register: ListenerRegistry) -> None:
+def test_restart_between_two_samples_never_leaves(registry: ListenerRegistry) -> None:
     """The old socket closed and the new one opened: to everybody else nothing happened."""
-    (group,) = register.apply(opened(tcp(1), drops=5), 0.0)
+    (group,) = registry.apply(opened(tcp(1), drops=5), 0.0)
     changes = Changes(opened=((tcp(2), reading(2, drops=1)),), closed=(1,))
-    assert register.apply(changes, 1.0) == [group]
-    assert register.forget(1.0 + 2 * FIVE_MINUTES) == []
+    assert registry.apply(changes, 1.0) == [group]
+    assert registry.expire(1.0 + 2 * FIVE_MINUTES) == []
     assert (set(group.members), group.drops) == ({2}, 6)
 
 
-def test_listener_that_comes_back_in_time_goes_on(register: ListenerRegistry) -> None:
-    (group,) = register.apply(opened(unix(1), drops=5), 0.0)
-    register.apply(closed(1), 10.0)
-    assert present(register) == []
-    assert register.forget(10.0 + FIVE_MINUTES) == []
-    assert register.apply(opened(unix(2), drops=0), 10.0 + FIVE_MINUTES) == [group]
+def test_listener_that_comes_back_in_time_goes_on(registry: ListenerRegistry) -> None:
+    (group,) = registry.apply(opened(unix(1), drops=5), 0.0)
+    registry.apply(closed(1), 10.0)
+    assert present(registry) == []
+    assert registry.expire(10.0 + FIVE_MINUTES) == []
+    assert registry.apply(opened(unix(2), drops=0), 10.0 + FIVE_MINUTES) == [group]
     assert group.drops == 5
 
 
-def test_listener_that_stays_away_is_forgotten(register: ListenerRegistry) -> None:
-    (group,) = register.apply(opened(tcp(1), drops=5), 0.0)
-    register.apply(closed(1), 10.0)
-    assert register.forget(10.1 + FIVE_MINUTES) == [group]
-    assert register.forget(10.2 + FIVE_MINUTES) == []
-    (again,) = register.apply(opened(tcp(2), drops=0), 11.0 + FIVE_MINUTES)
+def test_listener_that_stays_away_is_forgotten(registry: ListenerRegistry) -> None:
+    (group,) = registry.apply(opened(tcp(1), drops=5), 0.0)
+    registry.apply(closed(1), 10.0)
+    assert registry.expire(10.1 + FIVE_MINUTES) == [group]
+    assert registry.expire(10.2 + FIVE_MINUTES) == []
+    (again,) = registry.apply(opened(tcp(2), drops=0), 11.0 + FIVE_MINUTES)
     assert again is not group
     assert again.drops == 0
 
 
-def test_five_minutes_begin_anew_with_each_leaving(register: ListenerRegistry) -> None:
-    register.apply(opened(tcp(1, port=80), tcp(2, port=81)), 0.0)
-    register.apply(closed(1), 10.0)
-    register.apply(closed(2), 20.0)
-    register.apply(opened(tcp(3, port=80)), 30.0)
-    register.apply(closed(3), 40.0)
-    assert names(register.forget(25.0 + FIVE_MINUTES)) == ["0.0.0.0:81"]
-    assert names(register.forget(35.0 + FIVE_MINUTES)) == []
-    assert names(register.forget(45.0 + FIVE_MINUTES)) == ["0.0.0.0:80"]
+def test_five_minutes_begin_anew_with_each_leaving(registry: ListenerRegistry) -> None:
+    registry.apply(opened(tcp(1, port=80), tcp(2, port=81)), 0.0)
+    registry.apply(closed(1), 10.0)
+    registry.apply(closed(2), 20.0)
+    registry.apply(opened(tcp(3, port=80)), 30.0)
+    registry.apply(closed(3), 40.0)
+    assert names(registry.expire(25.0 + FIVE_MINUTES)) == ["0.0.0.0:81"]
+    assert names(registry.expire(35.0 + FIVE_MINUTES)) == []
+    assert names(registry.expire(45.0 + FIVE_MINUTES)) == ["0.0.0.0:80"]
 
 
-def test_listener_that_is_here_is_never_forgotten(register: ListenerRegistry) -> None:
-    register.apply(opened(tcp(1), tcp(2)), 0.0)
-    register.apply(closed(1), 1.0)
-    assert register.forget(1e9) == []
-    assert len(present(register)) == 1
+def test_listener_that_is_here_is_never_forgotten(registry: ListenerRegistry) -> None:
+    registry.apply(opened(tcp(1), tcp(2)), 0.0)
+    registry.apply(closed(1), 1.0)
+    assert registry.expire(1e9) == []
+    assert len(present(registry)) == 1
 
 
-def test_of_too_many_that_left_the_first_are_forgotten(register: ListenerRegistry) -> None:
+def test_of_too_many_that_left_the_first_are_forgotten(registry: ListenerRegistry) -> None:
     """A program that listens on a new name each time must not fill the memory."""
     extra = 3
     for cookie in range(REMEMBER_GROUPS + extra):
-        register.apply(opened(unix(cookie, b"/run/%d" % cookie)), 0.0)
-        register.apply(closed(cookie), 0.0)
-    assert [group.key.address for group in register.forget(0.0)] == ["/run/0", "/run/1", "/run/2"]
-    assert register.forget(0.0) == []
+        registry.apply(opened(unix(cookie, b"/run/%d" % cookie)), 0.0)
+        registry.apply(closed(cookie), 0.0)
+    assert [group.key.address for group in registry.expire(0.0)] == ["/run/0", "/run/1", "/run/2"]
+    assert registry.expire(0.0) == []
 
 
-def test_same_number_may_stand_for_a_socket_that_left_and_one_that_came(register: ListenerRegistry) -> None:
+def test_same_number_may_stand_for_a_socket_that_left_and_one_that_came(registry: ListenerRegistry) -> None:
     """When the source changes, a cookie of the one may be an inode of the other."""
-    register.apply(opened(tcp(1, port=80), tcp(2, port=81)), 0.0)
-    register.apply(
+    registry.apply(opened(tcp(1, port=80), tcp(2, port=81)), 0.0)
+    registry.apply(
         Changes(opened=((tcp(2, port=80), reading(2)), (tcp(1, port=81), reading(1))), closed=(1, 2)), 1.0
     )
-    assert {(cookie, group.key.port) for group in present(register) for cookie in group.members} == {
+    assert {(cookie, group.key.port) for group in present(registry) for cookie in group.members} == {
         (2, "80"),
         (1, "81"),
     }

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel.errors import KernelError, MalformedReplyError
-from exporter.kernel.netns.namespace import Namespace, host
+from exporter.kernel.family import TCP, UNIX
+from exporter.kernel.netns.namespace import Namespace, own_namespace
 from exporter.kernel.procfs.counters import TcpCounters
 from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
 from exporter.kernel.records import Endpoint, Method
@@ -36,7 +37,7 @@ def endpoint(port: int) -> Endpoint:
 
 def test_tcp_listeners_come_from_its_sockets() -> None:
     kernel = FakeKernel(tcp_row(1), tcp_row(2) + done())
-    changes = namespace(kernel).tcp_listeners(Method.SOCK_DIAG).read(0.0)
+    changes = namespace(kernel).listeners(TCP, Method.SOCK_DIAG).read(0.0)
     assert [listener.cookie for listener, _ in changes.opened] == [1, 2]
     assert kernel.requests == [requests.TCP_LISTENERS]
     assert kernel.all_closed()
@@ -44,7 +45,7 @@ def test_tcp_listeners_come_from_its_sockets() -> None:
 
 def test_unix_listeners_come_from_its_sockets() -> None:
     kernel = FakeKernel(unix_row(1, name=b"\0a"), done())
-    changes = namespace(kernel).unix_listeners(Method.SOCK_DIAG).read(0.0)
+    changes = namespace(kernel).listeners(UNIX, Method.SOCK_DIAG).read(0.0)
     assert [listener.name for listener, _ in changes.opened] == [b"\0a"]
     assert kernel.requests == [requests.UNIX_LISTENERS]
     assert kernel.all_closed()
@@ -56,8 +57,8 @@ def test_where_it_has_no_sock_diag_its_proc_is_read(tmp_path: Path) -> None:
     unix_file(tmp_path, [unix_line(8, b"/a")])
     put(tmp_path, "net/snmp", table("Tcp", {"InSegs": 1}))
     asked = namespace(kernel, tmp_path)
-    for reader, inode in ((asked.tcp_listeners, 7), (asked.unix_listeners, 8)):
-        changes = reader(Method.AUTO).read(0.0)
+    for family, inode in ((TCP, 7), (UNIX, 8)):
+        changes = asked.listeners(family, Method.AUTO).read(0.0)
         assert [listener.inode for listener, _ in changes.opened] == [inode]
     assert asked.syn_recv(Method.AUTO).read(0.0) == {endpoint(80): 1}
     assert kernel.all_closed()
@@ -114,11 +115,11 @@ def ask_syn_recv(asked: Namespace) -> object:
 
 
 def ask_tcp(asked: Namespace) -> object:
-    return asked.tcp_listeners(Method.SOCK_DIAG).read(0.0)
+    return asked.listeners(TCP, Method.SOCK_DIAG).read(0.0)
 
 
 def ask_unix(asked: Namespace) -> object:
-    return asked.unix_listeners(Method.SOCK_DIAG).read(0.0)
+    return asked.listeners(UNIX, Method.SOCK_DIAG).read(0.0)
 
 
 @pytest.mark.parametrize("ask", [ask_waits, ask_syn_recv, ask_tcp, ask_unix])
@@ -161,13 +162,13 @@ def test_counters_and_settings_come_from_its_proc(tmp_path: Path) -> None:
 
 
 def test_the_host_is_this_very_namespace() -> None:
-    assert host().name == "host"
-    assert host().proc is OWN_PROCFS
+    assert own_namespace().name == "host"
+    assert own_namespace().proc is OWN_PROCFS
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208  (the names are all that is wanted)
-    with host().connect() as opened:
+    with own_namespace().connect() as opened:
         assert opened.getpeername() == (0, 0)
     try:
-        host().counters()
+        own_namespace().counters()
     except KernelError as error:
         pytest.fail(str(error))
     assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208

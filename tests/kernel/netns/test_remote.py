@@ -10,9 +10,10 @@ from contextlib import suppress
 import pytest
 
 from exporter.broker.wire import NamespaceTarget
-from exporter.kernel.errors import KernelError, UnavailableError
+from exporter.kernel.errors import KernelError, NamespaceReplacedError, UnavailableError
+from exporter.kernel.family import TCP
 from exporter.kernel.netns.broker_client import BrokerClient, BrokerLostError, OpenedDescriptors
-from exporter.kernel.netns.remote import NamespaceReplacedError, RemoteNamespace, attach_all, have_cookies
+from exporter.kernel.netns.remote import RemoteNamespace, attach_all, have_cookies
 from exporter.kernel.procfs.counters import COUNTER_FILES
 from exporter.kernel.records import Method
 from exporter.kernel.sock_diag import dump as netlink
@@ -43,7 +44,7 @@ def guest_of(broker: BrokerClient, neighbour: Neighbour) -> RemoteNamespace:
 
 def ports(remote: RemoteNamespace) -> list[int]:
     """The ports that somebody listens on, read anew."""
-    opened = remote.namespace.tcp_listeners(Method.SOCK_DIAG).read(0.0).opened
+    opened = remote.namespace.listeners(TCP, Method.SOCK_DIAG).read(0.0).opened
     return sorted(listener.endpoint.port for listener, _ in opened if listener.endpoint is not None)
 
 
@@ -178,10 +179,10 @@ def test_another_namespace_behind_the_same_process_is_refused() -> None:
     with Neighbour(81) as one, Neighbour(82) as two, brokered() as broker:
         remote = guest_of(broker, one)
         assert ports(remote) == [81]
-        remote.target = NamespaceTarget(pid=two.pid)
+        remote.set_target(NamespaceTarget(pid=two.pid))
         assert [error.reason for error in alone(broker, remote) if error] == ["replaced"]
         # Another process of the same namespace is a way in as good as the first.
-        remote.target = NamespaceTarget(pid=one.pid)
+        remote.set_target(NamespaceTarget(pid=one.pid))
         assert list(alone(broker, remote)) == [None]
 
 

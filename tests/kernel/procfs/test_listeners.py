@@ -15,7 +15,7 @@ from exporter.kernel.errors import KernelError, MalformedReplyError, Unavailable
 from exporter.kernel.procfs import listeners as procfs
 from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.procfs.listeners import Found, ProcfsComparison
-from exporter.kernel.records import UNCHANGED, Endpoint, Listener, ListenerProtocol, QueueReading
+from exporter.kernel.records import UNCHANGED, Endpoint, Listener, QueueReading
 from tests.kernel.procfs_tree import LISTENING, put, tcp_files, tcp_line, unix_file, unix_line
 
 ESTABLISHED, SYN_RECV = 1, 3
@@ -43,7 +43,6 @@ def test_tcp_listeners_have_their_length_and_no_limit(tmp_path: Path) -> None:
     ]
     for listener, reading in found:
         assert listener.cookie == reading.cookie == listener.inode
-        assert listener.protocol is ListenerProtocol.TCP
         assert (reading.limit, reading.drops) == (None, None)
 
 
@@ -149,7 +148,6 @@ def test_unix_listeners_are_known_to_exist_and_no_more(tmp_path: Path) -> None:
     found = procfs.unix_listeners(ProcfsFiles.at(tmp_path))
     assert named(found) == list(enumerate(NAMES, 1))
     for listener, reading in found:
-        assert listener.protocol is ListenerProtocol.UNIX
         assert reading == QueueReading(listener.inode, None, None, None)
 
 
@@ -230,7 +228,7 @@ def test_files_with_anything_in_them_are_read_or_refused(tcp: bytes, tcp6: bytes
 
 
 def row(inode: int, length: int | None = 0) -> Found:
-    return Listener(inode, inode, ListenerProtocol.TCP), QueueReading(inode, length, None, None)
+    return Listener(inode, inode), QueueReading(inode, length, None, None)
 
 
 def test_a_watch_of_proc_tells_of_each_change_once() -> None:

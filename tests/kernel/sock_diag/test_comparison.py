@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import pytest
 
+from exporter.kernel.family import TCP, UNIX
 from exporter.kernel.records import UNCHANGED, Changes, QueueReading
-from exporter.kernel.sock_diag.comparison import TCP, UNIX, DumpComparison, RowDecoder
+from exporter.kernel.sock_diag.comparison import DumpComparison, RowDecoder
 from tests.kernel import recordings
 from tests.kernel.datagrams import datagram, inet_row, tcp_row, unix_row
 
@@ -22,9 +23,9 @@ class Counting:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.decoder = RowDecoder(
-            cookie=self._counted("cookie", TCP.cookie),
-            listener=self._counted("listener", TCP.listener),
-            reading=self._counted("reading", TCP.reading),
+            cookie=self._counted("cookie", TCP.rows.cookie),
+            listener=self._counted("listener", TCP.rows.listener),
+            reading=self._counted("reading", TCP.rows.reading),
         )
 
     def _counted(self, part: str, decode: Callable[[bytes], Part]) -> Callable[[bytes], Part]:
@@ -71,7 +72,8 @@ def test_a_first_dump_of_nothing_is_no_change(watch: DumpComparison) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "decoder"), [("tcp_listeners", TCP), ("tcp_listeners_many", TCP), ("unix_listeners", UNIX)]
+    ("name", "decoder"),
+    [("tcp_listeners", TCP.rows), ("tcp_listeners_many", TCP.rows), ("unix_listeners", UNIX.rows)],
 )
 def test_a_recorded_dump_that_comes_again_is_no_change(name: str, decoder: RowDecoder) -> None:
     datagrams = recordings.load(name).datagrams[:-1]
@@ -169,7 +171,7 @@ def test_the_place_that_a_repeated_row_leaves_does_not_take_the_listener_along(
 
 
 def test_unix_listeners_are_watched_the_same_way() -> None:
-    watch = DumpComparison(UNIX)
+    watch = DumpComparison(UNIX.rows)
     assert opened(watch.update([unix_row(1), unix_row(2)])) == [1, 2]
     assert updated(watch.update([unix_row(1, length=3), unix_row(2)])) == {1: 3}
     assert watch.update([unix_row(1, length=3)]) == UNCHANGED

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from exporter.kernel.errors import KernelError, MalformedReplyError
+from exporter.kernel.family import TCP
 from exporter.kernel.records import UNCHANGED, Changes
-from exporter.kernel.sock_diag.comparison import TCP, DumpComparison
+from exporter.kernel.sock_diag.comparison import DumpComparison
 from tests.kernel.datagrams import inet_row, tcp_row
 
 
 @pytest.fixture
 def watch() -> DumpComparison:
-    return DumpComparison(TCP)
+    return DumpComparison(TCP.rows)
 
 
 def rows(*cookies: int) -> list[bytes]:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError
+from exporter.kernel.family import TCP
 from exporter.kernel.records import UNCHANGED, Changes, Listener, QueueReading
-from exporter.kernel.sock_diag.comparison import TCP, DumpComparison
+from exporter.kernel.sock_diag.comparison import DumpComparison
 from tests.kernel.datagrams import datagram, tcp_row
 
 ADDRESSES = ("127.0.0.1", "::1")
@@ -112,7 +113,7 @@ class Believer:
 @given(HISTORIES)
 @settings(max_examples=500)
 def test_a_watch_ends_where_the_model_ends(steps: list[tuple[Dump, str]]) -> None:
-    watch, model, believer = DumpComparison(TCP), Model(), Believer()
+    watch, model, believer = DumpComparison(TCP.rows), Model(), Believer()
     for dump in history(steps):
         if dump.fails:
             with pytest.raises(KernelError):
@@ -129,7 +130,7 @@ def test_a_watch_ends_where_the_model_ends(steps: list[tuple[Dump, str]]) -> Non
 def test_a_dump_that_comes_again_is_unchanged_once_all_is_settled(
     steps: list[tuple[Dump, str]], last: Dump
 ) -> None:
-    watch = DumpComparison(TCP)
+    watch = DumpComparison(TCP.rows)
     settled = Dump(last.rows, last.cuts, fails=False)
     for dump in (*history(steps), settled, settled):
         if not dump.fails:
@@ -143,7 +144,7 @@ def test_a_table_that_is_only_shuffled_and_cut_anew_tells_of_nothing(
     table: dict[int, int], random: object, cuts: Dump
 ) -> None:
     rows = list(table.items())
-    watch = DumpComparison(TCP)
+    watch = DumpComparison(TCP.rows)
     watch.update(Dump(tuple(rows), cuts.cuts, fails=False).datagrams())
     random.shuffle(rows)  # type: ignore[attr-defined]
     changes = watch.update(Dump(tuple(rows), (), fails=False).datagrams())

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError
-from exporter.kernel.records import Endpoint, Listener, ListenerProtocol, QueueReading
+from exporter.kernel.records import Endpoint, Listener, QueueReading
 from exporter.kernel.sock_diag import accept_wait as waiting
 from exporter.kernel.sock_diag import dump as netlink
 from exporter.kernel.sock_diag import messages, requests, syn_recv, unix
@@ -59,7 +59,6 @@ def check_listener(listener: Listener | None, row: bytes) -> None:
         assert is_number(listener.inode, 32)
         assert is_number(listener.uid, 32)
         assert listener.name in row
-        assert (listener.endpoint is None) == (listener.protocol is ListenerProtocol.UNIX)
         assert listener.endpoint is None or is_endpoint(listener.endpoint)
 
 

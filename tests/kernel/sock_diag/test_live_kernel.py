@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel.errors import KernelError, UnavailableError
-from exporter.kernel.netns.namespace import host
+from exporter.kernel.family import FAMILIES, TCP
+from exporter.kernel.netns.namespace import own_namespace
 from exporter.kernel.records import Method
 from exporter.kernel.sock_diag import accept_wait as waiting
 from exporter.kernel.sock_diag import dump as netlink
@@ -93,8 +94,8 @@ def test_waits_are_found_at_any_number_of_ports() -> None:
         for port in (1, 30000, 65535):
             server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
             stack.enter_context(socket.create_connection(server.getsockname()))
-        assert host().oldest_waits([]) == {}
-        found = host().oldest_waits(range(65536))
+        assert own_namespace().oldest_waits([]) == {}
+        found = own_namespace().oldest_waits(range(65536))
         assert {1, 30000, 65535} <= {endpoint.port for endpoint in found}
 
 
@@ -127,7 +128,7 @@ def test_a_filter_that_forbids_netlink_sends_the_readers_to_proc(number: int) ->
         with pytest.raises(UnavailableError) as caught:
             netlink.connect()
         assert caught.value.reason == errno.errorcode[number]
-        reader = host().tcp_listeners(Method.AUTO)
+        reader = own_namespace().listeners(TCP, Method.AUTO)
         assert [listener.endpoint.port for listener, _ in reader.read(0.0).opened if listener.endpoint] == [
             8000
         ]
@@ -145,17 +146,19 @@ def test_both_ways_find_the_same_listeners(tmp_path: Path) -> None:
             unix = stack.enter_context(socket.socket(socket.AF_UNIX))
             unix.bind(name)
             unix.listen(3)
-        for reader in (host().tcp_listeners, host().unix_listeners):
+        for family in FAMILIES:
             by_diag, by_proc = (
                 {
                     (listener.inode, listener.endpoint, listener.name)
-                    for listener, _ in reader(method).read(0.0).opened
+                    for listener, _ in own_namespace().listeners(family, method).read(0.0).opened
                 }
                 for method in (Method.SOCK_DIAG, Method.PROCFS)
             )
             assert len(by_diag) == 2
             assert by_diag == by_proc
-        lengths = {reading.length for _, reading in host().tcp_listeners(Method.PROCFS).read(0.0).opened}
+        lengths = {
+            reading.length for _, reading in own_namespace().listeners(TCP, Method.PROCFS).read(0.0).opened
+        }
         assert lengths == {0, 1}
 
 
@@ -166,10 +169,10 @@ def test_mptcp_listeners_are_known_by_the_inode_of_their_tcp_row() -> None:
         opened.bind(("127.0.0.1", 8000))
         opened.listen()
         with socket.create_server(("127.0.0.1", 8001)):
-            changes = host().tcp_listeners(Method.SOCK_DIAG).read(0.0)
+            changes = own_namespace().listeners(TCP, Method.SOCK_DIAG).read(0.0)
         ports = {
             listener.endpoint.port
             for listener, _ in changes.opened
-            if listener.endpoint and listener.inode in host().mptcp_inodes()
+            if listener.endpoint and listener.inode in own_namespace().mptcp_inodes()
         }
     assert ports == {8000}
