@@ -16,6 +16,7 @@ from exporter import __version__
 from exporter.cli import logs
 from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.privileges import drop_all, start_broker
+from exporter.cli.routes import build_router
 from exporter.cli.systemd import ServiceManager
 from exporter.config import load
 from exporter.config.model import Config
@@ -24,7 +25,8 @@ from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.sampler import Sampler
-from exporter.web import Format, ListenAddress, Server, Site, bind
+from exporter.web.address import ListenAddress, bind
+from exporter.web.server import Server
 
 # SIGTERM promises an end within two seconds, with a sample and slow clients under way.
 _STOP_SECONDS = 0.5
@@ -72,15 +74,7 @@ class Daemon:
         # SIGHUP and the endpoint come from different threads.
         self._reloading = threading.Lock()
         self._page = Page(self._sampler, lambda: self._reload)
-        self._site = Site(
-            render=lambda wanted: self._page.write(openmetrics=wanted is Format.OPENMETRICS),
-            ready=self._sampler.ready,
-            reload=self.reload,
-            telemetry_path=flags.telemetry_path,
-            lifecycle=flags.lifecycle,
-            max_requests=flags.max_requests,
-            version=__version__,
-        )
+        self._router = build_router(flags, self._page, self._sampler, self)
 
     async def serve(self, sockets: Sequence[socket.socket]) -> int:
         """Serve until a signal or a failure ends it, and return the exit status."""
@@ -90,7 +84,7 @@ class Daemon:
             loop.add_signal_handler(number, ended.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._sampler.start(failed=partial(loop.call_soon_threadsafe, ended.set))
-        server = Server(self._site, sockets)
+        server = Server(self._router, sockets)
         await self._first_look(ended)
         server.start()
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
