@@ -48,7 +48,7 @@ class OwnerResolver:
 
     def without_owner(self) -> int:
         """Count the sockets whose owner may not be seen."""
-        return self._owners.unseen()
+        return self._owners.count_without_owner()
 
     def request_soon(self) -> None:
         """Be asked in the next beat, however slow the budget has made this source: a namespace came.
@@ -70,7 +70,7 @@ class OwnerResolver:
                 self._unsettled.add(namespace)
             for namespace in present:
                 sockets |= namespace.inodes()
-            self._owners.want(sockets, now)
+            self._owners.set_sockets(sockets, now)
             if not self._owners.pending(now):
                 self._hand_out()
             self._collect_at = now + _COLLECT_PAUSE * (time.perf_counter() - started)
@@ -86,7 +86,7 @@ class OwnerResolver:
         self.source.clock.tick(now, self.source.interval_in_force)
         if self._owners.step(now, lambda: not hurry and time.perf_counter() > until):
             self._hand_out()
-        if self._owners.blind:
+        if self._owners.access_denied:
             raise UnavailableError("the owners of some sockets belong to other users", "EACCES")
 
     def _hand_out(self) -> None:
@@ -97,9 +97,9 @@ class OwnerResolver:
                 mptcp = self._mptcp.get(namespace, frozenset())
                 for state in [each for each in namespace.states.values() if each.group.members]:
                     # Who was not looked for yet keeps the name it has, or waits for its first.
-                    if self._owners.looked_for(state.group):
+                    if self._owners.searched(state.group):
                         self._name(namespace, state, mptcp)
-                    if not self._owners.settled(state.group):
+                    if not self._owners.final(state.group):
                         self._unsettled.add(namespace)
 
     def _ask_mptcp(self, present: Sequence[NamespaceSampler]) -> None:
@@ -116,7 +116,7 @@ class OwnerResolver:
                 self._mptcp_stale.add(namespace)
 
     def _name(self, namespace: NamespaceSampler, state: ListenerState, mptcp: frozenset[int]) -> None:
-        owner = self._owners.of(state.group)
+        owner = self._owners.owner_of(state.group)
         before = state.owner
         if before is not None and before.process and owner.process not in ("", before.process):
             state = namespace.replace(state)

@@ -7,7 +7,7 @@ import pytest
 from exporter.config import parse
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.sampler import Sampler
-from tests.owners.fake_host import Host
+from tests.owners.fake_host import FakeHost
 from tests.sampling.fake_clock import Clockwork
 from tests.sampling.fake_namespace import Kernel
 
@@ -30,10 +30,10 @@ class Stage:
         self.clock = Clockwork()
         self.clock.install(monkeypatch, *(f"exporter.{module}" for module in _MODULES))
         self.kernel = Kernel(self.clock.spend)
-        self.host = Host()
+        self.host = FakeHost()
         self.walk_cost = 0.0
-        self.host.on_look = lambda _pid: self.clock.spend(self.walk_cost)
-        monkeypatch.setattr("exporter.sampling.owner_resolver.OwnerSearch", self.host.owners)
+        self.host.before_read = lambda _pid: self.clock.spend(self.walk_cost)
+        monkeypatch.setattr("exporter.sampling.owner_resolver.OwnerSearch", self.host.owner_search)
         self.sampler = Sampler(parse(config, "c.yaml"), self.kernel.namespace())
         self.namespace = self.sampler.namespaces[0]
 

@@ -151,7 +151,7 @@ def test_new_socket_of_a_known_group_takes_its_name(stage: Stage) -> None:
     stage.kernel.tcp.open(tcp(2))
     stage.beat()
     assert stage.shown() == [("0.0.0.0", "nginx")]
-    assert stage.host.walks == 2
+    assert stage.host.full_searches == 2
 
 
 def test_listeners_that_close_cost_no_walk(stage: Stage) -> None:
@@ -160,7 +160,7 @@ def test_listeners_that_close_cost_no_walk(stage: Stage) -> None:
     stage.beat()
     stage.kernel.tcp.close(2)
     stage.beat(10)
-    assert stage.host.walks == 1
+    assert stage.host.full_searches == 1
 
 
 def test_socket_whose_owner_is_denied_makes_the_source_unhealthy(stage: Stage) -> None:

@@ -51,7 +51,7 @@ def test_a_namespace_that_appears_gets_names_within_its_first_second(stage: Stag
     busy(stage)
     stage.until(2.0)
     assert stage.sampler.owner_resolver.source.interval_in_force > 1.0
-    stage.host.tree.paths = {WEB: WEB_PATH}
+    stage.host.cgroups.paths = {WEB: WEB_PATH}
     stage.host.run(20, b"web", 700, cgroup=WEB_PATH)
     kernel, sampler = arrive(stage, "box")
     kernel.tcp.open(tcp(7, cgroup_id=WEB))
@@ -118,7 +118,7 @@ def test_a_listener_of_which_one_socket_is_still_looked_for_keeps_its_name(stage
     stage.kernel.tcp.open(tcp(1))
     stage.beat()
     busy(stage)
-    stage.host.tree.paths = {WEB: WEB_PATH}
+    stage.host.cgroups.paths = {WEB: WEB_PATH}
     stage.host.run(20, b"web", 200, 300, cgroup=WEB_PATH)
     stage.kernel.tcp.close(1)
     stage.kernel.tcp.open(tcp(2))
