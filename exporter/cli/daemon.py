@@ -19,6 +19,7 @@ from exporter.cli import logs
 from exporter.cli.build import build_info
 from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.privileges import drop_all, start_broker
+from exporter.cli.routes import build_router
 from exporter.cli.systemd import ServiceManager
 from exporter.config import load
 from exporter.config.model import Config
@@ -28,7 +29,8 @@ from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
 from exporter.sampling.environment import host_environment
 from exporter.sampling.sampler import Sampler
-from exporter.web import Format, ListenAddress, Server, Site, bind
+from exporter.web.address import ListenAddress, bind
+from exporter.web.server import Server
 
 # SIGTERM promises an end within two seconds, with a sample and slow clients under way.
 _STOP_SECONDS: Final = 0.5
@@ -77,15 +79,7 @@ class Daemon:
         # SIGHUP and the endpoint come from different threads.
         self._reloading = threading.Lock()
         page = Page(sampler, lambda: self._reload, build_info(), clock, ProcessCollector(registry=None))
-        self._site = Site(
-            render=lambda wanted: page.write(openmetrics=wanted is Format.OPENMETRICS),
-            ready=sampler.ready,
-            reload=self.reload,
-            telemetry_path=flags.telemetry_path,
-            lifecycle=flags.lifecycle,
-            max_requests=flags.max_requests,
-            version=__version__,
-        )
+        self._router = build_router(flags, page, sampler, self)
 
     async def serve(self, sockets: Sequence[socket.socket]) -> int:
         """Serve until a signal or a failure ends it, and return the exit status."""
@@ -95,7 +89,7 @@ class Daemon:
             loop.add_signal_handler(number, ended.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._sampler.start(failed=partial(loop.call_soon_threadsafe, ended.set))
-        server = Server(self._site, sockets)
+        server = Server(self._router, sockets)
         await self._wait_for_first_sample(ended)
         server.start()
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})

@@ -1,1 +1,1 @@
-"""Who owns a listening socket: process, user, unit, container, pod."""
+"""Owners of listening sockets: process, user, systemd unit, container and pod."""

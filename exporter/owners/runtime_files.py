@@ -1,12 +1,12 @@
-"""How containers and pods are called, from what their runtimes leave on disk.
+"""Names of containers and pods, from the files that their runtimes keep.
 
 Docker: config.v2.json of each container (daemon/container in github.com/moby/moby). Podman and CRI-O:
-github.com/containers/storage, whose containers.json lists all of a driver, and the annotations that
-CRI-O writes for the OCI runtime. nerdctl: docs/dir.md, the name store. Kubernetes: the folders and links
-of logs that the kubelet keeps (pkg/kubelet/kuberuntime/helpers.go and legacy.go).
+github.com/containers/storage, whose containers.json lists all containers of a driver, and the annotations
+that CRI-O writes for the OCI runtime. nerdctl: docs/dir.md, the name store. Kubernetes: the directories
+and links of logs that the kubelet makes (pkg/kubelet/kuberuntime/helpers.go and legacy.go).
 
-What is missing, unreadable or broken leaves a name empty and is no error: which runtimes a host has
-is not for this program to say.
+A file that is missing, unreadable or malformed leaves a name empty and is no error: a host has only some
+of these runtimes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _KUBERNETES: Final = "io.kubernetes."
 
 @dataclass(frozen=True, slots=True)
 class ContainerNames:
-    """Names that are safe to show, empty where unknown. `runtime` is set where a file settles it."""
+    """Printable names, empty where unknown. `runtime` is set where the file that was read implies it."""
 
     container: str = ""
     pod: str = ""
@@ -39,7 +39,7 @@ class ContainerNames:
     runtime: str = ""
 
     def or_else(self, other: ContainerNames) -> ContainerNames:
-        """Fill what is empty from `other`."""
+        """Return these names, with those of `other` where one is empty."""
         return ContainerNames(
             self.container or other.container,
             self.pod or other.pod,
@@ -52,95 +52,94 @@ NO_NAMES = ContainerNames()
 
 
 class RuntimeFiles:
-    """One look at what the runtimes know; what speaks of many containers is read once."""
+    """The files of all runtimes; one that is about many containers is read once by each instance."""
 
     def __init__(self, files: FileReader) -> None:
-        """Take how files are read."""
         self._files = files
-        self._kept: dict[str, list[str]] = {}
+        self._directories: dict[str, list[str]] = {}
         self._podman: dict[str, str] | None = None
         self._nerdctl: dict[str, str] | None = None
 
-    def docker(self, identity: str) -> ContainerNames:
-        """Ask Docker, also where it works for Kubernetes."""
-        about = self._json(f"{_DOCKER}/{identity}/config.v2.json")
-        name = _text(about, "Name").removeprefix("/")
-        labels = _mapping(_mapping(about, "Config"), "Labels")
+    def docker(self, container_id: str) -> ContainerNames:
+        """Return the names of a container of Docker, also of one that Docker runs for Kubernetes."""
+        container = self._json(f"{_DOCKER}/{container_id}/config.v2.json")
+        name = _text(container, "Name").removeprefix("/")
+        labels = _mapping(_mapping(container, "Config"), "Labels")
         return _of_kubernetes(labels).or_else(ContainerNames(name, runtime="docker")) if name else NO_NAMES
 
-    def podman(self, identity: str) -> ContainerNames:
-        """Ask Podman for a container of root."""
+    def podman(self, container_id: str) -> ContainerNames:
+        """Return the name of a container that root runs with Podman."""
         if self._podman is None:
             self._podman = dict(self._podman_names())
-        name = self._podman.get(identity, "")
+        name = self._podman.get(container_id, "")
         return ContainerNames(name, runtime="podman") if name else NO_NAMES
 
-    def crio(self, identity: str) -> ContainerNames:
-        """Ask CRI-O."""
+    def crio(self, container_id: str) -> ContainerNames:
+        """Return the names of a container of CRI-O."""
         for driver in _DRIVERS:
-            about = self._json(f"{_STORAGE}/{driver}-containers/{identity}/userdata/config.json")
-            names = _of_kubernetes(_mapping(about, "annotations"))
+            config = self._json(f"{_STORAGE}/{driver}-containers/{container_id}/userdata/config.json")
+            names = _of_kubernetes(_mapping(config, "annotations"))
             if names != NO_NAMES:
                 return names
         return NO_NAMES
 
-    def nerdctl(self, identity: str) -> ContainerNames:
-        """Ask nerdctl, in whose store a file has the name of a container and its id inside."""
+    def nerdctl(self, container_id: str) -> ContainerNames:
+        """Return the name of a container of nerdctl: that of the file in its store that contains the id."""
         if self._nerdctl is None:
             self._nerdctl = dict(self._nerdctl_names())
-        name = self._nerdctl.get(identity, "")
+        name = self._nerdctl.get(container_id, "")
         return ContainerNames(name, runtime="containerd") if name else NO_NAMES
 
-    def kubernetes(self, identity: str, pod_uid: str, *, nested: bool) -> ContainerNames:
-        """Ask the kubelet's logs. The pod of a static pod's uid, a hash without dashes, is found as well.
+    def kubernetes(self, container_id: str, pod_uid: str, *, nested: bool) -> ContainerNames:
+        """Return the names that the kubelet's logs give; the uid of a static pod is a hash without dashes.
 
-        `nested` keeps the name of the pod's container from one that runs inside of it.
+        `nested`: the container runs inside one of the pod's containers, and does not get the name of that.
         """
-        found = NO_NAMES
-        for name in self._listing(_CONTAINER_LOGS) if identity else ():
+        names = NO_NAMES
+        for entry in self._names(_CONTAINER_LOGS) if container_id else ():
             # <pod>_<namespace>_<container>-<id>.log
-            parts = name.removesuffix(f"-{identity}.log").split("_")
-            if name.endswith(f"-{identity}.log") and len(parts) == 3:  # noqa: PLR2004
-                found = ContainerNames(_shown(parts[2]), _shown(parts[0]), _shown(parts[1]))
-        for name in self._listing(_POD_LOGS) if pod_uid else ():
-            # <namespace>_<pod>_<uid>, each without a `_` of its own
-            parts = name.split("_")
+            parts = entry.removesuffix(f"-{container_id}.log").split("_")
+            if entry.endswith(f"-{container_id}.log") and len(parts) == 3:  # noqa: PLR2004
+                names = ContainerNames(_printable(parts[2]), _printable(parts[0]), _printable(parts[1]))
+        for entry in self._names(_POD_LOGS) if pod_uid else ():
+            # <namespace>_<pod>_<uid>, none of which contains a `_`
+            parts = entry.split("_")
             if len(parts) == 3 and parts[2] == pod_uid:  # noqa: PLR2004
-                inside = self._listing(f"{_POD_LOGS}/{name}") if identity and not nested else []
-                container = _shown(inside[0]) if len(inside) == 1 else ""
-                found = found.or_else(ContainerNames(container, _shown(parts[1]), _shown(parts[0])))
-        return found
+                containers = self._names(f"{_POD_LOGS}/{entry}") if container_id and not nested else []
+                container = _printable(containers[0]) if len(containers) == 1 else ""
+                names = names.or_else(ContainerNames(container, _printable(parts[1]), _printable(parts[0])))
+        return names
 
     def _podman_names(self) -> Iterator[tuple[str, str]]:
         for driver in _DRIVERS:
-            known = self._json(f"{_STORAGE}/{driver}-containers/containers.json")
-            for container in known if isinstance(known, list) else ():
+            containers = self._json(f"{_STORAGE}/{driver}-containers/containers.json")
+            for container in containers if isinstance(containers, list) else ():
                 names = container.get("names") if isinstance(container, dict) else None
                 if isinstance(names, list) and names and isinstance(names[0], str):
-                    yield _text(container, "id"), _shown(names[0])
+                    yield _text(container, "id"), _printable(names[0])
 
     def _nerdctl_names(self) -> Iterator[tuple[str, str]]:
-        # One folder for each address of containerd, named after its hash.
-        for store in self._listing(_NERDCTL):
-            for namespace in self._listing(f"{_NERDCTL}/{store}/names"):
-                folder = f"{_NERDCTL}/{store}/names/{namespace}"
-                for name in self._listing(folder):
+        # One directory for each address of containerd, named after the hash of the address.
+        for store in self._names(_NERDCTL):
+            for namespace in self._names(f"{_NERDCTL}/{store}/names"):
+                directory = f"{_NERDCTL}/{store}/names/{namespace}"
+                for name in self._names(directory):
                     with contextlib.suppress(OSError):
-                        identity = self._files.read(f"{folder}/{name}").strip()
-                        yield identity.decode("ascii", "replace"), _shown(name)
+                        container_id = self._files.read(f"{directory}/{name}").strip()
+                        yield container_id.decode("ascii", "replace"), _printable(name)
 
     def _json(self, path: str) -> Any:
-        # A file that nests too deeply ends in a RecursionError.
+        # json.loads raises RecursionError for a document that nests too deeply.
         with contextlib.suppress(OSError, ValueError, RecursionError):
             return json.loads(self._files.read(path))
         return None
 
-    def _listing(self, path: str) -> list[str]:
-        if path not in self._kept:
-            self._kept[path] = []
+    def _names(self, directory: str) -> list[str]:
+        if directory not in self._directories:
+            self._directories[directory] = []
             with contextlib.suppress(OSError):
-                self._kept[path] = sorted(self._files.listing(path))
-        return self._kept[path]
+                self._directories[directory] = sorted(self._files.names(directory))
+        return self._directories[directory]
 
 
 def _of_kubernetes(labels: Mapping[str, Any]) -> ContainerNames:
@@ -151,16 +150,16 @@ def _of_kubernetes(labels: Mapping[str, Any]) -> ContainerNames:
     )
 
 
-def _mapping(about: Any, key: str) -> Mapping[str, Any]:
-    inner = about.get(key) if isinstance(about, dict) else None
-    return inner if isinstance(inner, dict) else {}
+def _mapping(document: Any, key: str) -> Mapping[str, Any]:
+    value = document.get(key) if isinstance(document, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
-def _text(about: Any, key: str) -> str:
-    text = about.get(key) if isinstance(about, dict) else None
-    return _shown(text) if isinstance(text, str) else ""
+def _text(document: Any, key: str) -> str:
+    value = document.get(key) if isinstance(document, dict) else None
+    return _printable(value) if isinstance(value, str) else ""
 
 
-def _shown(text: str) -> str:
-    # JSON may have half a surrogate pair, and a directory any byte.
+def _printable(text: str) -> str:
+    # A string of JSON may contain a lone surrogate, and the name of a file any byte but NUL and slash.
     return printable(text.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""Who holds a socket: a look through the descriptors of processes, a portion at a time."""
+"""Which of some processes holds a socket."""
 
 from __future__ import annotations
 
@@ -9,58 +9,61 @@ from exporter.kernel.processes.process import Process, ProcessTable
 INIT_PID = 1
 
 
-def rank(process: Process) -> tuple[bool, int, int]:
-    """Order processes that hold one socket, the owner first.
+def owner_order(process: Process) -> tuple[bool, int, int]:
+    """Sort key of processes that hold the same socket; the first is the owner.
 
-    That is the one that started first, as a master before its workers; process 1 only where nobody
-    else has it, since it opens sockets for others.
+    That is the process that started first, as a master before its workers. Process 1 comes last, since
+    it opens sockets on behalf of services.
     """
     return process.pid == INIT_PID, process.started, process.pid
 
 
 class SocketHolders:
-    """One look for the owners of these inodes; `denied` counts processes that may not be looked into."""
+    """One search for the owners of the sockets with the inodes `sought`.
+
+    `found` has the owner of each inode, `denied_count` the number of processes whose descriptors may not be
+    read.
+    """
 
     def __init__(self, processes: ProcessTable, sought: set[int]) -> None:
-        """Take what is looked for; nothing is read yet."""
         self._processes = processes
         self._sought = sought
         self.found: dict[int, Process] = {}
-        self.denied = 0
+        self.denied_count = 0
 
-    def among(self, pids: Iterable[int]) -> Iterator[None]:
-        """Look through these processes, in steps. Raises KernelError."""
-        candidates: dict[int, set[int]] = {}
+    def search(self, pids: Iterable[int]) -> Iterator[None]:
+        """Read the descriptors of these processes, in steps. Raises KernelError."""
+        held_by_pid: dict[int, set[int]] = {}
         for pid in pids:
-            for holding in self._processes.sockets(pid):
-                self.denied += holding.denied
-                held = holding.inodes & self._sought
+            for sockets in self._processes.sockets(pid):
+                self.denied_count += sockets.denied
+                held = sockets.inodes & self._sought
                 if held:
-                    candidates.setdefault(pid, set()).update(held)
+                    held_by_pid.setdefault(pid, set()).update(held)
                 yield
-        yield from self._settle(candidates)
+        yield from self._choose(held_by_pid)
 
-    def _settle(self, candidates: dict[int, set[int]]) -> Iterator[None]:
-        """Choose of several holders, and make sure that name and cgroup are those of the holder.
+    def _choose(self, held_by_pid: dict[int, set[int]]) -> Iterator[None]:
+        """Choose the owner among several holders, and read its name and cgroup.
 
-        Seconds may have passed since a process was looked into: it may have ended, another may have
-        its number, and sockets may have gone from hand to hand.
+        Seconds may have passed since the descriptors of a process were read: it may have ended, its pid may
+        be that of another process, and the socket may have been passed on. So they are read again.
         """
         alive = []
-        for pid in candidates:
+        for pid in held_by_pid:
             process = self._processes.read(pid)
             if process is not None:
                 alive.append(process)
                 yield
-        for process in sorted(alive, key=rank):
-            left = candidates[process.pid] - self.found.keys()
+        for process in sorted(alive, key=owner_order):
+            left = held_by_pid[process.pid] - self.found.keys()
             held: set[int] = set()
-            for holding in self._processes.sockets(process.pid) if left else ():
-                held |= holding.inodes & left
+            for sockets in self._processes.sockets(process.pid) if left else ():
+                held |= sockets.inodes & left
                 yield
                 if held == left:
                     break
             again = self._processes.read(process.pid) if held else None
-            # The same start before and after: one process all the time, which held them in between.
+            # With the same start time before and after it is one process, which held the sockets in between.
             if again is not None and again.started == process.started:
                 self.found.update(dict.fromkeys(held, again))

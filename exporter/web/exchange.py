@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import cast
 from urllib.parse import urlsplit
@@ -20,14 +19,14 @@ from tornado.httputil import (
 )
 from tornado.iostream import StreamClosedError
 
+from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
-from exporter.web.routes import HttpRequest, Routes
-
-Spawn = Callable[[Coroutine[None, None, None]], None]
+from exporter.web.response_tasks import ResponseTasks
+from exporter.web.router import Router
 
 
 class HttpExchange(HTTPMessageDelegate):
-    """Takes a request from Tornado, has the routes answer it, and hands the response back.
+    """Takes a request from Tornado, and writes the router's response to the connection.
 
     Tornado calls `headers_received`, `data_received` for each piece of a body, then `finish`.
     """
@@ -35,26 +34,26 @@ class HttpExchange(HTTPMessageDelegate):
     def __init__(
         self,
         connection: HTTP1Connection,
-        routes: Routes,
+        router: Router,
+        tasks: ResponseTasks,
         *,
         header_deadline: asyncio.TimerHandle | None,
         write_seconds: float,
-        spawn: Spawn,
     ) -> None:
-        """`header_deadline` closes the connection unless the header comes first; `spawn` runs the answer."""
+        """`header_deadline` closes the connection unless it is cancelled by the arrival of the header."""
         self._connection = connection
-        self._routes = routes
+        self._router = router
+        self._tasks = tasks
         self._header_deadline = header_deadline
         self._write_seconds = write_seconds
-        self._spawn = spawn
         self._request: HttpRequest | None = None
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> None:
-        """Keep what the routes look at.
+        """Take the request from its header.
 
-        Raises HTTPInputError, which Tornado answers with 400.
+        Raises HTTPInputError, to which Tornado responds with 400.
         """
         if self._header_deadline is not None:
             self._header_deadline.cancel()
@@ -62,37 +61,40 @@ class HttpExchange(HTTPMessageDelegate):
         hosts = headers.get_list("Host")
         if len(hosts) > 1 or (not hosts and start_line.version != "HTTP/1.0"):
             # RFC 9112, section 3.2.
-            message = f"{len(hosts)} Host headers"
-            raise HTTPInputError(message)
+            raise HTTPInputError(f"{len(hosts)} Host headers")
         self._request = HttpRequest(
             method=start_line.method,
             path=_path(start_line.path),
             accept=headers.get("Accept"),
             accept_encoding=headers.get("Accept-Encoding"),
+            until_sent=ExitStack(),
         )
 
     def data_received(self, chunk: bytes) -> None:
-        """Drop the body: no route reads one."""
+        """Discard the body: no route has a use for one."""
 
     def finish(self) -> None:
-        """Answer; the request is complete."""
+        """Respond, since the request is complete."""
         if self._request is not None:
-            self._spawn(self._answer(self._request))
+            self._tasks.start(self._respond(self._request))
 
-    async def _answer(self, request: HttpRequest) -> None:
-        with ExitStack() as held:
-            response = await self._routes.answer(request, held)
+    async def _respond(self, request: HttpRequest) -> None:
+        with request.until_sent:
+            response = await self._router.respond(request)
             try:
                 await self._send(request, response)
             except StreamClosedError:
-                # The client went away; it alone has lost something.
+                # The client has closed the connection, and nobody else misses the response.
                 return
 
     async def _send(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Return when the kernel has taken the whole response, or the connection is closed."""
+        """Return when the kernel has taken the whole response.
+
+        Raises StreamClosedError where the connection is closed before that.
+        """
         status = response.status
         body = b"" if request.method == "HEAD" else response.body
-        # Header and body go in one write: of two, Tornado may report the second done with the first.
+        # Header and body in one write: with two, Tornado may report the second as done along with the first.
         sent = self._connection.write_headers(
             ResponseStartLine("HTTP/1.1", status.value, status.phrase), _headers(response), body
         )
@@ -105,14 +107,16 @@ class HttpExchange(HTTPMessageDelegate):
 
 
 def _path(target: str) -> str:
-    """Give the path of a request target, without its query (RFC 9112, sections 3.2.1 and 3.2.2)."""
+    """Return the path of a request target, without its query (RFC 9112, sections 3.2.1 and 3.2.2).
+
+    Raises HTTPInputError.
+    """
     if target.startswith("/"):
         return target.partition("?")[0]
     try:
         return urlsplit(target).path or "/"
     except ValueError as error:
-        message = "malformed request target"
-        raise HTTPInputError(message) from error
+        raise HTTPInputError("malformed request target") from error
 
 
 def _headers(response: HttpResponse) -> HTTPHeaders:

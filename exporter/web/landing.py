@@ -1,13 +1,17 @@
-"""The page a person sees who opens the exporter's address in a browser."""
+"""The landing page, for a person who opens the exporter's address in a browser."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
+from http import HTTPStatus
 
-from exporter.web.site import HEALTHY_PATH, READY_PATH, Site
+from exporter.web.request import HttpRequest
+from exporter.web.response import HttpResponse
+from exporter.web.route import LandingLink, Route
 
-# Nothing is loaded from anywhere, and the page says so to the browser.
-CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+# The page loads nothing, from nowhere.
+_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 _PAGE = """\
 <!DOCTYPE html>
@@ -40,9 +44,7 @@ footer {{ margin-top: 2rem; }}
 <h1>listen-queue-exporter</h1>
 <p>How full every listen queue of this host is, for Prometheus.</p>
 <ul>
-<li><a href="{metrics}">Metrics <span>what Prometheus scrapes</span></a></li>
-<li><a href="{ready}">Ready <span>whether there is a sample to serve</span></a></li>
-<li><a href="{healthy}">Healthy <span>whether the process answers</span></a></li>
+{links}
 </ul>
 </main>
 <footer>Version {version}</footer>
@@ -51,11 +53,18 @@ footer {{ margin-top: 2rem; }}
 """
 
 
-def page(site: Site) -> bytes:
-    """Render the landing page; it does not change while the process lives."""
-    return _PAGE.format(
-        metrics=escape(site.telemetry_path),
-        ready=READY_PATH,
-        healthy=HEALTHY_PATH,
-        version=escape(site.version),
-    ).encode()
+class LandingHandler:
+    """Serves a page with a link to each of `routes` that has one."""
+
+    def __init__(self, routes: Sequence[Route], version: str) -> None:
+        links = [_item(route.path, route.link) for route in routes if route.link is not None]
+        self._body = _PAGE.format(links="\n".join(links), version=escape(version)).encode()
+
+    async def handle(self, _request: HttpRequest) -> HttpResponse:
+        """Return the page."""
+        return HttpResponse(HTTPStatus.OK, self._body, "text/html; charset=utf-8", _HEADERS)
+
+
+def _item(path: str, link: LandingLink) -> str:
+    title, description = escape(link.title), escape(link.description)
+    return f'<li><a href="{escape(path)}">{title} <span>{description}</span></a></li>'

@@ -1,4 +1,4 @@
-"""How much time and memory one client may take."""
+"""How much time and memory a client may use."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class Limits:
     """Deadlines in seconds and sizes in bytes, for each connection.
 
     Tornado has one timeout for the wait between two requests and for reading the header of the next one,
-    counted from the end of the response before. A client that sends the header of a second request byte by
-    byte thus holds its connection no longer than one that is merely idle, so `idle_seconds` bounds both;
-    `header_seconds` is for a connection on which no complete header has arrived yet.
+    counted from the end of the previous response. A client that sends the header of a second request byte by
+    byte thus keeps its connection no longer than one that is idle: `idle_seconds` is the limit of both, and
+    `header_seconds` that of a connection on which no complete header has arrived yet.
 
     `idle_seconds` exceeds a scrape interval of one minute, so that Prometheus keeps its connection.
-    `write_seconds` exceeds any reasonable scrape timeout: who has not taken the page by then has given it up.
-    `stop_seconds` is what responses on their way get when the server stops.
+    `write_seconds` exceeds any reasonable scrape timeout, after which the client has given up the page.
+    `stop_seconds` is how long unfinished responses are waited for when the server stops.
     """
 
     header_seconds: float = 10.0
@@ -26,5 +26,5 @@ class Limits:
     stop_seconds: float = 0.5
     header_bytes: int = 16 * 1024
     body_bytes: int = 4 * 1024
-    # What a client may send ahead while its response is on the way.
+    # What a client may send before it has the response to an earlier request (pipelining).
     read_buffer_bytes: int = 64 * 1024

@@ -1,4 +1,4 @@
-"""What a route answers, before it is bytes on a connection."""
+"""A response, before it is written to a connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLAIN = "text/plain; charset=utf-8"
 class HttpResponse:
     """A status, a body and the headers that depend on them.
 
-    The body is there for HEAD as well: Content-Length is that of GET (RFC 9110, section 9.3.2).
+    The body is present for HEAD as well: Content-Length is that of GET (RFC 9110, section 9.3.2).
     """
 
     status: HTTPStatus
@@ -23,5 +23,5 @@ class HttpResponse:
 
     @classmethod
     def text(cls, status: HTTPStatus, text: str, **headers: str) -> HttpResponse:
-        """Answer in plain text; the line end is added."""
+        """Return a response in plain text; the newline at its end is added."""
         return cls(status, f"{text}\n".encode(errors="replace"), headers=headers)

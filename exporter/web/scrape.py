@@ -1,4 +1,4 @@
-"""The metrics page: rendered and compressed beside the event loop, for so many clients at once."""
+"""The metrics page: format, encoding, and how many scrapes are served at the same time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import gzip
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Protocol
 
 from exporter.web.negotiation import Format, accepts_gzip, negotiate
+from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
-from exporter.web.site import Site
 
 _log = logging.getLogger("exporter.web")
 
@@ -19,29 +20,36 @@ _log = logging.getLogger("exporter.web")
 _COMPRESS_LEVEL = 1
 
 
-class ScrapeHandler:
-    """Answers scrapes and counts those in flight; used from one event loop."""
+class MetricsPage(Protocol):
+    """Writes the page."""
 
-    def __init__(self, site: Site) -> None:
-        """Nothing is rendered before the first scrape."""
-        self._site = site
+    def write(self, *, openmetrics: bool) -> bytes:
+        """Return the page in OpenMetrics 1.0 or in text format 0.0.4; called in several threads at once."""
+        ...
+
+
+class ScrapeHandler:
+    """Serves the metrics page to at most `max_requests` clients at the same time; 0 is no limit."""
+
+    def __init__(self, page: MetricsPage, *, max_requests: int) -> None:
+        self._page = page
+        self._max_requests = max_requests
         self._in_flight = 0
 
-    async def answer(self, accept: str | None, accept_encoding: str | None, held: ExitStack) -> HttpResponse:
-        """Render the page as the client wants it.
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Return the page in the format and encoding that the client accepts, or 503 above the limit.
 
-        The scrape counts as in flight until `held` is closed, which is the caller's task once the client has
-        the body: a client that reads slowly takes a place as well.
+        A scrape counts until the client has the whole response, so a slow reader counts as well.
         """
-        limit = self._site.max_requests
+        limit = self._max_requests
         if limit and self._in_flight >= limit:
             text = f"{limit} scrapes are in flight, and --web.max-requests allows no more; try again later"
             return HttpResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, text)
-        held.enter_context(self._place())
-        page_format = negotiate(accept)
-        compressed = accepts_gzip(accept_encoding)
+        request.until_sent.enter_context(self._counted())
+        page_format = negotiate(request.accept)
+        compressed = accepts_gzip(request.accept_encoding)
         try:
-            body = await asyncio.to_thread(_page, self._site, page_format, compressed=compressed)
+            body = await asyncio.to_thread(self._body, page_format, compressed=compressed)
         except Exception:  # noqa: BLE001  (logged with its traceback; one page must not end the server)
             _log.exception("cannot render the metrics page")
             text = "cannot render the metrics page; the exporter's log says why"
@@ -52,15 +60,14 @@ class ScrapeHandler:
         return HttpResponse(HTTPStatus.OK, body, page_format.content_type, headers)
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def _counted(self) -> Iterator[None]:
         self._in_flight += 1
         try:
             yield
         finally:
             self._in_flight -= 1
 
-
-def _page(site: Site, page_format: Format, *, compressed: bool) -> bytes:
-    body = site.render(page_format)
-    # With a time stamp of 0 the page is one call into zlib, which leaves the interpreter to others meanwhile.
-    return gzip.compress(body, _COMPRESS_LEVEL, mtime=0) if compressed else body
+    def _body(self, page_format: Format, *, compressed: bool) -> bytes:
+        body = self._page.write(openmetrics=page_format is Format.OPENMETRICS)
+        # With mtime=0 gzip.compress is a single call into zlib, which releases the interpreter lock.
+        return gzip.compress(body, _COMPRESS_LEVEL, mtime=0) if compressed else body

@@ -1,11 +1,11 @@
-"""The HTTP server: connections in, exchanges out."""
+"""The HTTP server: accepts connections, and makes an exchange of each request on them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import cast
 from weakref import WeakSet
 
@@ -15,8 +15,8 @@ from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerConn
 
 from exporter.web.exchange import HttpExchange
 from exporter.web.limits import Limits
-from exporter.web.routes import Routes
-from exporter.web.site import Site
+from exporter.web.response_tasks import ResponseTasks
+from exporter.web.router import Router
 
 _log = logging.getLogger("exporter.web")
 
@@ -24,21 +24,19 @@ _DEFAULT_LIMITS = Limits()
 
 
 class Server(HTTPServerConnectionDelegate):
-    """Serves a site on sockets that listen already.
+    """Serves the routes of `router` on listening sockets, which it closes in the end.
 
-    `start` and `stop` are called in the thread of a running asyncio loop, once each; `stop` closes the
-    sockets.
+    `start` and `stop` are called once each, in the thread of a running asyncio loop.
     """
 
     def __init__(
-        self, site: Site, sockets: Sequence[socket.socket], limits: Limits = _DEFAULT_LIMITS
+        self, router: Router, sockets: Sequence[socket.socket], limits: Limits = _DEFAULT_LIMITS
     ) -> None:
-        """Nothing is accepted before `start`."""
+        self._router = router
         self._sockets = sockets
         self._limits = limits
-        self._routes = Routes(site)
-        self._answers: set[asyncio.Task[None]] = set()
-        self._seen: WeakSet[object] = WeakSet()
+        self._tasks = ResponseTasks()
+        self._known_connections: WeakSet[object] = WeakSet()
         self._http = HTTPServer(
             self,
             idle_connection_timeout=limits.idle_seconds,
@@ -51,49 +49,43 @@ class Server(HTTPServerConnectionDelegate):
 
     def start(self) -> None:
         """Accept connections."""
-        _quieten_tornado()
+        _limit_tornado_log()
         self._http.add_sockets(self._sockets)
 
     async def stop(self) -> None:
-        """Stop listening, leave responses on their way `stop_seconds`, then close every connection."""
+        """Stop listening, give unfinished responses `stop_seconds`, then close every connection."""
         self._http.stop()
-        if self._answers:
-            await asyncio.wait(self._answers, timeout=self._limits.stop_seconds)
+        await self._tasks.wait(self._limits.stop_seconds)
         await self._http.close_all_connections()
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """Await a request; Tornado calls this for each, on a new connection as soon as it is accepted."""
-        # This server speaks HTTP/1 only, and only that class has the stream.
+        """Return what takes the next request; Tornado calls this as soon as a connection is accepted."""
+        # Tornado's server speaks HTTP/1 only, and only the class of that has the stream.
         connection = cast("HTTP1Connection", request_conn)
         return HttpExchange(
             connection,
-            self._routes,
+            self._router,
+            self._tasks,
             header_deadline=self._first_header_deadline(server_conn, connection),
             write_seconds=self._limits.write_seconds,
-            spawn=self._spawn,
         )
 
     def _first_header_deadline(
         self, server_conn: object, connection: HTTP1Connection
     ) -> asyncio.TimerHandle | None:
         """Limit the wait for the first header; later ones fall under Tornado's own timeout (see Limits)."""
-        if server_conn in self._seen:
+        if server_conn in self._known_connections:
             return None
-        self._seen.add(server_conn)
+        self._known_connections.add(server_conn)
         loop = asyncio.get_running_loop()
-        # A connection that is closed before may be closed again without harm.
+        # To close a connection that is closed already does nothing.
         return loop.call_later(self._limits.header_seconds, connection.stream.close)
 
-    def _spawn(self, answer: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(answer)
-        self._answers.add(task)
-        task.add_done_callback(self._answers.discard)
 
+def _limit_tornado_log() -> None:
+    """Keep Tornado from logging a line for each malformed request, unless the log level is debug.
 
-def _quieten_tornado() -> None:
-    """Keep Tornado from logging a line for each malformed request, unless debugging is on.
-
-    A port scanner must not be able to fill the log.
+    Otherwise a port scanner could fill the log.
     """
     debugging = _log.isEnabledFor(logging.DEBUG)
     logging.getLogger("tornado.general").setLevel(logging.DEBUG if debugging else logging.ERROR)

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from exporter.cli.systemd import ServiceManager
-from exporter.config.model import Config
 from exporter.sampling.sampler import Sampler
 from tests.integration.service_manager import Manager, Said, says
-from tests.sampling.fake_namespace import Kernel
+from tests.sampling.fake_namespace import FakeNamespace
+from tests.sampling.simulation import real_time_sampler
 
 WATCHDOG_SECONDS = 0.2
 # A message that must not come has so long to come all the same.
@@ -165,11 +165,11 @@ def test_who_is_late_does_not_say_that_all_is_well(manager: Manager) -> None:
 
 def test_nobody_says_that_all_is_well_while_a_source_blocks(manager: Manager) -> None:
     """The sampler is the real one, and what it asks does not answer for a while."""
-    kernel = Kernel(lambda _seconds: None)
+    kernel = FakeNamespace(lambda _seconds: None)
     answers = threading.Event()
     answers.set()
     kernel.tcp.on_answer = lambda: answers.wait(PATIENCE_SECONDS)
-    sampler = Sampler(Config(), kernel.namespace())
+    sampler = real_time_sampler(kernel)
 
     def test() -> None:
         manager.until(says(WATCHDOG="1"))
@@ -185,10 +185,10 @@ def test_nobody_says_that_all_is_well_while_a_source_blocks(manager: Manager) ->
 
 
 def test_nothing_is_ready_while_the_first_sample_blocks(manager: Manager) -> None:
-    kernel = Kernel(lambda _seconds: None)
+    kernel = FakeNamespace(lambda _seconds: None)
     answers = threading.Event()
     kernel.netstat.on_answer = lambda: answers.wait(PATIENCE_SECONDS)
-    sampler = Sampler(Config(), kernel.namespace())
+    sampler = real_time_sampler(kernel)
 
     def test() -> None:
         assert manager.next(SILENCE_SECONDS) is None

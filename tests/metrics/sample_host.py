@@ -69,7 +69,7 @@ def sample_host() -> Simulation:
     processes.run(1, b"systemd", 100, 200, 300)
     processes.run(20, b"nginx", 100, 200, cgroup=b"/system.slice/nginx.service")
     processes.run(30, b"php-fpm", 400, cgroup=f"/kubepods/burstable/pod{POD}/{CONTAINER}".encode())
-    processes.shelf.files[f"/var/log/containers/php-7d9f_shop_fpm-{CONTAINER}.log"] = b""
+    processes.files.files[f"/var/log/containers/php-7d9f_shop_fpm-{CONTAINER}.log"] = b""
     processes.run(40, b'we"ird\\\n\xff', 500)
     kernel.mptcp = frozenset({300})
     kernel.tcp.open(tcp(1, uid=0), tcp(2, uid=0), limit=7)

@@ -1,1 +1,1 @@
-"""Who owns a listener: from paths, processes and files that are the test's, and from a real kernel."""
+"""Tests of exporter/owners."""

@@ -1,20 +1,20 @@
-"""A host without a process, and who looks for owners there."""
+"""A fake host, and a search for owners on it."""
 
 from __future__ import annotations
 
 import pytest
 
 from exporter.owners.search import OwnerSearch
-from tests.owners.fake_host import Host
+from tests.owners.fake_host import FakeHost
 
 
 @pytest.fixture
-def host() -> Host:
-    """Nothing runs there yet."""
-    return Host()
+def host() -> FakeHost:
+    """A host without processes."""
+    return FakeHost()
 
 
 @pytest.fixture
-def owners(host: Host) -> OwnerSearch:
-    """Nothing is looked for yet."""
-    return host.owners()
+def owners(host: FakeHost) -> OwnerSearch:
+    """A search on that host, which has no sockets yet."""
+    return host.owner_search()

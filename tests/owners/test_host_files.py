@@ -1,7 +1,8 @@
-"""Files are read with care: whoever may write there must not stop the exporter."""
+"""Files that anybody may have written: what is no regular file, or too large, is an error."""
 
 from __future__ import annotations
 
+import errno
 import os
 import tracemalloc
 from pathlib import Path
@@ -10,37 +11,49 @@ import pytest
 
 from exporter.owners.host_files import HostFiles
 
-LIMIT_BYTES = 8 << 20
+MAX_BYTES = 8 << 20
 
 
-def test_content_and_names_are_what_is_there(tmp_path: Path) -> None:
+def test_content_of_a_file_and_names_in_a_directory(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
     (tmp_path / "b").mkdir()
     assert HostFiles().read(str(tmp_path / "a")) == b"content"
-    assert sorted(HostFiles().listing(str(tmp_path))) == ["a", "b"]
+    assert sorted(HostFiles().names(str(tmp_path))) == ["a", "b"]
 
 
-def test_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_named_pipe_is_an_error_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="Invalid"):
+    with pytest.raises(OSError, match="pipe") as caught:
         HostFiles().read(str(tmp_path / "pipe"))
+    assert caught.value.errno == errno.EINVAL
 
 
-def test_file_that_is_far_too_large_is_not_taken_into_memory(tmp_path: Path) -> None:
-    for name, size in (("whole", LIMIT_BYTES), ("large", 100 * LIMIT_BYTES)):
+def test_file_above_the_limit_is_not_read_into_memory(tmp_path: Path) -> None:
+    for name, size in (("whole", MAX_BYTES), ("large", 100 * MAX_BYTES)):
         with (tmp_path / name).open("wb") as file:
             file.truncate(size)
-    assert len(HostFiles().read(str(tmp_path / "whole"))) == LIMIT_BYTES
+    assert len(HostFiles().read(str(tmp_path / "whole"))) == MAX_BYTES
     tracemalloc.start()
-    with pytest.raises(OSError, match="large"):
+    with pytest.raises(OSError, match="large") as caught:
         HostFiles().read(str(tmp_path / "large"))
-    assert tracemalloc.get_traced_memory()[1] < 3 * LIMIT_BYTES
+    assert tracemalloc.get_traced_memory()[1] < 3 * MAX_BYTES
     tracemalloc.stop()
+    assert caught.value.errno == errno.EFBIG
 
 
-@pytest.mark.parametrize("name", ["missing", ""])
-def test_what_is_no_file_is_an_os_error(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "error"), [("missing", FileNotFoundError), ("", IsADirectoryError), ("a/b", NotADirectoryError)]
+)
+def test_what_open_fails_with_is_raised_and_no_descriptor_stays_open(
+    tmp_path: Path, name: str, error: type[OSError]
+) -> None:
+    (tmp_path / "a").touch()
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  (Path would open one of its own)
-    with pytest.raises(OSError, match=str(tmp_path)):
+    with pytest.raises(error, match=str(tmp_path)):
         HostFiles().read(str(tmp_path / name))
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_missing_directory_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        HostFiles().names(str(tmp_path / "missing"))

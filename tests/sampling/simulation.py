@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import cast
 
 from exporter.config import parse
+from exporter.config.model import Config
 from exporter.kernel.netns.access import NamespaceAccess
+from exporter.sampling.clock import SYSTEM_CLOCK
 from exporter.sampling.environment import Environment
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.sampler import Sampler
 from exporter.sampling.source_runner import SourceRunner
-from tests.owners.fake_host import Host
+from tests.owners.fake_host import FakeHost
 from tests.sampling.fake_access import FakeAccess
 from tests.sampling.fake_clock import FakeClock
 from tests.sampling.fake_namespace import FakeNamespace
@@ -27,12 +29,12 @@ class Simulation:
         """Set up a sampler with the configuration in this text; nothing is sampled yet."""
         self.clock = FakeClock() if others is None else others.clock
         self.kernel = FakeNamespace(self.clock.spend)
-        self.host = Host()
+        self.host = FakeHost()
         self.walk_cost = 0.0
-        self.host.on_look = lambda _pid: self.clock.spend(self.walk_cost)
+        self.host.before_read = lambda _pid: self.clock.spend(self.walk_cost)
         clock = self.clock.clock()
         access = cast("NamespaceAccess", others) if others is not None else None
-        environment = Environment(self.kernel.namespace(), access, self.host.owners(), clock, clock)
+        environment = Environment(self.kernel.namespace(), access, self.host.owner_search(), clock, clock)
         self.sampler = Sampler(parse(config, "c.yaml"), environment)
         self.namespace = self.sampler.namespaces[0]
 
@@ -63,6 +65,12 @@ class Simulation:
         with self.sampler.lock:
             states = self.sampler.published(self.clock.now)
         return sorted((each.group.key.address, each.owner.process if each.owner else "") for each in states)
+
+
+def real_time_sampler(kernel: FakeNamespace) -> Sampler:
+    """A sampler of this namespace that runs by the real clocks."""
+    environment = Environment(kernel.namespace(), None, FakeHost().owner_search(), SYSTEM_CLOCK, SYSTEM_CLOCK)
+    return Sampler(Config(), environment)
 
 
 def runner_of(runners: Sequence[SourceRunner], name: str, netns: str = "host") -> SourceRunner:

@@ -26,7 +26,7 @@ from exporter.sampling.environment import Environment
 from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.source_runner import SourceRunner
-from tests.owners.fake_host import Host
+from tests.owners.fake_host import FakeHost
 from tests.sampling.fake_access import FakeAccess
 from tests.sampling.fake_namespace import FakeNamespace
 from tests.sampling.simulation import TICK_SECONDS, runner_of
@@ -46,7 +46,7 @@ class Setup:
         clock = self.clock.clock()
         others = cast("NamespaceAccess", self.access) if may_enter else None
         own = FakeNamespace(self.clock.spend).namespace()
-        environment = Environment(own, others, Host().owners(), clock, clock)
+        environment = Environment(own, others, FakeHost().owner_search(), clock, clock)
         self.scheduler = NamespaceScheduler(parse(config, "c.yaml"), environment, self.lock)
 
     def discover(self) -> None:

@@ -1,1 +1,1 @@
-"""Tests of the HTTP side, against real sockets on the loopback."""
+"""Tests of exporter/web, over real sockets on the loopback interface."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import RunError, UsageError
-from exporter.web import ListenAddress, bind
+from exporter.web.address import ListenAddress, bind
 
 _UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 _NOBODY = 65534

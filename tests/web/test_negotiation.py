@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 
-from exporter.web import Format, accepts_gzip, negotiate
+from exporter.web.negotiation import Format, accepts_gzip, negotiate
 
 _PROMETHEUS_3 = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"

@@ -1,31 +1,30 @@
-"""The metrics page: formats, encodings, and how many at once."""
+"""The metrics page: formats, encodings, and the limit of scrapes in flight."""
 
 from __future__ import annotations
 
 import gzip
 import logging
 import socket
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from exporter.web import Format, Limits
-from tests.web.running import (
+from exporter.web.limits import Limits
+from exporter.web.negotiation import Format
+from testbed.waiting import until
+from tests.web.metrics_pages import (
+    LARGE_PAGE,
     OPENMETRICS_PAGE,
-    PATIENCE_SECONDS,
     TEXT_PAGE,
-    Answer,
-    Running,
-    read_to_end,
-    site,
+    BlockingPage,
+    LargePage,
+    SmallPage,
+    metrics_router,
 )
+from tests.web.server_thread import TIMEOUT_SECONDS, Response, ServerThread, read_to_end
 
-# More than the kernel buffers between two sockets on the loopback, by far.
-_BIG_PAGE = b"demo 1\n" * (32 * 1024 * 1024 // 7)
-_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+REQUEST = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -38,61 +37,63 @@ _REQUEST = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 )
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 def test_format_and_encoding(accept: str, page_format: Format, page: bytes, encoding: str) -> None:
-    """The page is rendered in the format that its Content-Type names, and caches are told what decides it."""
-    with Running(site()) as running:
-        answer = running.ask("/metrics", Accept=accept, Accept_Encoding=encoding)
-    assert answer.status == 200
-    assert answer.headers["Content-Type"] == page_format.content_type
-    assert answer.headers["Vary"] == "Accept, Accept-Encoding"
-    assert answer.headers["Content-Encoding"] == ("gzip" if encoding == "gzip" else None)
-    assert (gzip.decompress(answer.body) if encoding == "gzip" else answer.body) == page
+    """Vary tells caches which headers of the request decide."""
+    with ServerThread(metrics_router(SmallPage())) as server:
+        response = server.request("/metrics", Accept=accept, Accept_Encoding=encoding)
+    assert response.status == 200
+    assert response.headers["Content-Type"] == page_format.content_type
+    assert response.headers["Vary"] == "Accept, Accept-Encoding"
+    assert response.headers["Content-Encoding"] == ("gzip" if encoding == "gzip" else None)
+    assert (gzip.decompress(response.body) if encoding == "gzip" else response.body) == page
 
 
-def test_render_that_raises(caplog: pytest.LogCaptureFixture) -> None:
-    """One line for the client, the traceback for the log, and the next scrape is served."""
-    faults = [RuntimeError("secret")]
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_head_has_the_headers_of_get(encoding: str) -> None:
+    with ServerThread(metrics_router(SmallPage())) as server:
+        get = server.request("/metrics", Accept_Encoding=encoding)
+        head = server.request("/metrics", "HEAD", Accept_Encoding=encoding)
+    assert head.body == b""
+    names = ("Content-Type", "Content-Length", "Content-Encoding", "Vary")
+    assert [head.headers[name] for name in names] == [get.headers[name] for name in names]
 
-    def render(_page_format: Format) -> bytes:
-        if faults:
-            raise faults.pop()
+
+class FailsOnce:
+    """A page whose first call raises an exception."""
+
+    def __init__(self) -> None:
+        self._failed = False
+
+    def write(self, *, openmetrics: bool) -> bytes:  # noqa: ARG002  (the page is the same in either format)
+        if not self._failed:
+            self._failed = True
+            raise RuntimeError("secret")
         return TEXT_PAGE
 
-    with Running(site(render=render, max_requests=1)) as running:
-        answer = running.ask("/metrics")
-        assert running.ask("/metrics").body == TEXT_PAGE
-    assert answer.status == 500
-    assert answer.body == b"cannot render the metrics page; the exporter's log says why\n"
+
+def test_exception_is_logged_and_the_next_scrape_is_served(caplog: pytest.LogCaptureFixture) -> None:
+    with ServerThread(metrics_router(FailsOnce(), max_requests=1)) as server:
+        response = server.request("/metrics")
+        assert until_served(server).body == TEXT_PAGE
+    assert response.status == 500
+    assert response.body == b"cannot render the metrics page; the exporter's log says why\n"
     [record] = caplog.records
     assert (record.name, record.levelno) == ("exporter.web", logging.ERROR)
     assert "secret" in caplog.text
 
 
-class _Gate:
-    """A renderer that waits to be let through."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Semaphore(0)
-        self.release = threading.Event()
-
-    def render(self, _page_format: Format) -> bytes:
-        self.entered.release()
-        assert self.release.wait(PATIENCE_SECONDS)
-        return TEXT_PAGE
-
-
-def test_scrapes_over_the_limit_are_turned_away() -> None:
-    """Two render, the third gets 503 at once, other pages are not affected, and places come free again."""
-    activity = _Gate()
-    with Running(site(render=activity.render, max_requests=2)) as running, ThreadPoolExecutor() as clients:
-        scrapes = [clients.submit(running.ask, "/metrics") for _ in range(2)]
+def test_scrapes_above_the_limit_get_503() -> None:
+    """Two wait, the third is refused at once, other paths are served, and later scrapes as well."""
+    page = BlockingPage()
+    with ServerThread(metrics_router(page, max_requests=2)) as server, ThreadPoolExecutor() as clients:
+        scrapes = [clients.submit(server.request, "/metrics") for _ in range(2)]
         for _ in scrapes:
-            assert activity.entered.acquire(timeout=PATIENCE_SECONDS)
-        refused = running.ask("/metrics")
-        healthy = running.ask("/-/healthy")
-        activity.release.set()
-        served = [scrape.result(PATIENCE_SECONDS) for scrape in scrapes]
-        assert [answer.status for answer in served] == [200, 200]
-        assert running.ask("/metrics").status == 200
+            assert page.entered.acquire(timeout=TIMEOUT_SECONDS)
+        refused = server.request("/metrics")
+        healthy = server.request("/-/healthy")
+        page.release.set()
+        served = [scrape.result(TIMEOUT_SECONDS) for scrape in scrapes]
+        assert [response.status for response in served] == [200, 200]
+        assert until_served(server).status == 200
     assert refused.status == 503
     assert (
         refused.body == b"2 scrapes are in flight, and --web.max-requests allows no more; try again later\n"
@@ -101,78 +102,73 @@ def test_scrapes_over_the_limit_are_turned_away() -> None:
 
 
 def test_no_limit() -> None:
-    """0 admits any number, and those that find no thread free wait for one."""
-    activity = _Gate()
-    with Running(site(render=activity.render, max_requests=0)) as running, ThreadPoolExecutor(64) as clients:
-        scrapes = [clients.submit(running.ask, "/metrics") for _ in range(64)]
-        assert activity.entered.acquire(timeout=PATIENCE_SECONDS)
-        activity.release.set()
-        assert {scrape.result(PATIENCE_SECONDS).status for scrape in scrapes} == {200}
+    """With more scrapes than worker threads, some wait for a thread."""
+    page = BlockingPage()
+    with ServerThread(metrics_router(page)) as server, ThreadPoolExecutor(64) as clients:
+        scrapes = [clients.submit(server.request, "/metrics") for _ in range(64)]
+        assert page.entered.acquire(timeout=TIMEOUT_SECONDS)
+        page.release.set()
+        assert {scrape.result(TIMEOUT_SECONDS).status for scrape in scrapes} == {200}
 
 
-def test_client_that_leaves_gives_its_place_back(caplog: pytest.LogCaptureFixture) -> None:
-    """A scrape whose client is gone ends quietly."""
-    activity = _Gate()
-    with Running(site(render=activity.render, max_requests=1)) as running:
-        with running.connect() as connection:
-            connection.sendall(_REQUEST)
-            assert activity.entered.acquire(timeout=PATIENCE_SECONDS)
-        activity.release.set()
-        assert _until_served(running).status == 200
+def test_scrape_whose_client_is_gone_counts_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    page = BlockingPage()
+    with ServerThread(metrics_router(page, max_requests=1)) as server:
+        with server.connect() as connection:
+            connection.sendall(REQUEST)
+            assert page.entered.acquire(timeout=TIMEOUT_SECONDS)
+        assert server.request("/metrics").status == 503
+        page.release.set()
+        assert until_served(server).status == 200
     assert caplog.records == []
 
 
-def _until_served(running: Running) -> Answer:
-    """Scrape until there is a place."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (answer := running.ask("/metrics", "HEAD")).status == 503:
-        assert time.monotonic() < deadline
-    return answer
+def until_served(server: ServerThread) -> Response:
+    """Scrape until there are fewer in flight than the limit."""
+    return until(lambda: server.request("/metrics"), lambda response: response.status != 503)
 
 
-def _slow_reader(running: Running) -> socket.socket:
-    """Ask for the page and take the beginning of it only, which shows that the response is on its way."""
-    connection = running.connect()
-    connection.sendall(_REQUEST)
+def slow_reader(server: ServerThread) -> socket.socket:
+    """Request the page and read only its beginning, which shows that the response has begun."""
+    connection = server.connect()
+    connection.sendall(REQUEST)
     assert connection.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
     return connection
 
 
-def _big(_page_format: Format) -> bytes:
-    return _BIG_PAGE
+def test_slow_reader_blocks_no_other_and_gets_its_page() -> None:
+    with ServerThread(metrics_router(LargePage())) as server, slow_reader(server) as slow:
+        assert server.request("/-/healthy").status == 200
+        assert server.request("/metrics").body == LARGE_PAGE
+        assert read_to_end(slow).endswith(b"\r\n\r\n" + LARGE_PAGE)
 
 
-def test_slow_reader_blocks_no_other() -> None:
-    """Others are served while it dawdles, and it gets all of its page in the end."""
-    with Running(site(render=_big)) as running, _slow_reader(running) as slow:
-        assert running.ask("/-/healthy").status == 200
-        assert running.ask("/metrics").body == _BIG_PAGE
-        assert read_to_end(slow).endswith(b"\r\n\r\n" + _BIG_PAGE)
+def test_slow_reader_counts_until_it_has_the_page() -> None:
+    with ServerThread(metrics_router(LargePage(), max_requests=1)) as server:
+        with slow_reader(server) as slow:
+            assert server.request("/metrics").status == 503
+            assert read_to_end(slow).endswith(LARGE_PAGE)
+        assert until_served(server).status == 200
 
 
-def test_slow_reader_takes_a_place() -> None:
-    """The scrape is in flight until the client has the page."""
-    with Running(site(render=_big, max_requests=1)) as running:
-        with _slow_reader(running) as slow:
-            assert running.ask("/metrics").status == 503
-            assert read_to_end(slow).endswith(_BIG_PAGE)
-        assert _until_served(running).status == 200
-
-
-def test_slow_reader_is_dropped_at_the_deadline() -> None:
-    """Its place comes free although it never reads, and it gets no more than was on its way."""
+def test_slow_reader_is_disconnected_at_the_deadline() -> None:
+    """It counts no more although it never reads, and it gets only what was in buffers."""
     limits = Limits(write_seconds=0.1)
-    with Running(site(render=_big, max_requests=1), limits) as running, _slow_reader(running) as slow:
-        assert _until_served(running).status == 200
-        assert len(read_to_end(slow)) < len(_BIG_PAGE)
+    router = metrics_router(LargePage(), max_requests=1)
+    with ServerThread(router, limits) as server, slow_reader(server) as slow:
+        # This client reads at once, but on a busy machine not always within write_seconds.
+        until(lambda: server.request("/metrics", "HEAD"), lambda response: response.status == 200)
+        assert len(read_to_end(slow)) < len(LARGE_PAGE)
 
 
 @pytest.mark.parametrize("leave", [socket.socket.close, lambda one: one.shutdown(socket.SHUT_RDWR)])
-def test_reader_that_leaves_halfway(
+def test_reader_that_disconnects_halfway_counts_no_more(
     leave: Callable[[socket.socket], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its place comes free, and the log stays quiet."""
-    with Running(site(render=_big, max_requests=1)) as running, _slow_reader(running) as slow:
+    with (
+        ServerThread(metrics_router(LargePage(), max_requests=1)) as server,
+        slow_reader(server) as slow,
+    ):
         leave(slow)
-        assert _until_served(running).status == 200
+        assert until_served(server).status == 200
     assert caplog.records == []

@@ -1,32 +1,35 @@
-"""Connections: deadlines, sizes, nonsense, and the end."""
+"""Connections: deadlines, sizes, malformed input, and the end of the server."""
 
 from __future__ import annotations
 
 import http.client
 import select
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.web import Format, Limits, ListenAddress, bind
-from tests.web.running import PATIENCE_SECONDS, TEXT_PAGE, Running, read_to_end, site
+from exporter.errors import RunError
+from exporter.web.address import ListenAddress, bind
+from exporter.web.limits import Limits
+from testbed.waiting import until
+from tests.web.metrics_pages import LARGE_PAGE, TEXT_PAGE, BlockingPage, LargePage, SmallPage, metrics_router
+from tests.web.server_thread import TIMEOUT_SECONDS, ServerThread, read_to_end
 
-_NEVER = 100 * PATIENCE_SECONDS
-_BIG_PAGE = b"demo 1\n" * (32 * 1024 * 1024 // 7)
+NEVER_SECONDS = 100 * TIMEOUT_SECONDS
 
 
-def _dribble(connection: socket.socket, message: bytes) -> bytes:
-    """Send a byte now and then until the server answers or closes, and give what it said."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    for number in range(1 << 30):
-        assert time.monotonic() < deadline, "the server let the client dribble on"
+def send_slowly(connection: socket.socket, message: bytes) -> bytes:
+    """Send a byte every 10 ms until the server responds or closes, and return its response."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    for position in range(1 << 30):
+        assert time.monotonic() < deadline, "the server does not end a request that is sent slowly"
         try:
-            connection.sendall(message[number : number + 1] or b"x")
+            connection.sendall(message[position : position + 1] or b"x")
         except (BrokenPipeError, ConnectionResetError):
             break
         if select.select([connection], [], [], 0.01)[0]:
@@ -35,179 +38,148 @@ def _dribble(connection: socket.socket, message: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("message", [b"", b"GET /metrics HTTP/1.1\r\nHost: x\r\nX: "])
-def test_slow_header_is_dropped_at_the_deadline(message: bytes) -> None:
-    """The deadline is for the whole header: bytes that trickle in do not move it."""
-    limits = Limits(header_seconds=0.2, idle_seconds=_NEVER)
-    with Running(site(), limits) as running, running.connect() as connection:
-        assert _dribble(connection, message) == b""
-        assert running.ask("/metrics").body == TEXT_PAGE
+def test_header_has_to_be_complete_at_the_deadline(message: bytes) -> None:
+    """Bytes that keep arriving do not move the deadline."""
+    limits = Limits(header_seconds=0.2, idle_seconds=NEVER_SECONDS)
+    with ServerThread(metrics_router(SmallPage()), limits) as server, server.connect() as connection:
+        assert send_slowly(connection, message) == b""
+        assert server.request("/metrics").body == TEXT_PAGE
 
 
-def test_silent_client_is_dropped_at_the_deadline() -> None:
-    """Who connects has to say something."""
-    with Running(site(), Limits(header_seconds=0.1, idle_seconds=_NEVER)) as running:
-        assert running.say(b"") == b""
+def test_connection_without_a_request_is_closed() -> None:
+    limits = Limits(header_seconds=0.1, idle_seconds=NEVER_SECONDS)
+    with ServerThread(metrics_router(SmallPage()), limits) as server:
+        assert server.send_raw(b"") == b""
 
 
-def test_deadlines_end_with_what_they_are_for() -> None:
-    """A connection that has been of use may stay idle longer, as that of Prometheus between two scrapes."""
-    limits = Limits(header_seconds=0.2, write_seconds=0.1, idle_seconds=_NEVER)
-    with Running(site(), limits) as running:
-        kept = http.client.HTTPConnection("127.0.0.1", running.port, timeout=PATIENCE_SECONDS)
-        kept.request("GET", "/metrics")
-        assert kept.getresponse().read() == TEXT_PAGE
-        before = kept.sock
-        # Connected later and dropped by now: the deadlines of the kept connection have passed as well.
-        assert running.say(b"") == b""
-        kept.request("GET", "/metrics")
-        assert kept.getresponse().read() == TEXT_PAGE
-        assert kept.sock is before
-        kept.close()
+def test_deadlines_of_a_request_end_with_it() -> None:
+    """A connection may be idle between two requests for longer, as that of Prometheus between two scrapes."""
+    limits = Limits(header_seconds=0.2, write_seconds=0.1, idle_seconds=NEVER_SECONDS)
+    with ServerThread(metrics_router(SmallPage()), limits) as server:
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_SECONDS)
+        client.request("GET", "/metrics")
+        assert client.getresponse().read() == TEXT_PAGE
+        before = client.sock
+        # A later connection reaches its deadline here, so those of the earlier request have passed as well.
+        assert server.send_raw(b"") == b""
+        client.request("GET", "/metrics")
+        assert client.getresponse().read() == TEXT_PAGE
+        assert client.sock is before
+        client.close()
 
 
-def test_idle_connection_is_dropped() -> None:
-    """Between two requests there is another limit, which holds for a header that trickles in as well."""
-    limits = Limits(header_seconds=_NEVER, idle_seconds=0.2)
+@pytest.mark.parametrize("next_header", [None, b"GET / HTTP/1.1\r\nHost: x\r\nX: "])
+def test_idle_connection_is_closed(next_header: bytes | None) -> None:
+    """The limit between two requests includes the time in which the next header arrives."""
+    limits = Limits(header_seconds=NEVER_SECONDS, idle_seconds=0.2)
     request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
-    with Running(site(), limits) as running, running.connect() as connection:
+    with ServerThread(metrics_router(SmallPage()), limits) as server, server.connect() as connection:
         connection.sendall(request)
-        head = b""
-        while not head.endswith(b"healthy\n"):
-            head += connection.recv(4096)
-        assert _dribble(connection, b"GET / HTTP/1.1\r\nHost: x\r\nX: ") == b""
+        response = b""
+        while not response.endswith(b"healthy\n"):
+            response += connection.recv(4096)
+        rest = read_to_end(connection) if next_header is None else send_slowly(connection, next_header)
+        assert rest == b""
 
 
-def test_slow_body_is_dropped() -> None:
-    """A body that was announced has to come."""
-    message = b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx"
-    limits = Limits(body_seconds=0.1, idle_seconds=_NEVER)
-    with Running(site(lifecycle=True), limits) as running:
-        assert running.say(message) == b""
+def test_body_has_to_be_complete_at_the_deadline() -> None:
+    message = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx"
+    limits = Limits(body_seconds=0.1, idle_seconds=NEVER_SECONDS)
+    with ServerThread(metrics_router(SmallPage()), limits) as server:
+        assert server.send_raw(message) == b""
 
 
-@pytest.mark.parametrize(
-    ("message", "status"),
-    [
-        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.0\r\n\r\n", b"200"),
-        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", b"400"),
-        (b"GET /\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1000000\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", b"200"),
-        (b"\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"200"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
-    ],
-)
-def test_first_answer_to_odd_requests(message: bytes, status: bytes) -> None:
-    """Malformed ones get 400, and the connection is closed."""
-    with Running(site()) as running:
-        assert running.say(message).split(b" ")[1] == status
+def test_header_above_the_limit_of_size() -> None:
+    """It is not read to its end, and the server continues; one below the limit is served."""
+    with ServerThread(metrics_router(SmallPage())) as server:
+        assert server.send_raw(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 17 * 1024 + b"\r\n\r\n") == b""
+        assert server.request("/-/healthy", X="x" * 15 * 1024).status == 200
 
 
-def test_header_over_the_limit() -> None:
-    """Nobody reads it to the end, and the server goes on; one below the limit is served."""
-    with Running(site()) as running:
-        assert running.say(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 17 * 1024 + b"\r\n\r\n") == b""
-        assert running.ask("/-/healthy", X="x" * 15 * 1024).status == 200
-
-
-def test_requests_in_one_piece() -> None:
-    """Pipelined requests are answered in order, and one scrape at a time holds no place for the next."""
+def test_pipelined_requests_are_served_one_after_the_other() -> None:
+    """So they are never two scrapes in flight."""
     request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with Running(site(max_requests=1)) as running:
-        reply = running.say(request * 5 + last)
-    assert reply.count(b"HTTP/1.1 200 OK\r\n") == 6
-    assert reply.count(TEXT_PAGE) == 6
+    with ServerThread(metrics_router(SmallPage(), max_requests=1)) as server:
+        responses = server.send_raw(request * 5 + last)
+    assert responses.count(b"HTTP/1.1 200 OK\r\n") == 6
+    assert responses.count(TEXT_PAGE) == 6
 
 
-def test_nonsense_leaves_the_server_standing() -> None:
-    """Whatever bytes come, they are answered or dropped, and the next client is served."""
+def test_server_continues_after_any_bytes() -> None:
+    """They get a response or none, and the next client is served."""
     pieces = st.sampled_from(
         [b"GET / HTTP/1.1\r\n", b"Host: x\r\n", b"\r\n", b"\r\n\r\n", b":", b"\x00", b"%zz"]
     )
     limits = Limits(header_seconds=0.05, body_seconds=0.05, idle_seconds=0.05)
-    with Running(site(), limits) as running:
+    with ServerThread(metrics_router(SmallPage()), limits) as server:
 
         @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(st.one_of(st.binary(max_size=300), st.lists(pieces, max_size=8).map(b"".join)))
-        def say(message: bytes) -> None:
-            reply = running.say(message)
-            assert reply == b"" or reply.startswith(b"HTTP/1.1 ")
+        def send(message: bytes) -> None:
+            response = server.send_raw(message)
+            assert response == b"" or response.startswith(b"HTTP/1.1 ")
 
-        say()
-        assert running.ask("/metrics").body == TEXT_PAGE
+        send()
+        # With these limits a slow machine may close the connection before the request is complete.
+        until(
+            lambda: server.send_raw(b"GET /metrics HTTP/1.0\r\n\r\n"), lambda reply: reply.endswith(TEXT_PAGE)
+        )
 
 
 def test_ipv6() -> None:
-    """The same over IPv6."""
-    try:
-        running = Running(site(), host="::1").__enter__()
-    except Exception:  # noqa: BLE001  (bind's own tests say whether it failed rightly)
-        pytest.skip("this machine has no IPv6 loopback")
-    try:
-        assert running.ask("/metrics").body == TEXT_PAGE
-    finally:
-        running.stop()
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(ServerThread(metrics_router(SmallPage()), host="::1"))
+        except RunError as error:
+            pytest.skip(f"no IPv6 loopback: {error}")
+        assert server.request("/metrics").body == TEXT_PAGE
 
 
 def test_stop_waits_for_no_client() -> None:
-    """Silent, slow and unread connections are all closed, long before any deadline of theirs."""
-    limits = Limits(_NEVER, _NEVER, _NEVER, _NEVER, stop_seconds=0.05)
-    opening = [
+    """Silent connections, slow ones and those that are not read are closed long before their deadlines."""
+    limits = Limits(NEVER_SECONDS, NEVER_SECONDS, NEVER_SECONDS, NEVER_SECONDS, stop_seconds=0.05)
+    requests = [
         b"",
         b"GET /metr",
-        b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
+        b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
         b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n",
     ]
-    with Running(site(render=lambda _: _BIG_PAGE, lifecycle=True), limits) as running:
-        clients = [running.connect() for _ in opening]
-        for client, message in zip(clients, opening, strict=True):
+    with ServerThread(metrics_router(LargePage()), limits) as server:
+        clients = [server.connect() for _ in requests]
+        for client, message in zip(clients, requests, strict=True):
             client.sendall(message)
         for client in clients[3:]:
             assert client.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
-        running.stop()
+        server.stop()
         for client in clients:
-            assert len(read_to_end(client)) < len(_BIG_PAGE)
+            assert len(read_to_end(client)) < len(LARGE_PAGE)
             client.close()
 
 
-def test_stop_leaves_a_response_its_time() -> None:
-    """A scrape that has begun is served while nobody new gets in; the port is free afterwards."""
-    entered, release = threading.Event(), threading.Event()
-
-    def render(_page_format: Format) -> bytes:
-        entered.set()
-        assert release.wait(PATIENCE_SECONDS)
-        return TEXT_PAGE
-
-    limits = Limits(stop_seconds=PATIENCE_SECONDS)
-    with Running(site(render=render), limits) as running, ThreadPoolExecutor() as threads:
-        scrape = threads.submit(running.ask, "/metrics")
-        assert entered.wait(PATIENCE_SECONDS)
-        stopping = threads.submit(running.stop)
-        _wait_until_refused(running)
-        release.set()
-        assert scrape.result(PATIENCE_SECONDS).body == TEXT_PAGE
-        stopping.result(PATIENCE_SECONDS)
-        for listener in bind([ListenAddress("127.0.0.1", running.port)]):
+def test_stop_waits_for_a_response_that_has_begun() -> None:
+    """It is served although nobody can connect any more; the port is free afterwards."""
+    page = BlockingPage()
+    limits = Limits(stop_seconds=TIMEOUT_SECONDS)
+    with ServerThread(metrics_router(page), limits) as server, ThreadPoolExecutor() as threads:
+        scrape = threads.submit(server.request, "/metrics")
+        assert page.entered.acquire(timeout=TIMEOUT_SECONDS)
+        stopping = threads.submit(server.stop)
+        assert until(lambda: is_refused(server), bool)
+        page.release.set()
+        assert scrape.result(TIMEOUT_SECONDS).body == TEXT_PAGE
+        stopping.result(TIMEOUT_SECONDS)
+        for listener in bind([ListenAddress("127.0.0.1", server.port)]):
             listener.close()
 
 
-def _wait_until_refused(running: Running) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            running.connect().close()
-        except ConnectionRefusedError:
-            return
-        except ConnectionResetError:
-            # It had been accepted by the kernel when the listener closed.
-            continue
-    pytest.fail("the server still accepts connections")
+def is_refused(server: ServerThread) -> bool:
+    try:
+        server.connect().close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        # The kernel had accepted it when the listener was closed.
+        return False
+    return False

@@ -57,7 +57,7 @@ class Owners(Source[SearchStep]):
     @property
     def sockets_without_owner(self) -> int:
         """How many sockets have no known owner."""
-        return self._search.unseen()
+        return self._search.count_without_owner()
 
     def set_namespaces(self, namespaces: Sequence[NamespaceSampler]) -> None:
         """Take the namespaces that are sampled now."""
@@ -92,7 +92,7 @@ class Owners(Source[SearchStep]):
             unsettled, self._unsettled = self._unsettled, self._mptcp_stale.copy()
             for namespace in unsettled.intersection(self._namespaces):
                 self._set_owners(namespace)
-        if self._search.blind:
+        if self._search.access_denied:
             raise UnavailableError("the owners of some sockets belong to other users", "EACCES")
 
     def _collect(self, changed: Sequence[NamespaceSampler], now: float) -> None:
@@ -103,7 +103,7 @@ class Owners(Source[SearchStep]):
         for namespace in self._namespaces:
             sockets |= namespace.table.inodes()
         self._collected = {each: each.table.sockets_version for each in self._namespaces}
-        self._search.want(sockets, now)
+        self._search.set_sockets(sockets, now)
         self._collect_at = now + _COLLECT_PAUSE * (self._clock.elapsed() - started)
 
     def _ask_mptcp(self) -> None:
@@ -123,9 +123,9 @@ class Owners(Source[SearchStep]):
         mptcp = self._mptcp.get(namespace, frozenset())
         for state in [each for each in namespace.table.states.values() if each.group.members]:
             # One that was not looked for yet keeps its owner, or waits for its first.
-            if self._search.looked_for(state.group):
+            if self._search.searched(state.group):
                 inodes = (member.listener.inode for member in state.group.members.values())
-                owner = self._search.of(state.group)
+                owner = self._search.owner_of(state.group)
                 namespace.table.set_owner(state, owner, mptcp=any(inode in mptcp for inode in inodes))
-            if not self._search.settled(state.group):
+            if not self._search.final(state.group):
                 self._unsettled.add(namespace)

@@ -150,7 +150,7 @@ def test_new_socket_of_a_known_group_gets_its_owner(simulation: Simulation) -> N
     simulation.kernel.tcp.open(tcp(2))
     simulation.tick()
     assert simulation.published() == [("0.0.0.0", "nginx")]
-    assert simulation.host.walks == 2
+    assert simulation.host.full_searches == 2
 
 
 def test_listeners_that_close_cost_no_walk(simulation: Simulation) -> None:
@@ -159,7 +159,7 @@ def test_listeners_that_close_cost_no_walk(simulation: Simulation) -> None:
     simulation.tick()
     simulation.kernel.tcp.close(2)
     simulation.tick(10)
-    assert simulation.host.walks == 1
+    assert simulation.host.full_searches == 1
 
 
 def test_socket_whose_owner_is_denied_makes_the_source_unhealthy(simulation: Simulation) -> None:

@@ -70,7 +70,7 @@ def test_a_new_namespace_has_owners_within_its_first_second(simulation: ManyName
     start_long_search(simulation)
     simulation.run_for(2.0)
     assert simulation.runner("owners").schedule.interval_in_force >= 1.0
-    simulation.host.tree.paths = {WEB: WEB_PATH}
+    simulation.host.cgroups.paths = {WEB: WEB_PATH}
     simulation.host.run(20, b"web", 700, cgroup=WEB_PATH)
     kernel = simulation.add(1, "box")
     kernel.tcp.close(1)
@@ -121,7 +121,7 @@ def test_a_listener_of_which_one_socket_is_still_looked_for_keeps_its_owner(
     simulation.kernel.tcp.open(tcp(1))
     simulation.tick()
     start_long_search(simulation)
-    simulation.host.tree.paths = {WEB: WEB_PATH}
+    simulation.host.cgroups.paths = {WEB: WEB_PATH}
     simulation.host.run(20, b"web", 200, 300, cgroup=WEB_PATH)
     simulation.kernel.tcp.close(1)
     simulation.kernel.tcp.open(tcp(2))

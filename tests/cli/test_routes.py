@@ -1,0 +1,151 @@
+"""Every path that the exporter serves, with its methods, and the checks of --web.telemetry-path."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from exporter import __version__
+from exporter.cli.flags import RunFlags, parse
+from exporter.cli.routes import build_router
+from exporter.errors import UsageError
+from exporter.web.request import HttpRequest
+from exporter.web.response import HttpResponse
+from exporter.web.router import Router
+
+TEXT_PAGE = b"demo 1\n"
+READ_PATHS = ["/", "/metrics", "/-/healthy", "/-/ready"]
+OTHER_METHODS = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get"]
+
+
+class Exporter:
+    """Stands in for page, sampler and daemon."""
+
+    def __init__(self) -> None:
+        self.reloads = 0
+
+    def write(self, *, openmetrics: bool) -> bytes:
+        return b"# EOF\n" if openmetrics else TEXT_PAGE
+
+    def ready(self) -> bool:
+        return True
+
+    def reload(self) -> str | None:
+        self.reloads += 1
+        return None
+
+
+def flags(**changes: object) -> RunFlags:
+    run = parse([])
+    assert isinstance(run, RunFlags)
+    return replace(run, **changes)  # type: ignore[arg-type]  # the caller names fields of RunFlags
+
+
+def router(exporter: Exporter | None = None, **changes: object) -> Router:
+    exporter = exporter or Exporter()
+    return build_router(flags(**changes), exporter, exporter, exporter)
+
+
+def respond(router: Router, path: str, method: str = "GET") -> HttpResponse:
+    async def response() -> HttpResponse:
+        with ExitStack() as until_sent:
+            return await router.respond(HttpRequest(method, path, None, None, until_sent))
+
+    return asyncio.run(response())
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "beginning"),
+    [
+        ("/", "text/html; charset=utf-8", b"<!DOCTYPE html>"),
+        ("/metrics", "text/plain; version=0.0.4; charset=utf-8", TEXT_PAGE),
+        ("/-/healthy", "text/plain; charset=utf-8", b"healthy"),
+        ("/-/ready", "text/plain; charset=utf-8", b"ready"),
+    ],
+)
+def test_get(path: str, content_type: str, beginning: bytes) -> None:
+    response = respond(router(), path)
+    assert (response.status, response.content_type) == (200, content_type)
+    assert response.body.startswith(beginning)
+
+
+@pytest.mark.parametrize("path", READ_PATHS)
+@pytest.mark.parametrize("method", OTHER_METHODS)
+def test_pages_are_only_read(path: str, method: str) -> None:
+    response = respond(router(), path, method)
+    assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
+    assert response.body == b"this page answers GET, HEAD only\n"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "BREW"])
+def test_reload_is_only_posted(method: str) -> None:
+    """A link that is followed must not reload."""
+    exporter = Exporter()
+    response = respond(router(exporter, lifecycle=True), "/-/reload", method)
+    assert (response.status, response.headers["Allow"]) == (405, "POST")
+    assert exporter.reloads == 0
+
+
+@pytest.mark.parametrize(("lifecycle", "status", "reloads"), [(False, 403, 0), (True, 200, 1)])
+def test_reload_only_with_the_flag(lifecycle: bool, status: int, reloads: int) -> None:  # noqa: FBT001
+    exporter = Exporter()
+    response = respond(router(exporter, lifecycle=lifecycle), "/-/reload", "POST")
+    assert (response.status, exporter.reloads) == (status, reloads)
+
+
+def test_max_requests_is_that_of_the_flag() -> None:
+    async def statuses() -> list[int]:
+        limited = router(max_requests=1)
+        with ExitStack() as until_sent:
+            request = HttpRequest("GET", "/metrics", None, None, until_sent)
+            return [(await limited.respond(request)).status for _ in range(2)]
+
+    assert asyncio.run(statuses()) == [200, 503]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/metrics/", "/METRICS", "//", "/-/", "/metrics/../metrics"])
+@pytest.mark.parametrize("method", ["GET", "POST", "BREW"])
+def test_any_other_path_is_not_found(path: str, method: str) -> None:
+    response = respond(router(), path, method)
+    assert (response.status, response.body) == (404, b"there is nothing here; metrics are at /metrics\n")
+
+
+def test_landing_page_links_every_page_and_shows_the_version() -> None:
+    routes = router()
+    page = respond(routes, "/").body.decode()
+    links = re.findall(r'href="([^"]*)"', page)
+    assert links == ["/metrics", "/-/ready", "/-/healthy"]
+    assert {respond(routes, link).status for link in links} == {200}
+    assert f"Version {__version__}<" in page
+
+
+def test_telemetry_path_moves_the_page() -> None:
+    """The landing page and the text for other paths name it."""
+    moved = router(telemetry_path="/-/metrics&more")
+    assert respond(moved, "/-/metrics&more").body == TEXT_PAGE
+    assert respond(moved, "/metrics").body == b"there is nothing here; metrics are at /-/metrics&more\n"
+    assert b'href="/-/metrics&amp;more"' in respond(moved, "/").body
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/-/metrics", "/a/b", "/m~1", "/metrics/"])
+def test_telemetry_path_may_be_any_other(path: str) -> None:
+    assert respond(router(telemetry_path=path), path).body == TEXT_PAGE
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "metrics", "/", "/-/healthy", "/-/ready", "/-/reload",
+        "/a b", "/a?b", "/a#b", "/a%20b", "/é", "/a\n", '/a"b',
+    ],
+)  # fmt: skip
+def test_wrong_telemetry_path_gets_one_line(path: str) -> None:
+    """The line names the flag and the path."""
+    with pytest.raises(UsageError) as caught:
+        router(telemetry_path=path)
+    assert str(caught.value).startswith(f"--web.telemetry-path: {path!r} ")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,42 @@
+"""Units, containers and pods in the path of a cgroup."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from exporter.owners.cgroup_location import parse_cgroup_path
+from tests.owners.cgroup_paths import ID, PATHS
+
+
+@given(PATHS)
+@example(b"")
+@example(b"/")
+@example(b"/../..")
+def test_any_path_has_a_printable_location(path: bytes) -> None:
+    location = parse_cgroup_path(path)
+    texts = [text for text in asdict(location).values() if isinstance(text, str)]
+    assert all(text.isprintable() for text in texts)
+    assert location.path.startswith("/")
+    assert "/../" not in location.path + "/"
+    assert location.container_id == "" or len(location.container_id) == 64
+    assert not (location.container_id and location.container)
+    assert "/" not in location.unit + location.slice
+
+
+@given(
+    PATHS.filter(lambda path: b"/" not in (path[:1], path[-1:])), st.sampled_from([b"/", b"/../", b"/../../"])
+)
+def test_dots_of_another_cgroup_namespace_change_nothing(path: bytes, above: bytes) -> None:
+    assert parse_cgroup_path(above + path) == parse_cgroup_path(b"/" + path)
+
+
+@pytest.mark.parametrize("length", [63, 64, 65])
+def test_an_id_has_64_digits(length: int) -> None:
+    name = (ID * 2)[:length]
+    expected = name if length == 64 else ""
+    assert parse_cgroup_path(f"/docker/{name}".encode()).container_id == expected
+    assert parse_cgroup_path(f"/system.slice/docker-{name}.scope".encode()).container_id == expected

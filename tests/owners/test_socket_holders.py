@@ -1,0 +1,84 @@
+"""Which of several processes that hold a socket is its owner, also where they change during the search."""
+
+from __future__ import annotations
+
+from exporter.owners.socket_holders import SocketHolders
+from tests.owners.fake_host import FakeHost
+
+
+def owners_of(host: FakeHost, *inodes: int) -> dict[int, bytes]:
+    holders = SocketHolders(host, set(inodes))
+    for _ in holders.search(host.pids()):
+        pass
+    return {inode: process.name for inode, process in holders.found.items()}
+
+
+def test_the_first_process_to_start_is_the_owner(host: FakeHost) -> None:
+    """A master before its workers, whatever their pids and the order of the search."""
+    host.run(30, b"worker", 1, started=300)
+    host.run(90, b"master", 1, started=100)
+    host.run(40, b"worker", 1, started=400)
+    assert owners_of(host, 1) == {1: b"master"}
+
+
+def test_process_1_is_the_owner_of_what_no_other_process_holds(host: FakeHost) -> None:
+    """systemd opens sockets for services and keeps them; the service accepts the connections."""
+    host.run(1, b"systemd", 1, 2, started=0)
+    host.run(50, b"cupsd", 1)
+    assert owners_of(host, 1, 2) == {1: b"cupsd", 2: b"systemd"}
+
+
+def test_only_what_is_sought_is_found(host: FakeHost) -> None:
+    host.run(10, b"app", 1, 2, 3)
+    assert owners_of(host, 2, 4) == {2: b"app"}
+
+
+def test_processes_whose_descriptors_may_not_be_read_are_counted(host: FakeHost) -> None:
+    for pid in (10, 11, 12):
+        host.run(pid, b"app", pid)
+    host.denied = {10, 12}
+    holders = SocketHolders(host, {10, 11, 12})
+    for _ in holders.search(host.pids()):
+        pass
+    assert (set(holders.found), holders.denied_count) == ({11}, 2)
+
+
+def test_a_process_that_ends_during_the_search_is_no_owner(host: FakeHost) -> None:
+    host.run(10, b"ended", 1)
+    host.run(11, b"other", 1)
+    holders = SocketHolders(host, {1})
+    for _ in holders.search([10, 11]):
+        host.processes.pop(10, None)
+    assert holders.found[1].name == b"other"
+
+
+def test_a_socket_whose_only_holder_ends_has_no_owner(host: FakeHost) -> None:
+    host.run(10, b"ended", 1)
+    holders = SocketHolders(host, {1})
+    for _ in holders.search([10]):
+        host.processes.clear()
+    assert holders.found == {}
+
+
+def test_a_process_that_takes_over_a_pid_during_the_search_is_no_owner(host: FakeHost) -> None:
+    """The name that is read last would be that of another program."""
+    host.run(20, b"web", 1)
+
+    def reuse(pid: int) -> None:
+        if host.read_pids.count(pid) == 2:
+            host.run(pid, b"another", 1, started=9999)
+
+    host.before_read = reuse
+    assert owners_of(host, 1) == {}
+
+
+def test_a_process_that_closes_its_socket_during_the_search_is_no_owner(host: FakeHost) -> None:
+    host.run(20, b"web", 1)
+    host.run(21, b"web-worker", 1)
+
+    def close(pid: int) -> None:
+        if pid == 20 and host.read_pids.count(20) == 2:
+            host.run(20, b"web")
+
+    host.before_read = close
+    assert owners_of(host, 1) == {1: b"web-worker"}
