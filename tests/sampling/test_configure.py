@@ -98,7 +98,7 @@ def test_other_window_is_in_force_at_once(stage: Stage) -> None:
 
 
 def test_way_to_ask_is_chosen_anew(stage: Stage) -> None:
-    stage.configure("sampling: {source: procfs}")
+    stage.configure("sampling: {method: procfs}")
     assert stage.kernel.tcp.fallback.method is Method.PROCFS
     assert stage.namespace.methods()["unix"] == "procfs"
     assert stage.namespace.methods()["syn_recv"] == "procfs"

@@ -82,6 +82,6 @@ def test_after_a_failure_nothing_is_taken_for_known(quiet: Stage) -> None:
 
 def test_another_configuration_has_it_asked_at_once(quiet: Stage) -> None:
     before = quiet.kernel.tcp.asked
-    quiet.configure("sampling: {source: procfs}")
+    quiet.configure("sampling: {method: procfs}")
     quiet.beat()
     assert quiet.kernel.tcp.asked == before + 1
