@@ -16,7 +16,7 @@ from exporter.config.rules import read_rules
 from exporter.config.values import Choice, Duration, Flag, Percentage, Whole
 from exporter.kernel.records import Method
 
-SAMPLING_KEYS = ("interval", "cpu_budget", "source", "peak_window", "histogram")
+SAMPLING_KEYS = ("interval", "cpu_budget", "method", "peak_window", "histogram")
 TOP_KEYS = ("sampling", "namespaces", "labels", "max_listeners", "defaults", "rules")
 
 _SECTION_OF = {
@@ -73,7 +73,7 @@ def _sampling(section: Section) -> Sampling:
     return Sampling(
         interval_seconds=interval or usual.interval_seconds,
         cpu_budget_ratio=section.read("cpu_budget", _CPU_BUDGET, usual.cpu_budget_ratio),
-        method=Method(section.read("source", Choice(tuple(Method)), usual.method)),
+        method=Method(section.read("method", Choice(tuple(Method)), usual.method)),
         peak_window_seconds=_peak_window(section, interval),
         histogram=section.read("histogram", Flag(), usual.histogram),
     )

@@ -22,7 +22,7 @@ class MethodFallback:
         self.choose(method)
 
     def choose(self, method: Method) -> None:
-        """Take another setting of `sampling.source`."""
+        """Take another setting of `sampling.method`."""
         self._setting = method
         self._retry_at = 0.0
         self.method = Method.PROCFS if method is Method.PROCFS else Method.SOCK_DIAG

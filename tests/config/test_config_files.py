@@ -56,7 +56,7 @@ def test_the_example_has_the_defaults_in_it() -> None:
         *(
             "interval",
             "cpu_budget",
-            "source",
+            "method",
             "peak_window",
             "histogram",
             "namespaces",

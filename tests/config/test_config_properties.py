@@ -26,7 +26,7 @@ WORDS = st.sampled_from(
             "sampling",
             "interval",
             "cpu_budget",
-            "source",
+            "method",
             "peak_window",
             "histogram",
             "labels",

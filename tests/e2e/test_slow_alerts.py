@@ -71,7 +71,7 @@ def test_what_takes_a_minute_to_be_sure_of_is_told_of_once_it_is_sure(folder: Pa
         # Whatever is started from here on may not ask sock_diag, `ss` included.
         seccomp.deny_socket_family(socket.AF_NETLINK, errno.EPERM)
         blind = stack.enter_context(
-            running(port=_BLIND, config=_ELSEWHERE + "sampling: {source: sock_diag}\n")
+            running(port=_BLIND, config=_ELSEWHERE + "sampling: {method: sock_diag}\n")
         )
         watch = stack.enter_context(Stack(folder, watcher, dead, misled, hanging, blind))
         dead.stop(SIGKILL)

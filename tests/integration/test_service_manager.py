@@ -22,7 +22,7 @@ from tests.integration.stopped_thread import sampler_of
 GOOD = "defaults: {accept: {warning: 3, critical: 9}}\n"
 BETTER = "defaults: {accept: {warning: 2, critical: 9}}\n"
 WRONG = "defaults: {accept: {warning: lots}}\n"
-DIAG = "sampling: {source: sock_diag}\n"
+DIAG = "sampling: {method: sock_diag}\n"
 LEVEL = {"rule": "defaults", "queue": "accept", "severity": "warning"}
 WATCHDOG_SECONDS = 0.6
 

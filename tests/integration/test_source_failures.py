@@ -22,8 +22,8 @@ from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure
 
 ROOT = Path(__file__).resolve().parents[2]
-DIAG = "sampling: {interval: 10ms, cpu_budget: 100%, source: sock_diag}\n"
-PROCFS = "sampling: {interval: 10ms, cpu_budget: 100%, source: procfs}\n"
+DIAG = "sampling: {interval: 10ms, cpu_budget: 100%, method: sock_diag}\n"
+PROCFS = "sampling: {interval: 10ms, cpu_budget: 100%, method: procfs}\n"
 ABSENT = pytest.mark.parametrize(
     "refusal", [errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT], ids=errno.errorcode.get
 )

@@ -98,7 +98,7 @@ def test_other_window_is_in_force_at_once(simulation: Simulation) -> None:
 
 
 def test_method_is_chosen_anew(simulation: Simulation) -> None:
-    simulation.configure("sampling: {source: procfs}")
+    simulation.configure("sampling: {method: procfs}")
     assert simulation.kernel.tcp.fallback.method is Method.PROCFS
     assert simulation.runner("unix").method == "procfs"
     assert simulation.runner("syn_recv").method == "procfs"

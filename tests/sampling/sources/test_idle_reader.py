@@ -82,6 +82,6 @@ def test_after_a_failure_it_is_read_every_time(quiet: Simulation) -> None:
 
 def test_another_configuration_has_it_read_at_once(quiet: Simulation) -> None:
     before = quiet.kernel.tcp.asked
-    quiet.configure("sampling: {source: procfs}")
+    quiet.configure("sampling: {method: procfs}")
     quiet.tick()
     assert quiet.kernel.tcp.asked == before + 1
