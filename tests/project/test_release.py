@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tarfile
@@ -55,6 +56,26 @@ def test_builds_the_packages_the_chart_and_the_notes(copy: Path) -> None:
     installed = {path.name for path in (copy / "build/installed").glob("lib/python3*/site-packages/*")}
     assert {"exporter", "tornado"} <= installed
     assert "pip" not in installed
+
+
+@pytest.mark.timeout(300)
+def test_the_commands_of_release_md_prepare_a_release(copy: Path) -> None:
+    programs.find("helm")
+    lines = [line.strip() for line in (ROOT / "RELEASE.md").read_text().splitlines()]
+    commands = [line for line in lines if line.startswith("sed ")]
+    (build,) = [line for line in lines if line.startswith("tools/release ")]
+    version = build.partition(" v")[2]
+    for command in commands:
+        subprocess.run(["sh", "-ec", command], cwd=copy, check=True, timeout=30)
+    done = subprocess.run(
+        ["sh", "-ec", build], cwd=copy, capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"listen-queue-exporter {version} ")
+    changelog = (copy / "CHANGELOG.md").read_text()
+    assert re.search(rf"^## \[Unreleased\]\n\n## \[{version}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE)
+    assert f"/compare/v{version}...HEAD\n[{version}]: https://" in changelog
+    assert f"/compare/v{__version__}...v{version}\n" in changelog
 
 
 @pytest.mark.parametrize(
