@@ -1,12 +1,15 @@
-"""The wheel and the sdist install in an empty environment, and what they install works."""
+"""The wheel and the sdist install in an empty environment, and what they install works and has types."""
 
 from __future__ import annotations
 
 import email
 import json
+import re
+import socket
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -17,12 +20,12 @@ from testbed import privileges
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "locks" / "run.txt"
-# What a package may hold at its top; tests, benchmarks and the rest stay in the repository.
+# The top of the sdist; tests, benchmarks and the rest are in the repository only.
 _IN_SDIST = {"exporter", "LICENSE", "README.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
 
 
 def run(*command: str | Path) -> str:
-    """Run a command to its end, outside of the repository's folder, and return what it printed."""
+    """Run a command outside of the repository, and return what it printed; fails the test where it fails."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd="/",
@@ -57,20 +60,44 @@ def test_the_sdist_holds_the_exporter_and_nothing_else(built: Path) -> None:
     assert tops == _IN_SDIST
 
 
-def test_the_wheel_holds_the_exporter_and_says_what_it_is(built: Path) -> None:
+def test_the_wheel_holds_the_exporter_and_its_metadata(built: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     with zipfile.ZipFile(only(built, "*.whl")) as archive:
         names = archive.namelist()
-        told = email.message_from_bytes(archive.read(next(n for n in names if n.endswith("/METADATA"))))
+        metadata = email.message_from_bytes(archive.read(next(n for n in names if n.endswith("/METADATA"))))
     assert {Path(name).parts[0] for name in names} == {
         "exporter",
         f"listen_queue_exporter-{__version__}.dist-info",
     }
-    assert {str(path.relative_to(ROOT)) for path in (ROOT / "exporter").rglob("*.py")} <= set(names)
-    assert (told["Name"], told["Version"], told["License-Expression"]) == (
-        "listen-queue-exporter",
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "exporter").rglob("*.py")}
+    assert modules | {"exporter/py.typed"} <= set(names)
+    assert (metadata["Name"], metadata["Version"], metadata["License-Expression"]) == (
+        project["name"],
         __version__,
-        "Apache-2.0",
+        project["license"],
     )
+    assert metadata.get_all("Project-URL") == [f"{name}, {url}" for name, url in project["urls"].items()]
+    assert metadata.get_all("Classifier") == project["classifiers"]
+
+
+def test_mypy_uses_the_types_of_the_installed_package(built: Path, tmp_path: Path) -> None:
+    environment, program = tmp_path / "environment", tmp_path / "program.py"
+    run(sys.executable, "-m", "venv", "--without-pip", environment)
+    install = (sys.executable, "-m", "pip", "--quiet", "--python", environment, "install")
+    run(*install, "--no-deps", "--no-index", only(built, "*.whl"))
+    program.write_text("from exporter import __version__\n\nversion: int = __version__\n")
+
+    def errors() -> str:
+        options = ("--config-file=", f"--python-executable={environment / 'bin/python'}")
+        command = (sys.executable, "-m", "mypy", *options, f"--cache-dir={tmp_path / 'cache'}", str(program))
+        return subprocess.run(
+            command, cwd="/", capture_output=True, text=True, check=False, timeout=60
+        ).stdout
+
+    assert "[assignment]" in errors()
+    (marker,) = environment.glob("lib/python3*/site-packages/exporter/py.typed")
+    marker.unlink()
+    assert "[import-untyped]" in errors()
 
 
 @pytest.mark.timeout(300)
@@ -80,7 +107,7 @@ def test_it_installs_and_runs_in_an_empty_environment(built: Path, tmp_path: Pat
     python, command = tmp_path / "bin" / "python", tmp_path / "bin" / "listen-queue-exporter"
     install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     run(*install, "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", LOCK)
-    # An sdist is built with what builds this project; to fetch that anew would test somebody else's server.
+    # The build requirements are those of this environment: downloading them would test the registry.
     builder = Path(sys.executable).with_name("pip")
     if pattern == "*.whl":
         run(*install, "--no-deps", "--no-index", only(built, pattern))
@@ -89,7 +116,14 @@ def test_it_installs_and_runs_in_an_empty_environment(built: Path, tmp_path: Pat
         run(builder, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, only(built, pattern))
         run(*install, "--no-deps", "--no-index", only(wheels, "*.whl"))
     assert run(command, "--version").startswith(f"listen-queue-exporter {__version__} ")
-    assert isinstance(json.loads(run(command, "show", "--json")), list)
-    assert "listen_queue_exporter_build_info{" in run(command, "show", "--prometheus")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address, port = listener.getsockname()
+        shown = json.loads(run(command, "show", "--json"))
+        assert (address, str(port)) in {(each["address"], str(each["port"])) for each in shown}
+        page = run(command, "show", "--prometheus")
+        assert f'{{address="{address}",netns="host",port="{port}",' in page
+    assert re.search(
+        rf'^listen_queue_exporter_build_info{{.*version="{__version__}".*}} 1', page, re.MULTILINE
+    )
     # Every requirement that the package declares is met by what the lock installed.
     run(python, "-m", "pip", "check")

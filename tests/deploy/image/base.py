@@ -1,4 +1,4 @@
-"""A base image as Debian's, made here: no registry of images can be asked, only that of packages."""
+"""A minimal Debian as the base of images, made with debootstrap, so that no image registry is needed."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ import pytest
 
 from testbed import programs
 
-_KEPT = Path(__file__).resolve().parents[3] / ".debian"
+_CACHE = Path(__file__).resolve().parents[3] / ".debian"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_CERTIFICATES = "/etc/certificates-of-this-machine.crt"
-# What this machine needs to reach packages; the rest of its configuration is nobody else's business.
+_CERTIFICATES = "/etc/host-certificates.crt"
+# The settings that a build needs to reach the package registries as this machine does.
 _APT = ("Acquire::http", "Acquire::https", "Acquire::Check")
 _PIP = {"global.index-url", "global.extra-index-url", "global.trusted-host", "global.proxy"}
 
 
 def archive(release: str) -> Path:
-    """The files of a minimal Debian of this release; made once, then kept in .debian."""
-    kept = _KEPT / f"base-{release}.tar"
-    if not kept.exists():
-        _KEPT.mkdir(exist_ok=True)
+    """A tar archive of a minimal Debian of this release; made once, then cached in .debian."""
+    cached = _CACHE / f"base-{release}.tar"
+    if not cached.exists():
+        _CACHE.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="base-") as folder:
-            root, new = Path(folder, "root"), _KEPT / f"base-{release}.tar.{os.getpid()}"
+            root, new = Path(folder, "root"), _CACHE / f"base-{release}.tar.{os.getpid()}"
             _install(release, root)
-            # Official images have neither; a build that leaves them behind must not hide behind its base.
-            for left in ("var/cache/apt", "var/lib/apt/lists"):
-                shutil.rmtree(root / left)
-                (root / left).mkdir()
+            # Official images have neither; with them, a test could not tell what a build left behind.
+            for emptied in ("var/cache/apt", "var/lib/apt/lists"):
+                shutil.rmtree(root / emptied)
+                (root / emptied).mkdir()
             _run([programs.find("tar"), "--directory", str(root), "--create", "--file", str(new), "."])
-            # At once: others may run the same test in the same folder.
-            new.rename(kept)
-    return kept
+            # Renamed when complete, since another test process may make the same archive.
+            new.rename(cached)
+    return cached
 
 
 def build_options(folder: Path) -> list[str]:
-    """Options with which a build reaches the registries as this machine does; files go to `folder`.
+    """Options of `buildah build` that give it this machine's settings of apt and pip, written to `folder`.
 
-    They are mounts for the time of the build, so that the image knows nothing of them.
+    The settings are mounted during the build, so that the image does not contain them.
     """
     apt, pip = folder / "apt.conf", folder / "pip.conf"
     settings = _run([programs.find("apt-config"), "dump"]).splitlines()
     apt.write_text("\n".join(line for line in settings if line.startswith(_APT)) + "\n")
     lines = ["[global]"]
-    mounts = {apt: "/etc/apt/apt.conf.d/99machine", pip: "/etc/pip.conf"}
+    mounts = {apt: "/etc/apt/apt.conf.d/99host", pip: "/etc/pip.conf"}
     for key, value in _pip_settings().items():
         if key == "global.cert":
             mounts[Path(value)] = _CERTIFICATES
@@ -57,12 +57,12 @@ def build_options(folder: Path) -> list[str]:
         elif key in _PIP and "file:" not in value:
             lines.append(f"{key.removeprefix('global.')} = {value}")
     pip.write_text("\n".join(lines) + "\n")
-    return [f"--volume={here}:{there}:ro" for here, there in mounts.items()]
+    return [f"--volume={source}:{target}:ro" for source, target in mounts.items()]
 
 
 def _install(release: str, root: Path) -> None:
     if not _KEYRING.exists():
-        pytest.skip(f"no base image can be made without {_KEYRING}")
+        pytest.skip(f"debootstrap needs {_KEYRING} to make a base image")
     debootstrap = programs.find("debootstrap")
     environment = os.environ | {"DEBOOTSTRAP_DIR": str(Path(debootstrap).parents[1] / "share/debootstrap")}
     command = [debootstrap, "--variant=minbase", f"--keyring={_KEYRING}", release, str(root), _mirror()]
@@ -70,19 +70,19 @@ def _install(release: str, root: Path) -> None:
 
 
 def _mirror() -> str:
-    """Where this machine's own packages come from, security and other additions aside."""
+    """The mirror of this machine's own release, without those of security and other updates."""
     listing = [programs.find("apt-get"), "indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)"]
     for line in _run(listing).splitlines():
         site, release, component = line.split()
         if component == "main" and "-" not in release and "/" not in release:
             return site
-    pytest.skip("apt-get knows no mirror of Debian")
+    pytest.skip("apt-get has no mirror of Debian")
 
 
 def _pip_settings() -> dict[str, str]:
     lines = _run([sys.executable, "-m", "pip", "config", "list"]).splitlines()
     found = {key: str(ast.literal_eval(value)) for key, _, value in (line.partition("=") for line in lines)}
-    # The environment speaks last, and its settings are for every command.
+    # pip lists environment variables last, since they override its files; `:env:` becomes `global`.
     return {f"global.{key.rpartition('.')[2]}": value for key, value in found.items()}
 
 

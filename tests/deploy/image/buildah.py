@@ -1,4 +1,4 @@
-"""Buildah, which builds and runs images as root and without a daemon; all that it keeps is in one folder."""
+"""Buildah builds and runs images as root, without a daemon; everything it stores is in one folder."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import pytest
 from testbed import programs
 
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
-# Buildah starts itself again without its environment, and would not find libraries that are only unpacked.
-# So the loader gets a list of its own, in a mount namespace that ends with the command.
+# Buildah executes itself again without LD_LIBRARY_PATH, and would not find the libraries of packages that are
+# unpacked but not installed. So the loader's cache is replaced, in a mount namespace of the command.
 _WITH_LIBRARIES = 'mount --bind "$1" /etc/ld.so.cache; shift; exec "$@"'
 
 
 class Buildah:
-    """One store of images and containers; whoever removes the folder has removed all of them."""
+    """A store of images and containers; removing its folder removes all of them."""
 
     def __init__(self, folder: Path) -> None:
-        """Take an empty folder. Skips the test where images cannot be built."""
+        """Use `folder`, which must be empty. Skips the test where images cannot be built."""
         if os.geteuid() != 0:
             pytest.skip("only root can build images here")
         self._buildah = programs.find("buildah")
@@ -48,37 +48,38 @@ class Buildah:
         self._cache = self._list_libraries()
 
     def load(self, archive: Path, name: str) -> None:
-        """Make an image with the files of an archive."""
+        """Make an image with the files of a tar archive."""
         container = self.run("from", "scratch")
         self.run("add", "--quiet", container, str(archive), "/")
         self.run("commit", "--quiet", "--rm", "--signature-policy", str(self._policy), container, name)
 
-    def build(self, *arguments: str | Path) -> None:
-        """Build an image as `buildah build` does with these arguments; fails the test where it cannot."""
-        self.run("build", "--network=host", "--signature-policy", str(self._policy), *map(str, arguments))
+    def build(self, *arguments: str | Path, cwd: Path) -> None:
+        """Run `buildah build` with these arguments in the folder `cwd`; fails the test where that fails."""
+        options = ("--network=host", "--signature-policy", str(self._policy))
+        _output(self.command("build", *options, *map(str, arguments)), self._environment, cwd)
 
     def container(self, image: str) -> tuple[str, Path]:
-        """Make a container of an image, and return its name and the folder with its files."""
+        """Make a container of an image, and return its name and the folder where its root is mounted."""
         name = self.run("from", "--pull-never", "--signature-policy", str(self._policy), image)
         return name, Path(self.run("mount", name))
 
-    def about(self, image: str) -> dict[str, Any]:
-        """What the image says of itself, as in the field `config` of an OCI image configuration."""
+    def config(self, image: str) -> dict[str, Any]:
+        """The field `config` of the OCI image configuration."""
         found: dict[str, Any] = json.loads(self.run("inspect", "--type=image", image))["OCIv1"]["config"]
         return found
 
     def command(self, *arguments: str) -> list[str]:
-        """The command that runs buildah with these arguments, in the environment of `environment`."""
+        """The command line that runs buildah with these arguments; it needs `environment`."""
         mounting = [self._unshare, "--mount", "--propagation=private", "sh", "-ec", _WITH_LIBRARIES, "sh"]
         return [*mounting, str(self._cache), self._buildah, *arguments]
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment that makes buildah use this store."""
+        """The environment variables with which buildah uses this store."""
         return self._environment
 
     def run(self, *arguments: str) -> str:
-        """Run a command of buildah to its end, and return what it printed; fails the test with its errors."""
+        """The output of a buildah command; fails the test with its errors where it fails."""
         return _output(self.command(*arguments), self._environment)
 
     def _list_libraries(self) -> Path:
@@ -89,9 +90,9 @@ class Buildah:
         return cache
 
 
-def _output(command: Sequence[str], environment: dict[str, str]) -> str:
-    # A time limit would only show where it hung; the test has one already.
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def _output(command: Sequence[str], environment: dict[str, str], cwd: Path | None = None) -> str:
+    # No timeout here: the test has one.
+    done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.fail(
             f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"

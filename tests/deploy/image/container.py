@@ -1,4 +1,4 @@
-"""The exporter in a container of its image: started by buildah, or with a read-only root as by compose."""
+"""The exporter in a container of its image: run by buildah, or with a read-only root as compose runs it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from testbed.daemon import Daemon
 from testbed.waiting import until
 from tests.deploy.image.buildah import Buildah
 
-# What a runtime does for `read_only: true`, with /proc and /dev as every container has them and with further
-# folders of the host; in a mount namespace, so that nothing is left of it.
+# What a container runtime does for `read_only: true`, with /proc, /dev and further folders of the host.
+# The mounts are made in a mount namespace, so they end with the command.
 _READ_ONLY = """
 root=$1 mounts=$2
 shift 2
@@ -35,46 +35,46 @@ exec chroot "$root" "$@"
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container that was made of an image: what the image says of itself, and its files."""
+    """A container of an image: `config` is the field of that name of the OCI image configuration."""
 
     buildah: Buildah
     name: str
     root: Path
-    about: dict[str, Any]
+    config: dict[str, Any]
 
     @property
     def entrypoint(self) -> list[str]:
-        """The program and the arguments that the image begins with."""
-        found: list[str] = self.about["Entrypoint"]
+        """The entry point of the image."""
+        found: list[str] = self.config["Entrypoint"]
         return found
 
-    def through_buildah(self, *arguments: str) -> list[str]:
-        """The command that runs the image's entry point as its user, with these arguments."""
+    def buildah_command(self, *arguments: str) -> list[str]:
+        """The `buildah run` command for the entry point with these arguments, as the user of the image."""
         return self.buildah.command("run", "--network=host", self.name, "--", *self.entrypoint, *arguments)
 
-    def read_only(
+    def read_only_command(
         self, *command: str, user: str = "", capabilities: Sequence[str] = (), mounts: Sequence[str] = ()
     ) -> list[str]:
-        """The command that runs another in here, with nothing to write to, and these capabilities at most.
+        """A command that runs `command` in the container with a read-only root and at most `capabilities`.
 
-        It is run by `user`, or by whom the image says; `mounts` are folders of this host that it sees.
+        It runs as `user`, by default that of the image; `mounts` are folders of the host that it sees.
         """
-        uid, _, gid = (user or self.about["User"]).partition(":")
+        uid, _, gid = (user or self.config["User"]).partition(":")
         bounding = ",".join(["-all", *(f"+{name.lower()}" for name in capabilities)])
-        become = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs"]
-        hardened = ["setpriv", *become, f"--bounding-set={bounding}", f"--inh-caps={bounding}", *command]
-        own = [programs.find("unshare"), "--mount", "--propagation=private", "sh", "-ec", _READ_ONLY, "sh"]
-        return [*own, str(self.root), " ".join(mounts), *hardened]
+        identity = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs"]
+        hardened = ["setpriv", *identity, f"--bounding-set={bounding}", f"--inh-caps={bounding}", *command]
+        unshare = [programs.find("unshare"), "--mount", "--propagation=private"]
+        return [*unshare, "sh", "-ec", _READ_ONLY, "sh", str(self.root), " ".join(mounts), *hardened]
 
 
-class Contained(Daemon):
-    """An exporter that was started by a command of a container; to be used in tests marked netns."""
+class ContainerDaemon(Daemon):
+    """An exporter that was started by a command of a container, for tests marked netns."""
 
     def __init__(self, container: Container, command: Sequence[str], port: int = 10511) -> None:
-        """Start it; `port` is where it is told to serve."""
+        """Start it; `port` is the one that the command makes it listen on."""
         self.port = port
         self._program = container.entrypoint[0]
-        self._folder = tempfile.TemporaryDirectory(prefix="contained-")
+        self._folder = tempfile.TemporaryDirectory(prefix="container-")
         self._log = Path(self._folder.name, "log")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -83,15 +83,15 @@ class Contained(Daemon):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the lab has one thread
+                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the test has one thread
             )
 
     def processes(self) -> list[int]:
-        """The processes of the exporter itself, the first one before those that it started."""
-        return sorted(pid for pid in _in_this_namespace() if _started_as(pid) == self._program)
+        """The process ids of the exporter, the lowest first."""
+        return sorted(pid for pid in _in_this_namespace() if _program_of(pid) == self._program)
 
     def stop(self, number: Signals = SIGTERM, deadline_seconds: float = 20) -> int:
-        """Send the exporter a signal, as a runtime does, and return the exit status of the container."""
+        """Send the exporter a signal, as a container runtime does, and return the container's exit status."""
         os.kill(until(self.processes, bool)[0], number)
         return self.wait(deadline_seconds)
 
@@ -103,12 +103,12 @@ def _in_this_namespace() -> list[int]:
         try:
             if (process / "ns/net").stat().st_ino == own:
                 found.append(int(process.name))
-        except OSError:  # it has ended
+        except OSError:  # the process has ended
             continue
     return found
 
 
-def _started_as(pid: int) -> str:
+def _program_of(pid: int) -> str:
     try:
         return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0])
     except OSError:
