@@ -42,9 +42,9 @@ deploy: .venv/dev ## make the dashboard anew from its Python, and the rules for 
 	@$(BIN)/python -m deploy.grafana
 	@$(BIN)/python -m deploy.kubernetes.rules
 
-picture: .venv/dev ## draw docs/show.svg and docs/dashboard.svg anew, from scenes in a network namespace
+picture: .venv/dev ## draw docs/show.svg and docs/dashboard.svg anew, from services in a network namespace
 	@tools/programs
-	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.picture
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.show
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.dashboard
 
 bench: .venv/dev ## measure the cost, against a floor in C and other programs, and write docs/performance.md
