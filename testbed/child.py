@@ -169,7 +169,7 @@ def _be_init(body: Callable[[], Outcome], sender: Connection, timeout_seconds: f
         pid = _fork()
         if pid == 0:
             _call(body, sender, timeout_seconds)
-        ended = 0
+        ended, status = os.wait()
         while ended != pid:
             ended, status = os.wait()
         sender.send(_Exited(status))
