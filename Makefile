@@ -11,7 +11,7 @@ POSTGRESQL := $(UNPACKED)/usr/lib/postgresql/15/bin
 export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:$(UNPACKED)/bin:$(UNPACKED)/sbin:$(POSTGRESQL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types lock reference deploy picture bench bench-quick clean
+.PHONY: help run test suite test-unit test-repeat coverage programs lint types lock reference deploy picture bench bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 13
@@ -19,10 +19,34 @@ help: ## list the targets
 run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.level=debug
 	@exec $(BIN)/python -m exporter $(ARGS)
 
-test: lint types ## run every check and every test; pytest's flags go in ARGS
+# Most tests wait for other processes most of the time, so there are more workers than cores.
+WORKERS = $(shell expr 2 '*' $$(nproc) + 1)
+PYTEST = LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest
+# Folders of tests that need root, namespaces, a network or programs beside Python.
+WHOLE := tests/deploy tests/e2e tests/integration tests/testbed
+N = 10
+
+test: .venv/dev ## run every check and every test; pytest's flags go in ARGS
+	@$(MAKE) --no-print-directory -j3 lint types suite
+
+suite: .venv/dev programs
+	@$(PYTEST) -n $(WORKERS) $(ARGS)
+
+test-unit: .venv/dev ## run the tests that need neither root nor a network nor programs, in less than a minute
+	@$(BIN)/pytest -n $$(nproc) -m "not netns" $(addprefix --ignore=,$(WHOLE)) $(ARGS)
+
+test-repeat: .venv/dev programs ## run every test N times (10) on busy cores, and print each one that ever failed
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python tools/repeat_tests.py $(N) -n $(WORKERS) $(ARGS)
+
+coverage: .venv/dev programs ## run every test and check how much of exporter/ they reach, branches too
+	@$(BIN)/coverage erase
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+programs: .venv/dev
 	@tools/programs
 	@tools/kubectl
-	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest $(ARGS)
 
 lint: .venv/dev ## check style, format and the direction of imports
 	@$(BIN)/ruff check --quiet
@@ -42,8 +66,7 @@ deploy: .venv/dev ## make the dashboard anew from its Python, and the rules for 
 	@$(BIN)/python -m deploy.grafana
 	@$(BIN)/python -m deploy.kubernetes.rules
 
-picture: .venv/dev ## draw docs/show.svg and docs/dashboard.svg anew, from services in a network namespace
-	@tools/programs
+picture: .venv/dev programs ## draw docs/show.svg and docs/dashboard.svg anew, from services in a network namespace
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.show
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.dashboard
 
@@ -51,12 +74,11 @@ bench: .venv/dev ## measure the cost, against a floor in C and other programs, a
 	@tools/programs ruby:ruby-raindrops
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m bench
 
-bench-quick: .venv/dev ## check in a minute that no ratio of costs has grown
-	@tools/programs
+bench-quick: .venv/dev programs ## check in a minute that no ratio of costs has grown
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m bench --quick
 
 clean: ## remove all that make and the tools leave behind
-	rm -rf .venv .debian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .debian .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find exporter tests testbed bench deploy docs -name __pycache__ -prune -exec rm -rf {} +
 
 # Wheels only: to build a package would fetch tools that no lock names.

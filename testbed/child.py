@@ -1,8 +1,9 @@
-"""A function run in a forked process with a network namespace of its own, and how it ended.
+"""A function run in a forked process with its own network, mount and PID namespace, and its result.
 
-The child leads a session and a process group, so that whatever it starts can be killed with it; processes
-that left the group are found by their namespace. Standard output and error are inherited, so pytest's capture
-gets them.
+Three processes take part: one that makes the namespaces, process 1 of the new PID namespace, and the one that
+calls the function. When process 1 ends, the kernel ends every process of the namespace, so nothing that the
+function started outlives it. /proc shows these processes alone. Standard output and error are inherited, so
+that pytest captures them.
 """
 
 from __future__ import annotations
@@ -12,22 +13,24 @@ import enum
 import faulthandler
 import os
 import pickle
+import select
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe, wait
-from pathlib import Path
+from multiprocessing.connection import Connection, Pipe
 from typing import NoReturn
 
 from testbed import namespace, syscalls
 
-_TIME_TO_SHOW_A_STACK_SECONDS = 0.3
+# After the deadline, for the function's process to write its stack to standard error.
+_STACK_SECONDS = 0.3
 
 
 class Ending(enum.Enum):
-    """How the function ended, or why it never began."""
+    """How the function ended, or why it was not called."""
 
     PASSED = enum.auto()
     SKIPPED = enum.auto()
@@ -37,104 +40,149 @@ class Ending(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the child has to say: for FAILED `detail` is what pytest prints, else the reason."""
+    """The result of a run: for FAILED `detail` is what pytest prints, else the reason."""
 
     ending: Ending
     detail: object = ""
     log: str = ""
 
 
-def run(body: Callable[[], Outcome], timeout_seconds: float | None) -> Outcome:
-    """Call `body` in a child with a namespace of its own; when this returns or raises, nothing of it is left.
+@dataclass(frozen=True, slots=True)
+class _InitStarted:
+    """The PID of process 1 of the new namespace, as the parent sees it."""
 
-    A child that ends without a word, or is not done in time, is FAILED with a text that says so.
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Exited:
+    """The wait status of the process that called the function."""
+
+    status: int
+
+
+def run(body: Callable[[], Outcome], timeout_seconds: float | None) -> Outcome:
+    """Call `body` in a process with namespaces of its own; no process of it is left on return.
+
+    A process that ends without an outcome, or is not done in time, is FAILED with a text that says so.
     """
     receiver, sender = Pipe(duplex=False)
     sys.stdout.flush()
     sys.stderr.flush()
-    with warnings.catch_warnings():
-        # Newer Pythons warn of a fork beside threads; the child only runs what the test brings.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+    pid = _fork()
     if pid == 0:
         receiver.close()
-        _be_the_child(body, sender)
+        _make_namespaces(body, sender, timeout_seconds)
     sender.close()
     with receiver:
-        return _Parent(pid, receiver).outcome(timeout_seconds)
+        return _Run(pid, receiver).outcome(timeout_seconds)
 
 
-class _Parent:
-    """The side that waits."""
+class _Run:
+    """The parent's view of the processes of one run."""
 
     def __init__(self, pid: int, receiver: Connection) -> None:
         self._pid = pid
         self._receiver = receiver
-        self._namespace: int | None = None
-        self._status: int | None = None
+        self._init_pidfd: int | None = None
 
     def outcome(self, timeout_seconds: float | None) -> Outcome:
-        pidfd = os.pidfd_open(self._pid)
         try:
-            heard = self._listen(pidfd, timeout_seconds)
+            return self._receive(timeout_seconds)
         finally:
-            os.close(pidfd)
             self._end()
-        return heard or Outcome(Ending.FAILED, self._last_words())
 
-    def _listen(self, pidfd: int, timeout_seconds: float | None) -> Outcome | None:
+    def _receive(self, timeout_seconds: float | None) -> Outcome:
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds + _STACK_SECONDS
         while True:
-            ready = wait([self._receiver, pidfd], timeout_seconds)
-            if not ready:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._pid, signal.SIGQUIT)
-                wait([pidfd], _TIME_TO_SHOW_A_STACK_SECONDS)
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not self._receiver.poll(left):
                 return Outcome(
                     Ending.FAILED,
                     f"hung for {timeout_seconds:g} s and was killed; its stack is in the captured stderr",
                 )
-            if not self._receiver.poll():
-                return None
             try:
                 message = self._receiver.recv()
             except EOFError:
-                wait([pidfd], timeout_seconds)
-                return None
-            if isinstance(message, Outcome):
-                return message
-            self._namespace = message
+                return Outcome(Ending.FAILED, "the processes of the test were killed")
+            match message:
+                case Outcome():
+                    return message
+                case _Exited():
+                    return Outcome(Ending.FAILED, _describe_exit(message.status))
+                case _InitStarted():
+                    # Process 1 may have ended by now, and then nothing is left to be killed.
+                    with contextlib.suppress(ProcessLookupError):
+                        self._init_pidfd = os.pidfd_open(message.pid)
 
     def _end(self) -> None:
-        # The group goes before its leader is reaped: until then no other group can have its number.
-        for kill in (os.killpg, os.kill):
+        if self._init_pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
-                kill(self._pid, signal.SIGKILL)
-        _, self._status = os.waitpid(self._pid, 0)
-        if self._namespace is not None:
-            _kill_all_in(self._namespace)
-
-    def _last_words(self) -> str:
-        code = os.waitstatus_to_exitcode(self._status or 0)
-        if code < 0:
-            return f"the process of the test died by {signal.Signals(-code).name}"
-        return f"the process of the test exited with status {code} before the test was done"
+                signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
+            # Process 1 ends after every other process of its namespace (kernel/pid_namespace.c).
+            select.select([self._init_pidfd], [], [])
+            os.close(self._init_pidfd)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
 
 
-def _kill_all_in(inode: int) -> None:
-    for process in Path("/proc").glob("[0-9]*"):
-        # Processes end while this loop runs, and other users' may not be looked into.
-        with contextlib.suppress(OSError):
-            if (process / "ns/net").stat().st_ino == inode:
-                os.kill(int(process.name), signal.SIGKILL)
+def _describe_exit(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        return f"the process of the test died by {signal.Signals(-code).name}"
+    return f"the process of the test exited with status {code} before the test was done"
 
 
-def _be_the_child(body: Callable[[], Outcome], sender: Connection) -> NoReturn:
-    status = 1
+def _make_namespaces(
+    body: Callable[[], Outcome], sender: Connection, timeout_seconds: float | None
+) -> NoReturn:
     try:
         parent = os.getppid()
         os.setsid()
-        faulthandler.register(signal.SIGQUIT, file=2, all_threads=True)
-        outcome = _in_namespace(body, sender, parent)
+        try:
+            namespace.enter()
+            syscalls.unshare(syscalls.CLONE_NEWPID)
+        except (namespace.NamespaceUnavailableError, OSError) as unavailable:
+            sender.send(Outcome(Ending.SKIPPED, str(unavailable)))
+            os._exit(0)
+        # After the namespaces: the capabilities gained in a user namespace would undo it.
+        _die_with(parent)
+        init = _fork()
+        if init == 0:
+            _be_init(body, sender, timeout_seconds)
+        sender.send(_InitStarted(init))
+        os.waitpid(init, 0)
+    finally:
+        os._exit(1)
+
+
+def _be_init(body: Callable[[], Outcome], sender: Connection, timeout_seconds: float | None) -> NoReturn:
+    """Start the process that calls the function, and reap every process until that one has ended."""
+    try:
+        syscalls.die_with_parent()
+        try:
+            syscalls.mount_proc()
+        except OSError as refused:
+            sender.send(Outcome(Ending.SKIPPED, f"cannot mount /proc in a PID namespace: {refused}"))
+            os._exit(0)
+        pid = _fork()
+        if pid == 0:
+            _call(body, sender, timeout_seconds)
+        ended, status = os.wait()
+        while ended != pid:
+            ended, status = os.wait()
+        sender.send(_Exited(status))
+    finally:
+        os._exit(0)
+
+
+def _call(body: Callable[[], Outcome], sender: Connection, timeout_seconds: float | None) -> NoReturn:
+    status = 1
+    try:
+        faulthandler.register(signal.SIGALRM, file=2, all_threads=True)
+        signal.setitimer(signal.ITIMER_REAL, timeout_seconds or 0)
+        outcome = body()
         sys.stdout.flush()
         sys.stderr.flush()
         try:
@@ -146,13 +194,14 @@ def _be_the_child(body: Callable[[], Outcome], sender: Connection) -> NoReturn:
         os._exit(status)
 
 
-def _in_namespace(body: Callable[[], Outcome], sender: Connection, parent: int) -> Outcome:
-    try:
-        sender.send(namespace.enter())
-    except namespace.NamespaceUnavailableError as unavailable:
-        return Outcome(Ending.SKIPPED, str(unavailable))
-    # After the namespace: the capabilities gained in a user namespace would undo it.
+def _die_with(parent: int) -> None:
     syscalls.die_with_parent()
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-    return body()
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():
+        # Python 3.12 and newer warn of a fork beside threads; the child uses no lock of another thread.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()

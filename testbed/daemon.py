@@ -19,7 +19,7 @@ import pytest
 from testbed import privileges, syscalls
 from testbed.page import Page, metrics
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)

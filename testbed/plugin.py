@@ -1,4 +1,4 @@
-"""The marker `netns`: fixtures are made by pytest as always, the body of the test runs in a child process."""
+"""The marker `netns`: pytest makes the fixtures as always, the body of the test runs in a child process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from _pytest._code.code import TerminalRepr
 
 from testbed.child import Ending, Outcome, run
 
-# The child gives up before pytest-timeout does, whose report would show the stack of the process that waits.
-_EARLIER_SECONDS = 1.0
-_EARLIER_AT_MOST_RATIO = 0.25
+# pytest-timeout would report the stack of the process that waits, so it waits longer than the child may run.
+_FIXTURES_SECONDS = 15.0
+_TIMEOUT = pytest.StashKey[float]()
 
 
 class FailedInChildError(Exception):
@@ -28,7 +28,18 @@ class FailedInChildError(Exception):
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker."""
-    config.addinivalue_line("markers", "netns: run the body in a process with its own network namespace")
+    config.addinivalue_line(
+        "markers", "netns: run the body in a process with its own network, mount and PID namespace"
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give the child of a test marked netns the timeout of the test, and pytest-timeout a longer one."""
+    seconds = _timeout_seconds(item)
+    if item.get_closest_marker("netns") is None or seconds is None:
+        return
+    item.stash[_TIMEOUT] = seconds
+    item.add_marker(pytest.mark.timeout(seconds + _FIXTURES_SECONDS), append=False)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -36,7 +47,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run the body of a test marked netns in a child, and end as it ended."""
     if pyfuncitem.get_closest_marker("netns") is None:
         return None
-    outcome = run(lambda: _call(pyfuncitem), _timeout_seconds(pyfuncitem))
+    outcome = run(lambda: _call(pyfuncitem), pyfuncitem.stash.get(_TIMEOUT, None))
     if outcome.log:
         pyfuncitem.add_report_section("call", "log", outcome.log)
     match outcome.ending:
@@ -85,13 +96,10 @@ def _log() -> str:
     return ""
 
 
-def _timeout_seconds(item: pytest.Function) -> float | None:
+def _timeout_seconds(item: pytest.Item) -> float | None:
     marker = item.get_closest_marker("timeout")
     if marker is not None:
         wanted = marker.args[0] if marker.args else marker.kwargs.get("timeout")
     else:
         wanted = item.config.getoption("timeout") or item.config.getini("timeout")
-    if not wanted:
-        return None
-    seconds = float(wanted)
-    return seconds - min(_EARLIER_SECONDS, seconds * _EARLIER_AT_MOST_RATIO)
+    return float(wanted) if wanted else None

@@ -8,6 +8,7 @@ import signal
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 _MS_BIND = 0x1000
@@ -49,6 +50,11 @@ def keep_mounts_private() -> None:
 def mount_empty(folder: str) -> None:
     """Lay an empty tmpfs over `folder`."""
     call("mount", b"tmpfs", folder.encode(), b"tmpfs", ctypes.c_ulong(0), None)
+
+
+def mount_proc() -> None:
+    """Mount a /proc of the PID namespace of this process over the present one."""
+    call("mount", b"proc", b"/proc", b"proc", ctypes.c_ulong(0), None)
 
 
 def mount_same(source: str, target: str) -> None:

@@ -1,21 +1,23 @@
-"""The lab itself: a test in a namespace ends as any other test would, and leaves nothing behind."""
+"""The marker `netns`: a marked test ends as any other test would, and no process of it is left."""
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from testbed import flood, namespace, privileges, programs, seccomp
+from testbed.waiting import equals, until
 
-MACHINE = Path("/proc/self/ns/net").stat().st_ino
+NAMESPACES_OF_PYTEST = [Path(f"/proc/self/ns/{kind}").stat().st_ino for kind in ("net", "mnt", "pid")]
+# A process of a test has this argument, by which it is found: its PID is that of another PID namespace.
+ARGUMENT = f"started-by-{os.getpid()}"
+START_SLEEP = f'subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", "{ARGUMENT}"]%s)'
 FLOOD = 20_000
 
 
@@ -27,23 +29,40 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     return pytester
 
 
-def gone(pid: int) -> bool:
-    """Whether the process ends within a moment; killed is not yet gone."""
-    for _ in range(100):
-        state = Path(f"/proc/{pid}/stat")
-        if not state.exists() or ") Z" in state.read_text():
-            return True
-        time.sleep(0.02)
-    return False
+def running_with_argument() -> int:
+    """How many processes of the machine have been started with ARGUMENT."""
+    found = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            found += ARGUMENT.encode() in (process / "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
 
 
 @pytest.mark.netns
-def test_a_namespace_has_nothing_but_a_loopback_that_works(tmp_path: Path) -> None:
-    assert Path("/proc/self/ns/net").stat().st_ino != MACHINE
+def test_a_network_namespace_has_a_working_loopback_and_no_other_device(tmp_path: Path) -> None:
+    own = [Path(f"/proc/self/ns/{kind}").stat().st_ino for kind in ("net", "mnt", "pid")]
+    assert set(own).isdisjoint(NAMESPACES_OF_PYTEST)
     assert [name for _, name in socket.if_nameindex()] == ["lo"]
     with socket.create_server(("127.0.0.1", 10511)) as server:
         socket.create_connection(server.getsockname()).close()
     assert tmp_path.is_dir()
+
+
+@pytest.mark.netns
+def test_proc_shows_no_process_but_those_of_the_test() -> None:
+    child = subprocess.Popen(["sleep", "1000"])
+    shown = {int(process.name) for process in Path("/proc").glob("[0-9]*")}
+    child.kill()
+    child.wait()
+    assert shown == {1, os.getpid(), child.pid}
+
+
+@pytest.mark.netns
+def test_a_process_whose_parent_has_ended_is_reaped() -> None:
+    shell = subprocess.run(["sh", "-c", "true & echo $!"], capture_output=True, check=True, text=True)
+    until(lambda: not Path(f"/proc/{int(shell.stdout)}").exists(), bool)
 
 
 @pytest.mark.netns
@@ -53,12 +72,17 @@ def test_a_port_taken_in_one_namespace_is_free_in_the_next() -> None:
 
 
 @pytest.mark.netns
-def test_named_namespaces_stay_in_the_test() -> None:
+def test_a_named_namespace_is_not_seen_outside_of_the_test() -> None:
     if os.getuid() != 0 or Path("/proc/self/uid_map").read_text().split()[2] == "1":
         pytest.skip("only root may mount over /run/netns")
+    named = Path("/run/netns")
+    named.mkdir(exist_ok=True)
+    outside = os.open(named, os.O_DIRECTORY)
     namespace.hide_named()
-    programs.output("ip", "netns", "add", "of-the-lab")
-    assert Path("/run/netns/of-the-lab").exists()
+    programs.output("ip", "netns", "add", "of-the-test")
+    assert [made.name for made in named.iterdir()] == ["of-the-test"]
+    assert "of-the-test" not in os.listdir(outside)  # noqa: PTH208  (pathlib lists no descriptor)
+    os.close(outside)
 
 
 def test_a_failure_is_shown_as_pytest_shows_it(inner: pytest.Pytester) -> None:
@@ -66,7 +90,7 @@ def test_a_failure_is_shown_as_pytest_shows_it(inner: pytest.Pytester) -> None:
         import logging, pytest
         @pytest.mark.netns
         def test_it():
-            print("said in the child")
+            print("printed in the child")
             logging.getLogger().warning("logged in the child")
             found = {"length": 3}
             assert found == {"length": 4}
@@ -78,7 +102,7 @@ def test_a_failure_is_shown_as_pytest_shows_it(inner: pytest.Pytester) -> None:
             '>*assert found == {"length": 4}',
             "E*AssertionError: assert {'length': 3} == {'length': 4}",
             "*logged in the child*",
-            "said in the child",
+            "printed in the child",
             "FAILED *AssertionError: assert {'length': 3} == {'length': 4}",
         ]
     )
@@ -126,45 +150,44 @@ def test_where_no_namespace_can_be_made_the_test_is_skipped_and_says_why(inner: 
 
 
 def test_a_test_that_hangs_is_killed_with_all_it_started(inner: pytest.Pytester) -> None:
-    inner.makepyfile("""
-        import pytest, subprocess, time
+    inner.makepyfile(f"""
+        import pytest, subprocess, sys, time
         @pytest.mark.netns
         @pytest.mark.timeout(2)
         def test_it():
-            for group in (False, True):
-                started = subprocess.Popen(["sleep", "1000"], start_new_session=group)
-                print("started", started.pid, flush=True)
+            {START_SLEEP % ", start_new_session=False"}
+            {START_SLEEP % ", start_new_session=True"}
+            print("both started", flush=True)
             time.sleep(1000)
     """)
     result = inner.runpytest_subprocess()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["hung for 1.5 s and was killed*", "*in test_it*"])
-    started = [int(pid) for pid in re.findall(r"started (\d+)", result.stdout.str())]
-    assert len(started) == 2
-    assert all(gone(pid) for pid in started)
+    result.stdout.fnmatch_lines(["hung for 2 s and was killed*", "*both started*", "*in test_it*"])
+    assert running_with_argument() == 0
 
 
 def test_what_a_test_started_ends_with_it(inner: pytest.Pytester) -> None:
-    inner.makepyfile("""
-        import pytest, subprocess
+    inner.makepyfile(f"""
+        import pytest, subprocess, sys
         @pytest.mark.netns
         def test_it():
-            print("started", subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+            {START_SLEEP % ", start_new_session=True"}
     """)
-    result = inner.runpytest_subprocess("-s")
-    result.assert_outcomes(passed=1)
-    assert gone(int(result.stdout.str().split("started ")[1].split()[0]))
+    inner.runpytest_subprocess().assert_outcomes(passed=1)
+    assert running_with_argument() == 0
 
 
 @pytest.mark.parametrize(
-    ("end", "said"),
+    ("end", "message"),
     [
         ("os.kill(os.getpid(), signal.SIGSEGV)", "died by SIGSEGV"),
         ("os._exit(3)", "exited with status 3 before the test was done"),
         ("sys.exit(4)", "*SystemExit: 4"),
     ],
 )
-def test_an_early_end_is_a_failure_that_names_it(inner: pytest.Pytester, end: str, said: str) -> None:
+def test_a_process_that_ends_early_is_a_failure_that_says_how(
+    inner: pytest.Pytester, end: str, message: str
+) -> None:
     inner.makepyfile(f"""
         import os, signal, sys, pytest
         @pytest.mark.netns
@@ -173,24 +196,22 @@ def test_an_early_end_is_a_failure_that_names_it(inner: pytest.Pytester, end: st
     """)
     result = inner.runpytest_subprocess()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"*{said}*"])
+    result.stdout.fnmatch_lines([f"*{message}*"])
 
 
 def test_the_test_ends_with_pytest(inner: pytest.Pytester) -> None:
-    inner.makepyfile("""
-        import os, pathlib, pytest, time
+    inner.makepyfile(f"""
+        import pytest, subprocess, sys, time
         @pytest.mark.netns
         def test_it():
-            pathlib.Path("pid").write_text(str(os.getpid()))
+            {START_SLEEP % ""}
             time.sleep(1000)
     """)
-    told = inner.path / "pid"
     command = [sys.executable, "-m", "pytest"]
     with subprocess.Popen(command, cwd=inner.path, stdout=subprocess.DEVNULL) as running:
-        while running.poll() is None and not (told.exists() and told.read_text()):
-            time.sleep(0.02)
+        until(lambda: (running_with_argument(), running.poll()), equals((1, None)))
         running.kill()
-    assert gone(int(told.read_text()))
+    until(running_with_argument, equals(0))
 
 
 @pytest.mark.netns

@@ -13,6 +13,7 @@ import pty
 import signal
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -224,11 +225,7 @@ class Booted:
         try:
             syscalls.call("mount", b"cgroup2", os.fsencode(tree), b"cgroup2", 0, None)
             self._stack.callback(syscalls.unmount, str(tree))
-            for left in tree.glob("booted-*"):
-                if not Path("/proc", left.name.removeprefix("booted-")).exists():
-                    with contextlib.suppress(OSError):
-                        _remove(left)
-            made = tree / f"booted-{os.getpid()}"
+            made = tree / f"booted-{uuid.uuid4().hex}"
             made.mkdir()
         except OSError as refused:
             pytest.skip(f"cannot make a cgroup for systemd: {refused}")
