@@ -12,13 +12,15 @@ import time
 from dataclasses import replace
 
 from exporter.config.model import Config
+from exporter.sampling.environment import host_environment
 from exporter.sampling.sampler import Sampler
 
 
 def main(peak_window: float) -> None:
     """Sample with the defaults, but for the window, until standard input is closed."""
     config = Config()
-    sampler = Sampler(replace(config, sampling=replace(config.sampling, peak_window_seconds=peak_window)))
+    config = replace(config, sampling=replace(config.sampling, peak_window_seconds=peak_window))
+    sampler = Sampler(config, host_environment())
     sampler.start(lambda: os._exit(1))
     while not sampler.ready():
         time.sleep(0.01)
@@ -29,7 +31,7 @@ def main(peak_window: float) -> None:
             noticed = [
                 (watched.accept.peak_ratio() or 0.0, watched.accept.full_seconds() or 0.0)
                 for namespace in sampler.namespaces
-                for watched in namespace.states.values()
+                for watched in namespace.table.states.values()
                 if watched.group.key.port == port and watched.group.members
             ]
         peak, full = noticed[0] if noticed else (0.0, 0.0)

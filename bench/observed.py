@@ -10,21 +10,19 @@ import sys
 from pathlib import Path
 
 from exporter.cli.main import main
-from exporter.sampling.source import Source
-
-_NEVER = float("-inf")
+from exporter.sampling.source_runner import SourceRunner
 
 
 def observe(noted: list[tuple[float, float]]) -> None:
     """Have every source `inet` note its lateness before each sample; it costs a microsecond."""
-    original = Source.run
+    original = SourceRunner.run
 
-    def run(source: Source, now: float) -> None:
-        if source.name == "inet" and source.due != _NEVER:
-            noted.append((now, now - source.due))
-        original(source, now)
+    def run(runner: SourceRunner, now: float) -> None:
+        if runner.name == "inet" and runner.schedule.due is not None:
+            noted.append((now, now - runner.schedule.due))
+        original(runner, now)
 
-    Source.run = run  # type: ignore[assignment,method-assign]  # nothing outside shows it
+    SourceRunner.run = run  # type: ignore[assignment,method-assign]  # nothing outside shows it
 
 
 if __name__ == "__main__":

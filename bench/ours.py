@@ -7,19 +7,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from prometheus_client import generate_latest
+from prometheus_client import ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from bench.resident import memory
 from bench.work import Work
+from exporter.cli.build import build_info
 from exporter.config.model import Config
 from exporter.kernel.sock_diag import dump as netlink
 from exporter.kernel.sock_diag import requests
 from exporter.kernel.sock_diag import syn_recv as half_open
 from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
+from exporter.sampling.clock import SYSTEM_CLOCK
+from exporter.sampling.environment import host_environment
 from exporter.sampling.sampler import Sampler
 
 _MOST_LISTENERS = 100_000
@@ -31,7 +34,8 @@ _RESET_PEAK = "5"
 def sampler(*, histogram: bool = True) -> Sampler:
     """Return a sampler that has asked every source twice, so that nothing is new to it any more."""
     config = Config(max_listeners=_MOST_LISTENERS)
-    made = Sampler(replace(config, sampling=replace(config.sampling, histogram=histogram)))
+    config = replace(config, sampling=replace(config.sampling, histogram=histogram))
+    made = Sampler(config, host_environment())
     for _ in range(2):
         _ask_all(made)
     return made
@@ -39,13 +43,13 @@ def sampler(*, histogram: bool = True) -> Sampler:
 
 def source(name: str) -> Work:
     """Return one sample of a source of this namespace."""
-    chosen = next(known for known in sampler().sources if known.name == name)
+    chosen = next(known for known in sampler().runners if known.name == name)
 
     def sample() -> int:
         chosen.run(time.monotonic())
         if chosen.error is not None:
             raise chosen.error
-        return chosen.samples
+        return chosen.stats.samples
 
     return Work(sample)
 
@@ -55,16 +59,16 @@ def minute(name: str, before: Callable[[], object]) -> Work:
 
     Its number is what one sample took on average, in nanoseconds of processor time.
     """
-    chosen = next(known for known in sampler().sources if known.name == name)
+    chosen = next(known for known in sampler().runners if known.name == name)
 
     def sample() -> int:
         used = 0
         started = time.monotonic()
-        samples = round(_MINUTE_SECONDS / chosen.interval)
+        samples = round(_MINUTE_SECONDS / chosen.schedule.interval)
         for number in range(samples):
             before()
             begun = time.thread_time_ns()
-            chosen.run(started + number * chosen.interval)
+            chosen.run(started + number * chosen.schedule.interval)
             used += time.thread_time_ns() - begun
         return used // samples
 
@@ -114,9 +118,10 @@ def generate() -> Work:
 
 
 def _ask_all(made: Sampler) -> None:
-    for known in made.sources:
+    for known in made.runners:
         known.run(time.monotonic())
 
 
 def _page(made: Sampler) -> Page:
-    return Page(made, lambda: Reload(successful=True, timestamp=0.0))
+    reload = Reload(successful=True, timestamp=0.0)
+    return Page(made, lambda: reload, build_info(), SYSTEM_CLOCK, ProcessCollector(registry=None))

@@ -11,13 +11,14 @@ from exporter.broker.capabilities import permitted
 from exporter.broker.supervisor import start
 from exporter.config.model import Config
 from exporter.kernel.netns.broker_client import BrokerClient
-from exporter.sampling.namespace import NamespaceSampler
+from exporter.sampling.environment import host_environment
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
-from exporter.sampling.source import Source
+from exporter.sampling.source_runner import SourceRunner
 
 _PROC = Path("/proc")
 _WARM_PASSES = 3
 _DUMPS = ("inet", "unix")
+_NOT_NOW_SECONDS = 3600.0
 
 
 def a_pass() -> Work:
@@ -26,28 +27,31 @@ def a_pass() -> Work:
     Its number is how many namespaces were visited.
     """
     broker = BrokerClient(start(permitted()))
-    namespaces: list[NamespaceSampler] = []
-    rotation = NamespaceScheduler(broker, Config(), namespaces, threading.Lock())
-    rotation.source.run(time.monotonic())
+    scheduler = NamespaceScheduler(Config(), host_environment(broker), threading.Lock())
+    scheduler.discovery.run(time.monotonic())
+    scheduler.update()
 
     def visit_all() -> int:
         now = time.monotonic()
-        for turn in rotation.slots():
-            turn.due = float("-inf")
-            for source in turn.sampler.sources:
-                source.due = float("-inf") if source.name in _DUMPS else float("inf")
-        while rotation.visit(now, _refuse_failure):
+        for slot in scheduler.slots:
+            slot.schedule.run_now()
+            for runner in slot.sampler.runners:
+                if runner.name in _DUMPS:
+                    runner.schedule.run_now()
+                else:
+                    runner.schedule.postpone(now + _NOT_NOW_SECONDS)
+        while scheduler.sample(now, _refuse_failure):
             pass
-        return len(namespaces)
+        return len(scheduler.slots)
 
     for _ in range(_WARM_PASSES):
         visit_all()
     return Work(visit_all, elsewhere=_children_seconds)
 
 
-def _refuse_failure(source: Source) -> None:
-    if source.error is not None:
-        raise source.error
+def _refuse_failure(runner: SourceRunner) -> None:
+    if runner.error is not None:
+        raise runner.error
 
 
 def _children_seconds(pid: str = "self") -> float:
