@@ -13,10 +13,10 @@ from exporter.sampling.history.accept import Histogram
 from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import ACCEPT
+from exporter.sampling.sources.oldest_wait import OldestWait
+from exporter.sampling.sources.syn_recv import SynRecv
 
 KEY_LABELS: Final = ("netns", "protocol", "address", "port")
-_SYN_RECV: Final = "syn_recv"
-_OLDEST_WAIT: Final = "oldest_wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ LISTENER_THRESHOLD: Final[Subject[ThresholdOf]] = Subject(
 
 QUEUES: Final = (
     QueueOf(Queue.ACCEPT, ACCEPT, lambda listener: listener.accept),
-    QueueOf(Queue.SYN_RECV, _SYN_RECV, lambda listener: listener.syn_recv),
+    QueueOf(Queue.SYN_RECV, SynRecv.NAME, lambda listener: listener.syn_recv),
 )
 
 GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
@@ -114,7 +114,7 @@ GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
         "gauge",
         "How long the oldest connection in the accept queue has waited, in seconds; 0 where none waits.",
         lambda listener: listener.oldest_wait_seconds(),
-        _OLDEST_WAIT,
+        OldestWait.NAME,
     ),
     Metric(
         TCP_LISTENER,
@@ -122,7 +122,7 @@ GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
         "gauge",
         "Half-open connections (SYN_RECV) of the listener.",
         lambda listener: listener.syn_recv.length if listener.syn_recv else None,
-        _SYN_RECV,
+        SynRecv.NAME,
     ),
     Metric(
         TCP_LISTENER,
@@ -131,7 +131,7 @@ GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
         "Most half-open connections that the kernel admits: the sum of backlog + 1 of each socket, "
         "or less where SYN cookies are off and tcp_max_syn_backlog binds.",
         lambda listener: listener.syn_recv_limit(),
-        _SYN_RECV,
+        SynRecv.NAME,
     ),
     Metric(
         TCP_LISTENER,
@@ -139,7 +139,7 @@ GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
         "gauge",
         "Highest number of half-open connections in any sample of the last peak_window.",
         lambda listener: listener.syn_recv.peak_length() if listener.syn_recv else None,
-        _SYN_RECV,
+        SynRecv.NAME,
         needs_history=True,
     ),
     Metric(

@@ -23,11 +23,11 @@ NAMESPACE: Final = Subject("A network namespace", ("netns",), _namespaces)
 
 
 def _counter(name: str, help_text: str, read: Read) -> Metric[NamespaceSampler, float]:
-    return Metric(NAMESPACE, f"listen_queue_netns_{name}", "counter", help_text, read, "netstat")
+    return Metric(NAMESPACE, f"listen_queue_netns_{name}", "counter", help_text, read, Counters.NAME)
 
 
 def _sysctl(name: str, help_text: str, read: Read) -> Metric[NamespaceSampler, float]:
-    return Metric(NAMESPACE, f"listen_queue_sysctl_{name}", "gauge", help_text, read, "netstat")
+    return Metric(NAMESPACE, f"listen_queue_sysctl_{name}", "gauge", help_text, read, Counters.NAME)
 
 
 NAMESPACE_METRICS: Final[tuple[Metric[NamespaceSampler, float], ...]] = (
@@ -92,6 +92,6 @@ NAMESPACE_METRICS: Final[tuple[Metric[NamespaceSampler, float], ...]] = (
         "gauge",
         "Half-open connections that fit no listener: it has just closed, or TPROXY redirected them.",
         lambda namespace: namespace.source(SynRecv).unmatched,
-        "syn_recv",
+        SynRecv.NAME,
     ),
 )

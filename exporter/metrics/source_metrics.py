@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from exporter.metrics.context import ScrapeContext
@@ -15,9 +16,16 @@ from exporter.sampling.sources.source import SourceStats
 _TITLE: Final = "The exporter"
 
 
-def _by_netns(context: ScrapeContext) -> Iterator[tuple[Labels, tuple[SourceRunner, float]]]:
+@dataclass(frozen=True, slots=True)
+class _SourceState:
+    healthy: bool
+    duration_seconds: float
+
+
+def _by_netns(context: ScrapeContext) -> Iterator[tuple[Labels, _SourceState]]:
     for runner in context.sampler.runners:
-        yield {"source": runner.name, "netns": runner.netns}, (runner, context.now)
+        state = _SourceState(runner.healthy(context.now), runner.duration_seconds)
+        yield {"source": runner.name, "netns": runner.netns}, state
 
 
 def _by_method(context: ScrapeContext) -> Iterator[tuple[Labels, SourceRunner]]:
@@ -75,14 +83,14 @@ SOURCE_METRICS: Final = (
         "gauge",
         "Whether the newest sample of a source succeeded and is young enough: 1 is yes. "
         "At 0 its series are gone.",
-        lambda item: item[0].healthy(item[1]),
+        lambda state: state.healthy,
     ),
     Metric(
         _IN_NAMESPACE,
         "listen_queue_exporter_source_duration_seconds",
         "gauge",
         "How long the newest sample of a source took, in seconds.",
-        lambda item: item[0].duration_seconds,
+        lambda state: state.duration_seconds,
     ),
     Metric(
         _METHOD,

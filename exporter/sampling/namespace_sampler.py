@@ -6,7 +6,7 @@ import threading
 from typing import Any, Final, TypeVar
 
 from exporter.config.model import Config
-from exporter.kernel.family import FAMILIES, TCP
+from exporter.kernel.family import FAMILIES
 from exporter.kernel.netns.namespace import Namespace
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_table import ListenerTable
@@ -27,12 +27,13 @@ def namespace_sources(
     namespace: Namespace, table: ListenerTable, config: Config, clock: Clock
 ) -> tuple[Source[Any], ...]:
     """Return the sources of a namespace, in the order in which they are asked when several are due."""
-    listeners = {family: AcceptQueue(family, namespace, table, config, clock) for family in FAMILIES}
+    listeners = [AcceptQueue(family, namespace, table, config, clock) for family in FAMILIES]
+    with_syn_queue = [source for source in listeners if source.family.has_syn_queue]
     return (
-        *listeners.values(),
+        *listeners,
         Counters(namespace, table),
         SynRecv(namespace, table, config, clock),
-        OldestWait(TCP, listeners[TCP], namespace, table),
+        OldestWait(with_syn_queue, namespace, table),
     )
 
 

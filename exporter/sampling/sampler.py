@@ -148,7 +148,7 @@ class Sampler:
             # the budget has made the search.
             self._owners.schedule.set_interval(self._owners.schedule.interval)
         self._namespaces = namespaces
-        self.owners.set_namespaces(namespaces)
+        self.owners.set_namespaces({each.table: each.namespace for each in namespaces})
 
     def _run_due(self, runners: Iterable[SourceRunner], now: float) -> None:
         for runner in runners:

@@ -21,7 +21,7 @@ class AcceptQueue(Source[Changes]):
         super().__init__(family.source, table.accept_timelines[family])
         activity = namespace.tcp_activity() if family.needs_segments else None
         self._reader = IdleReader(namespace.listeners(family, config.sampling.method), activity, clock)
-        self._family = family
+        self.family = family
         self._table = table
 
     @property
@@ -31,11 +31,11 @@ class AcceptQueue(Source[Changes]):
 
     def ask(self, now: float) -> Changes:
         """Return what changed since the last answer. Raises KernelError."""
-        return self._reader.read(now, empty=not self._table.nonempty(self._family))
+        return self._reader.read(now, empty=not self._table.nonempty(self.family))
 
     def apply(self, answer: Changes, now: float) -> None:
         """Update groups and histories."""
-        self._table.update(self._family, answer, now)
+        self._table.update(self.family, answer, now)
 
     def configure(self, config: Config) -> None:
         """Ask by the method of another configuration, and rely on nothing that was read before."""

@@ -17,11 +17,12 @@ _SECONDS: Final = 1.0
 class Counters(Source[tuple[TcpCounters, Sysctls]]):
     """Reads /proc/net/netstat and the sysctls. What is not known, as before the first answer, is None."""
 
+    NAME: ClassVar = "netstat"
     files: ClassVar = COUNTER_FILES
     slots_per_sample: ClassVar = 4
 
     def __init__(self, namespace: Namespace, table: ListenerTable) -> None:
-        super().__init__("netstat")
+        super().__init__(self.NAME)
         self.tcp = TcpCounters(*(None,) * len(fields(TcpCounters)))
         self.sysctls = Sysctls(*(None,) * len(fields(Sysctls)))
         self._namespace = namespace

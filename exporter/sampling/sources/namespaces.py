@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import ClassVar, Final
 
 from exporter.config.model import Config, Enabled
 from exporter.kernel.errors import UnavailableError
@@ -24,9 +24,11 @@ class Namespaces(Source[list[NamespaceRef]]):
     are not sampled because there are more than `namespaces.max`.
     """
 
+    NAME: ClassVar = "namespaces"
+
     def __init__(self, access: NamespaceAccess | None, config: Config) -> None:
         """Take the way into other namespaces, None where there are no capabilities for it."""
-        super().__init__("namespaces")
+        super().__init__(self.NAME)
         self.chosen: dict[str, NamespaceRef] = {}
         self.omitted = 0
         self._access = access

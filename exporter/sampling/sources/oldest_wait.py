@@ -1,13 +1,12 @@
-"""How long the oldest connection in each TCP accept queue has waited."""
+"""How long the oldest connection in each accept queue has waited."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from exporter.kernel.errors import UnavailableError
-from exporter.kernel.family import SocketFamily
 from exporter.kernel.netns.namespace import Namespace
 from exporter.kernel.records import Endpoint, Method
 from exporter.listeners.group import ListenerGroup
@@ -27,14 +26,12 @@ class OldestWaits:
 class OldestWait(Source[OldestWaits]):
     """Asks about listeners in whose accept queue connections wait; an empty queue needs no answer."""
 
+    NAME: ClassVar = "oldest_wait"
     min_interval_seconds: ClassVar = 1.0
 
-    def __init__(
-        self, family: SocketFamily, listeners: AcceptQueue, namespace: Namespace, table: ListenerTable
-    ) -> None:
-        """Take the source of the family's listeners, whose method decides whether there is an answer."""
-        super().__init__("oldest_wait")
-        self._family = family
+    def __init__(self, listeners: Sequence[AcceptQueue], namespace: Namespace, table: ListenerTable) -> None:
+        """Take the sources of the listeners, whose method decides whether there is an answer."""
+        super().__init__(self.NAME)
         self._listeners = listeners
         self._namespace = namespace
         self._table = table
@@ -42,17 +39,18 @@ class OldestWait(Source[OldestWaits]):
     @property
     def method(self) -> str | None:
         """`sock_diag`: there is no other."""
-        return Method.SOCK_DIAG if self._listeners.method == Method.SOCK_DIAG else None
+        methods = {source.method for source in self._listeners}
+        return Method.SOCK_DIAG if methods == {Method.SOCK_DIAG} else None
 
     def pending(self, now: float) -> bool:  # noqa: ARG002
         """Tell whether any connection waits."""
-        return bool(self._table.nonempty(self._family))
+        return any(self._table.nonempty(source.family) for source in self._listeners)
 
     def ask(self, now: float) -> OldestWaits:  # noqa: ARG002
         """Ask for the connections at the ports of these listeners. Raises KernelError."""
         if self.method is None:
             raise UnavailableError("/proc/net does not tell how long a connection has waited", "procfs")
-        groups = tuple(self._table.nonempty(self._family))
+        groups = tuple(group for source in self._listeners for group in self._table.nonempty(source.family))
         return OldestWaits(groups, self._namespace.oldest_waits({int(group.key.port) for group in groups}))
 
     def apply(self, answer: OldestWaits, now: float) -> None:  # noqa: ARG002

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from exporter.kernel.errors import KernelError, UnavailableError
+from exporter.kernel.netns.namespace import Namespace
 from exporter.kernel.records import Method
 from exporter.owners.search import OwnerSearch
 from exporter.sampling.clock import Clock
-from exporter.sampling.namespace_sampler import NamespaceSampler
+from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.sources.source import Source
 
 # How long one step of the search may keep the other sources waiting.
@@ -30,24 +31,25 @@ class SearchStep:
 class Owners(Source[SearchStep]):
     """Looks for the owners of new sockets."""
 
+    NAME: ClassVar = "owners"
     # What is wrong holds as long as sockets without an owner do, though nothing is asked meanwhile.
     keeps_error_while_idle: ClassVar = True
 
     def __init__(self, search: OwnerSearch, clock: Clock) -> None:
-        super().__init__("owners")
+        super().__init__(self.NAME)
         self._search = search
         self._clock = clock
         self._first_search = True
         # None where sockets may be collected at once.
         self._collect_at: float | None = None
-        self._namespaces: tuple[NamespaceSampler, ...] = ()
-        # By namespace, the version of its sockets that was collected last.
-        self._collected: dict[NamespaceSampler, int] = {}
+        self._namespaces: Mapping[ListenerTable, Namespace] = {}
+        # The version of each table's sockets that was collected last.
+        self._collected: dict[ListenerTable, int] = {}
         # Where an owner may still change: on a host with many namespaces most are settled.
-        self._unsettled: set[NamespaceSampler] = set()
+        self._unsettled: set[ListenerTable] = set()
         # A socket is MPTCP's all its life, so a namespace is asked again only after its sockets changed.
-        self._mptcp: dict[NamespaceSampler, frozenset[int]] = {}
-        self._mptcp_stale: set[NamespaceSampler] = set()
+        self._mptcp: dict[ListenerTable, frozenset[int]] = {}
+        self._mptcp_stale: set[ListenerTable] = set()
 
     @property
     def method(self) -> str:
@@ -59,15 +61,13 @@ class Owners(Source[SearchStep]):
         """How many sockets have no known owner."""
         return self._search.count_without_owner()
 
-    def set_namespaces(self, namespaces: Sequence[NamespaceSampler]) -> None:
-        """Take the namespaces that are sampled now."""
-        self._namespaces = tuple(namespaces)
+    def set_namespaces(self, namespaces: Mapping[ListenerTable, Namespace]) -> None:
+        """Take the namespaces that are sampled now, by the tables of their listeners."""
+        self._namespaces = namespaces
 
     def pending(self, now: float) -> bool:
         """Collect sockets where they changed, and tell whether there is an owner to look for or to give."""
-        changed = [
-            each for each in self._namespaces if self._collected.get(each) != each.table.sockets_version
-        ]
+        changed = [table for table in self._namespaces if self._collected.get(table) != table.sockets_version]
         left = len(self._collected) > len(self._namespaces)
         collected = (changed or left) and (self._collect_at is None or now >= self._collect_at)
         if collected:
@@ -90,42 +90,41 @@ class Owners(Source[SearchStep]):
         """Give listeners the owners that were found. Raises KernelError where a process hides sockets."""
         if answer.ended:
             unsettled, self._unsettled = self._unsettled, self._mptcp_stale.copy()
-            for namespace in unsettled.intersection(self._namespaces):
-                self._set_owners(namespace)
+            for table in unsettled & self._namespaces.keys():
+                self._set_owners(table)
         if self._search.access_denied:
             raise UnavailableError("the owners of some sockets belong to other users", "EACCES")
 
-    def _collect(self, changed: Sequence[NamespaceSampler], now: float) -> None:
+    def _collect(self, changed: Sequence[ListenerTable], now: float) -> None:
         started = self._clock.elapsed()
         self._unsettled.update(changed)
         self._mptcp_stale.update(changed)
         sockets: dict[int, int] = {}
-        for namespace in self._namespaces:
-            sockets |= namespace.table.inodes()
-        self._collected = {each: each.table.sockets_version for each in self._namespaces}
+        for table in self._namespaces:
+            sockets |= table.inodes()
+        self._collected = {table: table.sockets_version for table in self._namespaces}
         self._search.set_sockets(sockets, now)
         self._collect_at = now + _COLLECT_PAUSE * (self._clock.elapsed() - started)
 
     def _ask_mptcp(self) -> None:
         """Ask which sockets are MPTCP's. Where a namespace cannot tell, what it told before holds."""
-        here = set(self._namespaces)
-        self._mptcp = {namespace: known for namespace, known in self._mptcp.items() if namespace in here}
-        stale, self._mptcp_stale = self._mptcp_stale & here, set()
-        for namespace in stale:
+        self._mptcp = {table: known for table, known in self._mptcp.items() if table in self._namespaces}
+        stale, self._mptcp_stale = self._mptcp_stale & self._namespaces.keys(), set()
+        for table in stale:
             try:
-                self._mptcp[namespace] = namespace.namespace.mptcp_inodes()
+                self._mptcp[table] = self._namespaces[table].mptcp_inodes()
             except KernelError as error:
                 # The namespace's own sources fail as well and are published so; owners are found without it.
                 self.stats.count_error(error)
-                self._mptcp_stale.add(namespace)
+                self._mptcp_stale.add(table)
 
-    def _set_owners(self, namespace: NamespaceSampler) -> None:
-        mptcp = self._mptcp.get(namespace, frozenset())
-        for state in [each for each in namespace.table.states.values() if each.group.members]:
+    def _set_owners(self, table: ListenerTable) -> None:
+        mptcp = self._mptcp.get(table, frozenset())
+        for state in [each for each in table.states.values() if each.group.members]:
             # One that was not looked for yet keeps its owner, or waits for its first.
             if self._search.searched(state.group):
                 inodes = (member.listener.inode for member in state.group.members.values())
                 owner = self._search.owner_of(state.group)
-                namespace.table.set_owner(state, owner, mptcp=any(inode in mptcp for inode in inodes))
+                table.set_owner(state, owner, mptcp=any(inode in mptcp for inode in inodes))
             if not self._search.final(state.group):
-                self._unsettled.add(namespace)
+                self._unsettled.add(table)

@@ -27,12 +27,13 @@ class SynRecvCounts:
 class SynRecv(Source[SynRecvCounts]):
     """Counts half-open connections; `unmatched` are those that fit no listener."""
 
+    NAME: ClassVar = "syn_recv"
     # They live for seconds, and a walk looks at every connection of the host.
     min_interval_seconds: ClassVar = 0.25
     files: ClassVar = SEGMENT_FILES
 
     def __init__(self, namespace: Namespace, table: ListenerTable, config: Config, clock: Clock) -> None:
-        super().__init__("syn_recv", table.syn_recv_timeline)
+        super().__init__(self.NAME, table.syn_recv_timeline)
         self.unmatched = 0
         self._reader = namespace.syn_recv(config.sampling.method)
         self._counter = SynRecvCounter(self._reader, namespace.ref_counts(), namespace.tcp_activity(), clock)
