@@ -1,50 +1,60 @@
-"""An entry of `match.address`: a network for tcp, or a pattern for the names of unix sockets."""
+"""The type of `match.address`: an IP or a network, or a pattern for the names of unix sockets."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import dataclass
 
-from exporter.config.errors import shown
-from exporter.config.model import Network
-from exporter.config.values import Scalar, Text, WrongValueError
+from exporter.config.errors import printable
+from exporter.config.scalar import Scalar, WrongValueError
+from exporter.config.values import TEXT_SCHEMA, Format, ScalarValue, parse_text
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _CIDR = re.compile(r"([^/]+)/(0|[1-9][0-9]{0,2})")
-# Digits with dots, or anything of hexadecimal digits with a colon: nobody names a socket so, and who
-# writes it has an IP in mind. Patterns, ranges, brackets and ports are part of the net thrown here.
+# Digits with dots, or hexadecimal digits with a colon, together with wildcards, ranges, brackets, ports and
+# netmasks in them: text of this form is meant as an IP, not as the name of a unix socket.
 _LIKE_AN_IP = re.compile(
     r"[0-9]+(?:\.[0-9.*?:-]*)?(?:/[0-9.]*)?"
     r"|\[?[0-9a-fA-F.*]*:[0-9a-fA-F.:*?-]*(?:\](?::[0-9]*)?)?(?:/[0-9.]*)?"
 )
 
 
-class Address:
-    """Reads an IP or a CIDR as a network (an IP is a network of one), and any other text as a pattern.
+@dataclass(frozen=True, slots=True)
+class Address(ScalarValue[Network | str]):
+    """An IP or a CIDR, read as a network (an IP as a network of one), or any other text, read as a pattern.
 
     A network is compared with the address as the listener shows it. So an IPv4-mapped IPv6 address
     (`::ffff:10.0.0.1`) is an IPv6 network, and matches only listeners bound to the mapped form. An
-    address with a zone or a device (`fe80::1%eth0`) is an error: the rule's address says nothing
-    about devices, and `fe80::1` matches on all of them.
+    address with a zone or a device (`fe80::1%eth0`) is an error, because a rule does not compare devices:
+    `fe80::1` matches on all of them.
 
-    Text that looks like an IP without being one is an error too, and never a pattern. A unix socket
-    with such a name can still be matched by a pattern with its first character in brackets: `[8]080`.
+    Text that looks like an IP without being one is an error, not a pattern. A unix socket with such a name
+    is matched by a pattern with its first character in brackets: `[8]080`.
     """
 
-    allowed = (
-        "write an IP such as 127.0.0.1, a network such as 10.0.0.0/8, or a pattern for unix names"
-        ' such as "/run/php/*.sock" or "@abstract"'
-    )
+    @property
+    def format(self) -> Format:
+        """The three forms, each with an example."""
+        return Format(
+            noun="address",
+            values="an IP, a network in CIDR notation, or a pattern for unix names",
+            allowed="write an IP such as 127.0.0.1, a network such as 10.0.0.0/8, or a pattern for unix names"
+            ' such as "/run/php/*.sock" or "@abstract"',
+            schema=TEXT_SCHEMA,
+        )
 
-    def read(self, scalar: Scalar) -> Network | str:
+    def parse(self, scalar: Scalar) -> Network | str:
         """Return the network or the pattern; raises WrongValueError."""
-        text = Text(self.allowed).read(scalar)
+        text = parse_text(scalar)
         network = _network(text)
         if network is not None:
             return network
         if _LIKE_AN_IP.fullmatch(text):
-            raise WrongValueError(f"{scalar.shown} is neither an IP nor a network{_hint(text)}")
+            raise WrongValueError(f"{scalar.display} is neither an IP nor a network{_hint(text)}")
         return text
 
 
@@ -56,7 +66,7 @@ def _network(text: str) -> Network | None:
         return None
     if device:
         raise WrongValueError(
-            f"{shown(text)} names a device, and an address is matched on every device", f"write {bare}"
+            f"{printable(text)} names a device, and an address is matched on every device", f"write {bare}"
         )
     return _masked(ip, int(found[2])) if found else ipaddress.ip_network(ip)
 

@@ -1,113 +1,110 @@
-"""Which listeners a match takes: whether there can be any, and whether it leaves any to a later one.
+"""Which listeners a match selects: whether there can be any, and whether another match selects them all.
 
-Judged from the configuration alone and on the safe side: a pattern counts as inside another only where
-that is plain. Two rules that together cover a third are not seen.
+Decided from the configuration alone, and only where it is certain. That two matches together select all
+listeners of a third is not found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from exporter.config.model import Match, Network
+from exporter.config.node import either
+from exporter.config.patterns import ALL_NAMES, PatternSet
+from exporter.config.ports import MAX_PORT
+from exporter.config.protocols import PROTOCOLS, AddressForm, address_form
+from exporter.config.ranges import Ranges, covers, merged
 from exporter.kernel.records import ListenerProtocol
 
-HIGHEST_PORT = 65535
+ALL_PORTS: Ranges = ((1, MAX_PORT),)
 
-Ranges = tuple[tuple[int, int], ...]
-
-_EVERY_PORT: Ranges = ((1, HIGHEST_PORT),)
-# IPs as numbers on one line: IPv4 from 0, IPv6 well behind it so that the two never touch.
-_IPV6_FROM = 1 << 33
-_EVERY_IP: Ranges = ((0, 2**32 - 1), (_IPV6_FROM, _IPV6_FROM + 2**128 - 1))
+# IPs as whole numbers: IPv4 from 0 on, IPv6 from 2^128 on.
+_FIRST_IPV6 = 1 << 128
+ALL_IPS: Ranges = ((0, (1 << 32) - 1), (_FIRST_IPV6, _FIRST_IPV6 + (1 << 128) - 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What a match takes, in a form made for comparing it with many others. Ranges have both ends in them."""
+    """What a match selects, in a form made for comparing it with many others.
+
+    `ports` and `ips` limit protocols whose addresses are IPs, `paths` those whose addresses are paths.
+    `names` has the other keys of the match that are there.
+    """
 
     protocols: frozenset[ListenerProtocol]
     ports: Ranges
     ips: Ranges
-    names: tuple[str, ...]
-    owners: dict[str, tuple[str, ...]]
+    paths: PatternSet
+    names: dict[str, PatternSet]
 
     @classmethod
     def of(cls, match: Match) -> Coverage:
-        """Return what `match` takes."""
+        """Return what `match` selects."""
+        names = {"netns": match.netns, **match.owners}
         return cls(
-            protocols=_reach(match),
-            ports=_merged(match.ports) or _EVERY_PORT,
-            ips=_merged(map(_range, match.networks)) or _EVERY_IP,
-            names=match.paths,
-            owners=match.owners,
+            protocols=_possible_protocols(match),
+            ports=merged(match.ports) or ALL_PORTS,
+            ips=merged(map(_range, match.networks)) or ALL_IPS,
+            paths=PatternSet(match.paths) if match.paths else ALL_NAMES,
+            names={key: PatternSet(globs) for key, globs in names.items() if globs},
         )
 
-    def covers(self, later: Coverage) -> bool:
-        """Return whether every listener that `later` takes is taken here as well."""
+    @property
+    def address_forms(self) -> set[AddressForm]:
+        """The forms of address of the protocols."""
+        return {address_form(protocol) for protocol in self.protocols}
+
+    def covers(self, other: Coverage) -> bool:
+        """Return whether every listener that `other` selects is certainly selected here."""
         return (
-            later.protocols <= self.protocols
-            and (ListenerProtocol.TCP not in later.protocols or self._covers_tcp(later))
-            and (ListenerProtocol.UNIX not in later.protocols or _patterns_cover(self.names, later.names))
-            and all(_patterns_cover(own, later.owners.get(key, ())) for key, own in self.owners.items())
+            other.protocols <= self.protocols
+            and all(self._covers_addresses(other, form) for form in other.address_forms)
+            and all(own.covers(other.names.get(key, ALL_NAMES)) for key, own in self.names.items())
         )
 
-    def _covers_tcp(self, later: Coverage) -> bool:
-        return _ranges_cover(self.ports, later.ports) and _ranges_cover(self.ips, later.ips)
+    def _covers_addresses(self, other: Coverage, form: AddressForm) -> bool:
+        if form is AddressForm.PATH:
+            return self.paths.covers(other.paths)
+        return covers(self.ports, other.ports) and covers(self.ips, other.ips)
 
 
 def contradiction(match: Match) -> tuple[str, str] | None:
-    """Return the key at fault and why no listener can match, or None where one can."""
-    if _reach(match):
+    """Return the key that is wrong and why no listener can match, or None where one can."""
+    if _possible_protocols(match):
         return None
-    if ListenerProtocol.TCP in match.protocols or not match.protocols:
-        asked = "protocol tcp" if match.protocols else "a port"
+    with_ip, with_path = (_named(PROTOCOLS, form) for form in AddressForm)
+    wanted = _named(match.protocols, AddressForm.IP)
+    if wanted or not match.protocols:
+        subject = f"protocol {either(wanted)}" if wanted else "a port"
         return "address", (
-            f"no listener can match: {asked} goes with IPs and networks, and names are for unix sockets;"
-            " write an IP or a network, or take address out"
+            f"no listener can match: {subject} goes with IPs and networks,"
+            f" and names are for {either(with_path)} sockets; write an IP or a network, or take address out"
         )
     key, what = ("port", "port") if match.ports else ("address", "IP")
-    return key, f"no listener can match: unix sockets have no {what}; write protocol tcp, or take {key} out"
+    return key, (
+        f"no listener can match: {either(with_path)} sockets have no {what};"
+        f" write protocol {either(with_ip)}, or take {key} out"
+    )
 
 
-def _reach(match: Match) -> frozenset[ListenerProtocol]:
-    """Return the protocols of the listeners that `match` can take; none where it contradicts itself."""
-    protocols = set(match.protocols or ListenerProtocol)
-    if match.paths and not match.networks:
-        protocols.discard(ListenerProtocol.TCP)
-    if match.ports or (match.networks and not match.paths):
-        protocols.discard(ListenerProtocol.UNIX)
-    return frozenset(protocols)
+def _possible_protocols(match: Match) -> frozenset[ListenerProtocol]:
+    """Return the protocols of the listeners that `match` can select; none where it contradicts itself."""
+    protocols = match.protocols or PROTOCOLS
+    return frozenset(protocol for protocol in protocols if _is_possible(match, address_form(protocol)))
+
+
+def _is_possible(match: Match, form: AddressForm) -> bool:
+    """Return whether listeners with this form of address can match; only an IP has a port beside it."""
+    if form is AddressForm.PATH:
+        return not match.ports and (bool(match.paths) or not match.networks)
+    return bool(match.networks) or not match.paths
+
+
+def _named(protocols: Iterable[ListenerProtocol], form: AddressForm) -> list[str]:
+    return [str(protocol) for protocol in protocols if address_form(protocol) is form]
 
 
 def _range(network: Network) -> tuple[int, int]:
-    start = 0 if network.version == 4 else _IPV6_FROM  # noqa: PLR2004  # the version is its own name
+    start = 0 if network.version == 4 else _FIRST_IPV6  # noqa: PLR2004  # the number of the version
     return start + int(network.network_address), start + int(network.broadcast_address)
-
-
-def _merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
-    """Return the ranges in order, those that overlap or touch made one."""
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return tuple(merged)
-
-
-def _ranges_cover(earlier: Ranges, later: Ranges) -> bool:
-    return all(any(low <= first and last <= high for low, high in earlier) for first, last in later)
-
-
-def _patterns_cover(earlier: tuple[str, ...], later: tuple[str, ...]) -> bool:
-    """Return whether every name that fits a pattern of `later` fits one of `earlier`; () fits any name."""
-    if not earlier or any(set(pattern) == {"*"} for pattern in earlier):
-        return True
-    return bool(later) and all(any(_inside(pattern, wider) for wider in earlier) for pattern in later)
-
-
-def _inside(pattern: str, wider: str) -> bool:
-    literal = not any(character in pattern for character in "*?[")
-    return pattern == wider or (literal and fnmatchcase(pattern, wider))

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: one line a fault, all of them in one exception."""
+"""Errors in a configuration: one line for each thing to change, all of them in one exception."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ConfigError(UsageError):
     """The configuration cannot be used. `lines` has one line for each thing to change, in file order.
 
     A line reads `FILE:LINE:COLUMN: key.path: what is wrong, and what is allowed`. The key path is
-    missing where YAML itself is broken, line and column where the file could not be read.
+    missing where the YAML itself is invalid, line and column where the file could not be read.
     """
 
     names_place = True
@@ -25,44 +25,44 @@ class ConfigError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Diagnostic:
     """One thing to change. `line` and `column` count from 1; `path` is empty for the file as a whole."""
 
     line: int
     column: int
     path: str
-    what: str
+    message: str
 
-    def text(self, name: str) -> str:
-        """Return the line the user reads."""
-        where = f"{name}:{self.line}:{self.column}: "
-        return where + (f"{self.path}: " if self.path else "") + self.what
+    def text(self, file_name: str) -> str:
+        """Return the line that the user reads."""
+        where = f"{file_name}:{self.line}:{self.column}: "
+        return where + (f"{self.path}: " if self.path else "") + self.message
 
 
 @dataclass(slots=True)
-class Faults:
-    """Collects every fault of the file called `name`, so that the user sees them all in one run."""
+class Diagnostics:
+    """Collects every error in one file, so that the user sees them all in one run."""
 
-    name: str
-    found: list[Fault] = field(default_factory=list)
+    file_name: str
+    found: list[Diagnostic] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.found)
 
-    def add(self, mark: Mark, what: str, path: str = "") -> None:
-        """Note a fault at `mark`, which counts lines and columns from 0 as PyYAML does."""
-        self.found.append(Fault(mark.line + 1, mark.column + 1, path, what))
+    def add(self, mark: Mark, message: str, path: str = "") -> None:
+        """Add an error at `mark`, which counts lines and columns from 0 as PyYAML does."""
+        self.found.append(Diagnostic(mark.line + 1, mark.column + 1, path, message))
 
     def raise_if_any(self) -> None:
-        """Raise ConfigError with every fault, in the order of the file."""
+        """Raise ConfigError with every error, in the order of the file."""
         if self.found:
-            ordered = sorted(self.found, key=lambda fault: (fault.line, fault.column))
-            raise ConfigError(fault.text(self.name) for fault in ordered)
+            ordered = sorted(self.found, key=lambda diagnostic: (diagnostic.line, diagnostic.column))
+            raise ConfigError(diagnostic.text(self.file_name) for diagnostic in ordered)
 
 
-def shown(text: str, longest: int = 60) -> str:
-    """Return text from the file as it may stand in a message: on one line, printable, not too long."""
-    cut = text if len(text) <= longest else text[:longest] + "..."
+def printable(text: str, max_length: int = 60) -> str:
+    """Return text from the file as it may stand in a message: on one line, printable, cut at `max_length`."""
+    cut = text if len(text) <= max_length else text[:max_length] + "..."
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in cut

@@ -1,98 +1,72 @@
-"""The configuration as the rest of the program sees it: frozen values with units in their names."""
+"""Every key of the configuration file, declared once: name, type, bounds, default and meaning.
+
+Each class is a mapping of the file, and each field is read from one of its keys. The parser reads by these
+declarations, and config.example.yaml, docs/configuration.md and docs/config.schema.json are made from them
+(`make reference`). Whoever reads the configuration gets frozen values with their units in their names.
+"""
 
 from __future__ import annotations
 
-import enum
-import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from exporter.config.addresses import Address, Network
+from exporter.config.key import key, match_key, match_key_group, required_key
+from exporter.config.levels import Level, LevelType, Queue, Severity, Unit
+from exporter.config.lists import AnyNumber, OneOrMore, Subset
+from exporter.config.owner_keys import OWNER_KEYS, OWNER_LABELS
+from exporter.config.ports import PortRange
+from exporter.config.protocols import PROTOCOLS
+from exporter.config.quantities import Duration, Percentage, WholeNumber
+from exporter.config.rule_name import DEFAULTS, RuleName
+from exporter.config.section import included, section, section_list
+from exporter.config.values import AutoBool, AutoBoolean, Boolean, Choice, Text
 from exporter.kernel.records import ListenerProtocol, Method
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# What the rest of the program needs of the configuration is imported from here.
+__all__ = ["DEFAULTS", "OWNER_LABELS", "AutoBool", "Level", "Network", "Queue", "Severity", "Unit"]
+__all__ += ["Config", "Levels", "Match", "Namespaces", "Rule", "Sampling", "Thresholds"]
 
-
-class Queue(enum.StrEnum):
-    """Which of a listener's two queues a threshold is about; the value of the `queue` label."""
-
-    ACCEPT = "accept"
-    SYN_RECV = "syn_recv"
-
-
-class Severity(enum.StrEnum):
-    """The value of the `severity` label, mildest first."""
-
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
-class Unit(enum.StrEnum):
-    """The unit a threshold was written in."""
-
-    RATIO = "ratio"
-    CONNECTIONS = "connections"
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One threshold: a share of the queue (1.0 is full) or a number of connections."""
-
-    value: float
-    unit: Unit
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Every threshold of one rule, already completed from the defaults."""
-
-    levels: dict[tuple[Queue, Severity], Level]
-    hold_seconds: float
-    release_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What a rule asks of a listener. An empty tuple asks nothing; several keys must all hold.
-
-    `networks` holds IP addresses (a single one is a network of one) and `paths` the globs for unix
-    names; an address entry of the file lands in exactly one of the two. `ports` are inclusive
-    ranges. `owners` maps `netns`, `process`, `unit`, `container`, `pod` and `namespace` to globs.
-    """
-
-    protocols: tuple[ListenerProtocol, ...] = ()
-    networks: tuple[Network, ...] = ()
-    paths: tuple[str, ...] = ()
-    ports: tuple[tuple[int, int], ...] = ()
-    owners: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One entry of `rules:`. `export` false keeps the listener off the page."""
-
-    name: str
-    match: Match
-    thresholds: Thresholds
-    export: bool = True
+_PATTERN = Text("pattern", "a name or a pattern with * and ?", example='"nginx*"')
+_NETNS_PATTERN = Text(
+    "pattern",
+    "the name of a network namespace, its inode number in quotes, or a pattern with * and ?",
+    example='"web-*"',
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How often and at what cost the kernel is asked."""
+    """How often the kernel is read, and how."""
 
-    interval_seconds: float = 0.05
-    cpu_budget_ratio: float = 0.02
-    method: Method = Method.AUTO
-    peak_window_seconds: float = 60.0
-    histogram: bool = True
-
-
-class Enabled(enum.StrEnum):
-    """Whether something is done: AUTO where the process has what it takes."""
-
-    AUTO = "auto"
-    TRUE = "true"
-    FALSE = "false"
+    interval_seconds: float = key(
+        "interval", Duration("1ms", "60s", example="50ms"), "50ms", "How often the accept queues are read."
+    )
+    cpu_budget_ratio: float = key(
+        "cpu_budget",
+        Percentage("one core", high=100, zero=False, example="2%"),
+        "2%",
+        "The most that the exporter may use of one CPU core. It reads less often until it fits.",
+    )
+    method: Method = key(
+        "method",
+        Choice(tuple(Method)),
+        "auto",
+        "How the kernel is read: sock_diag (exact and cheap), procfs (where sock_diag is not allowed),"
+        " or auto, which takes sock_diag where it can.",
+    )
+    peak_window_seconds: float = key(
+        "peak_window",
+        Duration("1ms", "1h", example="60s", low_name="the interval"),
+        "60s",
+        "How far back the peak metrics look.",
+    )
+    histogram: bool = key(
+        "histogram",
+        Boolean(),
+        "true",
+        "Whether to publish the histogram of sampled utilization, ten more series a listener.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,43 +74,146 @@ class Namespaces:
     """Which network namespaces are sampled besides the exporter's own, which always is.
 
     `include` and `exclude` are globs over a namespace's name or inode number, and `exclude` wins.
-    `most` is how many are sampled.
     """
 
-    enabled: Enabled = Enabled.AUTO
-    include: tuple[str, ...] = ("*",)
-    exclude: tuple[str, ...] = ()
-    most: int = 1000
+    enabled: AutoBool = key(
+        "enabled",
+        AutoBoolean(),
+        "auto",
+        "Whether they are sampled; auto does it where the exporter has the capabilities"
+        " (CAP_SYS_ADMIN and CAP_SYS_PTRACE).",
+    )
+    include: tuple[str, ...] = key(
+        "include",
+        OneOrMore(_NETNS_PATTERN),
+        '["*"]',
+        "Which of them are sampled, by name (as in ip netns) or, where they have none, by inode number.",
+    )
+    exclude: tuple[str, ...] = key(
+        "exclude", AnyNumber(_NETNS_PATTERN), "[]", "Which of them are not, whatever include says."
+    )
+    max: int = key(
+        "max", WholeNumber(1, 10_000, example="1000"), "1000", "The most that are sampled; the oldest stay."
+    )
 
     def wants(self, name: str) -> bool:
-        """Return whether the globs take the namespace of this name, whatever `enabled` says."""
+        """Return whether include and exclude select the namespace of this name, whatever `enabled` says."""
         return any(fnmatchcase(name, glob) for glob in self.include) and not any(
             fnmatchcase(name, glob) for glob in self.exclude
         )
 
 
-DEFAULT_THRESHOLDS = Thresholds(
-    levels={
-        (queue, severity): Level(value, Unit.RATIO)
-        for queue in Queue
-        for severity, value in ((Severity.WARNING, 0.5), (Severity.CRITICAL, 0.9))
-    },
-    hold_seconds=0.0,
-    release_seconds=5.0,
-)
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The two levels of one queue."""
 
-# The `rule` label of listeners that no rule matches, and of their thresholds.
-DEFAULTS = "defaults"
-OWNER_LABELS = ("process", "unit", "container", "pod", "namespace", "user")
+    warning: Level = key("warning", LevelType(), "50%", "From here on the severity is warning.")
+    critical: Level = key("critical", LevelType(), "90%", "From here on the severity is critical.")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The thresholds of `defaults`, or those of one rule, completed from `defaults`."""
+
+    accept: Levels = section("accept", Levels, "Connections that wait for the program to accept them.")
+    syn_recv: Levels = section("syn_recv", Levels, "Connections that are not yet established (tcp only).")
+    hold_seconds: float = key(
+        "hold",
+        Duration("0s", "24h", example="30s"),
+        "0s",
+        "How long a level must be exceeded before it counts.",
+    )
+    release_seconds: float = key(
+        "release",
+        Duration("0s", "24h", example="30s"),
+        "5s",
+        "How long the queue must stay below a level before that clears.",
+    )
+
+    @property
+    def levels(self) -> dict[tuple[Queue, Severity], Level]:
+        """Every level by queue and severity."""
+        return {
+            (Queue.ACCEPT, Severity.WARNING): self.accept.warning,
+            (Queue.ACCEPT, Severity.CRITICAL): self.accept.critical,
+            (Queue.SYN_RECV, Severity.WARNING): self.syn_recv.warning,
+            (Queue.SYN_RECV, Severity.CRITICAL): self.syn_recv.critical,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a rule asks of a listener: of each key any of its values, of several keys all of them.
+
+    An empty tuple asks nothing. `owners` has those keys of OWNER_KEYS that the rule has.
+    """
+
+    protocols: tuple[ListenerProtocol, ...] = match_key(
+        "protocol", Choice(PROTOCOLS), "Protocol of the listener."
+    )
+    addresses: tuple[Network | str, ...] = match_key(
+        "address", Address(), "Address that it is bound to; for unix the path, or @ and the abstract name."
+    )
+    ports: tuple[tuple[int, int], ...] = match_key("port", PortRange(), "Port that it is bound to.")
+    netns: tuple[str, ...] = match_key("netns", _PATTERN, "Its network namespace, as in the label netns.")
+    owners: dict[str, tuple[str, ...]] = match_key_group(
+        {owner.name: owner.description for owner in OWNER_KEYS if owner.is_match_key}, _PATTERN
+    )
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The addresses that are IPs; a single IP is a network of one."""
+        return tuple(address for address in self.addresses if not isinstance(address, str))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The addresses that are globs for the names of unix sockets."""
+        return tuple(address for address in self.addresses if isinstance(address, str))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The thresholds of the listeners that match, and whether they are published."""
+
+    name: str = required_key("name", RuleName(), "Name of the rule, as in the label rule; no other has it.")
+    match: Match = section("match", Match, "Which listeners the rule is for; all, where it is left out.")
+    thresholds: Thresholds = included(Thresholds)
+    export: bool = key("export", Boolean(), "true", "Whether these listeners are published at all.")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole, valid configuration. `Config()` is what runs without a file."""
+    """A whole, valid configuration. `Config()` is in force where there is no file."""
 
-    sampling: Sampling = Sampling()
-    namespaces: Namespaces = Namespaces()
-    labels: tuple[str, ...] = ("process",)
-    max_listeners: int = 2000
-    defaults: Thresholds = DEFAULT_THRESHOLDS
-    rules: tuple[Rule, ...] = ()
+    sampling: Sampling = section("sampling", Sampling, "How often the kernel is read, and how.")
+    namespaces: Namespaces = section(
+        "namespaces",
+        Namespaces,
+        "Network namespaces other than the one the exporter runs in, such as those of containers.",
+    )
+    labels: tuple[str, ...] = key(
+        "labels",
+        Subset(OWNER_LABELS, example="[process, unit]"),
+        "[process]",
+        "What every series says about the owner of its listener. More labels make more series when owners"
+        " change.",
+    )
+    max_listeners: int = key(
+        "max_listeners",
+        WholeNumber(1, 1_000_000_000, example="2000"),
+        "2000",
+        "The most listeners on the page; the fullest and the oldest stay.",
+    )
+    defaults: Thresholds = section(
+        "defaults",
+        Thresholds,
+        "Thresholds for listeners that no rule matches, and for what a rule leaves out. A level is a"
+        " percentage of the queue (backlog + 1) or a number of connections, and is exceeded from there on;"
+        " 0 means any connection at all.",
+    )
+    rules: tuple[Rule, ...] = section_list(
+        "rules",
+        Rule,
+        "Rules for some of the listeners; none by default. The first rule that matches a listener gives its"
+        " thresholds, so write the narrow rules before the wide ones.",
+    )

@@ -2,106 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.config.coverage import Coverage
-from exporter.config.entry import Entry, Section
-from exporter.config.errors import shown
-from exporter.config.levels import THRESHOLD_KEYS, Draft, read_thresholds
-from exporter.config.match import MATCH_KEYS, read_match
-from exporter.config.model import DEFAULTS, Match, Namespaces, Rule, Thresholds
-from exporter.config.values import Flag, Scalar, Text, WrongValueError
+from exporter.config.coverage import Coverage, contradiction
+from exporter.config.errors import printable
+from exporter.config.first_cover import first_covering
+from exporter.config.key import key_of
+from exporter.config.level_order import PartialThresholds, check_level_order
+from exporter.config.model import Match, Rule, Thresholds
+from exporter.config.namespaces import SampledNamespaces
+from exporter.config.node import ConfigNode
+from exporter.config.section import Section, SectionList
 
-RULE_KEYS = ("name", "match", *THRESHOLD_KEYS, "export")
-
-_KEYS_OF_MATCH = {key: f"match.{key}" for key in MATCH_KEYS}
-_LIST_OF_RULES = "write a list of rules, each with a name, or leave it out"
-
-
-class Name:
-    """Reads the name of a rule."""
-
-    allowed = "write a name, such as edge"
-
-    def read(self, scalar: Scalar) -> str:
-        """Return the name; raises WrongValueError."""
-        name = Text(self.allowed).read(scalar)
-        if name == DEFAULTS:
-            raise WrongValueError(f"{DEFAULTS} stands for the listeners that no rule matches")
-        return name
+_NAME = key_of(Rule, "name").type.format
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A rule that was read, to be judged beside the others. `match` is None where it is wrong."""
+class _ReadRule:
+    """A rule and its place in the file. `match` is None where it is wrong: it is not compared with others."""
 
-    entry: Entry
-    section: Section
-    name: str
+    node: ConfigNode
+    section: Section[Rule]
+    rule: Rule
     match: Match | None
-    thresholds: Thresholds
-    export: bool
 
     def __str__(self) -> str:
-        name = f"{shown(self.name)}, " if self.name else ""
-        return f"{self.entry.path} ({name}line {self.entry.line})"
-
-    def rule(self) -> Rule:
-        """Return what the rest of the program uses."""
-        return Rule(self.name, self.match or Match(), self.thresholds, self.export)
+        name = f"{printable(self.rule.name)}, " if self.rule.name else ""
+        return f"{self.node.path} ({name}line {self.node.line})"
 
 
-def read_rules(entry: Entry, defaults: Draft, namespaces: Namespaces) -> tuple[Rule, ...]:
-    """Return the rules in their order. What is wrong is noted; then the result is of no use."""
-    candidates = [_candidate(item, defaults, namespaces) for item in entry.items(_LIST_OF_RULES)]
-    _refuse_repeated_names(candidates)
-    _refuse_shadowed(candidates)
-    return tuple(candidate.rule() for candidate in candidates)
+def read_rules(
+    rules: SectionList[Rule],
+    defaults: Thresholds,
+    default_levels: PartialThresholds,
+    namespaces: SampledNamespaces,
+) -> tuple[Rule, ...]:
+    """Return the rules in their order, completed from `defaults`. Errors are added to their nodes."""
+    read = [
+        _read(section.node, section, defaults, default_levels, namespaces)
+        for section in rules.sections
+        if section.node
+    ]
+    _check_names(read)
+    _check_coverage(read)
+    return tuple(each.rule for each in read)
 
 
-def _candidate(item: Entry, defaults: Draft, namespaces: Namespaces) -> _Candidate:
-    before = len(item.faults)
-    section = item.section(RULE_KEYS, elsewhere=_KEYS_OF_MATCH)
-    # An unknown key may be a part of the match in the wrong place.
-    understood = len(item.faults) == before
-    match = read_match(section.get("match"), namespaces)
-    return _Candidate(
-        entry=item,
-        section=section,
-        name=_name(item, section),
-        match=match if understood else None,
-        thresholds=read_thresholds(section, defaults).finished(),
-        export=section.read("export", Flag(), default=True),
-    )
+def _read(
+    node: ConfigNode,
+    section: Section[Rule],
+    defaults: Thresholds,
+    default_levels: PartialThresholds,
+    namespaces: SampledNamespaces,
+) -> _ReadRule:
+    if node.is_mapping and "name" not in section.nodes:
+        node.add_error(f"the rule has no name; {_NAME.allowed}")
+    check_level_order(section.section("thresholds"), default_levels)
+    rule = section.complete(Rule(name="", thresholds=defaults))
+    valid = _check_match(section.section("match"), rule.match, namespaces)
+    # An unknown key of the rule may be meant for its match.
+    return _ReadRule(node, section, rule, rule.match if valid and section.known_keys else None)
 
 
-def _name(item: Entry, section: Section) -> str:
-    if section.get("name") is None and item.is_mapping:
-        item.refuse(f"the rule has no name; {Name.allowed}")
-    return section.read("name", Name(), default="")
+def _check_match(section: Section[Match], match: Match, namespaces: SampledNamespaces) -> bool:
+    """Return whether a match is right: each value, and all of them together."""
+    if not section.valid:
+        return False
+    contradictory = contradiction(match)
+    if contradictory:
+        key, reason = contradictory
+        section.nodes[key].add_error(reason)
+    not_sampled = namespaces.contradiction(match.netns)
+    if not_sampled:
+        section.nodes["netns"].add_error(f"no listener can match: {not_sampled}")
+    return not (contradictory or not_sampled)
 
 
-def _refuse_repeated_names(candidates: list[_Candidate]) -> None:
-    first: dict[str, _Candidate] = {}
-    for candidate in candidates:
-        written = candidate.section.get("name")
-        known = first.setdefault(candidate.name, candidate)
-        if candidate.name and written and known is not candidate:
-            written.refuse(f"{known} has the same name; every rule needs its own")
+def _check_names(rules: Sequence[_ReadRule]) -> None:
+    first: dict[str, _ReadRule] = {}
+    for each in rules:
+        node = each.section.nodes.get("name")
+        earlier = first.setdefault(each.rule.name, each)
+        if each.rule.name and node and earlier is not each:
+            node.add_error(f"{earlier} has the same name; every rule needs its own")
 
 
-def _refuse_shadowed(candidates: list[_Candidate]) -> None:
-    """Note rules that come after one that takes every listener they ask for."""
-    earlier: list[tuple[_Candidate, Coverage]] = []
-    for candidate in candidates:
-        if candidate.match is None:
+def _check_coverage(rules: Sequence[_ReadRule]) -> None:
+    """Add an error for each rule that comes after one which matches every listener that it matches."""
+    compared = [(each, Coverage.of(each.match)) for each in rules if each.match is not None]
+    positions = first_covering([coverage for _, coverage in compared])
+    for (each, _), position in zip(compared, positions, strict=True):
+        if position is None:
             continue
-        coverage = Coverage.of(candidate.match)
-        wider = next((other for other, taken in earlier if taken.covers(coverage)), None)
-        if wider:
-            at = candidate.section.get("match") or candidate.entry
-            at.refuse(
-                f"no listener can match: {wider} comes first and takes all that this rule asks for;"
-                " write this rule before it, or take it out"
-            )
-        earlier.append((candidate, coverage))
+        earlier, _ = compared[position]
+        node = each.section.nodes.get("match") or each.node
+        node.add_error(
+            f"no listener can match: {earlier} comes first and takes all that this rule asks for;"
+            " write this rule before it, or take it out"
+        )

@@ -1,4 +1,4 @@
-"""What PyYAML's complaints mean to the person who wrote the file."""
+"""PyYAML's syntax errors in the words of the person who wrote the file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 
 from yaml.error import Mark, MarkedYAMLError
 
-from exporter.config.errors import shown
+from exporter.config.errors import printable
 
-# PyYAML's own wording (scanner.py, parser.py, composer.py), and ours for it. The first that is found
-# in "context: problem" counts; {0} is the first group of the pattern.
-_MEANINGS = (
+# Patterns for PyYAML's wording (scanner.py, parser.py, composer.py) and the text that replaces it. The first
+# pattern found in "context: problem" applies; {0} is its first group.
+_EXPLANATIONS = (
     (r"character '\\t' that cannot start", "a tab stands where spaces belong; indent with spaces"),
     (r"character '%' that cannot start", "a value cannot begin with %; a percentage is written 50%"),
     (
@@ -70,31 +70,31 @@ _MEANINGS = (
 )
 
 
-def meaning(error: MarkedYAMLError) -> str:
-    """Return one plain sentence for a syntax error; PyYAML's own words where we have none."""
-    said = ": ".join(part for part in (error.context, error.problem) if part)
-    return f"not valid YAML: {_plain(said)}{_opened(error)}"
+def explanation(error: MarkedYAMLError) -> str:
+    """Return one sentence for a syntax error; PyYAML's own words where no pattern applies."""
+    wording = ": ".join(part for part in (error.context, error.problem) if part)
+    return f"not valid YAML: {_replaced(wording)}{_beginning(error)}"
 
 
-def place(error: MarkedYAMLError) -> Mark | None:
-    """Return where the user has to change the file, which PyYAML may notice only some lines below."""
+def error_mark(error: MarkedYAMLError) -> Mark | None:
+    """Return where the user has to change the file, which PyYAML may notice only some lines further down."""
     context, problem = error.context or "", error.problem or ""
     if "simple key" in context or ("quoted scalar" in context and "unexpected" in problem):
         return error.context_mark
     return error.problem_mark
 
 
-def _plain(said: str) -> str:
-    for pattern, ours in _MEANINGS:
-        found = re.search(pattern, said)
+def _replaced(wording: str) -> str:
+    for pattern, text in _EXPLANATIONS:
+        found = re.search(pattern, wording)
         if found:
-            return ours.format(*(shown(group) for group in found.groups()))
-    return shown(said, longest=200)
+            return text.format(*(printable(group) for group in found.groups()))
+    return printable(wording, max_length=200)
 
 
-def _opened(error: MarkedYAMLError) -> str:
-    """Name the line where the bracket or brace stands that is never closed: the fault is often there."""
-    began, noticed = error.context_mark, error.problem_mark
-    if not (began and noticed) or began.line == noticed.line or "flow" not in (error.context or ""):
+def _beginning(error: MarkedYAMLError) -> str:
+    """Return the line of the bracket or brace that is never closed, where that is another line."""
+    begins, noticed = error.context_mark, error.problem_mark
+    if not (begins and noticed) or begins.line == noticed.line or "flow" not in (error.context or ""):
         return ""
-    return f" (it begins in line {began.line + 1})"
+    return f" (it begins in line {begins.line + 1})"

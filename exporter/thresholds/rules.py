@@ -42,10 +42,11 @@ class RuleSet:
 
 def matches(match: Match, key: ListenerKey, owner: Owner) -> bool:
     """Tell whether a rule with this `match` applies to a listener. An empty one matches every listener."""
-    facts = {"netns": key.netns} | {fact.name: fact.of(owner) for fact in OWNER_FACTS if fact.match}
+    facts = {fact.name: fact.of(owner) for fact in OWNER_FACTS if fact.match}
     return (
         (not match.protocols or key.protocol in match.protocols)
         and (not match.ports or _port_in(key.port, match.ports))
+        and (not match.netns or _glob_in(key.netns, match.netns))
         and ((not match.networks and not match.paths) or _address_in(key, match))
         and all(_glob_in(facts[name], globs) for name, globs in match.owners.items())
     )

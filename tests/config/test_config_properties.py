@@ -172,8 +172,7 @@ def some(*values: T, least: int = 0) -> st.SearchStrategy[tuple[T, ...]]:
 MATCHES = st.builds(
     Match,
     protocols=some(*ListenerProtocol),
-    networks=some(*NETWORKS),
-    paths=some(*GLOBS),
+    addresses=st.tuples(some(*NETWORKS), some(*GLOBS)).map(lambda pair: (*pair[0], *pair[1])),
     ports=some((1, 1), (5, 6), (6, 7), (1, 65535), (1, 32767), (32768, 65535)),
     owners=st.dictionaries(st.sampled_from(OWNERS), some(*GLOBS, least=1)),
 )

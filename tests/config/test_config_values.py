@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config import Config, load, parse
-from exporter.config.model import Enabled, Level, Namespaces, Queue, Sampling, Severity, Unit
+from exporter.config.model import AutoBool, Level, Namespaces, Queue, Sampling, Severity, Unit
 from exporter.kernel.records import ListenerProtocol, Method
 
 GOOD = Path(__file__).parent / "good"
@@ -28,14 +28,14 @@ def test_sampling_is_in_seconds_and_ratios(everything: Config) -> None:
 
 
 def test_the_other_namespaces_that_are_looked_into(everything: Config) -> None:
-    assert everything.namespaces == Namespaces(Enabled.TRUE, ("host", "web-*", "4026532008"), ("web-9",), 1)
+    assert everything.namespaces == Namespaces(AutoBool.TRUE, ("host", "web-*", "4026532008"), ("web-9",), 1)
 
 
 @pytest.mark.parametrize(
     ("word", "enabled"),
-    [("true", Enabled.TRUE), ("false", Enabled.FALSE), ("auto", Enabled.AUTO), ('"auto"', Enabled.AUTO)],
+    [("true", AutoBool.TRUE), ("false", AutoBool.FALSE), ("auto", AutoBool.AUTO), ('"auto"', AutoBool.AUTO)],
 )
-def test_namespaces_are_looked_into_always_never_or_where_possible(word: str, enabled: Enabled) -> None:
+def test_namespaces_are_looked_into_always_never_or_where_possible(word: str, enabled: AutoBool) -> None:
     assert parse(f"namespaces: {{enabled: {word}}}", "c.yaml").namespaces == Namespaces(enabled)
 
 
@@ -98,8 +98,8 @@ def test_an_address_is_a_network_or_a_pattern(everything: Config) -> None:
 
 
 def test_a_value_alone_is_a_list_of_one(everything: Config) -> None:
+    assert everything.rules[0].match.netns == ("host",)
     assert everything.rules[0].match.owners == {
-        "netns": ("host",),
         "process": ("no",),
         "unit": ("a.service", "b-?.service"),
         "container": ("80",),

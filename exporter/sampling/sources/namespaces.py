@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from exporter.config.model import Config, Enabled
+from exporter.config.model import AutoBool, Config
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.discovery import NamespaceRef
@@ -38,7 +38,7 @@ class Namespaces(Source[list[NamespaceRef]]):
     def wanted(self) -> bool:
         """Whether other namespaces are to be sampled, be it possible or not."""
         enabled = self._config.namespaces.enabled
-        return enabled is Enabled.TRUE or (enabled is Enabled.AUTO and self._access is not None)
+        return enabled is AutoBool.TRUE or (enabled is AutoBool.AUTO and self._access is not None)
 
     @property
     def method(self) -> str:
@@ -68,7 +68,7 @@ class Namespaces(Source[list[NamespaceRef]]):
         found = {name: ref for name, ref in _named(answer) if namespaces.wants(name)}
         known = {ref.inode for ref in self.chosen.values()}
         order = sorted(found.items(), key=lambda named: (named[1].inode not in known, named[1].inode))
-        self.chosen = dict(order[: namespaces.most])
+        self.chosen = dict(order[: namespaces.max])
         self.omitted = len(found) - len(self.chosen)
 
     def configure(self, config: Config) -> None:

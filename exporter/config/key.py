@@ -1,0 +1,129 @@
+"""How a key of the configuration file is declared: as a field of a class in model.py.
+
+A class of the model is a mapping of the file. Each of its fields carries, in its metadata, the keys that it
+is read from: one (`key`, `required_key`, `match_key`) or several of one type (`key_group`); section.py has
+`section` and `included` for fields that are classes of the model themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol, TypeVar, cast
+
+import yaml
+
+from exporter.config.errors import Diagnostics
+from exporter.config.lists import OneOrMore
+from exporter.config.node import ConfigNode
+from exporter.config.values import JsonSchema, ValueType
+
+T = TypeVar("T")
+
+# Where dataclasses keep what a field is read from.
+METADATA = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of the file. `default` is the YAML that stands for it where it is left out, if there is any."""
+
+    name: str
+    type: ValueType[Any]
+    description: str
+    default: str | None = None
+    required: bool = False
+
+    def schema(self) -> JsonSchema:
+        """Return the JSON Schema of the value, with description and default."""
+        default = {} if self.default is None else {"default": yaml.safe_load(self.default)}
+        return {"description": self.description, **self.type.format.schema, **default}
+
+
+class KeySource(Protocol):
+    """What the value of a field is read from."""
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys, in the order of messages and documents."""
+
+    def read(self, nodes: Mapping[str, ConfigNode]) -> Any | None:
+        """Return the value of the field from the nodes of its mapping; None where all are absent or wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class SingleKey:
+    """A field that is the value of one key."""
+
+    key: Key
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The one key."""
+        return (self.key,)
+
+    def read(self, nodes: Mapping[str, ConfigNode]) -> Any | None:
+        """Return the value of the key."""
+        node = nodes.get(self.key.name)
+        return self.key.type.read(node) if node else None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGroup:
+    """A field that is a dict of the values of several keys, by their names."""
+
+    keys: tuple[Key, ...]
+
+    def read(self, nodes: Mapping[str, ConfigNode]) -> dict[str, Any]:
+        """Return the values of the keys that are there and right."""
+        values = {key.name: key.type.read(nodes[key.name]) for key in self.keys if key.name in nodes}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def key(name: str, type_: ValueType[T], default: str, description: str) -> T:
+    """Declare a field that is read from the key `name`; `default` is YAML."""
+    declared = Key(name, type_, description, default)
+    return cast("T", field(default=_parsed(declared, default), metadata={METADATA: SingleKey(declared)}))
+
+
+def required_key(name: str, type_: ValueType[T], description: str) -> T:
+    """Declare a field that is read from the key `name`, which may not be left out."""
+    declared = Key(name, type_, description, required=True)
+    return cast("T", field(metadata={METADATA: SingleKey(declared)}))
+
+
+def match_key(name: str, item: ValueType[T], description: str) -> tuple[T, ...]:
+    """Declare a field that is read from one or more of `item`; empty where the key is left out."""
+    declared = Key(name, OneOrMore(item), description)
+    return cast("tuple[T, ...]", field(default=(), metadata={METADATA: SingleKey(declared)}))
+
+
+def match_key_group(descriptions: Mapping[str, str], item: ValueType[T]) -> dict[str, tuple[T, ...]]:
+    """Declare a field that is a dict of match keys, each of which reads one or more of `item`."""
+    declared = tuple(Key(name, OneOrMore(item), description) for name, description in descriptions.items())
+    metadata = {METADATA: KeyGroup(declared)}
+    return cast("dict[str, tuple[T, ...]]", field(default_factory=dict, metadata=metadata))
+
+
+def sources(model: type[Any]) -> Iterator[tuple[str, KeySource]]:
+    """Yield the fields of a class of the model by name, each with what it is read from."""
+    for declared in fields(model):
+        yield declared.name, declared.metadata[METADATA]
+
+
+def keys_of(model: type[Any]) -> tuple[Key, ...]:
+    """Return the keys of the mapping that a class of the model stands for."""
+    return tuple(key for _, source in sources(model) for key in source.keys)
+
+
+def key_of(model: type[Any], name: str) -> Key:
+    """Return the key called `name` of a class of the model. Raises KeyError where there is none."""
+    return {key.name: key for key in keys_of(model)}[name]
+
+
+def _parsed(declared: Key, default: str) -> Any:
+    diagnostics = Diagnostics("default")
+    node = yaml.compose(default, yaml.SafeLoader)
+    value = declared.type.read(ConfigNode(node, declared.name, diagnostics)) if node else None
+    diagnostics.raise_if_any()
+    return value
