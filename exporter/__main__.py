@@ -1,4 +1,4 @@
-"""`python -m exporter` is the command."""
+"""Run the command with `python -m exporter`."""
 
 from exporter.cli.main import main
 

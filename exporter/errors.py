@@ -1,24 +1,24 @@
-"""The root of every error this program raises on purpose, and whose fault each one is."""
+"""Errors that this program raises on purpose, by who can remove the cause."""
 
 from __future__ import annotations
 
 
 class ExporterError(Exception):
-    """Something went wrong and the text says what, where and what to do.
+    """An error whose text says what went wrong, where, and what to do.
 
-    `exit_status` is what the command ends with when the error reaches the top. `names_place` is
-    true where the text begins with FILE:LINE:COLUMN, which nothing may stand before: editors jump there.
+    `exit_status` is that of the command when the error ends it. `starts_with_location` is true where the
+    text begins with FILE:LINE:COLUMN, which has to stay at the beginning for editors to find it.
     """
 
     exit_status = 1
-    names_place = False
+    starts_with_location = False
 
 
 class UsageError(ExporterError):
-    """The person who typed the command has to change it."""
+    """The command line or the configuration is wrong."""
 
     exit_status = 2
 
 
 class RunError(ExporterError):
-    """The machine would not do what was asked of it: a port that is taken, nothing that can be read."""
+    """The host does not permit or offer what is needed: a port is taken, nothing can be read."""

@@ -1,1 +1,1 @@
-"""The command: what is typed, and what is done about it."""
+"""The command: flags, subcommands and the daemon."""

@@ -1,4 +1,4 @@
-"""`check-config FILE`: every error of a configuration file at once, or one line that it is fine."""
+"""`check-config FILE`: validates a configuration file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from exporter.config import load
 
 
 def check(flags: CheckConfigFlags) -> int:
-    """Read the file and say what it holds. Raises ConfigError, whose text holds every error."""
+    """Print that the file is valid, and return 0. Raises ConfigError, whose text has every error in it."""
     config = load(flags.file)
     rules = "1 rule" if len(config.rules) == 1 else f"{len(config.rules)} rules"
     print(f"{flags.file}: valid, {rules}")

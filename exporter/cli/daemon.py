@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -46,7 +47,7 @@ def run(flags: RunFlags) -> int:
 
     Raises ConfigError, UsageError or RunError before anything is started.
     """
-    logs.set_up(flags.log_level, flags.log_format)
+    logs.set_up(flags.log_level, flags.log_format, sys.stderr)
     config = load(flags.config_file) if flags.config_file else Config()
     # All that is here stays until the end, and to collect garbage in it takes as long as an interval.
     gc.freeze()
@@ -93,11 +94,9 @@ class Daemon:
         await self._wait_for_first_sample(ended)
         server.start()
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
-        informing = asyncio.create_task(
-            self._service_manager.keep_informed(self._sampler.asked, self._sampler.late_seconds, self._status)
-        )
+        reporting = asyncio.create_task(self._service_manager.report(self))
         await ended.wait()
-        informing.cancel()
+        reporting.cancel()
         self._service_manager.stopping()
         self._sampler.stop(_STOP_SECONDS)
         await server.stop()
@@ -120,7 +119,7 @@ class Daemon:
         with self._reloading:
             self._service_manager.reloading()
             self._config_error = self._load_again()
-            self._service_manager.reloaded(self._status())
+            self._service_manager.reloaded(self.status())
             return self._config_error
 
     def _load_again(self) -> str | None:
@@ -139,8 +138,16 @@ class Daemon:
         log.info("configuration reloaded", extra={"fields": {"file": self._flags.config_file}})
         return None
 
-    def _status(self) -> str:
-        """Write the line that the service manager shows for this service."""
+    def started(self) -> bool:
+        """Return whether every source was sampled once."""
+        return self._sampler.asked()
+
+    def late_seconds(self) -> float:
+        """Return for how long the next sample is overdue."""
+        return self._sampler.late_seconds()
+
+    def status(self) -> str:
+        """Return the line that the service manager shows for this service."""
         now = self._clock.monotonic()
         with self._sampler.lock:
             listeners = self._sampler.published(now)

@@ -1,7 +1,7 @@
 """The command line: arguments in, frozen values out.
 
-Only light modules of the standard library are imported here, so that `--help` and a mistyped flag answer at
-once. Addresses and paths are handed on as text; the room that uses them judges them.
+Only modules of the standard library that load fast are imported, so that `--help` and the message about a
+wrong flag take no time. Addresses and paths stay text: the package that uses them validates them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ LOG_FORMATS = ("logfmt", "json")
 
 @dataclass(frozen=True, slots=True)
 class RunFlags:
-    """Run the daemon. `config_file` None means the defaults; `max_requests` 0 means no limit.
+    """Flags of the daemon.
 
-    `listen_addresses` is empty where none was given.
+    Without a file `config_file` is None, without an address `listen_addresses` is empty. With 0 for
+    `max_requests` there is no limit.
     """
 
     config_file: str | None
@@ -40,13 +41,13 @@ class RunFlags:
 
 @dataclass(frozen=True, slots=True)
 class CheckConfigFlags:
-    """Validate the configuration in `file`."""
+    """Arguments of `check-config`."""
 
     file: str
 
 
 class OutputFormat(StrEnum):
-    """What `show` prints: for people, for programs, or for the textfile collector of node_exporter."""
+    """What `show` prints; PROMETHEUS is for the textfile collector of node_exporter."""
 
     TABLE = "table"
     JSON = "json"
@@ -55,9 +56,9 @@ class OutputFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShowFlags:
-    """Print the listeners once."""
+    """Flags of `show`."""
 
-    form: OutputFormat
+    output_format: OutputFormat
     config_file: str | None
 
 
@@ -65,10 +66,10 @@ Flags = RunFlags | CheckConfigFlags | ShowFlags
 
 
 def parse(argv: Sequence[str]) -> Flags:
-    """Read the arguments after the program's name.
+    """Parse the arguments after the program's name.
 
-    `--help` and `--version` print to stdout and raise SystemExit(0). Raises UsageError, with one line, for
-    anything that cannot be run.
+    Raises UsageError, with a text of one line, and for `--help` and `--version`, which print to stdout,
+    SystemExit(0).
     """
     command = argv[0] if argv and not argv[0].startswith("-") else ""
     match command:
@@ -98,14 +99,15 @@ def _parse_check_config(argv: Sequence[str]) -> CheckConfigFlags:
 
 def _parse_show(argv: Sequence[str]) -> ShowFlags:
     parser = Parser("show", "show [flags]", f"{COMMANDS['show'].capitalize()}.")
-    forms = parser.flags.add_mutually_exclusive_group()
+    formats = parser.flags.add_mutually_exclusive_group()
     about = "print JSON instead of a table"
-    forms.add_argument("--json", dest="form", action="store_const", const=OutputFormat.JSON, help=about)
+    name = "output_format"
+    formats.add_argument("--json", dest=name, action="store_const", const=OutputFormat.JSON, help=about)
     about = "print metrics, as for the textfile collector of node_exporter"
-    forms.add_argument(
-        "--prometheus", dest="form", action="store_const", const=OutputFormat.PROMETHEUS, help=about
+    formats.add_argument(
+        "--prometheus", dest=name, action="store_const", const=OutputFormat.PROMETHEUS, help=about
     )
-    parser.set_defaults(form=OutputFormat.TABLE)
+    parser.set_defaults(output_format=OutputFormat.TABLE)
     _add_config_file(parser)
     return ShowFlags(**parser.read(argv))
 
@@ -115,7 +117,7 @@ def _run_parser() -> Parser:
     parser = Parser(
         "",
         f"[flags]\n       {PROGRAM} check-config FILE\n       {PROGRAM} show [flags]",
-        "Measures how full every listen queue of this host is and serves it to Prometheus.\n"
+        "Measures how full every listen queue of this host is, for Prometheus.\n"
         "Needs neither flags nor a configuration file.\n\n"
         f"commands (each has --help):\n{commands}",
     )
@@ -143,7 +145,7 @@ def _add_web(parser: Parser) -> None:
     add("--web.telemetry-path", dest="telemetry_path", metavar="PATH", type=text, help=about)
     about = "let POST /-/reload read the configuration again, as SIGHUP does"
     add("--web.enable-lifecycle", dest="lifecycle", action="store_true", help=about)
-    about = f"scrapes served at once; 0: no limit (default: {DEFAULT_MAX_REQUESTS})"
+    about = f"scrapes at once; 0: no limit (default: {DEFAULT_MAX_REQUESTS})"
     add("--web.max-requests", dest="max_requests", metavar="NUMBER", type=count, help=about)
     parser.set_defaults(telemetry_path=DEFAULT_TELEMETRY_PATH, max_requests=DEFAULT_MAX_REQUESTS)
 

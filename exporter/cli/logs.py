@@ -1,4 +1,4 @@
-"""The log: one line a record on stderr, as logfmt or JSON, whatever the message holds."""
+"""The log: one line for each record, as logfmt or JSON, whatever the message contains."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 import logging
 import math
 import re
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TextIO
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -18,17 +18,17 @@ _LEVELS = {
 }
 _RESERVED = frozenset({"ts", "level", "msg", "exception"})
 
-_KEY_BREAKERS = re.compile(r'[\s="\\]|[^\x21-\x7e]')
-_BARE = re.compile(r"[^\s=\"\\]+")
+_UNSAFE_IN_KEY = re.compile(r'[\s="\\]|[^\x21-\x7e]')
+_UNQUOTED = re.compile(r"[^\s=\"\\]+")
 
 _Scalar = str | int | float | bool | None
 
 
 class _Formatter(logging.Formatter):
-    """Turns a record into ordered, plain values; subclasses put them into a line."""
+    """Converts a record to an ordered mapping of scalars, and a subclass that to a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record's line, without a line end."""
+        """Return the line, without a newline."""
         return self._line(_values(record))
 
     def _line(self, values: Mapping[str, _Scalar]) -> str:
@@ -36,14 +36,14 @@ class _Formatter(logging.Formatter):
 
 
 class LogfmtFormatter(_Formatter):
-    """`ts=… level=… msg="…" key=value`; values are quoted where they must be, and escaped as in JSON."""
+    """`ts=… level=… msg="…" key=value`; values are quoted where necessary, and escaped as in JSON."""
 
     def _line(self, values: Mapping[str, _Scalar]) -> str:
-        return " ".join(f"{_key(name)}={_logfmt(name, value)}" for name, value in values.items())
+        return " ".join(f"{_key(name)}={_logfmt_value(name, value)}" for name, value in values.items())
 
 
 class JsonFormatter(_Formatter):
-    """One JSON object a line, in ASCII."""
+    """One JSON object a line, in ASCII only."""
 
     def _line(self, values: Mapping[str, _Scalar]) -> str:
         return json.dumps(values)
@@ -52,24 +52,24 @@ class JsonFormatter(_Formatter):
 _FORMATTERS: dict[str, type[_Formatter]] = {"logfmt": LogfmtFormatter, "json": JsonFormatter}
 
 
-def set_up(level: str, log_format: str) -> None:
-    """Send every record of the process from `level` up to stderr; replaces what an earlier call set up.
+def set_up(level: str, log_format: str, stream: TextIO) -> None:
+    """Write every record of the process from `level` up to `stream`; replaces what an earlier call set up.
 
-    A record's own fields come from `extra={"fields": {...}}`; an exception becomes the field `exception`.
-    Raises KeyError for a level or format that the flags do not offer.
+    `extra={"fields": {...}}` adds fields to a record; an exception is the field `exception`.
+    Raises KeyError for a level or format that is not in LOG_LEVELS or LOG_FORMATS of the flags.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(_FORMATTERS[log_format]())
     logging.basicConfig(handlers=[handler], level=_LEVELS[level], force=True)
     logging.captureWarnings(True)  # noqa: FBT003  (the standard library's signature)
-    # A log that cannot be written, to a pipe without reader for one, must not answer with tracebacks.
+    # Otherwise a log that cannot be written, as to a pipe without a reader, prints a traceback each time.
     logging.raiseExceptions = False
 
 
 def _values(record: logging.LogRecord) -> dict[str, _Scalar]:
-    context = datetime.fromtimestamp(record.created, UTC)
+    created = datetime.fromtimestamp(record.created, UTC)
     values: dict[str, _Scalar] = {
-        "ts": context.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "ts": created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": _level(record.levelno),
         "msg": _message(record),
     }
@@ -89,7 +89,7 @@ def _level(number: int) -> str:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # noqa: BLE001  (arguments that do not fit must not cost the record)
+    except Exception:  # noqa: BLE001  (wrong arguments must not lose the record)
         return f"{_scalar(record.msg)} {_scalar(record.args)}"
 
 
@@ -100,18 +100,18 @@ def _scalar(value: object) -> _Scalar:
         return value
     try:
         return str(value)
-    except Exception:  # noqa: BLE001  (a value that cannot be shown must not cost the record)
+    except Exception:  # noqa: BLE001  (a value that cannot be converted must not lose the record)
         return f"<{type(value).__name__}>"
 
 
 def _key(name: str) -> str:
-    return _KEY_BREAKERS.sub("_", name) or "_"
+    return _UNSAFE_IN_KEY.sub("_", name) or "_"
 
 
-def _logfmt(name: str, value: _Scalar) -> str:
+def _logfmt_value(name: str, value: _Scalar) -> str:
     if not isinstance(value, str):
         return json.dumps(value)
-    if name != "msg" and _BARE.fullmatch(value) and value.isprintable():
+    if name != "msg" and _UNQUOTED.fullmatch(value) and value.isprintable():
         return value
     quoted = json.dumps(value, ensure_ascii=False)
     return quoted if quoted.isprintable() else "".join(map(_escaped, quoted))

@@ -1,35 +1,39 @@
-"""The way into the program: from arguments to an exit status."""
+"""The entry point of the command: arguments in, exit status out."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from exporter.cli.flags import CheckConfigFlags, Flags, RunFlags, ShowFlags, parse
 from exporter.cli.parser import PROGRAM
-from exporter.errors import ExporterError
+from exporter.errors import ExporterError, RunError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 fine, 1 failed at run time, 2 wrong use.
+    """Run the command and return its exit status: 0 success, 1 failed at run time, 2 wrong use.
 
-    Every failure that was foreseen is one clear line on stderr.
+    An ExporterError is printed to stderr as its text alone. Arguments default to those of the process.
     """
     try:
-        return _run(parse(sys.argv[1:] if argv is None else argv))
+        try:
+            return _run(parse(sys.argv[1:] if argv is None else argv))
+        finally:
+            _flush_output()
     except ExporterError as error:
-        print(error if error.names_place else f"{PROGRAM}: {error}", file=sys.stderr)
+        print(error if error.starts_with_location else f"{PROGRAM}: {error}", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
-        # Whoever read the output has seen enough, as `head` does.
-        sys.stderr.close()
+        # The reader of the output has closed it, as `head` does.
+        _discard_output()
         return 0
     except KeyboardInterrupt:
         return 130
 
 
 def _run(flags: Flags) -> int:
-    """Hand over to the command. Each is imported on its own, so that `--help` stays quick."""
+    """Run the subcommand. Each is imported only where it is run, since their imports take long."""
     match flags:
         case RunFlags():
             from exporter.cli.daemon import run  # noqa: PLC0415
@@ -43,3 +47,21 @@ def _run(flags: Flags) -> int:
             from exporter.cli.show import show  # noqa: PLC0415
 
             return show(flags)
+
+
+def _flush_output() -> None:
+    """Write what print() has buffered. Raises BrokenPipeError, and RunError where it cannot be written."""
+    try:
+        print(end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard_output()
+        raise RunError(f"cannot write to the standard output: {error.strerror}") from error
+
+
+def _discard_output() -> None:
+    """Keep the interpreter from writing again, at its exit, what could not be written."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

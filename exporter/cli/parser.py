@@ -1,4 +1,4 @@
-"""Reading arguments as argparse does, and one clear line for every mistake."""
+"""An argparse parser that reports an error in one line, and suggests a flag for a mistyped one."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ COMMANDS = {
     "show": "print the listeners of this host and their queues once",
 }
 
-# What argparse says, and what is said instead.
-_REWORDED = (
+# Patterns in the messages of argparse, and their replacements.
+_MESSAGES = (
     (r"expected one argument$", "needs a value"),
     (r"^the following arguments are required: (.*)", r"\1 is missing"),
     (r"ignored explicit argument ", "takes no value, and got "),
 )
 
-# Closer than this is a typing error. `--web.config.file` and `--config.file` are not that close: they mean
-# different files.
+# From this ratio of difflib up a word counts as mistyped. `--web.config.file` and `--config.file` are below
+# it: they mean different files.
 _SIMILARITY = 0.88
 
 
 class Parser(argparse.ArgumentParser):
-    """Argparse that raises UsageError instead of printing its usage and leaving."""
+    """An ArgumentParser that raises UsageError where argparse prints its usage and exits."""
 
     def __init__(self, command: str, usage: str, description: str) -> None:
         super().__init__(
@@ -37,26 +37,26 @@ class Parser(argparse.ArgumentParser):
             description=description,
             add_help=False,
             allow_abbrev=False,
-            # Indentation, room for the longest flag, and 80 columns (argparse keeps two free).
-            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, 2, 32, 82),
+            # Indentation, columns for the longest flag, and columns of a line.
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, 2, 32, 80),
         )
         self.flags = self.add_argument_group("flags")
 
     def error(self, message: str) -> Never:
         """Raise UsageError."""
-        said = message.removeprefix("argument ")
-        for pattern, replacement in _REWORDED:
-            said = re.sub(pattern, replacement, said, count=1)
-        raise UsageError(said)
+        text = message.removeprefix("argument ")
+        for pattern, replacement in _MESSAGES:
+            text = re.sub(pattern, replacement, text, count=1)
+        raise UsageError(text)
 
     def read(self, argv: Sequence[str]) -> dict[str, Any]:
-        """Return the value of every flag. `--help` prints and raises SystemExit(0). Raises UsageError."""
+        """Return the value of every flag. Raises UsageError, and for `--help` SystemExit(0)."""
         self.flags.add_argument("-h", "--help", action="help", help="show this text and exit")
         for argument in argv:
             if argument == "--":
                 break
             if re.match(r"-[^-].", argument):
-                # Argparse would take it for `-h` run together with something.
+                # Argparse would read it as `-h` with a value.
                 self.error(_unknown_flag(self, argument))
         values, unknown = self.parse_known_args(list(argv))
         if unknown:
@@ -64,12 +64,12 @@ class Parser(argparse.ArgumentParser):
         return vars(values)
 
     def known_flags(self) -> list[str]:
-        """List every flag in its long form."""
+        """Return every flag in its long form."""
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
 
 
 def text(given: str) -> str:
-    """Take any text but an empty one."""
+    """Return any text but an empty one. Raises ArgumentTypeError."""
     if not given:
         message = "needs a value, and got an empty one"
         raise argparse.ArgumentTypeError(message)
@@ -77,7 +77,7 @@ def text(given: str) -> str:
 
 
 def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
-    """Take one of these words."""
+    """Return a converter that accepts these words and raises ArgumentTypeError for others."""
 
     def convert(given: str) -> str:
         if given not in allowed:
@@ -89,8 +89,8 @@ def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
 
 
 def count(given: str) -> int:
-    """Take a whole number from 0 up."""
-    # int() would take "1_0", " 1" and the digits of every script.
+    """Return a whole number from 0 up. Raises ArgumentTypeError."""
+    # int() accepts "1_0", " 1" and the digits of every script.
     if not (given.isascii() and given.isdigit() and len(given) <= len("999999999")):
         message = f"{given!r} is no whole number from 0 up"
         raise argparse.ArgumentTypeError(message)
@@ -111,8 +111,8 @@ def _unknown_flag(parser: Parser, argument: str) -> str:
 
 
 def advice(prog: str, given: str, known: Sequence[str]) -> str:
-    """Suggest what begins or ends like the mistaken word, or is spelled nearly so."""
-    import difflib  # noqa: PLC0415  (only a mistake needs it)
+    """Suggest the known word that begins or ends like the given one, or is spelled almost like it."""
+    import difflib  # noqa: PLC0415  (imported only where something is mistyped)
 
     word = given.lstrip("-")
     spelling = f"--{word}" if given.startswith("-") else word

@@ -1,4 +1,4 @@
-"""What this program does with its capabilities: it hands three to the broker, and drops all."""
+"""Capabilities of the exporter: the broker gets those that it needs, then all are dropped."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from exporter.kernel.netns.broker_client import BrokerClient
 
 
 def start_broker() -> BrokerClient | None:
-    """Start the broker where there are capabilities for it, before there are threads and sockets.
+    """Start the broker, or return None where there is no capability for it.
 
-    Raises RunError.
+    It is forked, so there must be no threads yet, nor sockets, which it would inherit. Raises RunError.
     """
-    held = permitted()
+    try:
+        held = permitted()
+    except OSError as error:
+        raise RunError(f"cannot read the capabilities of this process: {error}") from error
     if not held:
         return None
     try:
@@ -24,7 +27,10 @@ def start_broker() -> BrokerClient | None:
 
 
 def drop_all() -> None:
-    """Give every capability away for good. To be called before there are threads. Raises RunError."""
+    """Drop every capability irrevocably.
+
+    Capabilities are those of a thread, so there must be only one yet. Raises RunError.
+    """
     try:
         keep_only(())
     except OSError as error:

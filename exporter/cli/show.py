@@ -61,7 +61,7 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     sampler = Sampler(_without_hold(config), host_environment(broker, clock))
     _sample_all(sampler, clock)
     _check(sampler)
-    match flags.form:
+    match flags.output_format:
         case OutputFormat.TABLE:
             print(_table(_rows(sampler, clock)))
         case OutputFormat.JSON:

@@ -1,7 +1,7 @@
-"""What is said to the service manager that started this process, and the sockets it handed over.
+"""Messages to the service manager that started this process, and the sockets that it passed.
 
-The protocol is that of systemd, which others speak too: sd_notify(3), sd_listen_fds(3), and
-sd_watchdog_enabled(3) for how often it wants to hear that all is well.
+The protocol is that of systemd, which other service managers implement too: sd_notify(3),
+sd_watchdog_enabled(3) and sd_listen_fds(3).
 """
 
 from __future__ import annotations
@@ -11,115 +11,139 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Protocol
 
 from exporter.errors import RunError
 
-_FIRST_PASSED = 3
-_ASK_SECONDS = 0.05
-# How often the line in `systemctl status` is written anew where no watchdog asks for more.
+# SD_LISTEN_FDS_START of sd_listen_fds(3).
+_FIRST_DESCRIPTOR = 3
+_START_POLL_SECONDS = 0.05
+# How often the line in `systemctl status` is updated, unless the watchdog asks for more.
 _STATUS_SECONDS = 10.0
-# How long a service manager that has much to read is waited for; a READY that is lost may cost a restart.
-_PATIENCE_SECONDS = 0.5
-# systemd throws a longer datagram away (NOTIFY_BUFFER_MAX in its src/core/manager.c), and WATCHDOG=1 with it.
-_MOST_STATUS_BYTES = 2048
-# So many digits fit into every number that the protocol has.
-_MOST_DIGITS = 20
+# A busy service manager leaves messages in its queue; a READY=1 that is lost may lead to a restart.
+_SEND_TIMEOUT_SECONDS = 0.5
+# systemd discards longer datagrams (NOTIFY_BUFFER_MAX in its src/core/manager.c), WATCHDOG=1 included.
+_MAX_STATUS_BYTES = 2048
+# No number of the protocol has more digits than this.
+_MAX_DIGITS = 20
 
 log = logging.getLogger(__name__)
 
 
+class Service(Protocol):
+    """What is reported to the service manager."""
+
+    def started(self) -> bool:
+        """Return whether the service is ready."""
+        ...
+
+    def late_seconds(self) -> float:
+        """Return for how long its work is overdue."""
+        ...
+
+    def status(self) -> str:
+        """Describe it in one line; called in a worker thread, so it may block."""
+        ...
+
+
 class ServiceManager:
-    """The service manager. Where there is none, everything said is said to nobody."""
+    """The service manager of this process; where there is none, all messages are dropped.
 
-    def __init__(self, environment: MutableMapping[str, str] = os.environ) -> None:
-        """Take what was said out of the environment, so that no child believes it is meant.
+    `environment` has what the service manager set for this process. It is removed there, so that no child
+    takes it for its own. Raises RunError where WATCHDOG_USEC or LISTEN_FDS is no number.
+    """
 
-        Raises RunError for what is no number.
-        """
+    def __init__(
+        self,
+        environment: MutableMapping[str, str] = os.environ,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._sleep = sleep
+        self._monotonic_ns = monotonic_ns
         self._address = environment.pop("NOTIFY_SOCKET", "")
-        us = str(os.getpid())
-        state = environment.pop("WATCHDOG_PID", us) == us
+        pid = str(os.getpid())
+        watched = environment.pop("WATCHDOG_PID", pid) == pid
         microseconds = environment.pop("WATCHDOG_USEC", "0")
-        self._watchdog_seconds = _number("WATCHDOG_USEC", microseconds) / 1e6 if state else 0.0
-        passed = environment.pop("LISTEN_PID", "") == us
+        self._watchdog_seconds = _number("WATCHDOG_USEC", microseconds) / 1e6 if watched else 0.0
+        passed = environment.pop("LISTEN_PID", "") == pid
         count = environment.pop("LISTEN_FDS", "0")
-        self._passed = _number("LISTEN_FDS", count) if passed else 0
+        self._socket_count = _number("LISTEN_FDS", count) if passed else 0
         environment.pop("LISTEN_FDNAMES", None)
         self._ready = False
 
     def sockets(self) -> list[socket.socket]:
-        """Take over the listening sockets that were passed, if any.
+        """Return the listening sockets that were passed; to be called once.
 
-        Raises RunError where one of them is not a TCP socket that listens.
+        Raises RunError where one of them is no listening TCP socket.
         """
-        taken = []
-        for number in range(_FIRST_PASSED, _FIRST_PASSED + self._passed):
+        sockets = []
+        for descriptor in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + self._socket_count):
             try:
-                passed = socket.socket(fileno=number)
+                passed = socket.socket(fileno=descriptor)
                 listens = passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
             except OSError as error:
                 raise RunError(
-                    f"descriptor {number} from LISTEN_FDS is no socket: {error.strerror}"
+                    f"descriptor {descriptor} from LISTEN_FDS is no socket: {error.strerror}"
                 ) from error
             if not listens or passed.family not in (socket.AF_INET, socket.AF_INET6):
                 raise RunError(
-                    f"descriptor {number} from LISTEN_FDS is no TCP socket that listens; "
+                    f"descriptor {descriptor} from LISTEN_FDS is no TCP socket that listens; "
                     "write ListenStream=10511 and Accept=no in the socket unit"
                 )
             passed.setblocking(False)  # noqa: FBT003  (the standard library's signature)
             passed.set_inheritable(False)
-            taken.append(passed)
-        return taken
+            sockets.append(passed)
+        return sockets
 
-    async def keep_informed(
-        self, started: Callable[[], bool], late_seconds: Callable[[], float], status: Callable[[], str]
-    ) -> None:
-        """Say READY once `started`; then the status, and as long as the work is not late that all is well.
+    async def report(self, service: Service) -> None:
+        """Send READY=1 once the service has started, then its status, and WATCHDOG=1 unless it is late.
 
-        `status` is called in a worker thread, since it may have to wait for the work.
+        Runs until it is cancelled.
         """
         if not self._address:
             return
-        while not started():  # noqa: ASYNC110  (it comes from a thread that knows of no loop)
-            await asyncio.sleep(_ASK_SECONDS)
+        while not service.started():
+            await self._sleep(_START_POLL_SECONDS)
         self._ready = True
-        self._say("READY=1")
-        # Twice as often as it wants to hear, as sd_watchdog_enabled(3) advises.
+        self._send("READY=1")
+        # sd_watchdog_enabled(3) advises half of the time that the service manager waits.
         pause = min(_STATUS_SECONDS, self._watchdog_seconds / 2 or _STATUS_SECONDS)
         while True:
-            late = late_seconds()
+            late = service.late_seconds()
             if late < pause:
-                self._say("WATCHDOG=1", _status(await asyncio.to_thread(status)))
+                self._send("WATCHDOG=1", _status(await asyncio.to_thread(service.status)))
             else:
-                self._say(_status(f"no sample for {late:.0f} s"))
-            await asyncio.sleep(pause)
+                self._send(_status(f"no sample for {late:.0f} s"))
+            await self._sleep(pause)
 
     def reloading(self) -> None:
-        """Say that the configuration is being read again; `reloaded` ends it.
+        """Tell that a reload begins; `reloaded` tells its end.
 
-        Before READY both say nothing: it is not a reload that makes the service ready.
+        Both do nothing before READY=1, since the end of a reload would count as that.
         """
         if self._ready:
-            self._say("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+            self._send("RELOADING=1", f"MONOTONIC_USEC={self._monotonic_ns() // 1000}")
 
     def reloaded(self, status: str) -> None:
-        """Say that the configuration was read, and the status since then."""
+        """Tell that a reload has ended, and the status after it."""
         if self._ready:
-            self._say("READY=1", _status(status))
+            self._send("READY=1", _status(status))
 
     def stopping(self) -> None:
-        """Say that this process is about to end."""
-        self._say("STOPPING=1")
+        """Tell that this process is about to end."""
+        self._send("STOPPING=1")
 
-    def _say(self, *lines: str) -> None:
+    def _send(self, *lines: str) -> None:
         if not self._address:
             return
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-                channel.settimeout(_PATIENCE_SECONDS)
-                # One that is not connected is not told when the other's queue has room again.
+                channel.settimeout(_SEND_TIMEOUT_SECONDS)
+                # An unconnected datagram socket is not woken up when the receiver's queue has space again.
                 channel.connect(address)
                 channel.send("\n".join(lines).encode())
         except OSError as error:
@@ -127,12 +151,12 @@ class ServiceManager:
 
 
 def _status(text: str) -> str:
-    """Keep to one line that the service manager takes."""
-    line = " ".join(text.splitlines()).encode(errors="replace")[:_MOST_STATUS_BYTES]
+    """Return the STATUS assignment, as one line of a length that systemd accepts."""
+    line = " ".join(text.splitlines()).encode(errors="replace")[:_MAX_STATUS_BYTES]
     return f"STATUS={line.decode(errors='ignore')}"
 
 
 def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise RunError(f"{name} is {text!r} and no number; the service manager sets it")
     return int(text)

@@ -17,7 +17,7 @@ class ConfigError(UsageError):
     missing where the YAML itself is invalid, line and column where the file could not be read.
     """
 
-    names_place = True
+    starts_with_location = True
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)

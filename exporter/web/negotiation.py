@@ -1,4 +1,4 @@
-"""Which text format and which encoding a client asked for (RFC 9110, sections 12.4.2, 12.5.1 and 12.5.3)."""
+"""Content negotiation: text format and encoding (RFC 9110, sections 12.4.2, 12.5.1 and 12.5.3)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ _MEDIA_TYPES = {
     Format.OPENMETRICS: ("application", "openmetrics-text"),
 }
 
-# The versions that name each format, best match first. Prometheus has long asked for OpenMetrics as 0.0.1,
-# and reads 1.0.0.
+# The versions of each format, best match first. Older releases of Prometheus request OpenMetrics 0.0.1 and
+# read 1.0.0.
 _VERSIONS = {
     Format.TEXT: ("0.0.4",),
     Format.OPENMETRICS: ("1.0.0", "0.0.1"),
 }
 
-_NOT_AT_ALL, _ANYTHING, _KIND, _NAMED = range(4)
+# How specific a media range is: no match, */*, type/*, type/subtype.
+_NO_MATCH, _ANY, _TYPE, _SUBTYPE = range(4)
 
-# Quantifiers are possessive, so that no header makes the match backtrack.
+# Quantifiers are possessive: without backtracking, the time is linear in the length of the header.
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _NAME = re.compile(_WORD)
@@ -46,12 +47,12 @@ _BLANK = " \t"
 
 
 class _MalformedError(ValueError):
-    """The header does not follow the grammar."""
+    """The header does not match the grammar of RFC 9110."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
-    """One element of the header: what may be sent, and how much it is wanted."""
+class _Element:
+    """One element of the header: a media range or a coding, its quality and its other parameters."""
 
     name: str
     quality: float
@@ -59,7 +60,7 @@ class _Choice:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Cut at the separators that stand outside quoted strings."""
+    """Split at the separators outside quoted strings. Raises _MalformedError."""
     parts: list[str] = []
     position = 0
     while True:
@@ -73,7 +74,8 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def _parameters(parts: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    """Return the parameters by name, in lower case. Raises _MalformedError."""
+    parameters: dict[str, str] = {}
     for part in filter(None, parts):
         match = _PARAMETER.fullmatch(part)
         if match is None:
@@ -81,85 +83,83 @@ def _parameters(parts: list[str]) -> dict[str, str]:
         value = match[2]
         if value.startswith('"'):
             value = re.sub(r"\\(.)", r"\1", value[1:-1])
-        found[match[1].lower()] = value
-    return found
+        parameters[match[1].lower()] = value
+    return parameters
 
 
-def _parse(header: str) -> list[_Choice]:
-    """Read a list of elements, each with parameters and an optional weight `q`.
-
-    Raises _MalformedError.
-    """
-    choices = []
+def _parse(header: str) -> list[_Element]:
+    """Parse a list of elements, each with parameters and an optional quality `q`. Raises _MalformedError."""
+    elements = []
     for element in filter(None, _split(header, ",")):
         name, *parts = _split(element, ";")
         parameters = _parameters(parts)
         quality = parameters.pop("q", "1")
         if not _QUALITY.fullmatch(quality):
             raise _MalformedError(quality)
-        choices.append(_Choice(name.lower(), float(quality), parameters))
-    return choices
+        elements.append(_Element(name.lower(), float(quality), parameters))
+    return elements
 
 
-def _specificity(choice: _Choice, offer: Format) -> int:
-    """Tell how closely the media range fits the offer; a range that gives the version is above _NAMED.
+def _specificity(element: _Element, offer: Format) -> int:
+    """Return how specific a media range is for the offer; with the version of the offer above _SUBTYPE.
 
-    Only `version` tells formats apart: `charset` and `escaping` change nothing in what is sent.
+    Only `version` tells formats apart: the page is the same for any `charset` and `escaping`. Raises
+    _MalformedError.
     """
-    kind, slash, subtype = choice.name.partition("/")
+    kind, slash, subtype = element.name.partition("/")
     if not (slash and _NAME.fullmatch(kind) and _NAME.fullmatch(subtype)):
-        raise _MalformedError(choice.name)
+        raise _MalformedError(element.name)
     if (kind, subtype) == ("*", "*"):
-        return _ANYTHING
+        return _ANY
     if (kind, subtype) == (_MEDIA_TYPES[offer][0], "*"):
-        return _KIND
+        return _TYPE
     if (kind, subtype) != _MEDIA_TYPES[offer]:
-        return _NOT_AT_ALL
-    version = choice.parameters.get("version")
+        return _NO_MATCH
+    version = element.parameters.get("version")
     if version is None:
-        return _NAMED
+        return _SUBTYPE
     versions = _VERSIONS[offer]
-    return _NAMED + len(versions) - versions.index(version) if version in versions else _NOT_AT_ALL
+    return _SUBTYPE + len(versions) - versions.index(version) if version in versions else _NO_MATCH
 
 
-def _weigh(choices: list[_Choice], offer: Format) -> tuple[float, int]:
-    """Give the quality that the most specific range assigns to the offer, and how specific that range is."""
-    ranked = [(_specificity(choice, offer), choice.quality) for choice in choices]
-    specificity, quality = max(ranked, default=(_NOT_AT_ALL, 0.0))
+def _quality(elements: list[_Element], offer: Format) -> tuple[float, int]:
+    """Return the quality that the most specific range gives the offer, and how specific that range is."""
+    ranked = [(_specificity(element, offer), element.quality) for element in elements]
+    specificity, quality = max(ranked, default=(_NO_MATCH, 0.0))
     return (quality if specificity else 0.0), specificity
 
 
 def negotiate(accept: str | None) -> Format:
-    """Choose the format for an Accept header.
+    """Return the format for an Accept header, whatever it contains.
 
-    Text unless OpenMetrics is named and wanted at least as much: a wildcard alone does not show that the
-    client can read OpenMetrics. An absent or malformed header, or one that admits neither, gets text, which
-    everyone reads (RFC 9110 lets a server disregard the header instead of answering 406). Never raises.
+    That is OpenMetrics where a media range names it, with at least the quality of text: a client that sends
+    only a wildcard may be unable to read OpenMetrics. It is text for any other header, also for an absent or
+    malformed one and one that accepts neither: RFC 9110 lets a server ignore the header in place of a 406.
     """
     if accept is None:
         return Format.TEXT
     try:
-        choices = _parse(accept)
-        text_quality, _ = _weigh(choices, Format.TEXT)
-        quality, specificity = _weigh(choices, Format.OPENMETRICS)
+        elements = _parse(accept)
+        text_quality, _ = _quality(elements, Format.TEXT)
+        quality, specificity = _quality(elements, Format.OPENMETRICS)
     except _MalformedError:
         return Format.TEXT
-    wanted = specificity >= _NAMED and quality > 0 and quality >= text_quality
-    return Format.OPENMETRICS if wanted else Format.TEXT
+    openmetrics = specificity >= _SUBTYPE and quality > 0 and quality >= text_quality
+    return Format.OPENMETRICS if openmetrics else Format.TEXT
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Tell whether an Accept-Encoding header admits gzip, and wants it no less than an identity it names.
+    """Return whether an Accept-Encoding header accepts gzip, with at least the quality of `identity`.
 
-    `gzip` (or `x-gzip`, RFC 9110 section 8.4.1.3) outranks `*`; a weight of 0 forbids. Absent or malformed
-    means no: the identity is always right. Never raises.
+    `gzip` (or `x-gzip`, RFC 9110 section 8.4.1.3) takes precedence over `*`; a quality of 0 refuses it. An
+    absent or malformed header does not accept it.
     """
     try:
-        choices = _parse(accept_encoding or "")
+        elements = _parse(accept_encoding or "")
     except _MalformedError:
         return False
-    weights = {choice.name: choice.quality for choice in choices}
+    qualities = {element.name: element.quality for element in elements}
     for name in ("gzip", "x-gzip", "*"):
-        if name in weights:
-            return weights[name] > 0 and weights[name] >= weights.get("identity", 0.0)
+        if name in qualities:
+            return qualities[name] > 0 and qualities[name] >= qualities.get("identity", 0.0)
     return False

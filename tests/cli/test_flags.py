@@ -1,4 +1,4 @@
-"""What the command line means, and what is said when it means nothing."""
+"""Flags and subcommands, and the message for each wrong use."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ _EVERY_FLAG = [
 ]
 
 
-def test_daemon_runs_without_flags() -> None:
-    """The defaults are the contract's."""
+def test_defaults() -> None:
     assert parse([]) == _DEFAULTS
 
 
 @pytest.mark.parametrize("separate", [True, False])
 def test_every_flag(separate: bool) -> None:  # noqa: FBT001  (a parameter of the test)
-    """`--flag value` and `--flag=value` are the same; addresses add up and replace the default."""
+    """`--flag value` and `--flag=value` are the same; several addresses replace the default."""
     argv = ["--web.enable-lifecycle"]
     for flag, value in _EVERY_FLAG:
         argv += [flag, value] if separate else [f"{flag}={value}"]
@@ -55,8 +54,7 @@ def test_every_flag(separate: bool) -> None:  # noqa: FBT001  (a parameter of th
     )
 
 
-def test_parsing_leaves_nothing_behind() -> None:
-    """A repeatable flag starts empty each time."""
+def test_a_repeatable_flag_is_empty_at_each_parse() -> None:
     parse(["--web.listen-address=:1"])
     assert parse([]) == _DEFAULTS
 
@@ -71,8 +69,7 @@ def test_parsing_leaves_nothing_behind() -> None:
         (["show", "--prometheus"], ShowFlags(OutputFormat.PROMETHEUS, None)),
     ],
 )
-def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
-    """Each has flags of its own."""
+def test_subcommands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
     assert parse(argv) == flags
 
 
@@ -122,7 +119,7 @@ def test_commands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
     ],
 )
 def test_wrong_use_gets_one_line(argv: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The line says what is wrong and what to do; nothing is printed by the way, and the status is 2."""
+    """The line says what is wrong and what to do; nothing is printed, and the exit status is 2."""
     with pytest.raises(UsageError) as caught:
         parse(argv)
     assert str(caught.value) == line
@@ -136,8 +133,7 @@ _WORDS = st.sampled_from(
 
 
 @given(st.lists(st.one_of(_WORDS, st.text())))
-def test_any_arguments_mean_something_or_get_one_line(argv: list[str]) -> None:
-    """Nothing but flags and UsageError comes out."""
+def test_any_arguments_are_flags_or_an_error_of_one_line(argv: list[str]) -> None:
     try:
         flags = parse(argv)
     except UsageError as error:
@@ -151,18 +147,18 @@ def test_any_arguments_mean_something_or_get_one_line(argv: list[str]) -> None:
 
 @pytest.mark.parametrize("argv", [["--help"], ["-h"], ["show", "--help"], ["check-config", "-h"]])
 def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """It fits a terminal of 80 columns, goes to stdout, and ends with 0."""
+    """It has at most 80 columns, goes to the standard output, and the exit status is 0."""
     with pytest.raises(SystemExit) as caught:
         parse(argv)
     assert caught.value.code == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith("usage: listen-queue-exporter")
-    assert max(map(len, out.splitlines())) <= 82
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every flag and command of the contract that there is."""
+    """Every flag and every subcommand."""
     with pytest.raises(SystemExit):
         parse(["--help"])
     out = capsys.readouterr().out
@@ -176,7 +172,6 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line: program, version, Python."""
     with pytest.raises(SystemExit) as caught:
         parse(["--version"])
     assert caught.value.code == 0
@@ -184,8 +179,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"listen-queue-exporter {__version__} (python {python})\n"
 
 
-def test_import_is_light() -> None:
-    """Help comes without loading the server, the configuration's parser or the network's."""
+def test_modules_that_load_slowly_are_not_imported() -> None:
     script = "import sys, exporter.cli.flags; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())

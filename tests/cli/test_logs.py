@@ -1,11 +1,11 @@
-"""What a line of the log looks like, whatever is in it."""
+"""Lines of the log, for any message and any fields."""
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.cli.logs import JsonFormatter, LogfmtFormatter, set_up
 
-# Any characters, surrogates included: file names may hold bytes that are no UTF-8.
+# Any characters, surrogates included: names of files may be bytes that are no UTF-8.
 _TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 _FIELDS = st.dictionaries(
     _TEXT, st.one_of(_TEXT, st.integers(-(2**64), 2**64), st.floats(), st.booleans(), st.none())
@@ -34,7 +34,7 @@ def _record(
 
 
 def test_logfmt() -> None:
-    """Time in UTC with milliseconds, level, message, then the fields in order."""
+    """Time in UTC with milliseconds, level, message, then the fields in their order."""
     record = _record(
         "listening on %s",
         ":1",
@@ -47,7 +47,7 @@ def test_logfmt() -> None:
 
 
 def test_json() -> None:
-    """The same as one object; numbers stay numbers."""
+    """One object, in which numbers stay numbers."""
     record = _record("listening on %s", ":1", fields={"port": 10511, "ok": True, "none": None})
     assert json.loads(JsonFormatter().format(record)) == {
         "ts": "2026-01-01T00:00:00.250Z",
@@ -63,8 +63,7 @@ def test_json() -> None:
     ("level", "name"),
     [(5, "debug"), (10, "debug"), (20, "info"), (25, "info"), (30, "warn"), (40, "error"), (50, "error")],
 )
-def test_level_names(level: int, name: str) -> None:
-    """The names are those of the flag."""
+def test_levels_have_the_names_of_the_flag(level: int, name: str) -> None:
     assert f" level={name} " in LogfmtFormatter().format(_record("a", level=level))
 
 
@@ -80,81 +79,88 @@ def test_level_names(level: int, name: str) -> None:
         ("grün", "grün"),
     ],
 )
-def test_logfmt_escapes(text: str, shown: str) -> None:
-    """What would end the line, move the cursor or turn the text around is escaped as in JSON."""
+def test_logfmt_escapes_values(text: str, shown: str) -> None:
+    """What ends a line, moves the cursor or changes the direction of text is escaped as in JSON."""
     assert LogfmtFormatter().format(_record("a", fields={"field": text})).endswith(f"field={shown}")
 
 
-def test_json_escapes() -> None:
-    """DEL too, which JSON allows as it is."""
+def test_json_escapes_control_characters() -> None:
+    """DEL as well, which JSON permits as it is."""
     line = JsonFormatter().format(_record("\x7f\x1b\n"))
     assert r'"msg": "\u007f\u001b\n"' in line
 
 
-def test_keys_are_made_safe() -> None:
-    """A key can neither break the line nor stand for a field of the log's own."""
+def test_keys_are_escaped_and_differ_from_those_of_the_log() -> None:
     line = LogfmtFormatter().format(_record("a", fields={"a b": 1, 'c="d\n': 2, "msg": 3, "": 4}))
     assert line.endswith('msg="a" a_b=1 c__d_=2 msg_=3 _=4')
 
 
 @given(_TEXT, _FIELDS)
-def test_one_printable_line_each(message: str, fields: dict[str, object]) -> None:
-    """Whatever the message and the fields hold."""
+def test_any_record_is_one_printable_line(message: str, fields: dict[str, object]) -> None:
     logfmt = LogfmtFormatter().format(_record(message, fields=fields))
     assert logfmt.isprintable()
     assert re.match(rf'ts={_TS} level=info msg="', logfmt)
     line = JsonFormatter().format(_record(message, fields=fields))
     assert line.isprintable()
     assert line.isascii()
-    assert json.loads(line, parse_constant=_refuse)["msg"] == message
+    assert json.loads(line, parse_constant=_fail)["msg"] == message
 
 
-def _refuse(constant: str) -> None:
+def _fail(constant: str) -> None:
     pytest.fail(f"{constant} is no JSON")
 
 
-class _Awkward:
-    """Cannot be shown."""
+class _Failing:
+    """Raises an exception when it is converted to text."""
 
     def __str__(self) -> str:
-        message = "no"
-        raise RuntimeError(message)
+        raise RuntimeError("no text")
 
     __repr__ = __str__
 
 
-def test_faulty_records_are_still_logged() -> None:
-    """Arguments that do not fit, and values that cannot be shown."""
+def test_record_with_wrong_arguments_is_logged() -> None:
     assert "two %s %s ('one',)" in LogfmtFormatter().format(_record("two %s %s", "one"))
-    assert "<_Awkward> ()" in LogfmtFormatter().format(_record(_Awkward()))
-    assert LogfmtFormatter().format(_record("a", fields={"field": _Awkward()})).endswith("field=<_Awkward>")
+
+
+def test_value_without_text_is_logged_as_its_type() -> None:
+    assert "<_Failing> ()" in LogfmtFormatter().format(_record(_Failing()))
+    assert LogfmtFormatter().format(_record("a", fields={"field": _Failing()})).endswith("field=<_Failing>")
 
 
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
-    """Leave logging as it was."""
+    """The root logger without handlers; logging is restored afterwards."""
     logger = logging.getLogger()
     handlers, level, raises = logger.handlers[:], logger.level, logging.raiseExceptions
-    logger.handlers = []
+    _replace_handlers(logger, [])
     yield logger
     logging.captureWarnings(False)  # noqa: FBT003  (the standard library's signature)
-    logger.handlers, logging.raiseExceptions = handlers, raises
+    _replace_handlers(logger, handlers)
     logger.setLevel(level)
+    logging.raiseExceptions = raises
+
+
+def _replace_handlers(logger: logging.Logger, handlers: list[logging.Handler]) -> None:
+    for handler in logger.handlers[:]:
+        logger.removeHandler(handler)
+    for handler in handlers:
+        logger.addHandler(handler)
 
 
 @pytest.mark.parametrize("log_format", ["logfmt", "json"])
-def test_set_up(log_format: str, root: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
-    """Everything goes to stderr once, from the level up, with exceptions folded into the line."""
-    set_up("debug", "json")
-    set_up("warn", log_format)
-    root.info("too quiet")
+def test_records_from_the_level_up_are_written_once(log_format: str, root: logging.Logger) -> None:
+    """The second call replaces what the first set up; an exception is part of the line."""
+    replaced, stream = io.StringIO(), io.StringIO()
+    set_up("debug", "json", replaced)
+    set_up("warn", log_format, stream)
+    root.info("below the level")
     try:
         int("boom\nbang")
     except ValueError:
         logging.getLogger("exporter.web").exception("failed", extra={"fields": {"path": "/a b"}})
-    out, err = capsys.readouterr()
-    assert out == ""
-    [line] = err.splitlines()
+    assert replaced.getvalue() == ""
+    [line] = stream.getvalue().splitlines()
     if log_format == "json":
         values = json.loads(line)
         assert (values["msg"], values["level"], values["path"]) == ("failed", "error", "/a b")
@@ -165,32 +171,33 @@ def test_set_up(log_format: str, root: logging.Logger, capsys: pytest.CaptureFix
         assert line.endswith("boom\\\\nbang'\"")
 
 
-def test_warnings_are_logged(root: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
-    """A library's warning takes one line as well."""
-    set_up("info", "logfmt")
+@pytest.mark.usefixtures("root")
+def test_warnings_are_logged() -> None:
+    stream = io.StringIO()
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        logging.captureWarnings(True)  # noqa: FBT003  (catch_warnings has put the printing one back)
+        set_up("info", "logfmt", stream)
         warnings.warn("old\nways", stacklevel=1)
-    [line] = capsys.readouterr().err.splitlines()
+        # Inside catch_warnings, which would restore what set_up replaces.
+        logging.captureWarnings(False)  # noqa: FBT003  (the standard library's signature)
+    [line] = stream.getvalue().splitlines()
     assert "level=warn" in line
-    assert root.handlers
 
 
-def test_log_without_reader_is_no_error(
-    root: logging.Logger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+class _Closed(io.StringIO):
+    """A stream whose reader is gone."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_log_that_cannot_be_written_is_no_error(
+    root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever read the log may go; the program goes on."""
-
-    class Broken:
-        def write(self, _text: str) -> None:
-            raise BrokenPipeError
-
-        def flush(self) -> None:
-            raise BrokenPipeError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "stderr", Broken())
-        set_up("info", "logfmt")
-    root.info("unheard")
+    """The process continues, and prints no traceback to the standard error."""
+    set_up("info", "logfmt", _Closed())
+    root.info("not written")
     assert capsys.readouterr().err == ""

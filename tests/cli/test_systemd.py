@@ -1,250 +1,340 @@
-"""What is said to a service manager, in which order, and when nothing more is said."""
+"""Messages to a service manager, and what it passes to the process."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from exporter.cli.systemd import ServiceManager
-from exporter.sampling.sampler import Sampler
-from tests.integration.service_manager import Manager, Said, says
-from tests.sampling.fake_namespace import FakeNamespace
-from tests.sampling.simulation import real_time_sampler
+from exporter.errors import RunError
 
-WATCHDOG_SECONDS = 0.2
-# A message that must not come has so long to come all the same.
-SILENCE_SECONDS = 0.3
-PATIENCE_SECONDS = 10.0
-# systemd throws a longer datagram away.
+WATCHDOG_SECONDS = 30.0
+STATUS_SECONDS = 10.0
+# systemd discards a longer datagram.
 SYSTEMD_READS_BYTES = 4096
 ANOTHER_PROCESS = "1"
+NOW_NS = 1_234_567_890
+
+
+class NotifySocket:
+    """The service manager's end of sd_notify(3); an address that begins with @ is an abstract name."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.socket_address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.socket_address)
+        self._socket.setblocking(False)  # noqa: FBT003  (the standard library's signature)
+
+    def received(self) -> list[dict[str, str]]:
+        """Return the messages since the last call, as values by name."""
+        messages = []
+        with suppress(BlockingIOError):
+            while True:
+                lines = self._socket.recv(65536).decode().split("\n")
+                messages.append(dict(line.split("=", 1) for line in lines))
+        return messages
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 @pytest.fixture(params=["path", "abstract name"])
-def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]:
+def notify_socket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NotifySocket]:
     """A service manager at either kind of address."""
     path = str(tmp_path / "notify")
-    with Manager(path if request.param == "path" else f"@{os.getpid()}-{path}") as listening:
-        yield listening
+    opened = NotifySocket(path if request.param == "path" else f"@{os.getpid()}-{path}")
+    yield opened
+    opened.close()
 
 
-def supervisor(manager: Manager, **variables: str) -> ServiceManager:
-    return ServiceManager({"NOTIFY_SOCKET": manager.address, **variables})
+class Service:
+    """A service in the state that a test sets."""
 
-
-def state(manager: Manager) -> ServiceManager:
-    return supervisor(manager, WATCHDOG_USEC=f"{WATCHDOG_SECONDS * 1e6:.0f}")
-
-
-class Work:
-    """What a supervisor asks of the exporter, as the test sets it."""
-
-    def __init__(self, sampler: Sampler | None = None) -> None:
-        self.is_started = True
+    def __init__(self, status: str = "fine", *, is_started: bool = True) -> None:
+        self.is_started = is_started
         self.late = 0.0
-        self.status = "fine"
-        self.started = sampler.asked if sampler else lambda: self.is_started
-        self.late_seconds = sampler.late_seconds if sampler else lambda: self.late
+        self.text = status
+
+    def started(self) -> bool:
+        return self.is_started
+
+    def late_seconds(self) -> float:
+        return self.late
+
+    def status(self) -> str:
+        return self.text
 
 
-def while_informed(told: ServiceManager, work: Work, test: Callable[[], None]) -> None:
-    """Run a test in a thread while its manager is kept informed of the work."""
-
-    async def both() -> None:
-        informed = told.keep_informed(work.started, work.late_seconds, lambda: work.status)
-        informing = asyncio.create_task(informed)
-        try:
-            await asyncio.to_thread(test)
-        finally:
-            informing.cancel()
-
-    asyncio.run(both())
+class LastPauseError(Exception):
+    """Ends `ServiceManager.report`."""
 
 
-def is_late(said: Said) -> bool:
-    return said.status.startswith("no sample for ") and set(said.fields) == {"STATUS"}
+class Pauses:
+    """Stands in for asyncio.sleep: runs one step of a test in each pause, and stops after the last."""
+
+    def __init__(self, *steps: Callable[[], object]) -> None:
+        self._steps = list(steps)
+        self.seconds: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        if not self._steps:
+            raise LastPauseError
+        self._steps.pop(0)()
 
 
-def test_ready_comes_first_then_the_status_and_that_all_is_well(manager: Manager) -> None:
-    def test() -> None:
-        assert manager.hear().fields == {"READY": "1"}
-        assert manager.hear().fields == {"WATCHDOG": "1", "STATUS": "fine"}
-
-    while_informed(supervisor(manager), Work(), test)
+def manager(address: str, pauses: Pauses, **variables: str) -> ServiceManager:
+    environment = {"NOTIFY_SOCKET": address, **variables}
+    return ServiceManager(environment, sleep=pauses.sleep, monotonic_ns=lambda: NOW_NS)
 
 
-def test_nothing_is_said_before_the_work_has_started(manager: Manager) -> None:
-    work = Work()
-    work.is_started = False
-
-    def test() -> None:
-        assert manager.next(SILENCE_SECONDS) is None
-        work.is_started = True
-        assert manager.hear().fields == {"READY": "1"}
-
-    while_informed(supervisor(manager), work, test)
+def report(service_manager: ServiceManager, service: Service) -> None:
+    with pytest.raises(LastPauseError):
+        asyncio.run(service_manager.report(service))
 
 
-def test_a_reload_is_begun_with_the_time_and_ended_with_the_status(manager: Manager) -> None:
-    told = supervisor(manager)
-
-    def test() -> None:
-        manager.until(says(WATCHDOG="1"))
-        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        told.reloading()
-        begun = manager.hear().fields
-        assert before <= int(begun.pop("MONOTONIC_USEC")) <= time.monotonic_ns() // 1000
-        assert begun == {"RELOADING": "1"}
-        told.reloaded("new")
-        assert manager.hear().fields == {"READY": "1", "STATUS": "new"}
-
-    while_informed(told, Work(), test)
+def nothing() -> None:
+    """A pause in which nothing happens."""
 
 
-def test_a_reload_makes_nothing_ready(manager: Manager) -> None:
-    """A SIGHUP may come while the first sample is taken."""
-    told, work = supervisor(manager), Work()
-    work.is_started = False
-
-    def test() -> None:
-        told.reloading()
-        told.reloaded("new")
-        assert manager.next(SILENCE_SECONDS) is None
-
-    while_informed(told, work, test)
+def test_ready_comes_first_then_watchdog_and_status(notify_socket: NotifySocket) -> None:
+    report(manager(notify_socket.address, Pauses()), Service())
+    assert notify_socket.received() == [{"READY": "1"}, {"WATCHDOG": "1", "STATUS": "fine"}]
 
 
-def test_all_is_well_is_said_twice_as_often_as_the_watchdog_asks(manager: Manager) -> None:
-    """A busy machine makes pauses longer, and none shorter."""
+def test_nothing_is_sent_before_the_service_has_started(notify_socket: NotifySocket) -> None:
+    service = Service(is_started=False)
+    before: list[dict[str, str]] = []
 
-    def test() -> None:
-        manager.until(says(WATCHDOG="1"))
-        heard = [time.monotonic()]
-        for _ in range(8):
-            manager.until(says(WATCHDOG="1"))
-            heard.append(time.monotonic())
-        assert min(after - before for before, after in pairwise(heard)) < WATCHDOG_SECONDS * 0.75
-        assert heard[-1] - heard[0] > WATCHDOG_SECONDS * 2
+    def start() -> None:
+        before.extend(notify_socket.received())
+        service.is_started = True
 
-    while_informed(state(manager), Work(), test)
+    report(manager(notify_socket.address, Pauses(nothing, nothing, start)), service)
+    assert before == []
+    assert notify_socket.received()[0] == {"READY": "1"}
 
 
-def test_the_watchdog_of_another_process_is_not_minded(manager: Manager) -> None:
-    told = supervisor(manager, WATCHDOG_USEC="1000", WATCHDOG_PID=ANOTHER_PROCESS)
+def test_status_is_sent_again_after_each_pause(notify_socket: NotifySocket) -> None:
+    service = Service("one")
 
-    def test() -> None:
-        manager.until(says(WATCHDOG="1"))
-        assert manager.next(SILENCE_SECONDS) is None
+    def change() -> None:
+        service.text = "two"
 
-    while_informed(told, Work(), test)
-
-
-def test_who_is_late_does_not_say_that_all_is_well(manager: Manager) -> None:
-    work = Work()
-
-    def test() -> None:
-        manager.until(says(WATCHDOG="1"))
-        work.late = 7.4
-        manager.until(says(STATUS="no sample for 7 s"))
-        for _ in range(3):
-            assert manager.hear().fields == {"STATUS": "no sample for 7 s"}
-        work.late = 0.0
-        manager.until(says(WATCHDOG="1", STATUS="fine"))
-
-    while_informed(state(manager), work, test)
+    report(manager(notify_socket.address, Pauses(change)), service)
+    assert [message.get("STATUS") for message in notify_socket.received()] == [None, "one", "two"]
 
 
-def test_nobody_says_that_all_is_well_while_a_source_blocks(manager: Manager) -> None:
-    """The sampler is the real one, and what it asks does not answer for a while."""
-    kernel = FakeNamespace(lambda _seconds: None)
-    answers = threading.Event()
-    answers.set()
-    kernel.tcp.on_answer = lambda: answers.wait(PATIENCE_SECONDS)
-    sampler = real_time_sampler(kernel)
-
-    def test() -> None:
-        manager.until(says(WATCHDOG="1"))
-        answers.clear()
-        manager.until(is_late)
-        assert all(is_late(manager.hear()) for _ in range(5))
-        answers.set()
-        manager.until(says(WATCHDOG="1"))
-
-    sampler.start(lambda: None)
-    while_informed(state(manager), Work(sampler), test)
-    sampler.stop(PATIENCE_SECONDS)
+def test_a_reload_begins_with_the_time_and_ends_with_the_status(notify_socket: NotifySocket) -> None:
+    pauses = Pauses()
+    service_manager = manager(notify_socket.address, pauses)
+    report(service_manager, Service())
+    notify_socket.received()
+    service_manager.reloading()
+    service_manager.reloaded("new")
+    assert notify_socket.received() == [
+        {"RELOADING": "1", "MONOTONIC_USEC": str(NOW_NS // 1000)},
+        {"READY": "1", "STATUS": "new"},
+    ]
 
 
-def test_nothing_is_ready_while_the_first_sample_blocks(manager: Manager) -> None:
-    kernel = FakeNamespace(lambda _seconds: None)
-    answers = threading.Event()
-    kernel.netstat.on_answer = lambda: answers.wait(PATIENCE_SECONDS)
-    sampler = real_time_sampler(kernel)
+def test_time_of_a_reload_is_that_of_the_monotonic_clock(tmp_path: Path) -> None:
+    """CLOCK_MONOTONIC, as sd_notify(3) requires."""
+    notify_socket = NotifySocket(str(tmp_path / "notify"))
+    service_manager = ServiceManager({"NOTIFY_SOCKET": notify_socket.address}, sleep=Pauses().sleep)
+    report(service_manager, Service())
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    service_manager.reloading()
+    after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    assert before <= int(notify_socket.received()[-1]["MONOTONIC_USEC"]) <= after
+    notify_socket.close()
 
-    def test() -> None:
-        assert manager.next(SILENCE_SECONDS) is None
-        answers.set()
-        assert manager.hear().fields == {"READY": "1"}
 
-    sampler.start(lambda: None)
-    while_informed(supervisor(manager), Work(sampler), test)
-    sampler.stop(PATIENCE_SECONDS)
+def test_a_reload_before_the_start_sends_nothing(notify_socket: NotifySocket) -> None:
+    """SIGHUP may come during the first sample, and the end of a reload is a READY=1."""
+    service = Service(is_started=False)
+    received: list[dict[str, str]] = []
+
+    def reload() -> None:
+        service_manager.reloading()
+        service_manager.reloaded("new")
+        received.extend(notify_socket.received())
+
+    service_manager = manager(notify_socket.address, Pauses(reload))
+    report(service_manager, service)
+    assert received == []
+
+
+def test_the_end_is_told(notify_socket: NotifySocket) -> None:
+    manager(notify_socket.address, Pauses()).stopping()
+    assert notify_socket.received() == [{"STOPPING": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("variables", "seconds"),
+    [
+        ({}, STATUS_SECONDS),
+        ({"WATCHDOG_USEC": "3000000"}, 1.5),
+        ({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())}, 1.5),
+        ({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": ANOTHER_PROCESS}, STATUS_SECONDS),
+        ({"WATCHDOG_USEC": "60000000"}, STATUS_SECONDS),
+        ({"WATCHDOG_USEC": "0"}, STATUS_SECONDS),
+    ],
+)
+def test_watchdog_is_fed_twice_in_its_time(
+    notify_socket: NotifySocket, variables: dict[str, str], seconds: float
+) -> None:
+    """At least every 10 s, for the status; not in the time of another process."""
+    pauses = Pauses(nothing, nothing)
+    report(manager(notify_socket.address, pauses, **variables), Service())
+    assert pauses.seconds == [seconds] * 3
+
+
+def test_watchdog_is_not_fed_while_the_service_is_late(notify_socket: NotifySocket) -> None:
+    service = Service()
+
+    def late() -> None:
+        service.late = 17.4
+
+    def recover() -> None:
+        service.late = 0.0
+
+    pauses = Pauses(late, nothing, recover)
+    report(manager(notify_socket.address, pauses, WATCHDOG_USEC=f"{WATCHDOG_SECONDS * 1e6:.0f}"), service)
+    assert notify_socket.received() == [
+        {"READY": "1"},
+        {"WATCHDOG": "1", "STATUS": "fine"},
+        {"STATUS": "no sample for 17 s"},
+        {"STATUS": "no sample for 17 s"},
+        {"WATCHDOG": "1", "STATUS": "fine"},
+    ]
 
 
 @pytest.mark.parametrize(
     "text", ["x" * 10_000, "\N{SNOWMAN}" * 5000, "one\nREADY=1\r\ntwo\u2028three", "\udc80"], ids=ascii
 )
-def test_a_status_is_one_line_that_systemd_takes(manager: Manager, text: str) -> None:
-    """Else it would be lost with the rest of its datagram, or lines of it be taken for orders."""
-    work = Work()
-    work.status = text
-
-    def test() -> None:
-        manager.until(says(READY="1"))
-        said = manager.hear()
-        assert set(said.fields) == {"WATCHDOG", "STATUS"}
-        assert len(said.status.splitlines()) == 1
-        assert len(said.status.encode()) < SYSTEMD_READS_BYTES - len("WATCHDOG=1\nSTATUS=")
-
-    while_informed(supervisor(manager), work, test)
+def test_status_is_one_line_that_systemd_reads(notify_socket: NotifySocket, text: str) -> None:
+    """systemd discards a datagram that is too long, and reads each line as an assignment."""
+    report(manager(notify_socket.address, Pauses()), Service(text))
+    _, message = notify_socket.received()
+    assert set(message) == {"WATCHDOG", "STATUS"}
+    assert len(message["STATUS"].splitlines()) == 1
+    assert len(message["STATUS"].encode()) < SYSTEMD_READS_BYTES - len("WATCHDOG=1\nSTATUS=")
 
 
-def test_a_manager_that_has_much_to_read_is_waited_for(manager: Manager) -> None:
-    """Its queue is full when READY is due."""
-
-    def test() -> None:
-        time.sleep(SILENCE_SECONDS)
-        manager.until(says(READY="1"))
-
+def test_sending_waits_for_a_full_queue(notify_socket: NotifySocket) -> None:
+    """The queue gets space only after READY=1 is sent."""
     with ExitStack() as stack:
-        room = True
-        # Each has a buffer of its own, which may be full before the queue is.
-        while room:
-            other = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-            other.setblocking(False)  # noqa: FBT003  (the standard library's signature)
-            other.connect(f"\0{manager.address[1:]}" if manager.address[0] == "@" else manager.address)
-            room = False
-            with suppress(BlockingIOError):
-                while other.send(b"STATUS=of another service"):
-                    room = True
-        while_informed(supervisor(manager), Work(), test)
+        # Each socket has a send buffer, which may be full before the queue of the receiver is.
+        while fill(stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)), notify_socket):
+            pass
+        filled: list[dict[str, str]] = []
+        reader = threading.Timer(0.1, lambda: filled.extend(notify_socket.received()))
+        reader.start()
+        report(manager(notify_socket.address, Pauses()), Service())
+        reader.join()
+    sent = [*filled, *notify_socket.received()]
+    assert sent[-2:] == [{"READY": "1"}, {"WATCHDOG": "1", "STATUS": "fine"}]
 
 
-def test_a_manager_that_is_gone_is_complained_of_and_no_more(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def fill(sender: socket.socket, notify_socket: NotifySocket) -> bool:
+    """Send until the send buffer or the queue is full. Return whether anything was sent."""
+    sender.setblocking(False)  # noqa: FBT003  (the standard library's signature)
+    sender.connect(notify_socket.socket_address)
+    sent = False
+    with suppress(BlockingIOError):
+        while True:
+            sender.send(b"STATUS=of another service")
+            sent = True
+    return sent
+
+
+def test_a_service_manager_that_is_gone_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).stopping()
     ServiceManager({"NOTIFY_SOCKET": f"/{'x' * 200}"}).stopping()
-    assert [record.getMessage() for record in caplog.records] == [
-        f"cannot notify {tmp_path / 'gone'}: No such file or directory",
-        f"cannot notify /{'x' * 200}: AF_UNIX path too long",
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.WARNING, f"cannot notify {tmp_path / 'gone'}: No such file or directory"),
+        (logging.WARNING, f"cannot notify /{'x' * 200}: AF_UNIX path too long"),
     ]
+
+
+def test_without_a_service_manager_nothing_is_sent(caplog: pytest.LogCaptureFixture) -> None:
+    pauses = Pauses()
+    service_manager = ServiceManager({}, sleep=pauses.sleep)
+    asyncio.run(service_manager.report(Service()))
+    service_manager.reloading()
+    service_manager.reloaded("new")
+    service_manager.stopping()
+    assert (pauses.seconds, caplog.records) == ([], [])
+
+
+def test_its_variables_are_removed_from_the_environment() -> None:
+    """A child process would take them for its own."""
+    notify = {"NOTIFY_SOCKET": "/x", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}
+    passed = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"}
+    environment = {"HOME": "/", **notify, **passed}
+    ServiceManager(environment)
+    assert environment == {"HOME": "/"}
+
+
+@pytest.mark.parametrize("name", ["LISTEN_FDS", "WATCHDOG_USEC"])
+@pytest.mark.parametrize("value", ["", "three", "-1", "1.5", "\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_a_variable_that_is_no_number_is_refused(name: str, value: str) -> None:
+    with pytest.raises(RunError) as refused:
+        ServiceManager({name: value, "LISTEN_PID": str(os.getpid())})
+    assert str(refused.value).startswith(f"{name} is {value!r} and no number")
+
+
+def test_sockets_for_another_process_are_not_taken() -> None:
+    assert ServiceManager({"LISTEN_FDS": "1", "LISTEN_PID": ANOTHER_PROCESS}).sockets() == []
+    assert ServiceManager({"LISTEN_FDS": "1"}).sockets() == []
+
+
+def pass_descriptor(descriptor: int) -> ServiceManager:
+    """Make a copy of a descriptor number 3, and a service manager that has passed it."""
+    os.dup2(descriptor, 3)
+    return ServiceManager({"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())})
+
+
+@pytest.mark.netns
+def test_a_listening_socket_is_taken_and_not_inherited() -> None:
+    """The test runs in a process of its own, whose descriptor 3 it may use."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        [passed] = pass_descriptor(listener.fileno()).sockets()
+        assert (passed.fileno(), passed.getsockname()) == (3, listener.getsockname())
+        assert not passed.getblocking()
+        assert not passed.get_inheritable()
+        passed.close()
+
+
+@pytest.mark.netns
+def test_what_is_no_listening_tcp_socket_is_refused() -> None:
+    with socket.socket(socket.AF_UNIX) as unix, socket.socket() as not_listening:
+        unix.bind("\0listener")
+        unix.listen()
+        for opened in (unix, not_listening):
+            with pytest.raises(
+                RunError, match="descriptor 3 from LISTEN_FDS is no TCP socket that listens; "
+            ):
+                pass_descriptor(opened.fileno()).sockets()
+
+
+@pytest.mark.netns
+def test_a_descriptor_that_is_no_socket_is_refused() -> None:
+    with Path("/dev/null").open("rb") as file:
+        service_manager = pass_descriptor(file.fileno())
+        with pytest.raises(RunError, match="descriptor 3 from LISTEN_FDS is no socket: "):
+            service_manager.sockets()
+    os.close(3)
+    with pytest.raises(RunError, match="descriptor 3 from LISTEN_FDS is no socket: Bad file descriptor"):
+        ServiceManager({"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}).sockets()

@@ -1,9 +1,10 @@
-"""Where the server listens, and what is said when it cannot."""
+"""Parsing of listen addresses, their sockets, and the message where one cannot be opened."""
 
 from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ def _has_ipv6_loopback() -> bool:
     return True
 
 
-_needs_ipv6 = pytest.mark.skipif(not _has_ipv6_loopback(), reason="this machine has no IPv6 loopback")
+_needs_ipv6 = pytest.mark.skipif(not _has_ipv6_loopback(), reason="no IPv6 loopback")
 
 
 @pytest.mark.parametrize(
@@ -44,15 +45,14 @@ _needs_ipv6 = pytest.mark.skipif(not _has_ipv6_loopback(), reason="this machine 
         ("my-host.example.org:80", "my-host.example.org", 80),
     ],
 )
-def test_address_is_read_and_written_back(text: str, host: str, port: int) -> None:
-    """The forms that the contract names, and what `str` makes of them reads the same."""
+def test_address_is_parsed_and_written_as_text_again(text: str, host: str, port: int) -> None:
     address = ListenAddress.parse(text)
     assert address == ListenAddress(host, port)
     assert ListenAddress.parse(str(address)) == address
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "problem"),
     [
         ("", "no port"),
         ("10511", "no port"),
@@ -75,17 +75,16 @@ def test_address_is_read_and_written_back(text: str, host: str, port: int) -> No
         ("-a:1", "no address"),
     ],
 )
-def test_wrong_address_gets_one_line(text: str, complaint: str) -> None:
+def test_wrong_address_gets_one_line(text: str, problem: str) -> None:
     """The line names the flag and what is wrong."""
-    with pytest.raises(UsageError, match=complaint) as caught:
+    with pytest.raises(UsageError, match=problem) as caught:
         ListenAddress.parse(text)
     assert "--web.listen-address" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @given(st.text(), st.integers())
-def test_any_text_is_read_or_refused(host: str, port: int) -> None:
-    """Nothing but UsageError comes out."""
+def test_any_text_is_an_address_or_a_usage_error(host: str, port: int) -> None:
     for text in (host, f"{host}:{port}", f"[{host}]:{port}"):
         try:
             ListenAddress.parse(text)
@@ -103,7 +102,7 @@ def _reaches(host: str, port: int) -> bool:
 
 @pytest.fixture
 def opened() -> Iterator[list[socket.socket]]:
-    """Collect sockets to close."""
+    """A list of sockets that are closed after the test."""
     sockets: list[socket.socket] = []
     yield sockets
     for one in sockets:
@@ -111,7 +110,7 @@ def opened() -> Iterator[list[socket.socket]]:
 
 
 def test_ipv4_address(opened: list[socket.socket]) -> None:
-    """A single listening, non-blocking socket at the address."""
+    """One listening, non-blocking socket."""
     opened += bind([ListenAddress("127.0.0.1", 0)])
     [listener] = opened
     assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
@@ -121,7 +120,7 @@ def test_ipv4_address(opened: list[socket.socket]) -> None:
 
 @_needs_ipv6
 def test_ipv6_address(opened: list[socket.socket]) -> None:
-    """The address in brackets is reached over IPv6 and not over IPv4."""
+    """Its port is open over IPv6 and closed over IPv4."""
     opened += bind([ListenAddress.parse("[::1]:0")])
     port = opened[0].getsockname()[1]
     assert _reaches("::1", port)
@@ -130,8 +129,8 @@ def test_ipv6_address(opened: list[socket.socket]) -> None:
 
 @_needs_ipv6
 @pytest.mark.parametrize("text", [":0", "[::]:0"])
-def test_every_interface_means_both_families_on_one_port(text: str, opened: list[socket.socket]) -> None:
-    """Both loopbacks reach it, whatever the sysctl bindv6only says."""
+def test_every_interface_has_both_families_on_one_port(text: str, opened: list[socket.socket]) -> None:
+    """Whatever the sysctl bindv6only is."""
     opened += bind([ListenAddress.parse(text)])
     [listener] = opened
     port = listener.getsockname()[1]
@@ -139,26 +138,41 @@ def test_every_interface_means_both_families_on_one_port(text: str, opened: list
     assert _reaches("127.0.0.1", port)
 
 
-def test_every_interface_without_ipv6(opened: list[socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel without IPv6 still serves IPv4."""
-    real = socket.socket
+@pytest.mark.parametrize("error", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+def test_every_interface_without_ipv6(opened: list[socket.socket], error: int) -> None:
+    """As with a kernel without IPv6, and with the sysctl disable_ipv6."""
 
-    def without_ipv6(family: int, *rest: int) -> socket.socket:
+    def open_socket(family: int, kind: int) -> socket.socket:
         if family == socket.AF_INET6:
-            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
-        return real(family, *rest)
+            raise OSError(error, os.strerror(error))
+        return socket.socket(family, kind)
 
-    monkeypatch.setattr(socket, "socket", without_ipv6)
-    listeners = bind([ListenAddress("", 0)])
-    monkeypatch.undo()
-    opened += listeners
+    opened += bind([ListenAddress("", 0)], open_socket)
     [listener] = opened
     assert listener.family == socket.AF_INET
     assert _reaches("127.0.0.1", listener.getsockname()[1])
 
 
+def test_no_address_family_at_all() -> None:
+    def open_socket(_family: int, _kind: int) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+
+    with pytest.raises(RunError, match="cannot listen on :0: this machine has no such address"):
+        bind([ListenAddress("", 0)], open_socket)
+
+
+@pytest.mark.netns
+def test_too_many_open_files() -> None:
+    """The limit is that of the process of this test."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    with pytest.raises(
+        RunError, match=r"cannot listen on 127\.0\.0\.1:0: Too many open files; choose another"
+    ):
+        bind([ListenAddress("127.0.0.1", 0)])
+
+
 def test_host_name(opened: list[socket.socket]) -> None:
-    """A name listens at the addresses it stands for."""
+    """Each address of the name gets a socket."""
     opened += bind([ListenAddress("localhost", 0)])
     assert opened
     for listener in opened:
@@ -166,14 +180,14 @@ def test_host_name(opened: list[socket.socket]) -> None:
 
 
 def test_several_addresses(opened: list[socket.socket]) -> None:
-    """Each gets its own."""
+    """Each gets a socket."""
     opened += bind([ListenAddress("127.0.0.1", 0), ListenAddress("127.0.0.2", 0)])
     assert [listener.getsockname()[0] for listener in opened] == ["127.0.0.1", "127.0.0.2"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", ""])
 def test_taken_port_is_named(host: str, opened: list[socket.socket]) -> None:
-    """The line names the address and how to find who has the port."""
+    """The line names the address, and the command that shows which process has the port."""
     opened += bind([ListenAddress("127.0.0.1", 0)])
     port = opened[0].getsockname()[1]
     with pytest.raises(RunError) as caught:
@@ -184,7 +198,7 @@ def test_taken_port_is_named(host: str, opened: list[socket.socket]) -> None:
 
 
 def test_address_of_another_machine() -> None:
-    """An address that no interface has (RFC 5737 sets it aside for documentation) is refused by name."""
+    """RFC 5737 reserves the address for documentation, so no interface has it."""
     with pytest.raises(
         RunError, match=r"cannot listen on 192\.0\.2\.1:10511: this machine has no such address"
     ):
@@ -193,18 +207,18 @@ def test_address_of_another_machine() -> None:
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64])
 def test_name_that_does_not_resolve(host: str) -> None:
-    """RFC 6761 keeps `.invalid` from resolving anywhere; a label of 64 letters is no name."""
+    """RFC 6761 reserves `.invalid`, and a label has at most 63 letters."""
     with pytest.raises(RunError, match="does not resolve"):
         bind([ListenAddress(host, 10511)])
 
 
 def test_privileged_port_without_the_capability() -> None:
-    """The line says which ports are free for all and which capability is missing."""
+    """The line says from which port on it works, and which capability is missing."""
     if int(_UNPRIVILEGED_PORTS.read_text(encoding="ascii")) <= 1:
-        pytest.skip("every port is free for all here")
+        pytest.skip("no port needs a capability here")
     user = os.geteuid()
     if user == 0:
-        # Clears the effective capabilities, and coming back restores them: capabilities(7).
+        # This clears the effective capabilities, and the way back restores them: capabilities(7).
         os.seteuid(_NOBODY)
     try:
         with pytest.raises(RunError, match=r"cannot listen on 127\.0\.0\.1:1: not permitted; .*1024"):
@@ -214,7 +228,7 @@ def test_privileged_port_without_the_capability() -> None:
 
 
 def test_failure_leaves_nothing_open(opened: list[socket.socket]) -> None:
-    """What was opened before the failing address is closed again."""
+    """Sockets that were opened before the failure are closed."""
     opened += bind([ListenAddress("127.0.0.1", 0)])
     taken = opened[0].getsockname()[1]
     with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -1,0 +1,89 @@
+"""Exit statuses, and what is printed to the standard error."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter.cli.main import main
+from exporter.cli.parser import PROGRAM
+
+FULL = Path("/dev/full")
+
+
+def test_success_is_status_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "c.yaml"
+    file.touch()
+    assert main(["check-config", str(file)]) == 0
+    assert capsys.readouterr() == (f"{file}: valid, 0 rules\n", "")
+
+
+def test_wrong_use_is_status_2_and_one_line_with_the_name_of_the_program(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--nothing"]) == 2
+    line = f"{PROGRAM}: unknown flag '--nothing'; see listen-queue-exporter --help\n"
+    assert capsys.readouterr() == ("", line)
+
+
+def test_wrong_configuration_is_status_2_and_lines_that_begin_with_their_location(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("colour: red\nsize: 7\n")
+    assert main(["check-config", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split(" ")[0] for line in err.splitlines()] == [f"{file}:1:1:", f"{file}:2:1:"]
+
+
+def run(*arguments: str, stdout: int, unbuffered: bool = False) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    if unbuffered:
+        environment["PYTHONUNBUFFERED"] = "1"
+    return subprocess.run(
+        [sys.executable, "-m", "exporter", *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment,
+    )
+
+
+def test_failure_at_run_time_is_status_1_and_one_line() -> None:
+    """RFC 5737 reserves the address for documentation, so no interface has it."""
+    ended = run("--web.listen-address=192.0.2.1:10511", stdout=subprocess.DEVNULL)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"{PROGRAM}: cannot listen on 192.0.2.1:10511: ")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("arguments", [["--help"], ["check-config", "c.yaml"]])
+def test_output_whose_reader_is_gone_is_no_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    unbuffered: bool,  # noqa: FBT001  (a parameter of the test)
+) -> None:
+    """As where the output goes to `head`; what is buffered is written only at the end."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").touch()
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = run(*arguments, stdout=writer, unbuffered=unbuffered)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason=f"no {FULL}")
+def test_output_that_cannot_be_written_is_status_1_and_one_line() -> None:
+    with FULL.open("wb") as full:
+        ended = run("--version", stdout=full.fileno())
+    assert ended.returncode == 1
+    assert ended.stderr == f"{PROGRAM}: cannot write to the standard output: No space left on device\n"
