@@ -1,4 +1,4 @@
-"""The configuration for Alertmanager: critical alerts go to the pager, and one cause makes one notification."""
+"""The configuration for Alertmanager: critical alerts go to the pager, one cause makes one notification."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ CASES: dict[str, tuple[list[Labels], list[str]]] = {
 
 
 def in_case(case: str, labels: Labels) -> Labels:
-    """The labels in a group of jobs of their own, so that alerts of different cases have nothing in common."""
+    """The labels with a job of the case, so that alerts of different cases do not suppress each other."""
     return labels | {"job": f"{case}: {labels['job']}"} if "job" in labels else labels
 
 
@@ -129,10 +129,9 @@ def test_every_alert_and_label_that_it_names_exists() -> None:
     ],
 )
 def test_the_pager_receives_our_critical_alerts_alone(name: str, severity: str, receiver: str) -> None:
-    labels = (
-        f"{label}={value}" for label, value in (TCP | {"alertname": name, "severity": severity}).items()
-    )
-    found = programs.output("amtool", "config", "routes", "test", f"--config.file={CONFIG}", *labels)
+    labels = TCP | {"alertname": name, "severity": severity}
+    arguments = (f"{label}={value}" for label, value in labels.items())
+    found = programs.output("amtool", "config", "routes", "test", f"--config.file={CONFIG}", *arguments)
     assert found.strip() == receiver
 
 
