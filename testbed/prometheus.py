@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from testbed import programs, syscalls
+from testbed import programs
+from testbed.program import Program
 
 _PORT = 9090
 _CONFIG = """\
@@ -25,37 +23,18 @@ scrape_configs:
 """
 
 
-class Running:
+class Running(Program):
     """Prometheus on loopback, with its data in `folder` and the configuration of this text."""
 
     def __init__(self, folder: Path, configured: str) -> None:
         config = folder / "prometheus.yml"
         config.write_text(configured)
-        self._log = folder / "prometheus.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    programs.find("prometheus"),
-                    f"--config.file={config}",
-                    f"--storage.tsdb.path={folder / 'data'}",
-                    f"--web.listen-address=127.0.0.1:{_PORT}",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the lab has one thread
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
-        if error is not None:
-            sys.stderr.write(f"--- prometheus wrote ---\n{self._log.read_text(errors='backslashreplace')}")
+        flags = (
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{_PORT}",
+        )
+        super().__init__("prometheus", (programs.find("prometheus"), *flags), folder)
 
 
 class Prometheus(Running):
@@ -96,8 +75,7 @@ class Prometheus(Running):
         return active
 
     def _api(self, path: str, **parameters: str) -> dict[str, Any]:
-        if self._process.poll() is not None:
-            pytest.fail(f"prometheus exited with {self._process.returncode}")
+        self.expect_running()
         url = f"http://127.0.0.1:{_PORT}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:

@@ -14,15 +14,17 @@ _PAUSE_SECONDS = 0.03
 Found = TypeVar("Found")
 
 
-def until(found: Callable[[], Found], right: Callable[[Found], bool]) -> Found:
+def until(
+    found: Callable[[], Found], right: Callable[[Found], bool], deadline_seconds: float = DEADLINE_SECONDS
+) -> Found:
     """Ask until the answer is right, and return it; fails the test with the last answer at the deadline."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + deadline_seconds
     while True:
         answer = found()
         if right(answer):
             return answer
         if time.monotonic() > deadline:
-            pytest.fail(f"still {answer!r} after {DEADLINE_SECONDS:g} s")
+            pytest.fail(f"still {answer!r} after {deadline_seconds:g} s")
         time.sleep(_PAUSE_SECONDS)
 
 

@@ -1,6 +1,6 @@
-"""The whole chain on real parts, from a service whose queue fills to somebody who is told of it.
+"""End to end: a service whose queue fills, the exporter, Prometheus, Alertmanager and a receiver.
 
-Between them are the exporter, Prometheus with the shipped rules and Alertmanager with the shipped
-configuration. Each test makes all of it in a namespace of its own. `services` says how each program is
-started and spoken to, `crowd` has the clients that wait in its queue, `stack` has what watches.
+Prometheus has the rules and Alertmanager the configuration of deploy/. Each test runs all of them in a
+network namespace of its own. `services` starts each service and sends requests to it, `waiting_clients` fills
+its queue, `monitoring` runs everything that watches it.
 """

@@ -1,4 +1,4 @@
-"""An alert, as whoever was asked tells of it."""
+"""An alert as Prometheus, Alertmanager or a notification describes it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Any, Self
 
 from tests.integration.reference import CgroupLocation
 
+_ANNOTATIONS = ("summary", "description", "runbook_url")
+# What a template leaves behind that was not expanded, or failed.
+_TEMPLATE_REMAINS = ("{{", "}}", "error", "<no value>", "%!", "  ")
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """`state` is firing, pending, suppressed or resolved; times are seconds since 1970.
+    """`state` is firing, pending, suppressed or resolved; times are in seconds since 1970.
 
-    `ends` is 0 where none is told, `receiver` is who was told of it.
+    `ends` is 0 where none is given. `receiver` is the receiver of a notification.
     """
 
     state: str
@@ -25,41 +29,41 @@ class Alert:
     receiver: str = ""
 
     @classmethod
-    def from_prometheus(cls, told: Mapping[str, Any]) -> Self:
+    def from_prometheus(cls, json: Mapping[str, Any]) -> Self:
         """One of /api/v1/alerts."""
-        return cls(told["state"], told["labels"], told["annotations"], _seconds(told["activeAt"]))
+        return cls(json["state"], json["labels"], json["annotations"], _seconds(json["activeAt"]))
 
     @classmethod
-    def from_alertmanager(cls, told: Mapping[str, Any]) -> Self:
-        """One of /api/v2/alerts, which has no resolved ones; a suppressed one is kept back by another."""
-        state = "suppressed" if told["status"]["state"] == "suppressed" else "firing"
-        starts, ends = _seconds(told["startsAt"]), _seconds(told["endsAt"])
-        return cls(state, told["labels"], told["annotations"], starts, ends)
+    def from_alertmanager(cls, json: Mapping[str, Any]) -> Self:
+        """One of /api/v2/alerts, which has no resolved ones."""
+        state = "suppressed" if json["status"]["state"] == "suppressed" else "firing"
+        starts, ends = _seconds(json["startsAt"]), _seconds(json["endsAt"])
+        return cls(state, json["labels"], json["annotations"], starts, ends)
 
     @classmethod
-    def from_webhook(cls, told: Mapping[str, Any], receiver: str) -> Self:
-        """One of those that Alertmanager sends to a receiver."""
-        starts, ends = _seconds(told["startsAt"]), _seconds(told["endsAt"])
-        return cls(told["status"], told["labels"], told["annotations"], starts, ends, receiver)
+    def from_webhook(cls, json: Mapping[str, Any], receiver: str) -> Self:
+        """One of those in a notification."""
+        starts, ends = _seconds(json["startsAt"]), _seconds(json["endsAt"])
+        return cls(json["status"], json["labels"], json["annotations"], starts, ends, receiver)
 
     @property
     def name(self) -> str:
-        """Which alert it is."""
+        """The label `alertname`."""
         return self.labels["alertname"]
 
     @property
-    def unsound(self) -> list[str]:
-        """Annotations that are missing, or in which a template is left or has failed."""
+    def broken_annotations(self) -> list[str]:
+        """The annotations that are missing, or whose template was not expanded."""
+        texts = {name: self.annotations.get(name, "").strip() for name in _ANNOTATIONS}
         return [
             name
-            for name in ("summary", "description", "runbook_url")
-            if not (text := self.annotations.get(name, "").strip())
-            or any(mark in text for mark in ("{{", "}}", "error", "<no value>", "%!", "  "))
+            for name, text in texts.items()
+            if not text or any(remains in text for remains in _TEMPLATE_REMAINS)
         ]
 
     @property
-    def place(self) -> CgroupLocation:
-        """The listener that it names."""
+    def listener(self) -> CgroupLocation:
+        """The listener that its labels name; three empty strings where they name none."""
         return CgroupLocation(*(self.labels.get(label, "") for label in CgroupLocation._fields))
 
     def __str__(self) -> str:
@@ -70,12 +74,12 @@ class Alert:
 
 
 def listing(alerts: Iterable[Alert]) -> str:
-    """One line for each, in order."""
+    """One line for each, sorted."""
     return "\n".join(sorted(map(str, alerts))) or "none"
 
 
 def _seconds(text: str) -> float:
-    """RFC 3339 in UTC, cut to the milliseconds in which samples are stored; the year 1 stands for never."""
+    """RFC 3339 in UTC, cut to milliseconds, as timestamps of samples are; 0 for the year 1, "never"."""
     if text.startswith("0001-"):
         return 0.0
     whole, _, rest = text.rstrip("Z").partition(".")

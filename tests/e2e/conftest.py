@@ -1,4 +1,4 @@
-"""What the tests of the whole chain share."""
+"""The fixture of the tests of this folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that every user may enter, with a path so short that unix sockets fit in it."""
+    """A folder that every user may enter, with a path short enough for that of a unix socket in it."""
     with tempfile.TemporaryDirectory(prefix="e2e-", ignore_cleanup_errors=True) as made:
         Path(made).chmod(0o755)
         yield Path(made)

@@ -1,4 +1,4 @@
-"""A program that writes down what Alertmanager sends, one line a request: `receiver.py PORT FILE`."""
+"""A program that appends the body of each POST request to a file, one line each: `receiver.py PORT FILE`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        """Write the body down as one line."""
+        """Append the body, a JSON document, on one line."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with Path(sys.argv[2]).open("a") as written:
-            written.write(json.dumps(body) + "\n")
+        with Path(sys.argv[2]).open("a") as file:
+            file.write(json.dumps(body) + "\n")
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()

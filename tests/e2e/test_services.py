@@ -1,4 +1,4 @@
-"""Each service listens as it was told to, and the exporter says the same of it as the kernel."""
+"""Each service has the backlog of its configuration, and the exporter shows what the kernel has."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from testbed.daemon import running
 from testbed.waiting import until_equal
 from tests.e2e import services
 from tests.integration import reference
-from tests.integration.metric_values import EAGER, figure
+from tests.integration.metric_values import EAGER, until_figure
+
+_EXPORTER_PORT = "10511"
 
 
 @pytest.mark.netns
 @pytest.mark.parametrize("name", services.ALL)
-def test_the_limit_is_the_configured_backlog_and_the_name_is_right(name: str, folder: Path) -> None:
+def test_the_limit_is_the_configured_backlog_and_the_process_is_named(name: str, folder: Path) -> None:
     service = services.ALL[name](folder)
-    with service.running() as process, running(config=EAGER) as daemon:
+    with service.running() as program, running(config=EAGER) as daemon:
         until_equal(lambda: reference.from_page(daemon), reference.from_ss)
         by_kernel = reference.from_ss()
-        # Nothing else listens here but the exporter's own port.
-        assert {place for place in by_kernel if place.port != "10511"} == {
-            listener.place for listener in service.listeners
+        assert {endpoint for endpoint in by_kernel if endpoint.port != _EXPORTER_PORT} == {
+            listener.endpoint for listener in service.listeners
         }
-        assert Path(f"/proc/{process.pid}/comm").read_text().strip() == service.process
+        assert Path(f"/proc/{program.pid}/comm").read_text().strip() == service.process
         for listener in service.listeners:
-            labels = listener.place._asdict() | {"netns": "host", "process": service.process}
-            assert by_kernel[listener.place].limit == listener.backlog
-            assert figure(daemon, "accept_limit", **labels) == listener.backlog
-            assert figure(daemon, "sockets", **labels) == 1
+            labels = listener.endpoint._asdict() | {"netns": "host", "process": service.process}
+            assert by_kernel[listener.endpoint].limit == listener.backlog
+            # The name of the process may come with a later sample than the figures.
+            until_figure(daemon, listener.backlog, "accept_limit", **labels)
+            until_figure(daemon, 1, "sockets", **labels)
             assert service.answers(listener)

@@ -1,4 +1,4 @@
-"""Services that stop to accept are named by the right alert in time, and are forgiven when they go on."""
+"""A service that stops accepting is named by the right alert in time, and no longer when it goes on."""
 
 from __future__ import annotations
 
@@ -12,64 +12,77 @@ from pathlib import Path
 
 import pytest
 
+from testbed import process_tree
 from testbed.daemon import running
+from testbed.program import Program
 from testbed.waiting import equals, until
 from tests.e2e import services
-from tests.e2e.monitoring import Stack
-from tests.e2e.process import Process
+from tests.e2e.alert import Alert
+from tests.e2e.due_time import due_time
+from tests.e2e.monitoring import Monitoring
 from tests.e2e.services.service import Listener, Service
-from tests.e2e.timing import way
-from tests.e2e.waiting_clients import Crowd
+from tests.e2e.waiting_clients import WaitingClients
 from tests.integration.reference import CgroupLocation
 
 _FULL = {"tcp": "ListenQueueFull", "unix": "ListenQueueUnixFull"}
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
-def test_each_stopped_service_is_told_of_in_time_until_it_goes_on_and_nobody_else_is(folder: Path) -> None:
-    """All at once, so that each can be confused with others; the exporter has no configuration.
+@pytest.mark.timeout(240)
+def test_each_stopped_service_has_an_alert_until_it_goes_on_and_nothing_else_has(folder: Path) -> None:
+    """All at the same time, so that each could be confused with another; the exporter has its defaults.
 
     Prometheus, Alertmanager, the receiver and the exporter listen as well.
     """
     with ExitStack() as stack:
+        monitoring = stack.enter_context(Monitoring(folder))
         started = _start_all(folder, stack)
         owners = {
-            listener.place: (service, listener) for service, _ in started for listener in service.listeners
+            listener.endpoint: (service, listener) for service, _ in started for listener in service.listeners
         }
-        watch = stack.enter_context(Stack(folder, stack.enter_context(running())))
-        for _, process in started:
-            process.freeze()
-        crowds = {place: stack.enter_context(Crowd(*owner)) for place, owner in owners.items()}
-        filled = {place: crowd.fill() for place, crowd in crowds.items()}
-        until(lambda: watch.places(*_FULL.values()), equals(set(owners)))
-        _expect_right_alerts(watch, owners, filled)
-        for place, crowd in crowds.items():
-            if place.protocol == "unix":
-                assert crowd.knock() == errno.EAGAIN
+        stack.enter_context(running())
+        monitoring.wait_ready()
+        for _, program in started:
+            process_tree.stop(program.pid)
+        clients = {
+            endpoint: stack.enter_context(WaitingClients(*owner)) for endpoint, owner in owners.items()
+        }
+        filled = {endpoint: waiting.fill() for endpoint, waiting in clients.items()}
+        until(partial(monitoring.listeners, *_FULL.values()), equals(set(owners)))
+        for alert in monitoring.alerts(*_FULL.values()):
+            _expect_right_labels_and_text(alert, *owners[alert.listener])
+            due = due_time(monitoring.prometheus, alert.listener, filled[alert.listener])
+            assert alert.starts <= due.evaluated, f"{alert} was due: {due}"
+        for endpoint, waiting in clients.items():
+            if endpoint.protocol == "unix":
+                assert waiting.try_to_connect() == errno.EAGAIN
 
-        for _, process in started:
-            process.thaw()
-        thawed = time.time()
-        for crowd in crowds.values():
-            assert crowd.is_answered()
-            until(crowd.waiting, equals(0))
+        for _, program in started:
+            process_tree.resume(program.pid)
+        resumed = time.time()
+        for waiting in clients.values():
+            assert waiting.receive_replies()
+            until(waiting.length, equals(0))
         assert all(service.answers(listener) for service, listener in owners.values())
-        until(lambda: watch.places(*_FULL.values()), equals(set()))
-        for state in ("firing", "resolved"):
-            until(partial(_notified, watch, state), equals(set(owners)))
-        for alert in watch.notified("resolved", *_FULL.values()):
-            assert thawed < alert.ends < time.time()
-        # Whatever else was said, as of short backlogs, was said of these.
-        assert watch.ever("ListenQueue.*") == set(owners)
+        until(partial(monitoring.listeners, *_FULL.values()), equals(set()))
+        until(lambda: set(_last_paged(monitoring, "firing")), equals(set(owners)))
+        until(
+            lambda: {
+                listener: resumed < alert.ends < time.time()
+                for listener, alert in _last_paged(monitoring, "resolved").items()
+            },
+            equals(dict.fromkeys(owners, True)),
+        )
+        # Alerts of other names, such as of short backlogs, are about the same listeners.
+        assert monitoring.ever_firing("ListenQueue.*") == set(owners)
         for protocol, name in _FULL.items():
-            assert watch.ever(name) == {place for place in owners if place.protocol == protocol}
-        assert watch.ever("ListenQueueOverflow", "ListenQueueStuck") == set()
-        watch.expect_soundness()
+            assert monitoring.ever_firing(name) == {each for each in owners if each.protocol == protocol}
+        assert monitoring.ever_firing("ListenQueueOverflow") == set()
+        monitoring.expect_valid_alerts()
 
 
-def _start_all(folder: Path, stack: ExitStack) -> list[tuple[Service, Process]]:
-    """Every service whose programs are here, running; the test is skipped where there is none."""
+def _start_all(folder: Path, stack: ExitStack) -> list[tuple[Service, Program]]:
+    """Every service whose program is installed, running; the test is skipped where there is none."""
     found = []
     missing = []
     for name, set_up in services.ALL.items():
@@ -85,25 +98,19 @@ def _start_all(folder: Path, stack: ExitStack) -> list[tuple[Service, Process]]:
     return found
 
 
-def _expect_right_alerts(
-    watch: Stack,
-    owners: Mapping[CgroupLocation, tuple[Service, Listener]],
-    filled: Mapping[CgroupLocation, float],
-) -> None:
-    for alert in watch.told(*_FULL.values()):
-        place = alert.place
-        service, listener = owners[place]
-        assert alert.name == _FULL[place.protocol]
-        assert alert.labels["netns"] == "host"
-        assert alert.labels["process"] == service.process
-        assert alert.labels["severity"] == "critical"
-        assert service.process in alert.annotations["summary"]
-        assert place.address in alert.annotations["summary"]
-        told = set(re.findall(r"\b\d+\b", alert.annotations["description"]))
-        assert told >= {str(listener.backlog), str(listener.backlog + 1)}, alert.annotations
-        due = way(watch.prometheus, place, filled[place])
-        assert alert.starts <= due.evaluated, f"{alert} was due: {due}"
+def _expect_right_labels_and_text(alert: Alert, service: Service, listener: Listener) -> None:
+    endpoint = listener.endpoint
+    assert alert.name == _FULL[endpoint.protocol]
+    assert alert.labels["netns"] == "host"
+    assert alert.labels["process"] == service.process
+    assert alert.labels["severity"] == "critical"
+    assert service.process in alert.annotations["summary"]
+    assert endpoint.address in alert.annotations["summary"]
+    numbers = set(re.findall(r"\b\d+\b", alert.annotations["description"]))
+    assert numbers >= {str(listener.backlog), str(listener.backlog + 1)}, alert.annotations
 
 
-def _notified(watch: Stack, state: str) -> set[CgroupLocation]:
-    return {alert.place for alert in watch.notified(state, *_FULL.values()) if alert.receiver == "pager"}
+def _last_paged(monitoring: Monitoring, state: str) -> Mapping[CgroupLocation, Alert]:
+    """The last notification of the pager about each listener."""
+    alerts = monitoring.notified(state, *_FULL.values())
+    return {alert.listener: alert for alert in alerts if alert.receiver == "pager"}

@@ -1,4 +1,4 @@
-"""Somebody who is called by Alertmanager."""
+"""The receiver of Alertmanager's notifications."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import json
 import sys
 from pathlib import Path
 
+from testbed.program import Program
 from tests.e2e import receiver
 from tests.e2e.alert import Alert
-from tests.e2e.process import Process
 
 _PORT = 9099
 
 
-class Webhook(Process):
-    """A receiver of notifications at `url`, which are kept in `folder`."""
+class Webhook(Program):
+    """An HTTP server at `url` that keeps each notification in a file in `folder`."""
 
     url = f"http://127.0.0.1:{_PORT}/"
 
     def __init__(self, folder: Path) -> None:
         self._notifications = folder / "notifications"
         self._notifications.touch()
-        # -P: what lies beside the program is no module of its own.
+        # -P: without the folder of the script on the path, whose modules would hide others.
         command = (sys.executable, "-P", receiver.__file__, str(_PORT), str(self._notifications))
         super().__init__("webhook", command, folder)
 
@@ -30,5 +30,5 @@ class Webhook(Process):
         complete, _, _ = self._notifications.read_text().rpartition("\n")
         notifications = [json.loads(line) for line in complete.splitlines()]
         return [
-            Alert.from_webhook(told, each["receiver"]) for each in notifications for told in each["alerts"]
+            Alert.from_webhook(alert, each["receiver"]) for each in notifications for alert in each["alerts"]
         ]

@@ -1,218 +1,159 @@
-"""The example for Alertmanager: it wakes people for what is critical, and for one trouble once."""
+"""The configuration for Alertmanager: critical alerts go to the pager, one cause makes one notification."""
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import yaml
 
-from testbed import programs, syscalls
-from testbed.alertmanager import bring_templates
-from testbed.waiting import equals, until
+from testbed import programs
+from testbed.alertmanager import Alertmanager
+from testbed.waiting import until
 from tests.deploy.alerts import shipped
 
 CONFIG = shipped.ROOT / "deploy/alertmanager/alertmanager.yml"
+NAME = re.compile(r"ListenQueue[A-Za-z]+")
 
-_URL = "http://127.0.0.1:9093/api/v2/alerts"
-_NAME = re.compile(r"ListenQueue[A-Za-z]+")
+Labels = dict[str, str]
 
-HOST = {"job": "queues", "instance": "a:10511"}
-SHOP = HOST | {"netns": "host", "protocol": "tcp", "address": "0.0.0.0", "port": "80", "process": "nginx"}
-PHP = HOST | {"netns": "host", "protocol": "unix", "address": "/run/php.sock", "process": "php-fpm"}
-
-
-class Alertmanager:
-    """Alertmanager with the shipped configuration on loopback; it says what it does with alerts."""
-
-    def __init__(self, folder: Path) -> None:
-        self._log = folder / "alertmanager.log"
-        program = programs.find("prometheus-alertmanager")
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    program,
-                    f"--config.file={CONFIG}",
-                    f"--storage.path={folder / 'data'}",
-                    "--web.listen-address=127.0.0.1:9093",
-                    # Alone: no other to talk to.
-                    "--cluster.listen-address=",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=lambda: _prepare(program),  # noqa: PLW1509 # the lab has one thread
-            )
-
-    def __enter__(self) -> Self:
-        try:
-            until(self._alerts, lambda found: found is not None)
-        except BaseException as error:
-            self.__exit__(type(error), error, error.__traceback__)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
-        if error is not None:
-            sys.stderr.write(f"--- alertmanager wrote ---\n{self._log.read_text(errors='backslashreplace')}")
-
-    def send(self, *alerts: dict[str, str]) -> None:
-        """Have these alerts fire, and return when all of them are known."""
-        body = json.dumps([{"labels": labels} for labels in alerts]).encode()
-        request = urllib.request.Request(_URL, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310 # http, as it says above
-            pass
-        until(self._alerts, lambda found: found is not None and len(found) == len(alerts))
-
-    def suppressed(self) -> list[str]:
-        """The names of the alerts that an inhibition keeps back."""
-        kept = [each for each in self._alerts() or [] if each["status"]["inhibitedBy"]]
-        return sorted(each["labels"]["alertname"] for each in kept)
-
-    def receivers(self) -> list[str]:
-        """The names of who is told of the alerts."""
-        return [receiver["name"] for each in self._alerts() or [] for receiver in each["receivers"]]
-
-    def _alerts(self) -> list[dict[str, Any]] | None:
-        if self._process.poll() is not None:
-            pytest.fail(f"alertmanager exited with {self._process.returncode}")
-        try:
-            with urllib.request.urlopen(_URL, timeout=10) as answer:
-                found: list[dict[str, Any]] = json.load(answer)
-        except (urllib.error.URLError, ConnectionError):
-            return None
-        return found
+EXPORTER = {"job": "queues", "instance": "a:10511"}
+TCP = EXPORTER | {
+    "netns": "host",
+    "protocol": "tcp",
+    "address": "0.0.0.0",
+    "port": "80",
+    "process": "nginx",
+}
+UNIX = EXPORTER | {"netns": "host", "protocol": "unix", "address": "/run/php.sock", "process": "php-fpm"}
+OTHER_LISTENERS: tuple[Labels, ...] = (
+    {"port": "81"},
+    {"address": "::"},
+    {"netns": "edge"},
+    {"instance": "b:10511"},
+)
+FOLLOWS_FROM_FULL = ("NearlyFull", "Filling", "FullAtTimes", "Overflow", "SynCookies", "SynDropping")
+WHAT_TO_CHANGE = ("BacklogCapped", "BacklogSmall", "ReuseportSkewed")
 
 
-def _prepare(program: str) -> None:
-    bring_templates(program)
-    syscalls.die_with_parent()
+def alert(name: str, labels: Labels, **other: str) -> Labels:
+    """The labels of an alert."""
+    return {"alertname": f"ListenQueue{name}", "severity": "critical"} | labels | other
 
 
-def alert(name: str, at: dict[str, str], **other: str) -> dict[str, str]:
-    """The labels of an alert at a place, some of them other than there."""
-    return {"alertname": f"ListenQueue{name}", "severity": "critical"} | at | other
+def around_full(name: str, labels: Labels) -> list[Labels]:
+    """An alert that a queue is full, and alerts about the same and about other queues."""
+    return [
+        alert(name, labels),
+        *(alert(each, labels, severity="warning") for each in (*FOLLOWS_FROM_FULL, *WHAT_TO_CHANGE)),
+        *(alert("Filling", labels, severity="warning", **other) for other in OTHER_LISTENERS),
+        # The labels of the owner differ while one series replaces another.
+        alert("Filling", labels, process="other", severity="warning"),
+        # The network namespace, not a listener.
+        alert("Overflow", EXPORTER, netns="host"),
+    ]
+
+
+# Alerts that fire together, and which of them are suppressed.
+CASES: dict[str, tuple[list[Labels], list[str]]] = {
+    "full": (around_full("Full", TCP), [*FOLLOWS_FROM_FULL, "Filling"]),
+    "unix full": (around_full("UnixFull", UNIX), [*FOLLOWS_FROM_FULL, "Filling"]),
+    "stuck": (around_full("Stuck", TCP), [*FOLLOWS_FROM_FULL, "Filling"]),
+    "stuck and full": ([alert("Stuck", TCP), alert("Full", TCP), alert("Full", TCP, port="81")], ["Full"]),
+    "nearly full": (
+        [alert("NearlyFull", TCP), alert("Filling", TCP), alert("FullAtTimes", TCP)],
+        ["Filling", "FullAtTimes"],
+    ),
+    "exporter stale": (
+        [
+            alert("ExporterStale", EXPORTER),
+            alert("ExporterBlind", EXPORTER, source="inet", netns="host"),
+            alert("ExporterBlind", EXPORTER, source="inet", netns="edge", instance="b:10511"),
+            alert("ExporterReloadFailed", EXPORTER),
+        ],
+        ["ExporterBlind"],
+    ),
+    "exporter down": (
+        [
+            alert("ExporterDown", EXPORTER),
+            alert("ExporterStale", EXPORTER),
+            alert("Overflow", TCP),
+            alert("Full", TCP, instance="b:10511"),
+            alert("Full", TCP, job="other"),
+        ],
+        ["ExporterStale", "Overflow"],
+    ),
+    # Without the labels of a target.
+    "no exporter at all": ([alert("ExporterDown", {}), alert("Full", TCP)], []),
+}
+
+
+def in_case(case: str, labels: Labels) -> Labels:
+    """The labels with a job of the case, so that alerts of different cases do not suppress each other."""
+    return labels | {"job": f"{case}: {labels['job']}"} if "job" in labels else labels
 
 
 def matchers(route: dict[str, Any]) -> Iterator[str]:
-    """Every matcher of a route and of those below it."""
+    """Every matcher of a route and of its child routes."""
     yield from route.get("matchers", [])
     for child in route.get("routes", []):
         yield from matchers(child)
 
 
-def test_alertmanager_takes_the_configuration() -> None:
+def test_alertmanager_accepts_the_configuration() -> None:
     assert "SUCCESS" in programs.output("amtool", "check-config", str(CONFIG))
 
 
-def test_it_speaks_of_alerts_and_labels_that_there_are() -> None:
+def test_every_alert_and_label_that_it_names_exists() -> None:
     config = yaml.safe_load(CONFIG.read_text())
-    said = list(matchers(config["route"]))
+    used = list(matchers(config["route"]))
     equal: set[str] = set(config["route"]["group_by"]) - {"alertname"}
     for rule in config["inhibit_rules"]:
-        said += rule["source_matchers"] + rule["target_matchers"]
+        used += rule["source_matchers"] + rule["target_matchers"]
         equal |= set(rule["equal"])
-    names = {name for matcher in said for name in _NAME.findall(matcher)}
+    names = {name for matcher in used for name in NAME.findall(matcher)}
     assert names - {"ListenQueue"} <= set(shipped.alert_names())
-    assert equal == SHOP.keys() - {"process"}
+    assert equal == TCP.keys() - {"process"}
 
 
-@pytest.mark.netns
-@pytest.mark.parametrize("severity", ["critical", "warning"])
-@pytest.mark.parametrize("ours", [True, False])
-def test_the_pager_is_for_our_critical_alerts(tmp_path: Path, severity: str, ours: bool) -> None:  # noqa: FBT001
-    labels = {"alertname": "ListenQueueFull" if ours else "DiskFull", "severity": severity}
-    with Alertmanager(tmp_path) as manager:
-        wanted = "pager" if ours and severity == "critical" else "chat"
-        manager.send(SHOP | labels)
-        assert manager.receivers() == [wanted]
-
-
-@pytest.mark.netns
-@pytest.mark.parametrize(("full", "at"), [("Full", SHOP), ("UnixFull", PHP), ("Stuck", SHOP)])
-def test_a_full_queue_is_told_of_once(tmp_path: Path, full: str, at: dict[str, str]) -> None:
-    """What follows from it is kept back, for the same queue only; what to change is not."""
-    follows = ("NearlyFull", "Filling", "FullAtTimes", "Overflow", "SynCookies", "SynDropping")
-    says_what_to_do = ("BacklogCapped", "BacklogSmall", "ReuseportSkewed")
-    others: tuple[dict[str, str], ...] = (
-        {"port": "81"},
-        {"address": "::"},
-        {"netns": "edge"},
-        {"instance": "b"},
-    )
-    with Alertmanager(tmp_path) as manager:
-        manager.send(
-            alert(full, at),
-            *(alert(name, at, severity="warning") for name in (*follows, *says_what_to_do)),
-            *(alert("Filling", at, severity="warning", **other) for other in others),
-            # Owner labels may differ while one series gives way to the next.
-            alert("Filling", at, process="other", severity="warning"),
-            # The namespace alone.
-            alert("Overflow", HOST, netns="host"),
-        )
-        wanted = sorted(f"ListenQueue{name}" for name in (*follows, "Filling"))
-        # Inhibitions are worked out a moment after alerts are known.
-        until(manager.suppressed, equals(wanted))
-
-
-@pytest.mark.netns
 @pytest.mark.parametrize(
-    ("sources", "kept"),
+    ("name", "severity", "receiver"),
     [
-        ([alert("Stuck", SHOP), alert("Full", SHOP), alert("Full", SHOP, port="81")], ["Full"]),
-        (
-            [alert("NearlyFull", SHOP), alert("Filling", SHOP), alert("FullAtTimes", SHOP)],
-            ["Filling", "FullAtTimes"],
-        ),
-        (
-            [
-                alert("ExporterStale", HOST),
-                alert("ExporterBlind", HOST, source="inet", netns="host"),
-                alert("ExporterBlind", HOST, source="inet", netns="edge", instance="b"),
-                alert("ExporterReloadFailed", HOST),
-            ],
-            ["ExporterBlind"],
-        ),
-        (
-            [
-                alert("ExporterDown", HOST),
-                alert("ExporterStale", HOST),
-                alert("Overflow", SHOP),
-                alert("Full", SHOP, instance="b"),
-                alert("Full", SHOP, job="other"),
-            ],
-            ["ExporterStale", "Overflow"],
-        ),
-        # No exporter at all: it has no labels of a target. What is kept back comes last, so that the rest was
-        # looked at.
-        (
-            [
-                alert("ExporterDown", {}),
-                alert("Full", SHOP),
-                alert("ExporterDown", HOST, instance="b"),
-                alert("ExporterOmitting", HOST, instance="b"),
-            ],
-            ["ExporterOmitting"],
-        ),
+        ("ListenQueueFull", "critical", "pager"),
+        ("ListenQueueFull", "warning", "chat"),
+        ("DiskFull", "critical", "chat"),
+        ("DiskFull", "warning", "chat"),
     ],
-    ids=["stuck", "nearly full", "stale", "down", "none at all"],
 )
-def test_what_follows_from_another_alert_is_kept_back(
-    tmp_path: Path, sources: list[dict[str, str]], kept: list[str]
-) -> None:
-    with Alertmanager(tmp_path) as manager:
-        manager.send(*sources)
-        until(manager.suppressed, equals([f"ListenQueue{name}" for name in kept]))
+def test_the_pager_receives_our_critical_alerts_alone(name: str, severity: str, receiver: str) -> None:
+    labels = TCP | {"alertname": name, "severity": severity}
+    arguments = (f"{label}={value}" for label, value in labels.items())
+    found = programs.output("amtool", "config", "routes", "test", f"--config.file={CONFIG}", *arguments)
+    assert found.strip() == receiver
+
+
+@pytest.mark.netns
+def test_an_alert_suppresses_what_follows_from_it_and_nothing_else(tmp_path: Path) -> None:
+    with Alertmanager(tmp_path, CONFIG) as manager:
+        manager.wait_ready()
+        for case, (alerts, _) in CASES.items():
+            manager.send(*(in_case(case, labels) for labels in alerts))
+        # Alerts are processed in the order in which they are sent (inhibit/inhibit.go), so these come last.
+        manager.send(*(in_case("last", labels) for labels in (alert("Stuck", TCP), alert("Full", TCP))))
+        until(lambda: suppressed(manager, "last"), bool)
+        found = {case: suppressed(manager, case) for case in CASES}
+    assert found == {
+        case: sorted(f"ListenQueue{name}" for name in names) for case, (_, names) in CASES.items()
+    }
+
+
+def suppressed(manager: Alertmanager, case: str) -> list[str]:
+    """The names of the suppressed alerts of a case."""
+    return sorted(
+        each["labels"]["alertname"]
+        for each in manager.alerts()
+        if each["status"]["inhibitedBy"] and each["labels"].get("job", "").startswith(f"{case}: ")
+    )

@@ -1,4 +1,4 @@
-"""Real services, each with a short queue of its own: one file a program."""
+"""Real services, each with a short backlog: one file a program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.e2e.services import gunicorn, haproxy, nginx, php_fpm, postgresql, redis
 from tests.e2e.services.service import Service
 
-# How to set each of them up in a folder; all of them can run side by side.
+# By name, the function that sets the service up in a folder; all of them can run side by side.
 ALL: dict[str, Callable[[Path], Service]] = {
     "nginx": nginx.service,
     "redis": redis.service,

@@ -1,4 +1,4 @@
-"""gunicorn: workers that take one client at a time from the socket which their arbiter opened."""
+"""gunicorn: workers that serve one client at a time, accepted from the socket that their arbiter opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def application(environ, start_response):
 
 
 def service(folder: Path, *, backlog: int = 5, workers: int = 2, seconds: float = 0) -> Service:
-    """Backlog from `--backlog`; its default is 2048. Each answer takes so many `seconds`."""
+    """Backlog from `--backlog`, whose default is 2048. Each reply takes so many `seconds`."""
     program = Path(sys.executable).with_name("gunicorn")
     if not program.exists():
         pytest.skip(f"{program} is not there (make test installs it)")
@@ -31,9 +31,9 @@ def service(folder: Path, *, backlog: int = 5, workers: int = 2, seconds: float 
     return Service(
         name="gunicorn",
         process="gunicorn",
-        # The control socket would lie in the home folder.
+        # Its control socket would be in the home folder.
         command=(str(program), *flags, "--no-control-socket", "application"),
         folder=folder,
         listeners=(tcp(_PORT, backlog),),
-        dialogue=HTTP,
+        exchanges=HTTP,
     )

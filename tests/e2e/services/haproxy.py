@@ -1,4 +1,4 @@
-"""HAProxy: a master that accepts nothing, and a worker whose threads share one socket."""
+"""HAProxy: a master process that accepts nothing, and a worker whose threads share one socket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ frontend web
 
 
 def service(folder: Path, *, backlog: int = 17) -> Service:
-    """Backlog from `backlog` of the frontend; where nothing is said it is its maxconn."""
+    """Backlog from `backlog` of the frontend, whose default is its maxconn."""
     config = folder / "haproxy.cfg"
     config.write_text(_CONFIG.format(port=_PORT, backlog=backlog))
     return Service(
@@ -35,5 +35,5 @@ def service(folder: Path, *, backlog: int = 17) -> Service:
         command=(programs.find("haproxy"), "-W", "-db", "-f", str(config)),
         folder=folder,
         listeners=(tcp(_PORT, backlog),),
-        dialogue=HTTP,
+        exchanges=HTTP,
     )

@@ -1,4 +1,4 @@
-"""nginx: two workers that share one socket, or have one each with SO_REUSEPORT."""
+"""nginx: two workers that share one socket, or with SO_REUSEPORT have one each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ http {{
 def service(
     folder: Path, *, port: int = 8080, backlog: int = 11, address: str = "127.0.0.1", reuse_port: bool = False
 ) -> Service:
-    """Backlog from `listen ... backlog=`; its limit is 511 where nothing is said."""
+    """Backlog from `listen ... backlog=`, whose default is 511."""
     config = folder / "nginx.conf"
     more = " reuseport" if reuse_port else ""
     config.write_text(_CONFIG.format(folder=folder, address=address, port=port, backlog=backlog, more=more))
@@ -42,5 +42,5 @@ def service(
         command=(programs.find("nginx"), "-e", "stderr", "-c", str(config)),
         folder=folder,
         listeners=(tcp(port, backlog, address),),
-        dialogue=HTTP,
+        exchanges=HTTP,
     )

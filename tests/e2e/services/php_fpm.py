@@ -1,4 +1,4 @@
-"""PHP's FastCGI process manager: children that accept at the unix socket which their master opened."""
+"""php-fpm: children that accept from the unix socket that their master opened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from testbed import programs
-from tests.e2e.services.service import NamespaceSlot, Service, unix
+from tests.e2e.services.service import Exchange, Service, unix
 
 _CONFIG = """\
 [global]
@@ -28,27 +28,27 @@ _GET_VALUES, _GET_VALUES_RESULT = 9, 10
 
 
 def service(folder: Path, *, backlog: int = 7) -> Service:
-    """Backlog from `listen.backlog`; its default is 511."""
+    """Backlog from `listen.backlog`, whose default is 511."""
     config, path = folder / "php-fpm.conf", folder / "php.sock"
     config.write_text(_CONFIG.format(path=path, backlog=backlog))
     return Service(
         name="php-fpm",
         process="php-fpm8.2",
-        # Without php.ini, and as root, whom it refuses unless told.
+        # -n: without php.ini. -R: root is allowed.
         command=(programs.find("php-fpm8.2"), "-n", "-R", "-F", "-y", str(config)),
         folder=folder,
         listeners=(unix(path, backlog),),
-        dialogue=(_which_connections(),),
+        exchanges=(_ask_for_multiplexing(),),
     )
 
 
-def _which_connections() -> NamespaceSlot:
-    """Ask whether it takes several requests on one connection: it says 0."""
+def _ask_for_multiplexing() -> Exchange:
+    """FCGI_GET_VALUES for FCGI_MPXS_CONNS, several requests on one connection: the reply is 0."""
     name = b"FCGI_MPXS_CONNS"
-    asked = bytes([len(name), 0]) + name
-    told = bytes([len(name), 1]) + name + b"0"
-    padding = -len(told) % 8
-    return NamespaceSlot(
-        _HEADER.pack(1, _GET_VALUES, 0, len(asked), 0, 0) + asked,
-        _HEADER.pack(1, _GET_VALUES_RESULT, 0, len(told), padding, 0) + told,
+    request = bytes([len(name), 0]) + name
+    reply = bytes([len(name), 1]) + name + b"0"
+    padding = -len(reply) % 8
+    return Exchange(
+        _HEADER.pack(1, _GET_VALUES, 0, len(request), 0, 0) + request,
+        _HEADER.pack(1, _GET_VALUES_RESULT, 0, len(reply), padding, 0) + reply,
     )

@@ -1,4 +1,4 @@
-"""PostgreSQL: one process accepts at TCP and at a unix socket, and forks for each client."""
+"""PostgreSQL: one process accepts from a TCP and a unix socket, and forks for each client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from testbed import programs
 from testbed.privileges import NOBODY
-from tests.e2e.services.service import NamespaceSlot, Service, tcp, unix
+from tests.e2e.services.service import Exchange, Service, tcp, unix
 
 _PORT = 5432
 _MAX_CONNECTIONS = 6
@@ -25,11 +25,11 @@ _SETTINGS = {
     "wal_level": "minimal",
     "fsync": "off",
 }
-# src/backend/libpq/pqcomm.c of version 15 asks for twice MaxBackends, and src/backend/utils/init/postinit.c
-# adds up: connections, autovacuum workers and their launcher, other workers, WAL senders.
+# Twice MaxBackends (src/backend/libpq/pqcomm.c of version 15), which is the sum of connections, autovacuum
+# workers and their launcher, other workers, WAL senders (src/backend/utils/init/postinit.c).
 BACKLOG = 2 * (_MAX_CONNECTIONS + 1 + 1 + 1 + 0)
 
-# Protocol 3.0; the first words of both messages are their lengths.
+# Protocol 3.0; each message begins with its length.
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
 _PARAMETERS = b"user\0postgres\0database\0postgres\0\0"
 _STARTUP = struct.pack("!II", 8 + len(_PARAMETERS), 3 << 16) + _PARAMETERS
@@ -37,15 +37,15 @@ _AUTHENTICATION_OK = b"R" + struct.pack("!II", 8, 0)
 
 
 def service(folder: Path) -> Service:
-    """Set up a new cluster; its backlog follows from max_connections and the numbers of workers.
+    """Set up a new cluster, whose backlog follows from max_connections and the numbers of workers.
 
-    It refuses to run as root, so it runs as nobody.
+    It runs as nobody, because it refuses to run as root.
     """
     initdb, postgres = programs.find("initdb"), programs.find("postgres")
     try:
         os.chown(folder, NOBODY, NOBODY)
     except OSError as refused:
-        pytest.skip(f"PostgreSQL does not run as root, and nobody cannot be made its user: {refused}")
+        pytest.skip(f"PostgreSQL does not run as root, and files cannot be given to user nobody: {refused}")
     data = folder / "data"
     try:
         done = subprocess.run(
@@ -60,7 +60,7 @@ def service(folder: Path) -> Service:
             timeout=60,
         )
     except PermissionError as refused:
-        pytest.skip(f"PostgreSQL does not run as root, and nobody cannot reach it: {refused}")
+        pytest.skip(f"PostgreSQL does not run as root, and user nobody may not execute it: {refused}")
     if done.returncode != 0:
         pytest.fail(f"initdb exited with {done.returncode}: {done.stderr}{done.stdout}")
     settings = {**_SETTINGS, "unix_socket_directories": str(folder)}
@@ -71,7 +71,7 @@ def service(folder: Path) -> Service:
         command=(postgres, "-D", str(data), *arguments),
         folder=folder,
         listeners=(tcp(_PORT, BACKLOG), unix(folder / f".s.PGSQL.{_PORT}", BACKLOG)),
-        # N: no TLS here.
-        dialogue=(NamespaceSlot(_SSL_REQUEST, b"N"), NamespaceSlot(_STARTUP, _AUTHENTICATION_OK)),
+        # N: without TLS.
+        exchanges=(Exchange(_SSL_REQUEST, b"N"), Exchange(_STARTUP, _AUTHENTICATION_OK)),
         user=NOBODY,
     )

@@ -1,17 +1,17 @@
-"""Redis: one process, which accepts and answers alone."""
+"""Redis: one process that accepts and serves all clients."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from testbed import programs
-from tests.e2e.services.service import NamespaceSlot, Service, tcp
+from tests.e2e.services.service import Exchange, Service, tcp
 
 _PORT = 6379
 
 
 def service(folder: Path, *, backlog: int = 13) -> Service:
-    """Backlog from `tcp-backlog`; its default is 511."""
+    """Backlog from `tcp-backlog`, whose default is 511."""
     options = {
         "port": str(_PORT),
         "bind": "127.0.0.1",
@@ -27,5 +27,5 @@ def service(folder: Path, *, backlog: int = 13) -> Service:
         command=(programs.find("redis-server"), *arguments),
         folder=folder,
         listeners=(tcp(_PORT, backlog),),
-        dialogue=(NamespaceSlot(b"PING\r\n", b"+PONG\r\n"),),
+        exchanges=(Exchange(b"PING\r\n", b"+PONG\r\n"),),
     )

@@ -1,4 +1,4 @@
-"""What a test must know of a service: how it is started, where it listens, and how one speaks to it."""
+"""What a test knows of a service: how it is started, where it listens, and what its clients send."""
 
 from __future__ import annotations
 
@@ -9,48 +9,46 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from testbed.waiting import until
-from tests.e2e.process import Process
+from testbed.program import Program
+from testbed.waiting import DEADLINE_SECONDS
 from tests.integration.reference import CgroupLocation
-
-_TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A place where a service listens, and the backlog that it was configured with."""
+    """A listening socket of a service, and the backlog that it was configured with."""
 
-    place: CgroupLocation
+    endpoint: CgroupLocation
     backlog: int
 
-    def dial(self) -> socket.socket:
-        """A client of its kind that is not yet connected."""
-        family = socket.AF_UNIX if self.place.protocol == "unix" else socket.AF_INET
+    def new_socket(self) -> socket.socket:
+        """A socket of its family that is not yet connected."""
+        family = socket.AF_UNIX if self.endpoint.protocol == "unix" else socket.AF_INET
         return socket.socket(family, socket.SOCK_STREAM)
 
     @property
-    def target(self) -> str | tuple[str, int]:
+    def address(self) -> str | tuple[str, int]:
         """What a client connects to."""
-        if self.place.protocol == "unix":
-            return self.place.address
-        return (self.place.address, int(self.place.port))
+        if self.endpoint.protocol == "unix":
+            return self.endpoint.address
+        return (self.endpoint.address, int(self.endpoint.port))
 
 
 @dataclass(frozen=True, slots=True)
-class NamespaceSlot:
-    """A request, and what the beginning of the right reply is."""
+class Exchange:
+    """A request, and how the right reply begins."""
 
     request: bytes
     reply: bytes
 
-    def take(self, client: socket.socket) -> bool:
-        """Ask, and say whether the reply was right."""
+    def succeeds(self, client: socket.socket) -> bool:
+        """Send the request; returns whether the right reply comes."""
         client.sendall(self.request)
-        return self.is_answered(client)
+        return self.receives_reply(client)
 
-    def is_answered(self, client: socket.socket) -> bool:
+    def receives_reply(self, client: socket.socket) -> bool:
         """Whether the right reply comes to a request that was sent before."""
-        client.settimeout(_TIMEOUT_SECONDS)
+        client.settimeout(DEADLINE_SECONDS)
         received = b""
         while len(received) < len(self.reply):
             more = client.recv(len(self.reply) - len(received))
@@ -64,8 +62,8 @@ class NamespaceSlot:
 class Service:
     """A program that is set up in a folder and can be started.
 
-    `process` is the command name of the process that opened its sockets. `dialogue` is what a client says and
-    hears, turn by turn. `user` is who runs it, None for the user of the test.
+    `process` is the command name of the process that opened its sockets. `exchanges` are what a client sends
+    and receives, in order. `user` is the user that it runs as, None for the user of the test.
     """
 
     name: str
@@ -73,41 +71,37 @@ class Service:
     command: tuple[str, ...]
     folder: Path
     listeners: tuple[Listener, ...]
-    dialogue: tuple[NamespaceSlot, ...]
+    exchanges: tuple[Exchange, ...]
     user: int | None = None
 
     @property
     def listener(self) -> Listener:
-        """Where it listens, of a service that listens in one place."""
+        """The listener of a service that has one."""
         (only,) = self.listeners
         return only
 
     @property
-    def place(self) -> CgroupLocation:
-        """The same as the labels name it."""
-        return self.listener.place
+    def endpoint(self) -> CgroupLocation:
+        """Where the listener of a service that has one listens."""
+        return self.listener.endpoint
 
     def answers(self, listener: Listener) -> bool:
-        """Whether a new client gets the right reply to all it says."""
-        with listener.dial() as client:
-            client.settimeout(_TIMEOUT_SECONDS)
+        """Whether a new client receives the right reply to each request."""
+        with listener.new_socket() as client:
+            client.settimeout(DEADLINE_SECONDS)
             try:
-                client.connect(listener.target)
-                return all(turn.take(client) for turn in self.dialogue)
+                client.connect(listener.address)
+                return all(exchange.succeeds(client) for exchange in self.exchanges)
             except OSError:
                 return False
 
     @contextmanager
-    def running(self) -> Iterator[Process]:
-        """Start it; it answers at each of its listeners before the body begins."""
-        with Process(self.name, self.command, self.folder, user=self.user) as process:
+    def running(self) -> Iterator[Program]:
+        """Start it; before the body begins it answers at each of its listeners."""
+        with Program(self.name, self.command, self.folder, user=self.user) as program:
             for listener in self.listeners:
-                until(partial(self._is_up, process, listener), bool)
-            yield process
-
-    def _is_up(self, process: Process, listener: Listener) -> bool:
-        process.must_run()
-        return self.answers(listener)
+                program.wait_until(partial(self.answers, listener))
+            yield program
 
 
 def tcp(port: int, backlog: int, address: str = "127.0.0.1") -> Listener:
@@ -116,11 +110,9 @@ def tcp(port: int, backlog: int, address: str = "127.0.0.1") -> Listener:
 
 
 def unix(path: Path, backlog: int) -> Listener:
-    """A listener at a path."""
+    """A unix listener at a path."""
     return Listener(CgroupLocation("unix", str(path), ""), backlog)
 
 
-# Closed at once, so that a worker which takes one client at a time is soon free for the next.
-HTTP = (
-    NamespaceSlot(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"HTTP/1.1 200 OK\r\n"),
-)
+# The connection is closed after the reply, so that a worker which serves one client at a time is free again.
+HTTP = (Exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"HTTP/1.1 200 OK\r\n"),)

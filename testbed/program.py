@@ -1,0 +1,111 @@
+"""A program that a test starts: its log, waiting for what it does, and its end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from signal import SIGTERM, Signals
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from testbed import process_tree, syscalls
+from testbed.waiting import DEADLINE_SECONDS, until
+
+_PRINTED_LINES = 40
+
+
+class Program:
+    """A program that runs until the end of a `with` block, where it and its descendants are killed.
+
+    What they write goes to FOLDER/NAME.log; its last lines are printed where the block raises. `user` is the
+    user and the group that it runs as. `before_exec` is called in the new process, as that user.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        user: int | None = None,
+        before_exec: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self._log = folder / f"{name}.log"
+
+        def prepare() -> None:
+            if before_exec is not None:
+                before_exec()
+            # Last: a change of user or capabilities undoes it.
+            syscalls.die_with_parent()
+
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=prepare,  # noqa: PLW1509 # a test has one thread
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            process_tree.kill(self.pid)
+            self._process.wait()
+        if error is not None:
+            last = "\n".join(self.log.splitlines()[-_PRINTED_LINES:])
+            sys.stderr.write(f"--- {self.name} wrote ---\n{last}\n")
+
+    @property
+    def pid(self) -> int:
+        """The process that was started, also after it ended."""
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """All that it and its descendants have written so far."""
+        return self._log.read_text(errors="backslashreplace")
+
+    def expect_running(self) -> None:
+        """Fail the test where the program has ended."""
+        if self._process.poll() is not None:
+            pytest.fail(f"{self.name} exited with {self._process.returncode}:\n{self.log}")
+
+    def wait_until(self, condition: Callable[[], bool]) -> Self:
+        """Return when the condition holds; fails the test at the deadline, or where the program has ended."""
+
+        def holds() -> bool:
+            self.expect_running()
+            return condition()
+
+        until(holds, bool)
+        return self
+
+    def send_signal(self, number: Signals) -> None:
+        """Send a signal to the process that was started."""
+        self._process.send_signal(number)
+
+    def terminate(self, number: Signals = SIGTERM) -> int:
+        """Send a signal and return the exit status, negative where a signal ended it."""
+        self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit status of a program that ends by itself; fails the test at the deadline."""
+        try:
+            return self._process.wait(DEADLINE_SECONDS)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{self.name} still ran after {DEADLINE_SECONDS:g} s")

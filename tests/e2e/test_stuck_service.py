@@ -1,0 +1,98 @@
+"""ListenQueueStuck: for a service that accepts nothing, not for one that is as full and accepts slowly."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+
+from testbed import process_tree
+from testbed.daemon import running
+from testbed.waiting import equals, until
+from tests.e2e import shipped
+from tests.e2e.monitoring import Monitoring
+from tests.e2e.services import gunicorn, redis
+from tests.e2e.waiting_clients import WaitingClients
+
+# In place of more than a minute.
+_DIVISOR = 4
+_DEADLINE_SECONDS = 120.0
+_PAUSE_SECONDS = 0.2
+# Several samples: the exporter has to see that the queue of the slow service is not always full.
+_ROOM_SECONDS = 0.25
+_CONFIG = "sampling: {cpu_budget: 100%}\ndefaults: {release: 0s}\n"
+_HISTOGRAM = re.compile(r"unless ignoring \(le\)\s+increase\([^)]*\) > 0")
+
+
+@pytest.mark.netns
+@pytest.mark.timeout(240)
+def test_only_the_service_that_accepts_nothing_is_called_stuck(folder: Path) -> None:
+    with ExitStack() as stack:
+        rule_files = shipped.shortened_rule_files(folder, _DIVISOR)
+        monitoring = stack.enter_context(Monitoring(folder, rule_files=rule_files))
+        stuck, slow = redis.service(folder), gunicorn.service(folder, backlog=100, workers=1, seconds=2)
+        stopped = stack.enter_context(stuck.running())
+        stack.enter_context(slow.running())
+        process_tree.stop(stopped.pid)
+        # Before the exporter starts: no sample sees a queue that is not full yet.
+        waiting, served = (
+            stack.enter_context(WaitingClients(stuck)),
+            stack.enter_context(WaitingClients(slow)),
+        )
+        waiting.fill()
+        _refill(served, slow.listener.backlog)
+        stack.enter_context(running(config=_CONFIG))
+        monitoring.wait_ready()
+
+        def wait(condition: Callable[[], bool]) -> None:
+            deadline = time.monotonic() + _DEADLINE_SECONDS
+            while not condition():
+                assert time.monotonic() < deadline
+                _refill(served, slow.listener.backlog)
+                time.sleep(_PAUSE_SECONDS)
+
+        wait(lambda: monitoring.states("ListenQueueStuck", stuck.endpoint) == {"firing"})
+        wait(lambda: monitoring.states("ListenQueueFull", stuck.endpoint) == {"suppressed"})
+        # All else that the rule asks for holds for the slow one as well.
+        expression = f"last_over_time(({_without_histogram(rule_files)})[5m:1s])"
+        wait(
+            lambda: (
+                {slow.endpoint.port, stuck.endpoint.port}
+                == {dict(labels)["port"] for labels in monitoring.prometheus.query(expression)}
+            )
+        )
+        assert monitoring.ever_firing("ListenQueueStuck") == {stuck.endpoint}
+
+        process_tree.resume(stopped.pid)
+        assert waiting.receive_replies()
+        until(lambda: monitoring.listeners("ListenQueueStuck"), equals(set()))
+        until(lambda: monitoring.states("ListenQueueFull", stuck.endpoint), equals(set()))
+        assert stuck.answers(stuck.listener)
+        monitoring.expect_valid_alerts()
+
+
+def _refill(clients: WaitingClients, backlog: int) -> None:
+    """Replace the clients that were accepted, some samples later; the one worker accepts none meanwhile."""
+    room = backlog + 1 - clients.length()
+    if room > 0:
+        time.sleep(_ROOM_SECONDS)
+        clients.connect(room)
+
+
+def _without_histogram(rule_files: list[Path]) -> str:
+    """The expression of the rule without the part about the histogram of samples."""
+    (expression,) = (
+        rule["expr"]
+        for file in rule_files
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+        if rule.get("alert") == "ListenQueueStuck"
+    )
+    shorter, count = _HISTOGRAM.subn("", expression)
+    assert count == 1
+    return shorter
