@@ -13,10 +13,10 @@ from exporter.config.model import Match, Network
 from exporter.config.node import either
 from exporter.config.patterns import ALL_NAMES, PatternSet
 from exporter.config.ports import MAX_PORT
-from exporter.config.protocols import PROTOCOLS, AddressForm, address_form
 from exporter.config.ranges import Ranges, covers, merged
-from exporter.kernel.records import ListenerProtocol
+from exporter.kernel.family import FAMILIES, AddressForm, address_form
 
+PROTOCOLS = tuple(family.protocol for family in FAMILIES)
 ALL_PORTS: Ranges = ((1, MAX_PORT),)
 
 # IPs as whole numbers: IPv4 from 0 on, IPv6 from 2^128 on.
@@ -32,7 +32,7 @@ class Coverage:
     `names` has the other keys of the match that are there.
     """
 
-    protocols: frozenset[ListenerProtocol]
+    protocols: frozenset[str]
     ports: Ranges
     ips: Ranges
     paths: PatternSet
@@ -88,7 +88,7 @@ def contradiction(match: Match) -> tuple[str, str] | None:
     )
 
 
-def _possible_protocols(match: Match) -> frozenset[ListenerProtocol]:
+def _possible_protocols(match: Match) -> frozenset[str]:
     """Return the protocols of the listeners that `match` can select; none where it contradicts itself."""
     protocols = match.protocols or PROTOCOLS
     return frozenset(protocol for protocol in protocols if _is_possible(match, address_form(protocol)))
@@ -101,8 +101,8 @@ def _is_possible(match: Match, form: AddressForm) -> bool:
     return bool(match.networks) or not match.paths
 
 
-def _named(protocols: Iterable[ListenerProtocol], form: AddressForm) -> list[str]:
-    return [str(protocol) for protocol in protocols if address_form(protocol) is form]
+def _named(protocols: Iterable[str], form: AddressForm) -> list[str]:
+    return [protocol for protocol in protocols if address_form(protocol) is form]
 
 
 def _range(network: Network) -> tuple[int, int]:

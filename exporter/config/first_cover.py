@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from exporter.config.coverage import ALL_IPS, ALL_PORTS, Coverage
 from exporter.config.patterns import PatternSet, is_literal
-from exporter.config.protocols import AddressForm
 from exporter.config.ranges import Ranges, blocks
+from exporter.kernel.family import AddressForm
 
 # More characters of a glob hardly tell more names apart, and each length in use costs a lookup for each
 # character.

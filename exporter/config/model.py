@@ -14,17 +14,17 @@ from exporter.config.addresses import Address, Network
 from exporter.config.key import key, match_key, match_key_group, required_key
 from exporter.config.levels import Level, LevelType, Queue, Severity, Unit
 from exporter.config.lists import AnyNumber, OneOrMore, Subset
-from exporter.config.owner_keys import OWNER_KEYS, OWNER_LABELS
 from exporter.config.ports import PortRange
-from exporter.config.protocols import PROTOCOLS
 from exporter.config.quantities import Duration, Percentage, WholeNumber
 from exporter.config.rule_name import DEFAULTS, RuleName
 from exporter.config.section import included, section, section_list
 from exporter.config.values import AutoBool, AutoBoolean, Boolean, Choice, Text
-from exporter.kernel.records import ListenerProtocol, Method
+from exporter.kernel.family import FAMILIES
+from exporter.kernel.records import Method
+from exporter.owners.owner import OWNER_FACTS
 
 # What the rest of the program needs of the configuration is imported from here.
-__all__ = ["DEFAULTS", "OWNER_LABELS", "AutoBool", "Level", "Network", "Queue", "Severity", "Unit"]
+__all__ = ["DEFAULTS", "AutoBool", "Level", "Network", "Queue", "Severity", "Unit"]
 __all__ += ["Config", "Levels", "Match", "Namespaces", "Rule", "Sampling", "Thresholds"]
 
 _PATTERN = Text("pattern", "a name or a pattern with * and ?", example='"nginx*"')
@@ -145,11 +145,11 @@ class Thresholds:
 class Match:
     """What a rule asks of a listener: of each key any of its values, of several keys all of them.
 
-    An empty tuple asks nothing. `owners` has those keys of OWNER_KEYS that the rule has.
+    An empty tuple asks nothing. `owners` has the facts about the owner that the rule names.
     """
 
-    protocols: tuple[ListenerProtocol, ...] = match_key(
-        "protocol", Choice(PROTOCOLS), "Protocol of the listener."
+    protocols: tuple[str, ...] = match_key(
+        "protocol", Choice(tuple(family.protocol for family in FAMILIES)), "Protocol of the listener."
     )
     addresses: tuple[Network | str, ...] = match_key(
         "address", Address(), "Address that it is bound to; for unix the path, or @ and the abstract name."
@@ -157,7 +157,7 @@ class Match:
     ports: tuple[tuple[int, int], ...] = match_key("port", PortRange(), "Port that it is bound to.")
     netns: tuple[str, ...] = match_key("netns", _PATTERN, "Its network namespace, as in the label netns.")
     owners: dict[str, tuple[str, ...]] = match_key_group(
-        {owner.name: owner.description for owner in OWNER_KEYS if owner.is_match_key}, _PATTERN
+        {fact.name: fact.description for fact in OWNER_FACTS if fact.match}, _PATTERN
     )
 
     @property
@@ -193,7 +193,7 @@ class Config:
     )
     labels: tuple[str, ...] = key(
         "labels",
-        Subset(OWNER_LABELS, example="[process, unit]"),
+        Subset(tuple(fact.name for fact in OWNER_FACTS if fact.label), example="[process, unit]"),
         "[process]",
         "What every series says about the owner of its listener. More labels make more series when owners"
         " change.",

@@ -15,13 +15,6 @@ class Method(enum.StrEnum):
     PROCFS = "procfs"
 
 
-class ListenerProtocol(enum.StrEnum):
-    """The values of the `protocol` label."""
-
-    TCP = "tcp"
-    UNIX = "unix"
-
-
 class Endpoint(NamedTuple):
     """Where a half-open or a waiting connection arrived. It names no listener.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 
-def _use(*, label: bool = False, match: bool = False, info: bool = False) -> dict[str, bool]:
-    return {"label": label, "match": match, "info": info}
+def _fact(
+    description: str, *, label: bool = False, match: bool = False, info: bool = False
+) -> dict[str, str | bool]:
+    return {"description": description, "label": label, "match": match, "info": info}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,27 +20,38 @@ class Owner:
     or the first 12 digits of `container_id` where the name is unknown. `namespace` is that of Kubernetes.
     """
 
-    process: str = field(default="", metadata=_use(label=True, match=True))
-    unit: str = field(default="", metadata=_use(label=True, match=True, info=True))
-    slice: str = field(default="", metadata=_use(info=True))
-    container: str = field(default="", metadata=_use(label=True, match=True, info=True))
-    container_id: str = field(default="", metadata=_use(info=True))
-    runtime: str = field(default="", metadata=_use(info=True))
-    pod: str = field(default="", metadata=_use(label=True, match=True, info=True))
-    namespace: str = field(default="", metadata=_use(label=True, match=True, info=True))
-    user: str = field(default="", metadata=_use(label=True, info=True))
-    cgroup: str = field(default="", metadata=_use(info=True))
+    process: str = field(default="", metadata=_fact("Command name of the process.", label=True, match=True))
+    unit: str = field(default="", metadata=_fact("Unit of systemd.", label=True, match=True, info=True))
+    slice: str = field(default="", metadata=_fact("Slice of systemd.", info=True))
+    container: str = field(
+        default="",
+        metadata=_fact(
+            "Name of the container, or the first 12 digits of its ID.", label=True, match=True, info=True
+        ),
+    )
+    container_id: str = field(default="", metadata=_fact("ID of the container.", info=True))
+    runtime: str = field(default="", metadata=_fact("Runtime of the container.", info=True))
+    pod: str = field(default="", metadata=_fact("Name of the pod.", label=True, match=True, info=True))
+    namespace: str = field(
+        default="", metadata=_fact("Kubernetes namespace of the pod.", label=True, match=True, info=True)
+    )
+    user: str = field(
+        default="", metadata=_fact("Name of the user that the socket belongs to.", label=True, info=True)
+    )
+    cgroup: str = field(default="", metadata=_fact("Path of the cgroup.", info=True))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerFact:
     """A field of Owner.
 
-    `label`: the configuration's `labels` may put it on every series of a listener. `match`: a rule can
-    match on it. `info`: it is a label of listen_queue_listener_info.
+    `description` is a sentence for the documents. `label`: the configuration's `labels` may put it on every
+    series of a listener. `match`: a rule can match on it. `info`: it is a label of
+    listen_queue_listener_info.
     """
 
     name: str
+    description: str
     label: bool
     match: bool
     info: bool

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from exporter.config import Config, ConfigError, parse
 from exporter.config.coverage import Coverage, contradiction
 from exporter.config.model import Match
-from exporter.kernel.records import ListenerProtocol
 
 LINE = re.compile(r"c\.yaml:[1-9][0-9]*:[1-9][0-9]*: .+")
 
@@ -171,7 +170,7 @@ def some(*values: T, least: int = 0) -> st.SearchStrategy[tuple[T, ...]]:
 
 MATCHES = st.builds(
     Match,
-    protocols=some(*ListenerProtocol),
+    protocols=some("tcp", "unix"),
     addresses=st.tuples(some(*NETWORKS), some(*GLOBS)).map(lambda pair: (*pair[0], *pair[1])),
     ports=some((1, 1), (5, 6), (6, 7), (1, 65535), (1, 32767), (32768, 65535)),
     owners=st.dictionaries(st.sampled_from(OWNERS), some(*GLOBS, least=1)),
@@ -234,4 +233,4 @@ def test_a_match_contradicts_itself_exactly_when_it_takes_no_listener(match: Mat
 def test_a_match_that_asks_one_thing_more_is_covered(wider: Match) -> None:
     assert wider.ports or covers(wider, replace(wider, ports=((5, 6),)))
     assert wider.owners or covers(wider, replace(wider, owners={"pod": ("/run/*",)}))
-    assert wider.protocols or covers(wider, replace(wider, protocols=(ListenerProtocol.UNIX,)))
+    assert wider.protocols or covers(wider, replace(wider, protocols=("unix",)))

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.config import Config, load, parse
 from exporter.config.model import AutoBool, Level, Namespaces, Queue, Sampling, Severity, Unit
-from exporter.kernel.records import ListenerProtocol, Method
+from exporter.kernel.records import Method
 
 GOOD = Path(__file__).parent / "good"
 ACCEPT_WARNING = (Queue.ACCEPT, Severity.WARNING)
@@ -114,7 +114,7 @@ def test_ports_are_ranges_with_both_ends(everything: Config) -> None:
 
 def test_protocols_and_export(everything: Config) -> None:
     first, second = everything.rules
-    assert first.match.protocols == (ListenerProtocol.TCP, ListenerProtocol.UNIX)
+    assert first.match.protocols == ("tcp", "unix")
     assert (first.export, second.export) == (False, True)
 
 
