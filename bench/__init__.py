@@ -1,1 +1,1 @@
-"""What the exporter costs, measured beside a floor in C and other programs on the same load."""
+"""Measures what the exporter costs, beside a C baseline and other programs on the same workloads."""

@@ -6,98 +6,99 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from bench import machine, plan, regression
-from bench.bar import BARS, limit_of
-from bench.cost import Findings
-from bench.plot import plots
-from bench.program import ProgramMissingError, build
+from bench import environment, regression, suite
+from bench.case import Case, run
+from bench.document import write_document
+from bench.executables import ProgramUnavailableError, compile_all
+from bench.limits import LIMITS, limit_in_force
 from bench.progress import Progress
-from bench.report import document
-from bench.results import Results
-from bench.stage import play
+from bench.results import CaseResult, Results
 
-_ROOT = Path(__file__).resolve().parents[1]
-_RESULTS = _ROOT / "bench" / "results.json"
-_DOCUMENT = _ROOT / "docs" / "performance.md"
-_PREFIX = "performance-"
-_INTERRUPTED = 130
+_ROOT: Final = Path(__file__).resolve().parents[1]
+RESULTS: Final = _ROOT / "bench" / "results.json"
+_DOCUMENTS: Final = _ROOT / "docs"
+# 128 and the number of SIGINT, as shells have it.
+_INTERRUPTED: Final = 130
 
 
 def main() -> int:
-    """Run what was asked for; return 1 where nothing could be measured or a ratio grew."""
+    """Return 1 where a program in C cannot be compiled, or a limit of the quick benchmark is not kept."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a minute, and fail where a ratio grew")
     parser.add_argument(
-        "--report", action="store_true", help="write the document again from bench/results.json"
+        "--quick",
+        action="store_true",
+        help="take a minute, and fail where a ratio is beyond bench/quick_limits.toml",
     )
-    parser.add_argument("--only", metavar="TEXT", default="", help="only stages with this in their names")
+    parser.add_argument(
+        "--report", action="store_true", help="write docs/performance.md again from bench/results.json"
+    )
+    parser.add_argument("--only", metavar="TEXT", default="", help="only the cases with this in their names")
     chosen = parser.parse_args()
     try:
         if chosen.report:
-            return _write(Results.read(_RESULTS))
-        built = build()
-        scenes = plan.quick(built) if chosen.quick else plan.whole(built)
-        scenes = [scene for scene in scenes if chosen.only in scene.name]
-        results = Results.of(machine.describe(), _play(scenes))
-    except ProgramMissingError as missing:
-        print(missing, file=sys.stderr)
+            _write_document(Results.read(RESULTS))
+            return 0
+        compiled = compile_all()
+        cases = suite.quick(compiled) if chosen.quick else suite.whole(compiled)
+        cases = [case for case in cases if chosen.only in case.name]
+        results = Results.of(environment.describe(), _run(cases))
+    except ProgramUnavailableError as unavailable:
+        print(unavailable, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; every process and namespace is gone", file=sys.stderr)
+        print("\ninterrupted; every process and namespace has ended", file=sys.stderr)
         return _INTERRUPTED
     if chosen.quick:
-        return _judge(results)
+        return _check(results)
     if chosen.only:
         _print(results)
         return 0
-    results.write(_RESULTS)
-    return _write(results)
+    results.write(RESULTS)
+    _write_document(results)
+    return 0
 
 
-def _play(scenes: Sequence[plan.Scene]) -> list[Findings]:
-    progress = Progress({scene.name: scene.seconds for scene in scenes})
+def _run(cases: Sequence[Case]) -> list[CaseResult]:
+    progress = Progress({case.name: case.expected_seconds for case in cases})
     found = []
-    for scene in scenes:
-        progress.begin(scene.name)
-        found.append(play(scene, progress.at))
+    for case in cases:
+        progress.begin(case.name)
+        found.append(run(case, progress.at))
         progress.end()
     return found
 
 
-def _write(results: Results) -> int:
-    pictures = list(plots(results))
-    for old in _DOCUMENT.parent.glob(f"{_PREFIX}*.svg"):
-        old.unlink()
-    for picture in pictures:
-        (_DOCUMENT.parent / f"{_PREFIX}{picture.name}.svg").write_text(picture.image)
-    _DOCUMENT.write_text(document(results, pictures, _PREFIX))
+def _write_document(results: Results) -> None:
+    write_document(results, _DOCUMENTS)
     _print(results)
-    return 0
 
 
 def _print(results: Results) -> None:
-    for bar in BARS:
-        reached = results.bars.get(bar.name)
-        if reached is not None:
-            limit = limit_of(bar, results.bars)
-            value = bar.unit.write(reached.middle)
-            verdict = "met    " if bar.holds(reached.middle, limit) else "NOT MET"
-            print(f"{verdict}  {value:>8}  {bar.text(limit):>17}  {bar.load}: {bar.measure}")
-    _print_missing(results)
+    for limit in LIMITS:
+        measured = results.limited.get(limit.name)
+        if measured is not None:
+            value = limit_in_force(limit, results.limited)
+            kept = "kept    " if limit.kept_by(measured.median, value) else "NOT KEPT"
+            print(
+                f"{kept}  {limit.unit.format(measured.median):>8}  {limit.text(value):>17}  "
+                f"{limit.workload}: {limit.measure}"
+            )
+    _print_not_measured(results)
 
 
-def _judge(results: Results) -> int:
-    judged = list(regression.judge(results.bars))
-    for holds, line in judged:
-        print(line, file=sys.stdout if holds else sys.stderr)
-    _print_missing(results)
-    return 0 if all(holds for holds, _ in judged) else 1
+def _check(results: Results) -> int:
+    checked = list(regression.check(results.limited, regression.quick_limits()))
+    for kept, line in checked:
+        print(line, file=sys.stdout if kept else sys.stderr)
+    _print_not_measured(results)
+    return 0 if all(kept for kept, _ in checked) else 1
 
 
-def _print_missing(results: Results) -> None:
-    for missing in results.missing:
-        print(f"not measured  {missing.what}: {missing.reason}", file=sys.stderr)
+def _print_not_measured(results: Results) -> None:
+    for missing in results.not_measured:
+        print(f"not measured  {missing.name}: {missing.reason}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,56 +1,72 @@
-"""The exporter as users run it: a process with its defaults, scraped over HTTP as Prometheus does."""
+"""The exporter's daemon as a process of its own, scraped over HTTP as Prometheus does."""
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-from bench.program import ProgramMissingError
-from bench.subject import wait_for
+from bench.executables import ProgramUnavailableError
+from bench.programs import wait_for
 from testbed import privileges
 
-_ROOT = Path(__file__).resolve().parents[1]
-_PORT = 10511
-_STOP_SECONDS = 10
-_LIKE_PROMETHEUS = {
+EXPORTER: Final = ("exporter",)
+
+_ROOT: Final = Path(__file__).resolve().parents[1]
+_PORT: Final = 10511
+_STOP_SECONDS: Final = 10
+# As Prometheus sends them.
+_HEADERS: Final = {
     "Accept": "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
     "Accept-Encoding": "gzip",
 }
 
 
 class Daemon:
-    """The daemon, from start to SIGTERM. `module` is what `python -m` runs."""
+    """The daemon, from its start to SIGTERM."""
 
-    def __init__(self, within: ExitStack, module: str = "exporter", *arguments: str) -> None:
-        """Start it and wait until it is ready; it ends with `within`. Raises ProgramMissingError."""
-        folder = within.enter_context(tempfile.TemporaryDirectory())
-        self._log = Path(folder, "log")
+    def __init__(self, stack: ExitStack, module: Sequence[str] = EXPORTER, config: str = "") -> None:
+        """Start `python -m` with a module and its arguments, and wait until it is ready.
+
+        `config` is the text of its configuration file; `stack` ends it. Raises ProgramUnavailableError.
+        """
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        config_file = folder / "config.yml"
+        config_file.write_text(config or "{}\n")
+        self._log = folder / "log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments, f"--web.listen-address=127.0.0.1:{_PORT}"],
+                [
+                    sys.executable,
+                    "-m",
+                    *module,
+                    f"--config.file={config_file}",
+                    f"--web.listen-address=127.0.0.1:{_PORT}",
+                ],
                 cwd=_ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # What else runs on this machine is no part of the load.
+                # Other network namespaces of this machine are not part of the workload.
                 preexec_fn=privileges.stay_at_home,  # noqa: PLW1509 # the thread that starts it stays
             )
-        within.callback(self.stop)
+        stack.callback(self.stop)
         wait_for(self._ready, "the exporter")
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The id of the process."""
         return self._process.pid
 
     def stop(self) -> None:
-        """End it with SIGTERM, and by force where that takes too long."""
+        """End it with SIGTERM, or with SIGKILL where it does not end in time."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -61,31 +77,33 @@ class Daemon:
 
     def _ready(self) -> bool:
         if self._process.poll() is not None:
-            raise ProgramMissingError(f"the exporter ended: {self._log.read_text().strip()}")
+            raise ProgramUnavailableError(f"the exporter ended: {self._log.read_text().strip()}")
         try:
-            return get("/-/ready") == http.HTTPStatus.OK
+            return get("/-/ready")[0] == http.HTTPStatus.OK
         except OSError:
             return False
 
 
-def get(path: str = "/metrics") -> int:
-    """Ask the daemon as Prometheus would, throw the body away and return the status."""
+def metrics() -> str:
+    """Scrape the daemon and return the page."""
+    return gzip.decompress(get("/metrics")[1]).decode()
+
+
+def get(path: str) -> tuple[int, bytes]:
+    """Send a request as Prometheus does, and return the status and the body, which may be compressed."""
     connection = http.client.HTTPConnection("127.0.0.1", _PORT, timeout=60)
     try:
-        connection.request("GET", path, headers=_LIKE_PROMETHEUS)
+        connection.request("GET", path, headers=_HEADERS)
         response = connection.getresponse()
-        response.read()
-        return response.status
+        return response.status, response.read()
     finally:
         connection.close()
 
 
 class Scrapers:
-    """So many clients that scrape again and again, each on its own thread, while this context is open."""
+    """Clients that scrape in a loop, each on a thread, while this context is open."""
 
     def __init__(self, count: int) -> None:
-        """Nobody scrapes before the context is entered."""
-        self.scrapes = 0
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._scrape, daemon=True) for _ in range(count)]
 
@@ -101,5 +119,4 @@ class Scrapers:
 
     def _scrape(self) -> None:
         while not self._stop.is_set():
-            get()
-            self.scrapes += 1
+            get("/metrics")

@@ -1,4 +1,4 @@
-"""What else is done in Python to read accept queues."""
+"""Other ways to read accept queues in Python."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyroute2 import DiagSocket
 
-from bench.work import Work
+from bench.repetition import Repetition
 
 _LISTEN = 10
 _LISTEN_TEXT = "0A"
@@ -15,8 +15,8 @@ _SKMEMINFO = 1 << 6
 _FILES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
-def pyroute2() -> Work:
-    """Return a dump of both families by pyroute2's own socket, asked for what this exporter asks for."""
+def pyroute2() -> Repetition:
+    """A dump of both families by pyroute2's DiagSocket, with the states and extensions of the exporter."""
     opened = DiagSocket()
     opened.bind()
 
@@ -26,15 +26,15 @@ def pyroute2() -> Work:
             for family in (socket.AF_INET, socket.AF_INET6)
         )
 
-    return Work(dump)
+    return Repetition(dump)
 
 
-def procfs() -> Work:
-    """Return the loop that is often advised: every line of the two files is split, and listeners are kept.
+def procfs() -> Repetition:
+    """A loop that splits every line of the two files and keeps the listeners.
 
     It finds the length of each queue; the backlog is not in these files.
     """
-    return Work(lambda: len(_lengths()))
+    return Repetition(lambda: len(_lengths()))
 
 
 def _lengths() -> dict[tuple[str, int], int]:

@@ -1,4 +1,4 @@
-"""A bar on standard error: what is being measured, how long it has taken and how long it will."""
+"""A progress bar on standard error: the present case, the time it has taken and the time that remains."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ _WIDTH = 30
 
 
 class Progress:
-    """Knows how long each stage takes about, and corrects itself by how long the ones before took.
+    """Estimates the remaining time from the expected seconds of each case and the time taken so far.
 
-    Stages run in child processes that inherit this object and draw for themselves.
+    Cases run in child processes that inherit this object and write for themselves.
     """
 
     def __init__(self, expected_seconds: dict[str, float]) -> None:
-        """Start at the first stage; the names are in the order in which the stages run."""
+        """Start at the first case; the names are in the order in which the cases run."""
         self._expected = expected_seconds
         self._done = 0.0
-        self._stage = ""
+        self._case = ""
         self._started = time.monotonic()
         self._terminal = sys.stderr.isatty()
 
-    def begin(self, stage: str) -> None:
-        """Begin a stage."""
-        self._stage = stage
+    def begin(self, case: str) -> None:
+        """Begin a case."""
+        self._case = case
         self.at(0.0)
 
     def at(self, share: float) -> None:
-        """Say how much of the stage is done."""
+        """Show which share of the case is done."""
         now = time.monotonic()
         if self._terminal or share == 0.0:
-            self._draw(now, self._done + share * self._expected[self._stage])
+            self._draw(now, self._done + share * self._expected[self._case])
 
     def end(self) -> None:
-        """End the stage."""
-        self._done += self._expected[self._stage]
+        """End the case."""
+        self._done += self._expected[self._case]
         if self._terminal and self._done >= sum(self._expected.values()):
             self._draw(time.monotonic(), self._done)
             sys.stderr.write("\n")
@@ -47,7 +47,7 @@ class Progress:
         filled = int(_WIDTH * done / whole)
         line = (
             f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {_clock(elapsed)} elapsed, "
-            f"{_clock(remaining)} remaining: {self._stage}"
+            f"{_clock(remaining)} remaining: {self._case}"
         )
         sys.stderr.write(f"\r\033[K{line}" if self._terminal else f"{line}\n")
         sys.stderr.flush()

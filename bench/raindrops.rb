@@ -1,4 +1,4 @@
-# Answers each line of standard input with the processor and wall time of one look at every TCP listener.
+# For each line on standard input, reads every TCP listener once and prints the processor and wall time it took.
 require "raindrops"
 
 def now(clock)

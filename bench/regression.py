@@ -1,32 +1,37 @@
-"""The quick form's judgement: whether a ratio has grown clearly."""
+"""Compares the ratios of the quick benchmark with quick_limits.toml."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
-from bench.bar import BARS, Sense
-from bench.cost import Spread
+from bench.limits import LIMITS, Direction
+from bench.results import Summary
 
-LIMITS = Path(__file__).with_name("limits.toml")
+QUICK_LIMITS: Final = Path(__file__).with_name("quick_limits.toml")
 
 
-def judge(reached: Mapping[str, Spread]) -> Iterator[tuple[bool, str]]:
-    """Yield, for each limit of the file, whether it holds and a line that says so.
+def check(measured: Mapping[str, Summary], limits: Mapping[str, float]) -> Iterator[tuple[bool, str]]:
+    """Yield, for each limit by its name, whether it is kept and a line that says so.
 
-    Ratios are judged by their best round: noise makes a program slower, never faster.
+    The best round counts: what else runs on the machine makes a program slower, never faster.
     """
-    senses = {bar.name: bar.sense for bar in BARS}
-    measures = {bar.name: bar.measure for bar in BARS}
-    for name, limit in tomllib.loads(LIMITS.read_text()).items():
-        spread = reached.get(name)
-        if spread is None:
+    known = {limit.name: limit for limit in LIMITS}
+    for name, value in limits.items():
+        summary = measured.get(name)
+        if summary is None:
             yield True, f"not measured  {name}"
             continue
-        most = senses[name] is Sense.AT_MOST
-        value = spread.lowest if most else spread.highest
-        holds = value <= limit if most else value >= limit
-        side = "at most" if most else "at least"
-        verdict = "ok" if holds else "REGRESSION"
-        yield holds, f"{verdict:12}  {name}: {value:.3g}, {side} {limit:g} ({measures[name]})"
+        limit = known[name]
+        best = summary.minimum if limit.direction is Direction.AT_MOST else summary.maximum
+        kept = limit.kept_by(best, value)
+        result = "ok" if kept else "REGRESSION"
+        yield kept, f"{result:12}  {name}: {best:.3g}, {limit.direction.value} {value:g} ({limit.measure})"
+
+
+def quick_limits() -> dict[str, float]:
+    """Return the limits of the quick benchmark by their names."""
+    limits: dict[str, float] = tomllib.loads(QUICK_LIMITS.read_text())
+    return limits

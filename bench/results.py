@@ -1,47 +1,102 @@
-"""Everything that one run found."""
+"""What one run of the benchmark measured, and its JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Self
 
-from bench.cost import Figure, Findings, Missing, Spread
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The median, the minimum and the maximum of a value that was measured several times."""
+
+    median: float
+    minimum: float
+    maximum: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """Summarize one value a round."""
+        return cls(median(values), min(values), max(values))
+
+    @classmethod
+    def of_ratios(cls, dividends: Sequence[float], divisors: Sequence[float]) -> Self:
+        """Divide round by round: what disturbs the machine in a round disturbs both values."""
+        return cls.of([one / other for one, other in zip(dividends, divisors, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One row of a table: what a program used on a workload.
+
+    `size` is the workload's place on the axis of a chart, `unit` that of the summary: `s`, `B` or `share`.
+    """
+
+    table: str
+    workload: str
+    size: int
+    program: str
+    unit: str
+    summary: Summary
+
+    def with_workload(self, workload: str) -> Measurement:
+        """The same with another description of the workload."""
+        return replace(self, workload=workload)
+
+
+@dataclass(frozen=True, slots=True)
+class NotMeasured:
+    """A program or a case that could not be measured here, and the reason."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What one case measured. `limited` has a value for each limit by its name, `series` points of a line."""
+
+    measurements: tuple[Measurement, ...] = ()
+    limited: tuple[tuple[str, Summary], ...] = ()
+    not_measured: tuple[NotMeasured, ...] = ()
+    series: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The findings of every scene, and the machine they were made on."""
+    """What all cases measured, and on which machine."""
 
-    machine: Mapping[str, str]
-    figures: tuple[Figure, ...]
-    bars: Mapping[str, Spread]
-    missing: tuple[Missing, ...]
+    environment: Mapping[str, str]
+    measurements: tuple[Measurement, ...]
+    limited: Mapping[str, Summary]
+    not_measured: tuple[NotMeasured, ...]
     series: Mapping[str, tuple[tuple[float, float], ...]]
 
     @classmethod
-    def of(cls, machine: Mapping[str, str], findings: Iterable[Findings]) -> Self:
-        """Put the scenes together; who is missing is told once."""
-        scenes = list(findings)
+    def of(cls, environment: Mapping[str, str], results: Iterable[CaseResult]) -> Self:
+        """Join the results of the cases; what several could not measure is named once."""
+        cases = list(results)
         return cls(
-            machine,
-            tuple(figure for found in scenes for figure in found.figures),
-            dict(pair for found in scenes for pair in found.bars),
-            tuple(dict.fromkeys(missing for found in scenes for missing in found.missing)),
-            dict(pair for found in scenes for pair in found.series),
+            environment,
+            tuple(measurement for case in cases for measurement in case.measurements),
+            dict(pair for case in cases for pair in case.limited),
+            tuple(dict.fromkeys(missing for case in cases for missing in case.not_measured)),
+            dict(pair for case in cases for pair in case.series),
         )
 
-    def tables(self) -> dict[str, list[Figure]]:
-        """Return the figures by the table they belong to, in the order in which they were measured."""
-        found: dict[str, list[Figure]] = {}
-        for figure in self.figures:
-            found.setdefault(figure.table, []).append(figure)
+    def tables(self) -> dict[str, list[Measurement]]:
+        """The measurements by table, in the order in which they were made."""
+        found: dict[str, list[Measurement]] = {}
+        for measurement in self.measurements:
+            found.setdefault(measurement.table, []).append(measurement)
         return found
 
     def write(self, path: Path) -> None:
-        """Write all of it as JSON; times are in seconds, memory in bytes, shares and ratios plain."""
+        """Write JSON; times are in seconds, memory in bytes, shares and ratios as parts of 1."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
@@ -49,9 +104,12 @@ class Results:
         """Read what `write` wrote."""
         known = json.loads(path.read_text())
         return cls(
-            known["machine"],
-            tuple(Figure(**{**figure, "spread": Spread(**figure["spread"])}) for figure in known["figures"]),
-            {name: Spread(**spread) for name, spread in known["bars"].items()},
-            tuple(Missing(**missing) for missing in known["missing"]),
+            known["environment"],
+            tuple(
+                Measurement(**{**measurement, "summary": Summary(**measurement["summary"])})
+                for measurement in known["measurements"]
+            ),
+            {name: Summary(**summary) for name, summary in known["limited"].items()},
+            tuple(NotMeasured(**missing) for missing in known["not_measured"]),
             {name: tuple((x, y) for x, y in points) for name, points in known["series"].items()},
         )

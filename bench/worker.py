@@ -1,8 +1,7 @@
-"""A process that does one kind of work once for each line on standard input, and says what it took.
+"""Runs one repetition for each line on standard input, and prints what it took.
 
-`python -m bench.worker KIND`: prints `ready`, then for each line the processor and wall seconds of one
-repetition and a number that the work returned. What is measured runs alone in its process, so that nobody
-pays for another's memory.
+`python -m bench.worker NAME` prints `ready`, then for each line the processor and wall seconds of one
+repetition and the number that it returned. Each worker is a process, so that none has another's memory.
 """
 
 from __future__ import annotations
@@ -10,37 +9,38 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import Final
 
-from bench import ours, passes, peers
-from bench.holder import poke
-from bench.work import Work
+from bench import exporter_internals, peers
+from bench.repetition import Repetition
+from bench.workloads.socket_process import receive_segments
 
-KINDS: dict[str, Callable[[], Work]] = {
-    "inet": lambda: ours.source("inet"),
-    "unix": lambda: ours.source("unix"),
-    "syn_recv": lambda: ours.source("syn_recv"),
-    "syn_recv_minute": lambda: ours.minute("syn_recv", before=poke),
-    "inet_minute": lambda: ours.minute("inet", before=lambda: None),
-    "walk": ours.walk,
-    "page": ours.page,
-    "pass": passes.a_pass,
-    "generate_latest": ours.generate,
+REPETITIONS: Final[dict[str, Callable[[], Repetition]]] = {
+    "inet": lambda: exporter_internals.sample("inet"),
+    "unix": lambda: exporter_internals.sample("unix"),
+    "syn_recv": lambda: exporter_internals.sample("syn_recv"),
+    "inet_minute": lambda: exporter_internals.minute("inet", before=lambda: None),
+    "syn_recv_minute": lambda: exporter_internals.minute("syn_recv", before=receive_segments),
+    "syn_recv_dump": exporter_internals.count_syn_recv,
+    "page": exporter_internals.write_page,
+    "generate_latest": exporter_internals.generate_page,
+    "namespaces": exporter_internals.sample_namespaces,
     "pyroute2": peers.pyroute2,
     "procfs": peers.procfs,
 }
 
 
-def main(kind: str) -> None:
-    """Serve lines until there are no more."""
-    work = KINDS[kind]()
+def main(name: str) -> None:
+    """Run until standard input ends."""
+    repetition = REPETITIONS[name]()
     print("ready", flush=True)
     for _ in sys.stdin:
-        work.prepare()
-        elsewhere = work.elsewhere()
+        repetition.prepare()
+        others = repetition.other_cpu_seconds()
         cpu, wall = time.process_time(), time.perf_counter()
-        result = work.do()
+        number = repetition.run()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        print(cpu + work.elsewhere() - elsewhere, wall, result, flush=True)
+        print(cpu + repetition.other_cpu_seconds() - others, wall, number, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,103 @@
+"""The daemon as a whole: its processor time with the defaults, and the lateness of its samples."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from bench.daemon import Daemon, Scrapers, metrics
+from bench.process_memory import memory
+from bench.programs import cpu_seconds
+from bench.results import CaseResult, Measurement, Summary
+from bench.timing import Progress
+from bench.workloads.sockets import OpenSockets, Sockets
+
+CPU_TABLE: Final = "The whole process with its defaults, one scrape every 5 s"
+LATENESS_TABLE: Final = "Lateness of samples, 50 ms apart"
+_WARM_UP_SECONDS: Final = 3.0
+_SCRAPE_SECONDS: Final = 5.0
+# A host in use receives segments all the time, so that samples cannot be spared.
+_SEGMENTS_SECONDS: Final = 0.1
+_SCRAPERS: Final = 4
+_PERCENTILE: Final = 0.99
+
+
+def cpu_time(sockets: Sockets, seconds: float, progress: Progress) -> CaseResult:
+    """Measure the share of a core that the daemon uses over `seconds`, and from scrape to scrape."""
+    with ExitStack() as stack:
+        opened = stack.enter_context(OpenSockets(sockets))
+        daemon = Daemon(stack)
+        _receive_segments(opened, _WARM_UP_SECONDS)
+        points = []
+        started = time.monotonic()
+        while (passed := time.monotonic() - started) < seconds:
+            progress(passed / seconds)
+            points.append((time.monotonic(), cpu_seconds(daemon.pid)))
+            metrics()
+            _receive_segments(opened, started + len(points) * _SCRAPE_SECONDS - time.monotonic())
+        points.append((time.monotonic(), cpu_seconds(daemon.pid)))
+        resident = memory("VmRSS", daemon.pid)
+    shares = Summary.of(
+        [(used - before) / (end - begin) for (begin, before), (end, used) in pairwise(points)]
+    )
+    (first, before), (last, used) = points[0], points[-1]
+    whole = Summary((used - before) / (last - first), shares.minimum, shares.maximum)
+    size = sockets.connections
+    return CaseResult(
+        (
+            Measurement(CPU_TABLE, str(sockets), size, "share of a core", "share", whole),
+            Measurement(CPU_TABLE, str(sockets), size, "resident memory", "B", Summary.of([resident])),
+        ),
+        (("daemon_cpu", whole),),
+    )
+
+
+def lateness(sockets: Sockets, seconds: float, rounds: int, progress: Progress) -> CaseResult:
+    """Measure how late samples are, in each round for `seconds` without and for `seconds` with scrapers."""
+    spans: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+    with ExitStack() as stack:
+        stack.enter_context(OpenSockets(sockets))
+        noted = Path(stack.enter_context(tempfile.TemporaryDirectory()), "lateness")
+        daemon = Daemon(stack, ("bench.daemon_with_lateness", str(noted)))
+        time.sleep(_WARM_UP_SECONDS)
+        for number in range(rounds):
+            for scraped in (False, True):
+                begin = time.monotonic()
+                with Scrapers(_SCRAPERS if scraped else 0):
+                    time.sleep(seconds)
+                    spans[scraped].append((begin, time.monotonic()))
+            progress((number + 1) / rounds)
+        daemon.stop()
+        samples = [tuple(map(float, line.split())) for line in noted.read_text().splitlines()]
+    without, beside = (
+        Summary.of(
+            [_percentile([late for now, late in samples if begin <= now < end]) for begin, end in spans[each]]
+        )
+        for each in (False, True)
+    )
+    rows = (
+        ("99th percentile, no scrapers", without),
+        (f"99th percentile, {_SCRAPERS} scrapers in a loop", beside),
+    )
+    return CaseResult(
+        tuple(
+            Measurement(LATENESS_TABLE, str(sockets), sockets.listeners, name, "s", summary)
+            for name, summary in rows
+        ),
+        (("lateness", beside), ("lateness_without_scrapers", without)),
+    )
+
+
+def _receive_segments(opened: OpenSockets, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        opened.receive_segments()
+        time.sleep(min(_SEGMENTS_SECONDS, left))
+
+
+def _percentile(values: list[float]) -> float:
+    return sorted(values)[int(_PERCENTILE * (len(values) - 1))]

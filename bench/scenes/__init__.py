@@ -1,1 +1,0 @@
-"""What is measured, each scene in a network namespace of its own."""

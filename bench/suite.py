@@ -1,0 +1,90 @@
+"""The cases in the order in which they are measured: of the whole benchmark, and of the quick one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from bench.case import Case
+from bench.cases import daemon, episodes, half_open, listeners, memory, namespaces, page, start, unix
+from bench.executables import Compiled
+from bench.timing import Rounds
+from bench.workloads.namespaces import Namespaces
+from bench.workloads.sockets import Sockets
+
+_HOUR_SAMPLES: Final = 72_000
+_MAX_LISTENERS: Final = 10_000
+_MAX_CONNECTIONS: Final = 200_000
+_MAX_HALF_OPEN: Final = 100_000
+
+
+def whole(compiled: Compiled) -> list[Case]:
+    """Every case, with the workloads of docs/performance.md."""
+    rounds = Rounds(7, 3)
+    few = Rounds(5, 2)
+    cases = [
+        Case(
+            f"{count:,} idle listeners",
+            seconds,
+            partial(listeners.idle, compiled, Sockets(count), rounds, limited=count == _MAX_LISTENERS),
+        )
+        for count, seconds in ((10, 3), (100, 3), (1_000, 5), (_MAX_LISTENERS, 20))
+    ]
+    many = Sockets(_MAX_LISTENERS)
+    mixed = Sockets(_MAX_LISTENERS, ipv6_every=10)
+    cases += [
+        Case("1,000 of 10,000 changing", 10, partial(listeners.changing, compiled, many, 1_000, rounds)),
+        Case(
+            "1,000 of 10,000 changing, some IPv6",
+            10,
+            partial(listeners.changing, compiled, mixed, 1_000, rounds),
+        ),
+        Case("page for 10,000 listeners", 35, partial(page.written, compiled, many, few)),
+        Case("page, 1,000 changed", 35, partial(page.written, compiled, many, few, changed=1_000)),
+    ]
+    for count, seconds in ((0, 3), (20_000, 10), (_MAX_CONNECTIONS, 45)):
+        sockets = Sockets(100, connections=count)
+        limited = count == _MAX_CONNECTIONS
+        measure = partial(half_open.established, compiled, sockets, rounds, limited=limited)
+        cases.append(Case(f"{count:,} connections", seconds, measure))
+    for count, seconds in ((0, 4), (1_000, 5), (_MAX_HALF_OPEN, 25)):
+        sockets = Sockets(100, half_open=count)
+        measure = partial(half_open.flooded, compiled, sockets, rounds, limited=count == _MAX_HALF_OPEN)
+        cases.append(Case(f"{count:,} half-open", seconds, measure))
+    unix_sockets = Sockets(0, unix_listeners=100, unix_connections=18_000)
+    return [
+        *cases,
+        Case("18,000 connected unix sockets", 5, partial(unix.connected, compiled, unix_sockets, rounds)),
+        Case(
+            "300 network namespaces",
+            10,
+            partial(namespaces.sampled, compiled, Namespaces(300, 20), rounds),
+        ),
+        Case("daemon for a minute", 70, partial(daemon.cpu_time, Sockets(100, connections=20_000), 60.0)),
+        Case("lateness with scrapers", 45, partial(daemon.lateness, Sockets(100), 7.0, 3)),
+        Case("short episodes", 62, partial(episodes.noticed, compiled, 60.0)),
+        Case("an hour's worth of samples", 35, partial(memory.growth, Sockets(100), _HOUR_SAMPLES)),
+        Case("start of the command", 3, partial(start.help_text, 15)),
+    ]
+
+
+def quick(compiled: Compiled) -> list[Case]:
+    """The cases that end in a ratio or a share, with smaller workloads; all take about a minute."""
+    rounds = Rounds(5, 5)
+    idle = Sockets(2_000)
+    connections = Sockets(100, connections=18_000)
+    flood = Sockets(10, half_open=10_000)
+    return [
+        Case("2,000 idle listeners", 6, partial(listeners.idle, compiled, idle, rounds, limited=True)),
+        Case("200 of 2,000 changing", 6, partial(listeners.changing, compiled, idle, 200, rounds)),
+        Case("page for 1,000 listeners", 6, partial(page.written, compiled, Sockets(1_000), rounds)),
+        Case(
+            "18,000 connections",
+            8,
+            partial(half_open.established, compiled, connections, rounds, limited=True),
+        ),
+        Case("10,000 half-open", 6, partial(half_open.flooded, compiled, flood, rounds, limited=True)),
+        Case("30 network namespaces", 4, partial(namespaces.sampled, compiled, Namespaces(30, 20), rounds)),
+        Case("short episodes", 10, partial(episodes.noticed, compiled, 8.0)),
+        Case("start of the command", 2, partial(start.help_text, 9)),
+    ]

@@ -1,0 +1,1 @@
+"""The sockets and network namespaces that programs are measured on."""
