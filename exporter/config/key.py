@@ -26,18 +26,29 @@ METADATA = "config"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of the file. `default` is the YAML that stands for it where it is left out, if there is any."""
+    """A key of the file. What is left out has the value of the YAML in `default`, or that in `inherits_from`.
+
+    `inherits_from` names a mapping of the file with the same key. With neither, there is no value.
+    """
 
     name: str
     type: ValueType[Any]
     description: str
     default: str | None = None
     required: bool = False
+    inherits_from: str | None = None
+
+    @property
+    def help(self) -> str:
+        """The description, and which values are allowed."""
+        return f"{self.description} {self.type.format.sentence}".rstrip()
 
     def schema(self) -> JsonSchema:
-        """Return the JSON Schema of the value, with description and default."""
-        default = {} if self.default is None else {"default": yaml.safe_load(self.default)}
-        return {"description": self.description, **self.type.format.schema, **default}
+        """Return the JSON Schema of the value, with a description and the default."""
+        schema = {"description": self.help, **self.type.format.schema}
+        if self.inherits_from:
+            return without_defaults(schema)
+        return schema if self.default is None else {**schema, "default": yaml.safe_load(self.default)}
 
 
 class KeySource(Protocol):
@@ -119,6 +130,17 @@ def keys_of(model: type[Any]) -> tuple[Key, ...]:
 def key_of(model: type[Any], name: str) -> Key:
     """Return the key called `name` of a class of the model. Raises KeyError where there is none."""
     return {key.name: key for key in keys_of(model)}[name]
+
+
+def without_defaults(schema: JsonSchema) -> JsonSchema:
+    """Return a schema of a mapping without the defaults of its keys."""
+    keys = schema.get("properties", {})
+    result = {name: value for name, value in schema.items() if name != "default"}
+    return (
+        {**result, "properties": {name: without_defaults(key) for name, key in keys.items()}}
+        if keys
+        else result
+    )
 
 
 def _parsed(declared: Key, default: str) -> Any:

@@ -57,8 +57,8 @@ class LevelType(ScalarValue[Level]):
         """Both ranges, each with an example."""
         connections, share = _CONNECTIONS.format, _SHARE.format
         return Format(
-            noun="percentage or whole number",
-            values=f"{share.values} of the queue, or {connections.values} connections",
+            noun="level",
+            values=f"{share.values} of the queue, or a number of connections",
             allowed=f"{share.allowed},"
             f" or a whole number of connections from {connections.values}, such as {_CONNECTIONS.example}",
             schema={"anyOf": [share.schema, connections.schema]},

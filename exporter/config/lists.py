@@ -57,7 +57,7 @@ class Subset:
         words = ", ".join(self.words)
         allowed = f"write a list of {words}, such as {self.example}; [] for none"
         schema: JsonSchema = {"type": "array", "items": Choice(self.words).format.schema, "uniqueItems": True}
-        return Format("list", f"any of {words}", allowed, schema)
+        return Format("list", f"any of {words}; [] for none", allowed, schema)
 
     def read(self, node: ConfigNode) -> tuple[str, ...] | None:
         """Return the words in the order of the list; a wrong one is left out, with an error added."""

@@ -177,7 +177,7 @@ class Rule:
 
     name: str = required_key("name", RuleName(), "Name of the rule, as in the label rule; no other has it.")
     match: Match = section("match", Match, "Which listeners the rule is for; all, where it is left out.")
-    thresholds: Thresholds = included(Thresholds)
+    thresholds: Thresholds = included(Thresholds, inherits_from="defaults")
     export: bool = key("export", Boolean(), "true", "Whether these listeners are published at all.")
 
 

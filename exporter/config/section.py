@@ -59,7 +59,7 @@ class MappingType(Generic[T]):
         self.names = [key.name for key in self.keys]
         self._elsewhere = _elsewhere(self.keys)
         allowed = f"write a mapping with the keys {either(self.names)}, or leave it out"
-        self.format = Format("mapping", ", ".join(self.names), allowed, _schema(self.keys))
+        self.format = Format("mapping", "", allowed, _schema(self.keys))
 
     def read(self, node: ConfigNode) -> Section[T]:
         """Return what the mapping at `node` says. Errors are added to its diagnostics."""
@@ -77,7 +77,7 @@ class MappingListType(Generic[T]):
         self.mapping = MappingType(model)
         allowed = f"write a list of {noun}, each with a name, or leave it out"
         schema: JsonSchema = {"type": "array", "items": self.mapping.format.schema}
-        self.format = Format("list of mappings", noun, allowed, schema)
+        self.format = Format("list of mappings", "", allowed, schema)
 
     def read(self, node: ConfigNode) -> SectionList[T]:
         """Return what the mappings at `node` say. Errors are added to its diagnostics."""
@@ -86,18 +86,22 @@ class MappingListType(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class IncludedKeys(Generic[T]):
-    """A field that is a class of the model, with its keys beside those of the other fields."""
+    """A field that is a class of the model, with its keys beside those of the other fields.
+
+    `inherits_from` names the mapping of the file that has the values of the keys that are left out.
+    """
 
     model: type[T]
+    inherits_from: str
 
     @property
     def keys(self) -> tuple[Key, ...]:
         """The keys of the class."""
-        return keys_of(self.model)
+        return tuple(replace(key, inherits_from=self.inherits_from) for key in keys_of(self.model))
 
     def read(self, nodes: Mapping[str, ConfigNode]) -> Section[T]:
         """Return what the file says in these keys."""
-        own = {key.name: nodes[key.name] for key in self.keys if key.name in nodes}
+        own = {key.name: nodes[key.name] for key in keys_of(self.model) if key.name in nodes}
         return Section(own, _values(self.model, own))
 
 
@@ -113,9 +117,19 @@ def section_list(name: str, model: type[T], description: str) -> tuple[T, ...]:
     return cast("tuple[T, ...]", field(default=(), metadata={METADATA: source}))
 
 
-def included(model: type[T]) -> T:
-    """Declare a field that is a class of the model, with its keys beside those of the other fields."""
-    return field(default_factory=model, metadata={METADATA: IncludedKeys(model)})
+def included(model: type[T], *, inherits_from: str) -> T:
+    """Declare a field that is a class of the model, with its keys beside those of the other fields.
+
+    `inherits_from` names the mapping of the file that has the values of the keys that are left out.
+    """
+    return field(default_factory=model, metadata={METADATA: IncludedKeys(model, inherits_from)})
+
+
+def keys_below(key: Key) -> tuple[Key, ...]:
+    """Return the keys of the mapping, or of each mapping of the list, that is the value of `key`."""
+    if isinstance(key.type, MappingListType):
+        return key.type.mapping.keys
+    return key.type.keys if isinstance(key.type, MappingType) else ()
 
 
 def _values(model: type[Any], nodes: Mapping[str, ConfigNode]) -> dict[str, Any]:

@@ -32,6 +32,11 @@ class Format:
     allowed: str
     schema: JsonSchema
 
+    @property
+    def sentence(self) -> str:
+        """Noun and values, for a comment; empty where `values` is."""
+        return f"{self.noun.capitalize()}: {self.values}." if self.values else ""
+
 
 class ValueType(Protocol[T_co]):
     """The type of a key's value."""
