@@ -18,7 +18,7 @@ from exporter.web.scrape import MetricsPage, ScrapeHandler
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
-def build_router(flags: RunFlags, page: MetricsPage, readiness: Readiness, reloader: Reloader) -> Router:
+def build_router(flags: RunFlags, page: MetricsPage, sampler: Readiness, reloader: Reloader) -> Router:
     """Return the router of all routes. Raises UsageError where `--web.telemetry-path` cannot be served."""
     telemetry_path = flags.telemetry_path
     routes = [
@@ -29,7 +29,7 @@ def build_router(flags: RunFlags, page: MetricsPage, readiness: Readiness, reloa
         ),
         Route(
             "/-/ready",
-            ReadyHandler(readiness),
+            ReadyHandler(sampler),
             link=LandingLink("Ready", "whether there is a sample to serve"),
         ),
         Route(
