@@ -2,7 +2,7 @@
 
 Each class is a mapping of the file, and each field is read from one of its keys. The parser reads by these
 declarations, and config.example.yaml, docs/configuration.md and docs/config.schema.json are made from them
-(`make reference`). Whoever reads the configuration gets frozen values with their units in their names.
+(`make reference`). The rest of the program reads frozen values with their units in their names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sampling loop: one thread runs every source in its turn, and is the only one that writes."""
+"""The sampling loop: one thread runs every source when it is due, and is the only one that writes."""
 
 from __future__ import annotations
 
