@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.owners.cgroup_location import parse_cgroup_path
-from tests.owners.cgroup_paths import ID, PATHS
+from tests.owners.cgroup_strategies import ID, PATHS
 
 
 @given(PATHS)

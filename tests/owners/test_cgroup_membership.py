@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.owners.cgroup_location import CgroupLocation
 from exporter.owners.cgroup_membership import parse_cgroup_membership
-from tests.owners.cgroup_paths import PATHS
+from tests.owners.cgroup_strategies import PATHS
 
 LAYOUTS = Path(__file__).with_name("layouts")
 EXPECTED = json.loads((LAYOUTS / "expected.json").read_text())

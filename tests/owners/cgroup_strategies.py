@@ -1,4 +1,4 @@
-"""Paths of cgroups, for tests with random input."""
+"""Random paths of cgroups, for hypothesis."""
 
 from __future__ import annotations
 
