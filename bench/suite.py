@@ -85,6 +85,6 @@ def quick(compiled: Compiled) -> list[Case]:
         ),
         Case("10,000 half-open", 6, partial(half_open.flooded, compiled, flood, rounds, limited=True)),
         Case("30 network namespaces", 4, partial(namespaces.sampled, compiled, Namespaces(30, 20), rounds)),
-        Case("short episodes", 10, partial(episodes.noticed, compiled, 8.0)),
+        Case("short episodes", 14, partial(episodes.noticed, compiled, 12.0)),
         Case("start of the command", 2, partial(start.help_text, 9)),
     ]

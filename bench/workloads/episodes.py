@@ -13,11 +13,11 @@ from typing import Final
 
 BACKLOG: Final = 2
 # Long enough to reach from the episode to the scrape after it, and shorter than from one scrape to the next.
-PEAK_WINDOW_SECONDS: Final = 0.3
+PEAK_WINDOW_SECONDS: Final = 0.45
 _FULL_SECONDS: Final = 0.06
 # Two samples are taken between the end of an episode and the scrape.
 _BEFORE_SCRAPE_SECONDS: Final = 0.12
-_PAUSE_SECONDS: Final = (0.15, 0.45)
+_PAUSE_SECONDS: Final = (0.3, 0.6)
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 

@@ -1,4 +1,4 @@
-"""Marks on every graph: when an exporter started or read its configuration, and when alerts fired."""
+"""Annotations of every graph: starts of exporters, readings of the configuration, and alerts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _STEP: Final = "15s"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark(Builder[AnnotationQuery]):
-    """One kind of mark: wherever `expression` is above 0."""
+class Annotation(Builder[AnnotationQuery]):
+    """Annotates every time at which `expression` is above 0."""
 
     name: str
     expression: str
@@ -24,19 +24,24 @@ class Mark(Builder[AnnotationQuery]):
     text: str
 
     def build(self) -> AnnotationQuery:
-        """What the dashboard keeps of it."""
+        """Build the annotation with what the Prometheus data source needs."""
         return _PrometheusAnnotation(self)
 
 
 class _PrometheusAnnotation(AnnotationQuery):
-    """An annotation with what the Prometheus data source reads of it, which the SDK does not know."""
+    """An annotation with the fields of the Prometheus data source, which the SDK does not have."""
 
-    def __init__(self, mark: Mark) -> None:
-        super().__init__(name=mark.name, datasource=PROMETHEUS, icon_color=mark.colour, expr=mark.expression)
-        self._text = mark.text
+    def __init__(self, annotation: Annotation) -> None:
+        super().__init__(
+            name=annotation.name,
+            datasource=PROMETHEUS,
+            icon_color=annotation.colour,
+            expr=annotation.expression,
+        )
+        self._text = annotation.text
 
     def to_json(self) -> dict[str, object]:
-        """As saved by Grafana: of older ones the expression, of newer ones the target is asked for."""
+        """As Grafana saves it: older versions read `expr`, newer ones `target`."""
         return super().to_json() | {
             "step": _STEP,
             "target": {"refId": "Anno", "expr": self.expr, "interval": _STEP},
@@ -45,20 +50,20 @@ class _PrometheusAnnotation(AnnotationQuery):
         }
 
 
-def marks() -> list[Builder[AnnotationQuery]]:
-    """All kinds of marks; those that there are none of are 0."""
+def all_annotations() -> list[Builder[AnnotationQuery]]:
+    """All annotations; an expression is 0 where there is nothing to annotate."""
     started = queries.of_exporters("process_start_time_seconds")
     read = queries.of_exporters("listen_queue_exporter_config_last_reload_success_timestamp_seconds")
     alerts = queries.of_exporters("ALERTS", 'alertname=~"ListenQueue.+"', 'alertstate="firing"')
     return [
-        Mark(
+        Annotation(
             "Exporter started",
-            queries.ours(f"changes({started}[$__rate_interval])"),
+            queries.exporters_only(f"changes({started}[$__rate_interval])"),
             "blue",
             "{{instance}}",
         ),
-        Mark("Configuration read", f"changes({read}[$__rate_interval])", "purple", "{{instance}}"),
-        Mark(
+        Annotation("Configuration read", f"changes({read}[$__rate_interval])", "purple", "{{instance}}"),
+        Annotation(
             "Alert",
             f"{alerts} or vector(0)",
             "red",

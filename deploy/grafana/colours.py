@@ -1,4 +1,4 @@
-"""The few colours of the dashboard, and from which value on they are shown."""
+"""The colours of the dashboard, and the thresholds at which they are shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMappingResult,
 )
 
-CALM: Final = "blue"
+NEUTRAL: Final = "blue"
 FAINT: Final = "#8e8e8e"
 WARNING: Final = "orange"
 CRITICAL: Final = "red"
@@ -22,34 +22,34 @@ GOOD: Final = "green"
 NONE: Final = "transparent"
 TEXT: Final = "text"
 
-# A word and a colour for each value.
+# A text and a colour for each value.
 States = Mapping[int, tuple[str, str]]
 
 
 def palette() -> FieldColor:
-    """A colour for each series, which stays with its name."""
+    """A colour for each series, chosen by its name."""
     return FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
 
 
 def by_value() -> FieldColor:
-    """The colour of the threshold that the value has reached."""
+    """The colour of the highest threshold that the value reaches."""
     return FieldColor().mode(FieldColorModeId.THRESHOLDS)
 
 
 def steps(first: str, *further: tuple[float, str]) -> ThresholdsConfig:
-    """The first colour for all values, and others from some value on."""
-    begins = [Threshold(value=None, color=first)]
-    begins += [Threshold(value=at, color=colour) for at, colour in further]
-    return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(begins)
+    """The first colour for all values, further ones from a value on."""
+    thresholds = [Threshold(value=None, color=first)]
+    thresholds += [Threshold(value=at, color=colour) for at, colour in further]
+    return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(thresholds)
 
 
 def by_utilization(below: str) -> ThresholdsConfig:
-    """The thresholds that the exporter has by default, and a colour below them; 1 is full."""
+    """The default thresholds of the exporter, and a colour below them; 1 is full."""
     return steps(below, (0.5, WARNING), (0.9, CRITICAL))
 
 
-def words(states: States) -> ValueMap:
-    """Show values as words in their colours."""
+def value_map(states: States) -> ValueMap:
+    """Show values as texts in their colours."""
     return ValueMap(
         {
             str(value): ValueMappingResult(text=text, color=colour, index=index)

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders.dashboard import Row as RowBuilder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
-from deploy.grafana.annotations import marks
+from deploy.grafana.annotations import all_annotations
 from deploy.grafana.panels import DOCUMENTS, link
 from deploy.grafana.rows import drops, exporter, namespaces, now, over_time, syn
 from deploy.grafana.rows.row import Row
@@ -21,11 +21,11 @@ UID: Final = "listen-queue"
 FILE: Final = Path(__file__).with_name("listen-queue.json")
 
 _ROWS: Final = (now, over_time, syn, drops, namespaces, exporter)
-_EVERYTHING: Final = "&".join(f"var-{name}=$__all" for name in ("job", "instance", "netns", "process"))
+_ALL_LISTENERS: Final = "&".join(f"var-{name}=$__all" for name in ("job", "instance", "netns", "process"))
 
-# What the SDK writes of its own accord and newer Grafanas have no more, or not in that place: the style of a
-# dashboard, the foot of a table, the number of a variable, and the step of variables that are no intervals.
-_LEFTOVERS: Final[dict[str, object]] = {
+# Fields that the SDK always writes and that newer versions of Grafana do not have, or not in that place: the
+# style of a dashboard, the footer of a table, the id of a variable, and the steps of interval variables.
+_OBSOLETE_FIELDS: Final[dict[str, object]] = {
     "style": "dark",
     "footer": {"show": False, "countRows": False, "reducer": []},
     "id": "00000000-0000-0000-0000-000000000000",
@@ -37,7 +37,7 @@ _LEFTOVERS: Final[dict[str, object]] = {
 
 def text() -> str:
     """The dashboard as Grafana imports it."""
-    written = json.loads(json.dumps(_dashboard(), cls=JSONEncoder), object_hook=_without_leftovers)
+    written = json.loads(json.dumps(_dashboard(), cls=JSONEncoder), object_hook=_without_obsolete_fields)
     return json.dumps(written, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -53,12 +53,12 @@ def _dashboard() -> models.Dashboard:
         .timezone("browser")
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
         .variables(variables())
-        .annotations(marks())
+        .annotations(all_annotations())
         .links(
             [
                 DashboardLink("Everything")
                 .type(models.DashboardLinkType.LINK)
-                .url(f"/d/{UID}?{_EVERYTHING}"),
+                .url(f"/d/{UID}?{_ALL_LISTENERS}"),
                 link("What to do", f"{DOCUMENTS}/runbooks.md"),
                 link("What the numbers mean", f"{DOCUMENTS}/metrics.md"),
             ]
@@ -66,12 +66,14 @@ def _dashboard() -> models.Dashboard:
     )
     for row in _ROWS:
         _add(made, row.row())
-    return _numbered(made.build())
+    return _with_ids(made.build())
 
 
-def _without_leftovers(written: dict[str, Any]) -> dict[str, Any]:
+def _without_obsolete_fields(written: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: value for name, value in written.items() if name not in _LEFTOVERS or value != _LEFTOVERS[name]
+        name: value
+        for name, value in written.items()
+        if name not in _OBSOLETE_FIELDS or value != _OBSOLETE_FIELDS[name]
     }
 
 
@@ -87,12 +89,12 @@ def _add(made: Dashboard, row: Row) -> None:
         made.with_panel(panel)
 
 
-def _numbered(made: models.Dashboard) -> models.Dashboard:
-    """Give every panel a number, which links to single panels use."""
-    numbers = iter(range(1, 1000))
+def _with_ids(made: models.Dashboard) -> models.Dashboard:
+    """Give every panel an id, which links to single panels contain."""
+    ids = iter(range(1, 1000))
     for panel in made.panels or []:
-        panel.id_val = next(numbers)
+        panel.id_val = next(ids)
         if isinstance(panel, models.RowPanel):
             for inner in panel.panels:
-                inner.id_val = next(numbers)
+                inner.id_val = next(ids)
     return made

@@ -1,4 +1,4 @@
-"""Panels as this dashboard has them; a row says what is on them."""
+"""The kinds of panels of the dashboard."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ DOCUMENTS: Final = "https://github.com/listen-queue-exporter/listen-queue-export
 HEIGHT: Final = 8
 WIDTH: Final = 24
 
-# Settings of single fields, by the names that Grafana's overrides have.
+# Field settings by the ids of Grafana's overrides.
 Style = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A query of a graph; all its series look the same."""
+    """A query of a graph, with the style of all its series."""
 
     reference: str
     expression: str
@@ -48,17 +48,17 @@ class Line:
 
 
 def fixed(colour: str) -> Style:
-    """A colour that stays."""
+    """One colour for all series."""
     return {"color": {"mode": "fixed", "fixedColor": colour}}
 
 
 def shades(colour: str) -> Style:
-    """One colour, lighter and darker for each series."""
+    """Shades of one colour, one for each series."""
     return {"color": {"mode": "shades", "fixedColor": colour}}
 
 
-def level(colour: str) -> Style:
-    """A limit that is drawn as a dashed line."""
+def dashed(colour: str) -> Style:
+    """A dashed line without an area, for limits."""
     return {
         **fixed(colour),
         "custom.lineStyle": {"fill": "dash", "dash": [8, 6]},
@@ -67,17 +67,17 @@ def level(colour: str) -> Style:
 
 
 def settings(style: Style) -> list[DynamicConfigValue]:
-    """A style as an override has it."""
+    """A style as the properties of an override."""
     return [DynamicConfigValue(name, value) for name, value in style.items()]
 
 
 def query(reference: str, expression: str) -> prometheus.Dataquery:
-    """A question to Prometheus."""
+    """A query to Prometheus."""
     return prometheus.Dataquery().ref_id(reference).expr(expression).datasource(PROMETHEUS)
 
 
 def graph(title: str, description: str, unit: str, width: int, lines: Sequence[Line]) -> timeseries.Panel:
-    """Lines over time, from 0 up."""
+    """A time series panel whose axis begins at 0."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -101,16 +101,16 @@ def graph(title: str, description: str, unit: str, width: int, lines: Sequence[L
     return panel
 
 
-def with_level(panel: timeseries.Panel, at: float) -> timeseries.Panel:
-    """Draw a level that no series has."""
-    dashed = GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED)
-    return panel.thresholds(colours.steps(colours.NONE, (at, colours.WARNING))).thresholds_style(dashed)
+def with_threshold(panel: timeseries.Panel, at: float) -> timeseries.Panel:
+    """Add a dashed line at a constant value."""
+    style = GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED)
+    return panel.thresholds(colours.steps(colours.NONE, (at, colours.WARNING))).thresholds_style(style)
 
 
 def number(
     title: str, description: str, expression: str, thresholds: ThresholdsConfig, runbook: str
 ) -> stat.Panel:
-    """One number, in a colour where it is not 0, and a link to what to do about it."""
+    """A stat panel with a link to the runbook of an alert."""
     return (
         stat.Panel()
         .title(title)
@@ -134,7 +134,7 @@ def number(
 def timeline(
     title: str, description: str, width: int, line: Line, states: colours.States
 ) -> statetimeline.Panel:
-    """A bar over time for each series, in the colours of its states."""
+    """A state timeline: a bar for each series, in the colours of its states."""
     return (
         statetimeline.Panel()
         .title(title)
@@ -144,7 +144,7 @@ def timeline(
         .unit("none")
         .height(HEIGHT)
         .span(width)
-        .mappings([colours.words(states)])
+        .mappings([colours.value_map(states)])
         .color_scheme(colours.by_value())
         .show_value(VisibilityMode.NEVER)
         .merge_values(merge_values=True)
@@ -157,7 +157,7 @@ def timeline(
 
 
 def link(title: str, url: str) -> DashboardLink:
-    """A link out of the dashboard, to a tab of its own."""
+    """A link that opens a new tab."""
     return DashboardLink(title).type(DashboardLinkType.LINK).url(url).target_blank(target_blank=True)
 
 

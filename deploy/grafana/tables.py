@@ -1,4 +1,4 @@
-"""Tables: the queries of a moment side by side, joined where their labels are equal."""
+"""Table panels: instant queries, whose rows are merged where their labels are equal."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from deploy.grafana.panels import HEIGHT, WIDTH, Style, query, settings
 from deploy.grafana.variables import PROMETHEUS
 
-# Of use to links only. Grafana had the first name up to version 12, and has the second since.
+# For columns that only links use. Grafana reads the first name up to version 12, later ones the second.
 HIDDEN: Final[Style] = {"custom.hidden": True, "custom.hideFrom.viz": True}
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A column with a label that all queries have, or one of them alone."""
+    """A column with a label of all queries, or of one."""
 
     name: str
     title: str
@@ -31,8 +31,8 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A column with the values of a query; without a title the query is there for a label of its own."""
+class Value:
+    """A column with the values of a query. Without a title it is hidden, and the query only adds a label."""
 
     expression: str
     title: str = ""
@@ -40,7 +40,7 @@ class Figure:
 
 
 def as_share(thresholds: ThresholdsConfig) -> Style:
-    """Shares of 1 as per cent, in the colours of these thresholds."""
+    """Ratios as per cent, in the colours of these thresholds."""
     return {
         "unit": "percentunit",
         "decimals": 0,
@@ -53,13 +53,13 @@ def as_share(thresholds: ThresholdsConfig) -> Style:
 def listing(
     title: str,
     description: str,
-    columns: Sequence[Label | Figure],
-    sort_by: Label | Figure,
+    columns: Sequence[Label | Value],
+    sort_by: Label | Value,
     leave_out: Sequence[str] = (),
 ) -> table.Panel:
-    """A table with these columns in this order, sorted by labels upwards or by figures downwards.
+    """A table with these columns in this order, sorted by a label upwards or by a value downwards.
 
-    Labels of the queries that have no column are to be left out by name.
+    `leave_out` names the labels of the queries that have no column.
     """
     panel = (
         table.Panel()
@@ -71,13 +71,17 @@ def listing(
         .span(WIDTH)
         .cell_height(TableCellHeight.SM)
         .show_header(show_header=True)
-        .sort_by([TableSortByFieldState().display_name(sort_by.title).desc(isinstance(sort_by, Figure))])
+        .sort_by([TableSortByFieldState().display_name(sort_by.title).desc(isinstance(sort_by, Value))])
     )
     titles: dict[str, str] = {}
     hidden = ["Time", *leave_out]
     references = iter(ascii_uppercase)
     for column in columns:
-        name = column.name if isinstance(column, Label) else f"Value #{_ask(panel, next(references), column)}"
+        name = (
+            column.name
+            if isinstance(column, Label)
+            else f"Value #{_add_query(panel, next(references), column)}"
+        )
         if column.title:
             titles[name] = column.title
         else:
@@ -99,6 +103,6 @@ def listing(
     )
 
 
-def _ask(panel: table.Panel, reference: str, column: Figure) -> str:
+def _add_query(panel: table.Panel, reference: str, column: Value) -> str:
     panel.with_target(query(reference, column.expression).instant().format(PromQueryFormat.TABLE))
     return reference

@@ -1,4 +1,4 @@
-"""What can be chosen at the top of the dashboard."""
+"""The variables of the dashboard."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ from deploy.grafana import queries
 
 PROMETHEUS: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
-# What is chosen at first: everything, Grafana's default, or what comes first, as nothing is called so.
+# Initial values: all, the default data source, or the first option, as no listener has an empty name.
 _ALL: Final = VariableOption(text=["All"], value=["$__all"])
 _DEFAULT: Final = VariableOption(text="default", value="default")
 _FIRST: Final = VariableOption(text="", value="")
 
 
 def variables() -> list[Builder[VariableModel]]:
-    """All variables, each after those that its query asks for."""
+    """All variables, each after those in its query."""
     exporters = "listen_queue_exporter_build_info"
     listeners = "listen_queue_accept_length"
     return [
         build.DatasourceVariable("datasource").label("Data source").type("prometheus").current(_DEFAULT),
-        _labels("job", f"label_values({exporters}, job)", everything=".+"),
-        _labels("instance", f'label_values({exporters}{{job=~"$job"}}, instance)', everything=".+"),
+        _labels("job", f"label_values({exporters}, job)", all_value=".+"),
+        _labels("instance", f'label_values({exporters}{{job=~"$job"}}, instance)', all_value=".+"),
         _labels("netns", f"label_values({queries.of_exporters(listeners)}, netns)").label(
             "Network namespace"
         ),
-        # Empty where the owner of a listener may not be seen, and All must have these too.
+        # The label is empty where the exporter may not see the owner; All has to include these listeners.
         _labels("process", f"label_values({queries.of_namespaces(listeners)}, process)"),
         _listener(),
     ]
 
 
-def _labels(name: str, query: str, everything: str = ".*") -> build.QueryVariable:
+def _labels(name: str, query: str, all_value: str = ".*") -> build.QueryVariable:
     return (
         _query(name, query)
         .sort(VariableSort.ALPHABETICAL_ASC)
         .include_all(include_all=True)
-        .all_value(everything)
+        .all_value(all_value)
         .current(_ALL)
     )
 
 
 def _listener() -> build.QueryVariable:
-    """The fullest first, without All: so the fullest is chosen where the dashboard opens.
+    """The fullest first and without All, so that the fullest is selected when the dashboard opens.
 
-    Grafana does not escape double quotes in what is chosen, so names with one in them are left out.
+    Grafana does not escape double quotes in values, so names with a double quote are left out.
     """
     peak = queries.of_listeners("listen_queue_accept_peak_utilization_ratio")
     length = queries.of_listeners("listen_queue_accept_peak_length")
-    # A host without sock_diag tells lengths alone.
-    found = f"sort_desc(max by (listener) ({queries.named(f'{peak} or {length}')}))"
+    # Without sock_diag there are lengths only.
+    found = f"sort_desc(max by (listener) ({queries.with_listener_name(f'{peak} or {length}')}))"
     return (
         _query("listener", f"query_result({found})")
         .description(

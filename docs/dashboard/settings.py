@@ -1,4 +1,4 @@
-"""What the JSON of a panel says about its fields: defaults, overrides, thresholds and words."""
+"""The field settings in the JSON of a panel: defaults, overrides, thresholds and value mappings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def of_column(panel: Json, title: str) -> Json:
 
 
 def threshold_colour(settings: Json, value: float) -> str:
-    """The colour of the highest threshold that a value has reached."""
+    """The colour of the highest threshold that a value reaches."""
     reached: list[str] = [
         step["color"]
         for step in settings["thresholds"]["steps"]
@@ -25,8 +25,8 @@ def threshold_colour(settings: Json, value: float) -> str:
     return reached[-1]
 
 
-def word(settings: Json, value: float) -> tuple[str, str] | None:
-    """The word and the colour that stand for a value, where there are words."""
+def mapped_value(settings: Json, value: float) -> tuple[str, str] | None:
+    """The text and the colour that a value is mapped to, None where it is not mapped."""
     for mapping in settings.get("mappings", []):
         if found := mapping["options"].get(f"{value:g}"):
             return found["text"], found["color"]

@@ -1,4 +1,4 @@
-"""Values as Grafana writes them, in the units that the dashboard has."""
+"""Values as Grafana formats them, in the units of the dashboard."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _MINUTE: Final = 60.0
 _BINARY: Final = 1024.0
 
 
-def written(value: float, unit: str, decimals: int | None = None) -> str:
-    """A value with its unit; as many digits as it takes where the number of decimals is not given."""
+def format_value(value: float, unit: str, decimals: int | None = None) -> str:
+    """A value with its unit, and three digits where the number of decimals is not given."""
     match unit:
         case "percentunit":
             return f"{_digits(value * 100, decimals)}%"

@@ -1,1 +1,1 @@
-"""The rows of the dashboard, from what is wrong now down to the exporter's own cost."""
+"""The rows of the dashboard, in files by their subjects."""

@@ -1,4 +1,4 @@
-"""Drops and overflows: the kernel counts overflows for a namespace, and this is who was full meanwhile."""
+"""Drops and overflows, which the kernel counts by namespace, and the listeners that were full meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NAMESPACE = "{{netns}} · {{instance}}"
 
 
 def row() -> Row:
-    """The fourth row; it asks for all processes of the namespaces, since any of them may be to blame."""
+    """The fourth row; it has all processes of the namespaces, since any of them may cause the overflows."""
     overflows, drops = (
         queries.rate(queries.of_namespaces(f"listen_queue_netns_listen_{name}_total"))
         for name in ("overflows", "drops")
@@ -20,7 +20,7 @@ def row() -> Row:
         for name in ("accept_full_seconds", "drops")
     )
     namespace = "on (job, instance, netns) group_left ()"
-    # Never 0, so that nobody's part of no time at all is 0 too.
+    # Above 0, so that the division gives 0 where no listener was full.
     all_full = f"clamp_min(sum by (job, instance, netns) ({full}), 0.000001)"
     return Row(
         "Drops and overflows",
@@ -50,7 +50,7 @@ def row() -> Row:
                 [
                     Line(
                         "estimate",
-                        _most(f"{full} / {namespace} {all_full} * {namespace} {overflows}"),
+                        _top_ten(f"{full} / {namespace} {all_full} * {namespace} {overflows}"),
                         queries.LEGEND,
                     )
                 ],
@@ -61,18 +61,18 @@ def row() -> Row:
                 "too. The ten listeners with most.",
                 "pps",
                 12,
-                [Line("dropped", _most(dropped), queries.LEGEND)],
+                [Line("dropped", _top_ten(dropped), queries.LEGEND)],
             ),
             graph(
                 "Share of time full by listener",
                 "The part of the time in which the accept queue was full. The ten listeners with most.",
                 "percentunit",
                 12,
-                [Line("full", _most(full), queries.LEGEND)],
+                [Line("full", _top_ten(full), queries.LEGEND)],
             ).max(1),
         ],
     )
 
 
-def _most(vector: str) -> str:
-    return f"topk(10, {queries.named(vector)})"
+def _top_ten(vector: str) -> str:
+    return f"topk(10, {queries.with_listener_name(vector)})"

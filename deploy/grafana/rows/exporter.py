@@ -1,4 +1,4 @@
-"""The exporter itself: what it costs, how often it looks, and whether it can be trusted."""
+"""The exporter itself: its cost, its intervals, and the success of its sources."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Final
 from grafana_foundation_sdk.builders import statetimeline, table
 
 from deploy.grafana import colours, queries
-from deploy.grafana.panels import Line, graph, timeline, with_level
+from deploy.grafana.panels import Line, graph, timeline, with_threshold
 from deploy.grafana.rows.row import Row
-from deploy.grafana.tables import Figure, Label, listing
+from deploy.grafana.tables import Label, Value, listing
 
 _DEFAULT_BUDGET: Final = 0.02
-_YES_OR_NO: Final = {1: ("yes", colours.TEXT), 0: ("no", colours.CRITICAL)}
+_YES_NO: Final = {1: ("yes", colours.TEXT), 0: ("no", colours.CRITICAL)}
 
 
 def row() -> Row:
@@ -23,13 +23,13 @@ def row() -> Row:
         queries.rate(of(f"{prefix}samples_missed_total")),
         queries.rate(of(f"{prefix}samples_total")),
     )
-    # A source that never failed has no counter of errors.
+    # A source without errors has no series of them.
     failed = queries.rate(of(f"{prefix}sample_errors_total"))
     errors = f"sum by (source) ({failed}) or sum by (source) ({samples}) * 0"
     return Row(
         "The exporter",
         [
-            with_level(
+            with_threshold(
                 graph(
                     "CPU",
                     "Time of one core that the exporter uses, without the small process that enters "
@@ -78,8 +78,8 @@ def row() -> Row:
             ),
             graph(
                 "Samples missed and failed",
-                "Missed: the sample before, or the machine, was late. Failed: the kernel or the system said "
-                "no.",
+                "Missed: the sample before, or the machine, was late. Failed: the kernel or the system "
+                "refused.",
                 "cps",
                 8,
                 [
@@ -96,9 +96,9 @@ def row() -> Row:
                 "short",
                 8,
                 [
-                    Line("restarts", _grown("broker_restarts"), "broker restarted"),
-                    Line("forged", _grown("forged_datagrams"), "forged datagrams"),
-                    Line("disagreements", _grown("refcount_disagreements"), "disagreements"),
+                    Line("restarts", _increase("broker_restarts"), "broker restarted"),
+                    Line("forged", _increase("forged_datagrams"), "forged datagrams"),
+                    Line("disagreements", _increase("refcount_disagreements"), "disagreements"),
                 ],
             ),
             _exporters(),
@@ -121,7 +121,7 @@ def _sources() -> statetimeline.Panel:
 
 def _exporters() -> table.Panel:
     build = queries.of_exporters("listen_queue_exporter_build_info")
-    words = {"mappings": [colours.words(_YES_OR_NO)], "custom.cellOptions": {"type": "color-text"}}
+    mapped = {"mappings": [colours.value_map(_YES_NO)], "custom.cellOptions": {"type": "color-text"}}
     host = Label("instance", "Host")
     return listing(
         "Exporters",
@@ -129,14 +129,14 @@ def _exporters() -> table.Panel:
         "last read. Left off: more than `max_listeners` or `namespaces.max` allow.",
         [
             host,
-            Figure(f"max by (instance) ({queries.seen('up')})", "Up", words),
+            Value(f"max by (instance) ({queries.exporters_of_last_day('up')})", "Up", mapped),
             Label("version", "Version"),
-            Figure(f"max by (instance, version) ({build})"),
-            Figure(_each("config_last_reload_successful"), "Configuration valid", words),
-            Figure(_each("listeners"), "Listeners"),
-            Figure(_each("listeners_omitted"), "Left off"),
-            Figure(_each("namespaces_omitted"), "Namespaces left off"),
-            Figure(_each("sockets_without_owner"), "Without owner"),
+            Value(f"max by (instance, version) ({build})"),
+            Value(_each("config_last_reload_successful"), "Configuration valid", mapped),
+            Value(_each("listeners"), "Listeners"),
+            Value(_each("listeners_omitted"), "Left off"),
+            Value(_each("namespaces_omitted"), "Namespaces left off"),
+            Value(_each("sockets_without_owner"), "Without owner"),
         ],
         sort_by=host,
     ).span(16)
@@ -144,10 +144,10 @@ def _exporters() -> table.Panel:
 
 def _process(name: str, *, counter: bool = False) -> str:
     metric = queries.of_exporters(f"process_{name}")
-    return queries.ours(queries.rate(metric) if counter else metric)
+    return queries.exporters_only(queries.rate(metric) if counter else metric)
 
 
-def _grown(name: str) -> str:
+def _increase(name: str) -> str:
     return f"sum(increase({queries.of_exporters(f'listen_queue_exporter_{name}_total')}[$__rate_interval]))"
 
 

@@ -1,4 +1,4 @@
-"""Network namespaces: how many, the fullest queue of each, and how the kernel is set there."""
+"""Network namespaces: their number, the fullest queue of each, and their sysctls."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from grafana_foundation_sdk.builders import table
 from deploy.grafana import colours, queries
 from deploy.grafana.panels import Line, fixed, graph
 from deploy.grafana.rows.row import Row
-from deploy.grafana.tables import Figure, Label, as_share, listing
+from deploy.grafana.tables import Label, Value, as_share, listing
 
 _FULLEST: Final = (
     f"max by (instance, netns) ({queries.of_namespaces('listen_queue_accept_peak_utilization_ratio')})"
 )
-# By their names as metrics.
-_SETTINGS: Final = {
+# Titles by the names of the metrics.
+_SYSCTLS: Final = {
     "net_core_somaxconn": "somaxconn",
     "net_ipv4_tcp_max_syn_backlog": "tcp_max_syn_backlog",
     "net_ipv4_tcp_syncookies": "tcp_syncookies",
@@ -35,7 +35,7 @@ def row() -> Row:
                 "none",
                 8,
                 [
-                    Line("sampled", _all("namespaces"), "sampled", fixed(colours.CALM)),
+                    Line("sampled", _all("namespaces"), "sampled", fixed(colours.NEUTRAL)),
                     Line("omitted", _all("namespaces_omitted"), "left out", fixed(colours.WARNING)),
                 ],
             ).decimals(0),
@@ -47,13 +47,13 @@ def row() -> Row:
                 16,
                 [Line("fullest", f"topk(10, {_FULLEST})", "{{netns}} · {{instance}}")],
             ).axis_soft_max(1),
-            _settings(),
+            _sysctls(),
         ],
     )
 
 
-def _settings() -> table.Panel:
-    fullest = Figure(_FULLEST, "Fullest queue", as_share(colours.by_utilization(colours.TEXT)))
+def _sysctls() -> table.Panel:
+    fullest = Value(_FULLEST, "Fullest queue", as_share(colours.by_utilization(colours.TEXT)))
     return listing(
         "Settings of the kernel",
         "somaxconn bounds every backlog. tcp_syncookies: 0 never, 1 when a SYN queue is full, 2 always. "
@@ -63,10 +63,10 @@ def _settings() -> table.Panel:
             Label("netns", "Netns"),
             fullest,
             *(
-                Figure(_each(f"listen_queue_sysctl_{name}"), title, {"unit": "none"})
-                for name, title in _SETTINGS.items()
+                Value(_each(f"listen_queue_sysctl_{name}"), title, {"unit": "none"})
+                for name, title in _SYSCTLS.items()
             ),
-            Figure(_each("listen_queue_syn_recv_unmatched"), "Unmatched"),
+            Value(_each("listen_queue_syn_recv_unmatched"), "Unmatched"),
         ],
         sort_by=fullest,
     )

@@ -1,4 +1,4 @@
-"""One listener over time, or the few that are chosen."""
+"""The selected listeners over time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColor
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from deploy.grafana import colours, queries
-from deploy.grafana.panels import HEIGHT, Line, Style, graph, level, query, shades
+from deploy.grafana.panels import HEIGHT, Line, Style, dashed, graph, query, shades
 from deploy.grafana.rows.row import Row
 from deploy.grafana.variables import PROMETHEUS
 
-_MAIN: Final[Style] = {**shades(colours.CALM), "custom.lineWidth": 2}
+_MAIN: Final[Style] = {**shades(colours.NEUTRAL), "custom.lineWidth": 2}
 _PEAK: Final[Style] = {**shades("purple"), "custom.fillOpacity": 0}
 _FULL: Final[Style] = {**shades(colours.CRITICAL), "custom.lineWidth": 2}
 _BEYOND: Final[Style] = {**shades(colours.WARNING), "custom.fillOpacity": 0}
 
 
 def row() -> Row:
-    """The second row, open at first."""
+    """The second row, which is open when the dashboard opens."""
     return Row(
         "The chosen listener over time",
         [_length(), _utilization(), _time_full(), _oldest_wait(), _samples()],
@@ -41,7 +41,10 @@ def _length() -> timeseries.Panel:
             Line("waiting", _of("listen_queue_accept_length"), f"waiting · {queries.LEGEND}", _MAIN),
             Line("peak", _of("listen_queue_accept_peak_length"), f"peak · {queries.LEGEND}", _PEAK),
             Line(
-                "limit", _of("listen_queue_accept_limit"), f"backlog · {queries.LEGEND}", level(colours.FAINT)
+                "limit",
+                _of("listen_queue_accept_limit"),
+                f"backlog · {queries.LEGEND}",
+                dashed(colours.FAINT),
             ),
         ],
     ).decimals(0)
@@ -63,9 +66,9 @@ def _utilization() -> timeseries.Panel:
             *(
                 Line(
                     name,
-                    queries.chosen(queries.threshold(name)),
+                    queries.selected(queries.threshold_ratio(name)),
                     f"{name} · rule {{{{rule}}}}",
-                    level(colour),
+                    dashed(colour),
                 )
                 for name, colour in (("warning", colours.WARNING), ("critical", colours.CRITICAL))
             ),
@@ -84,7 +87,10 @@ def _time_full() -> timeseries.Panel:
         8,
         [
             Line(
-                "beyond", queries.chosen(queries.rate(beyond)), f"beyond warning · {queries.LEGEND}", _BEYOND
+                "beyond",
+                queries.selected(queries.rate(beyond)),
+                f"beyond warning · {queries.LEGEND}",
+                _BEYOND,
             ),
             Line("full", _rate("listen_queue_accept_full_seconds_total"), f"full · {queries.LEGEND}", _FULL),
         ],
@@ -104,7 +110,7 @@ def _oldest_wait() -> timeseries.Panel:
 
 def _samples() -> heatmap.Panel:
     buckets = queries.of_listeners("listen_queue_accept_sampled_utilization_ratio_bucket")
-    expression = f"sum by (le) ({queries.chosen(f'increase({buckets}[$__rate_interval])')})"
+    expression = f"sum by (le) ({queries.selected(f'increase({buckets}[$__rate_interval])')})"
     return (
         heatmap.Panel()
         .title("How often how full")
@@ -140,8 +146,8 @@ def _samples() -> heatmap.Panel:
 
 
 def _of(name: str) -> str:
-    return queries.chosen(queries.of_listeners(name))
+    return queries.selected(queries.of_listeners(name))
 
 
 def _rate(name: str) -> str:
-    return queries.chosen(queries.rate(queries.of_listeners(name)))
+    return queries.selected(queries.rate(queries.of_listeners(name)))

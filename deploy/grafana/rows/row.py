@@ -1,4 +1,4 @@
-"""What every row has."""
+"""A row of the dashboard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A title with panels below it; where it is closed at first Grafana asks nothing for its panels."""
+    """A title with panels below it. While a row is closed, Grafana sends no queries of its panels."""
 
     title: str
     panels: Sequence[Builder[Panel]]

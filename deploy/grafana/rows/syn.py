@@ -1,9 +1,9 @@
-"""SYN queues and SYN cookies: whether it is a flood."""
+"""SYN queues and SYN cookies."""
 
 from __future__ import annotations
 
 from deploy.grafana import colours, queries
-from deploy.grafana.panels import Line, fixed, graph, level, shades
+from deploy.grafana.panels import Line, dashed, fixed, graph, shades
 from deploy.grafana.rows.row import Row
 
 
@@ -23,15 +23,20 @@ def row() -> Row:
                 12,
                 [
                     Line(
-                        "now", queries.chosen(syn_recv), f"half-open · {queries.LEGEND}", shades(colours.CALM)
+                        "now",
+                        queries.selected(syn_recv),
+                        f"half-open · {queries.LEGEND}",
+                        shades(colours.NEUTRAL),
                     ),
                     Line(
                         "peak",
-                        queries.chosen(queries.of_listeners("listen_queue_syn_recv_peak")),
+                        queries.selected(queries.of_listeners("listen_queue_syn_recv_peak")),
                         f"peak · {queries.LEGEND}",
                         {**shades("purple"), "custom.fillOpacity": 0},
                     ),
-                    Line("limit", queries.chosen(limit), f"limit · {queries.LEGEND}", level(colours.FAINT)),
+                    Line(
+                        "limit", queries.selected(limit), f"limit · {queries.LEGEND}", dashed(colours.FAINT)
+                    ),
                 ],
             ).decimals(0),
             graph(
@@ -40,7 +45,13 @@ def row() -> Row:
                 "cookies on, a full SYN queue turns nobody away.",
                 "percentunit",
                 12,
-                [Line("fullest", f"topk(10, {queries.named(f'{syn_recv} / {limit}')})", queries.LEGEND)],
+                [
+                    Line(
+                        "fullest",
+                        f"topk(10, {queries.with_listener_name(f'{syn_recv} / {limit}')})",
+                        queries.LEGEND,
+                    )
+                ],
             ).axis_soft_max(1),
             graph(
                 "SYN cookies",
@@ -49,9 +60,9 @@ def row() -> Row:
                 "cps",
                 12,
                 [
-                    Line("sent", _all("syncookies_sent"), "sent", fixed(colours.CALM)),
-                    Line("received", _all("syncookies_received"), "received, valid", fixed(colours.GOOD)),
-                    Line("failed", _all("syncookies_failed"), "received, invalid", fixed(colours.WARNING)),
+                    Line("sent", _sum("syncookies_sent"), "sent", fixed(colours.NEUTRAL)),
+                    Line("received", _sum("syncookies_received"), "received, valid", fixed(colours.GOOD)),
+                    Line("failed", _sum("syncookies_failed"), "received, invalid", fixed(colours.WARNING)),
                 ],
             ),
             graph(
@@ -61,12 +72,12 @@ def row() -> Row:
                 "pps",
                 12,
                 [
-                    Line("dropped", _all("syn_queue_full_drops"), "dropped", fixed(colours.CRITICAL)),
+                    Line("dropped", _sum("syn_queue_full_drops"), "dropped", fixed(colours.CRITICAL)),
                     Line(
                         "cookies",
-                        _all("syn_queue_full_cookies"),
+                        _sum("syn_queue_full_cookies"),
                         "answered with a cookie",
-                        fixed(colours.CALM),
+                        fixed(colours.NEUTRAL),
                     ),
                 ],
             ),
@@ -74,5 +85,5 @@ def row() -> Row:
     )
 
 
-def _all(name: str) -> str:
+def _sum(name: str) -> str:
     return f"sum({queries.rate(queries.of_namespaces(f'listen_queue_netns_{name}_total'))})"

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """An expression of the dashboard, and where it stands."""
+    """An expression of the dashboard, and its panel and query or its annotation."""
 
     place: str
     expression: str
@@ -30,7 +30,7 @@ def load() -> Json:
 
 
 def rows(dashboard: Json) -> Iterator[tuple[Json, list[Json]]]:
-    """Every row with its panels, which stand in it where it is closed, and else behind it."""
+    """Every row with its panels: those of a collapsed row are within it, others follow it."""
     row: Json | None = None
     panels: list[Json] = []
     for panel in dashboard["panels"]:
@@ -45,7 +45,7 @@ def rows(dashboard: Json) -> Iterator[tuple[Json, list[Json]]]:
 
 
 def panels(dashboard: Json) -> list[Json]:
-    """Every panel that shows something."""
+    """Every panel but the rows."""
     return [panel for _, inside in rows(dashboard) for panel in inside]
 
 
@@ -72,6 +72,6 @@ def targets(dashboard: Json) -> list[Query]:
     ]
 
 
-def marks(dashboard: Json) -> list[Query]:
+def annotation_queries(dashboard: Json) -> list[Query]:
     """The queries of all annotations."""
     return [Query(f"annotation {each['name']}", each["expr"]) for each in dashboard["annotations"]["list"]]

@@ -1,4 +1,4 @@
-"""What Grafana does with a dashboard before anything is drawn: variables, legends, tables.
+"""What Grafana does with a dashboard before it draws: variables, legends, tables.
 
 After the Prometheus data source and the transformations `merge` and `organize` of Grafana
 (packages/grafana-prometheus/src/escaping.ts, packages/grafana-data/src/transformations).
@@ -24,22 +24,22 @@ _METACHARACTERS = re.compile(r"[$^*{}\[\]+?.()|]")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is chosen at the top of a dashboard; all of what is not named here."""
+    """The values of the dashboard's variables; All of those that are not named here."""
 
     dashboard: Json
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
     rate_interval: str = "10s"
 
     def fill(self, text: str) -> str:
-        """A query with everything that is chosen in it, as Prometheus gets it."""
+        """A query with the values of the variables, as Prometheus gets it."""
         return _VARIABLE.sub(lambda found: self._value(found[1] or found[2], found[0]), text)
 
-    def _value(self, name: str, written: str) -> str:
+    def _value(self, name: str, text: str) -> str:
         if name == "__rate_interval":
             return self.rate_interval
-        # Grafana leaves alone what is no variable, such as the groups of a pattern.
+        # Grafana does not replace other names, such as the groups of a regular expression.
         if name not in {each["name"] for each in self.dashboard["templating"]["list"]}:
-            return written
+            return text
         asked = variable(self.dashboard, name)
         chosen = self.values.get(name, [ALL])
         if list(chosen) == [ALL]:
@@ -50,7 +50,7 @@ class Choice:
 
 
 def options(server: Prometheus, choice: Choice, name: str) -> list[str]:
-    """What a variable offers, in its order."""
+    """The options of a variable, in its order."""
     asked = variable(choice.dashboard, name)
     query = choice.fill(asked["query"])
     if found := _LABEL_VALUES.fullmatch(query):
@@ -70,26 +70,26 @@ def legend(target: Json, series: Series) -> str:
 def table(
     server: Prometheus, choice: Choice, panel: Json, time: float | None = None
 ) -> list[dict[str, object]]:
-    """The lines of a table by column title, in the order in which Prometheus answers.
+    """The rows of a table by column title, in the order of Prometheus' answers.
 
-    A title that `organize` names but no query brings is missing in every line.
+    A title that `organize` has and no query returns is missing in every row.
     """
-    lines: list[dict[str, object]] = []
+    rows: list[dict[str, object]] = []
     frames = [_frame(server, choice, target, time) for target in panel["targets"]]
     frames = [frame for frame in frames if frame]
     common = set.intersection(*(set(frame[0]) for frame in frames)) if frames else set()
     for frame in frames:
         for values in frame:
-            for line in lines:
-                if all(line.get(name) == values[name] for name in common) and _fits(line, values):
-                    line.update(values)
+            for row in rows:
+                if all(row.get(name) == values[name] for name in common) and _fits(row, values):
+                    row.update(values)
                     break
             else:
-                lines.append(dict(values))
+                rows.append(dict(values))
     merge, organize = panel["transformations"]
     assert merge["id"] == "merge"
     assert organize["id"] == "organize"
-    return [_organized(line, organize["options"]) for line in lines]
+    return [_organized(row, organize["options"]) for row in rows]
 
 
 def _frame(server: Prometheus, choice: Choice, target: Json, time: float | None) -> list[dict[str, object]]:
@@ -97,7 +97,7 @@ def _frame(server: Prometheus, choice: Choice, target: Json, time: float | None)
     assert target["instant"]
     found = server.query(choice.fill(target["expr"]), time)
     names = {name for series in found for name in series.labels}
-    # Every line of a frame has all its columns; a label that a series lacks is empty.
+    # Every row of a frame has all its columns; a label that a series does not have is empty.
     return [
         {
             "Time": 0,
@@ -108,16 +108,16 @@ def _frame(server: Prometheus, choice: Choice, target: Json, time: float | None)
     ]
 
 
-def _fits(line: Mapping[str, object], values: Mapping[str, object]) -> bool:
-    return all(line.get(name, value) == value for name, value in values.items())
+def _fits(row: Mapping[str, object], values: Mapping[str, object]) -> bool:
+    return all(row.get(name, value) == value for name, value in values.items())
 
 
-def _organized(line: dict[str, object], settings: Json) -> dict[str, object]:
+def _organized(row: dict[str, object], settings: Json) -> dict[str, object]:
     order, hidden, titles = settings["indexByName"], settings["excludeByName"], settings["renameByName"]
     names = sorted(
-        (name for name in line if not hidden.get(name)), key=lambda name: order.get(name, len(order))
+        (name for name in row if not hidden.get(name)), key=lambda name: order.get(name, len(order))
     )
-    return {titles.get(name, name): line[name] for name in names}
+    return {titles.get(name, name): row[name] for name in names}
 
 
 def _as_text(series: Series) -> str:

@@ -28,7 +28,7 @@ _TARGET = """\
       - targets: ["127.0.0.1:{port}"]
         labels: {labels}
 """
-# Other jobs have processes and targets too, which the dashboard must not show as exporters.
+# A target of another job, which the dashboard must not show as an exporter.
 _ITSELF = """\
   - job_name: prometheus
     static_configs: [{targets: ["127.0.0.1:9090"]}]
@@ -37,7 +37,7 @@ _ITSELF = """\
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Labels and the values by time, in seconds since 1970; of an instant query there is one."""
+    """Labels, and values by time in seconds since 1970; an instant query has one value."""
 
     labels: dict[str, str]
     values: dict[float, float]
@@ -49,13 +49,13 @@ class Series:
 
 
 class PrometheusError(Exception):
-    """Prometheus refused a query; the text is its own."""
+    """Prometheus refused a query; the text is that of its answer."""
 
 
 class Prometheus(Running):
-    """Prometheus on loopback with its data in `folder`; scrapes exporters by these names at these ports.
+    """Prometheus on loopback with its data in `folder`, which scrapes exporters at these ports by instance.
 
-    `labels` are those of the targets, beside their names, as discovery in a cluster gives them.
+    `labels` are further labels of the targets, as service discovery in a cluster adds them.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Prometheus(Running):
         return values
 
     def formatted(self, expression: str) -> str:
-        """An expression as Prometheus writes it; PrometheusError where it is no PromQL."""
+        """An expression as Prometheus formats it. Raises PrometheusError where it is not PromQL."""
         text: str = self._api("format_query", query=expression)
         return text
 
@@ -108,7 +108,7 @@ class Prometheus(Running):
             pytest.fail(f"prometheus exited with {self._process.returncode}")
         url = f"{_ADDRESS}/api/v1/{path}"
         asked = urllib.parse.urlencode(parameters)
-        # Posted, as Grafana does: a query may be longer than an address. Values of labels take no post.
+        # By POST, as Grafana does: a query may be longer than a URL. The values of labels need GET.
         if path.startswith("label/"):
             request = urllib.request.Request(f"{url}?{asked}")  # noqa: S310  (our own)
         else:

@@ -1,4 +1,4 @@
-"""The dashboard is what its Python makes, can be imported as it is, and refers to what there is."""
+"""The committed JSON is that of the generator, can be imported, and refers to things that exist."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tests.deploy.dashboard.promql import selectors
 DOCS = file.ROOT / "docs"
 ADDRESS = "https://github.com/listen-queue-exporter/listen-queue-exporter/blob/main/docs/"
 WIDTH = 24
-# Of Prometheus itself, or of every process that it scrapes.
-ELSEWHERE = {
+# Metrics of Prometheus, and of every process that it scrapes.
+OTHER_METRICS = {
     "ALERTS",
     "up",
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",
     "process_start_time_seconds",
 }
-# `$1` and `$2` are groups of a pattern.
+# `$1` and `$2` are groups of regular expressions.
 BUILT_IN = {"__rate_interval", "1", "2"}
 
 
-def test_it_is_what_the_command_writes(tmp_path: Path) -> None:
-    """`make dashboard` was not forgotten."""
+def test_it_is_the_output_of_the_generator(tmp_path: Path) -> None:
+    """`make deploy` was run after the last change."""
     written = tmp_path / "written.json"
     subprocess.run(
         [sys.executable, "-m", "deploy.grafana", str(written)], cwd=file.ROOT, check=True, timeout=60
@@ -35,7 +35,7 @@ def test_it_is_what_the_command_writes(tmp_path: Path) -> None:
     assert written.read_text() == file.FILE.read_text()
 
 
-def test_it_can_be_imported_anywhere_and_again() -> None:
+def test_it_can_be_imported_into_any_grafana() -> None:
     dashboard = file.load()
     assert dashboard["uid"] == "listen-queue"
     assert dashboard["title"] == "Listen queues"
@@ -43,15 +43,15 @@ def test_it_can_be_imported_anywhere_and_again() -> None:
     assert "version" not in dashboard
     assert dashboard["schemaVersion"] >= 36
     assert "listen-queue" in dashboard["tags"]
-    # Not what was chosen when somebody saved it. Some Grafanas cannot do without `current`.
+    # Some versions of Grafana need `current`, but it must not have the values of one installation.
     chosen = {each["name"]: each["current"]["value"] for each in dashboard["templating"]["list"]}
     every = {name: ["$__all"] for name in ("job", "instance", "netns", "process")}
     assert chosen == {"datasource": "default", **every, "listener": ""}
     assert not [each["name"] for each in dashboard["templating"]["list"] if "options" in each]
 
 
-def test_rows_begin_with_what_is_wrong_and_the_rest_can_be_opened() -> None:
-    """A closed row asks Prometheus for nothing."""
+def test_the_first_two_rows_are_open_and_the_others_collapsed() -> None:
+    """Grafana sends no queries of collapsed rows."""
     assert [(row["title"], row["collapsed"]) for row, _ in file.rows(file.load())] == [
         ("What is wrong now", False),
         ("The chosen listener over time", False),
@@ -62,7 +62,7 @@ def test_rows_begin_with_what_is_wrong_and_the_rest_can_be_opened() -> None:
     ]
 
 
-def test_panels_fill_the_width_and_lie_on_no_other() -> None:
+def test_panels_fill_the_width_and_do_not_overlap() -> None:
     for row, panels in file.rows(file.load()):
         places = [panel["gridPos"] for panel in panels]
         for place in places:
@@ -77,15 +77,15 @@ def test_panels_fill_the_width_and_lie_on_no_other() -> None:
         assert area == WIDTH * (bottom - row["gridPos"]["y"] - 1), f"there is a hole in {row['title']}"
 
 
-def test_every_panel_and_row_has_a_number_of_its_own() -> None:
+def test_ids_of_panels_and_rows_are_unique() -> None:
     dashboard = file.load()
     rows = [row for row, _ in file.rows(dashboard)]
     numbers = [each["id"] for each in (*rows, *file.panels(dashboard))]
     assert len(set(numbers)) == len(numbers)
 
 
-def test_names_in_a_panel_are_its_own() -> None:
-    """An override that means another query than there is would do nothing, and nobody would see it."""
+def test_ids_of_queries_are_unique_and_overrides_refer_to_them() -> None:
+    """An override for a query that does not exist would have no effect."""
     for panel in file.panels(file.load()):
         ref_counts = [target["refId"] for target in panel["targets"]]
         assert len(set(ref_counts)) == len(ref_counts), panel["title"]
@@ -111,25 +111,25 @@ def test_every_series_over_time_has_a_legend_that_names_it() -> None:
                 assert "{{process}} {{listener}}" in target["legendFormat"], panel["title"]
 
 
-def test_it_asks_for_metrics_that_the_reference_has() -> None:
-    known = set(re.findall(r"`(listen_queue_\w+)`", (DOCS / "metrics.md").read_text())) | ELSEWHERE
+def test_its_metrics_are_in_the_reference() -> None:
+    known = set(re.findall(r"`(listen_queue_\w+)`", (DOCS / "metrics.md").read_text())) | OTHER_METRICS
     dashboard = file.load()
-    for query in (*file.targets(dashboard), *file.marks(dashboard)):
+    for query in (*file.targets(dashboard), *file.annotation_queries(dashboard)):
         for each in selectors(query.expression):
             assert each.metric.removesuffix("_bucket") in known, query.place
 
 
-def test_it_asks_with_variables_that_it_has() -> None:
+def test_its_expressions_have_its_own_variables() -> None:
     dashboard = file.load()
     known = {each["name"] for each in dashboard["templating"]["list"]} | BUILT_IN
-    asked = [query.expression for query in (*file.targets(dashboard), *file.marks(dashboard))]
+    asked = [query.expression for query in (*file.targets(dashboard), *file.annotation_queries(dashboard))]
     asked += [each["query"] for each in dashboard["templating"]["list"]]
     for expression in asked:
         assert set(re.findall(r"\$\{?(\w+)", expression)) <= known, expression
 
 
-def test_variables_ask_only_for_those_before_them() -> None:
-    """Grafana could not tell where to begin."""
+def test_variables_depend_on_earlier_ones_only() -> None:
+    """Grafana queries them in their order."""
     before: set[str] = set()
     for each in file.load()["templating"]["list"]:
         asked = set(re.findall(r"\$(\w+)", each["query"])) - BUILT_IN
@@ -137,7 +137,7 @@ def test_variables_ask_only_for_those_before_them() -> None:
         before.add(each["name"])
 
 
-def test_links_lead_to_documents_that_there_are() -> None:
+def test_links_lead_to_documents_and_headings_that_exist() -> None:
     dashboard = file.load()
     links = [
         *dashboard["links"],
@@ -152,7 +152,7 @@ def test_links_lead_to_documents_that_there_are() -> None:
         assert not section or section in {heading.lower().replace(" ", "-") for heading in headings}, url
 
 
-def test_every_number_on_top_leads_to_a_runbook() -> None:
+def test_every_stat_links_to_a_runbook() -> None:
     for panel in file.panels(file.load()):
         if panel["type"] == "stat":
             assert [link["url"].partition("#")[0] for link in panel["links"]] == [f"{ADDRESS}runbooks.md"]

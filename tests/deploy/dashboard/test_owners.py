@@ -1,4 +1,4 @@
-"""The column of the listeners' table that says whose a listener is, whatever labels the targets have."""
+"""The owner column of the listeners' table, with and without container labels of the targets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ OWNERS = {
     "3": ("docker.service", "web", "a1b2", "", "web"),
     "4": ("kubelet.service", "app", "c3d4", "shop-7d4b9", "shop-7d4b9/app"),
 }
-# As the Prometheus operator gives them to a target: they are the exporter's own.
+# Labels of the exporter itself, as the Prometheus operator adds them to a target.
 OF_A_CLUSTER = {"pod": "exporter-x1", "container": "exporter", "namespace": "monitoring"}
 
 
-class Page(BaseHTTPRequestHandler):
-    """A page of an exporter that sees a listener of each kind of owner; no machine has them all."""
+class OwnersPage(BaseHTTPRequestHandler):
+    """A page of an exporter with a listener of each kind of owner."""
 
     def do_GET(self) -> None:
         """Answer a scrape."""
@@ -38,17 +38,17 @@ class Page(BaseHTTPRequestHandler):
             self.wfile.write(f"listen_queue_listener_info{{{place},{owner}}} 1\n".encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 @pytest.mark.netns
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("labels", [{}, OF_A_CLUSTER], ids=["plain", "cluster"])
-def test_it_is_pod_and_container_else_the_unit(labels: dict[str, str], tmp_path: Path) -> None:
+def test_the_owner_is_pod_and_container_else_the_unit(labels: dict[str, str], tmp_path: Path) -> None:
     dashboard = file.load()
-    with HTTPServer(("127.0.0.1", 10511), Page) as page:
+    with HTTPServer(("127.0.0.1", 10511), OwnersPage) as page:
         with Prometheus(tmp_path, {"host": 10511}, labels=labels) as server:
-            # After the process was forked: it must not be beside a thread.
+            # After Prometheus was forked: a process with threads must not fork.
             threading.Thread(target=page.serve_forever, daemon=True).start()
             until(server.ready, equals(wanted=True))
             until(
@@ -59,4 +59,4 @@ def test_it_is_pod_and_container_else_the_unit(labels: dict[str, str], tmp_path:
 
 
 def _owners(server: Prometheus, choice: Choice, panel: file.Json) -> dict[str, object]:
-    return {str(line["Port"]): line.get("Pod, container or unit") for line in table(server, choice, panel)}
+    return {str(row["Port"]): row.get("Pod, container or unit") for row in table(server, choice, panel)}

@@ -1,4 +1,4 @@
-"""The picture of the dashboard shows the dashboard that there is, and says who drew it."""
+"""docs/dashboard.svg is a picture of the committed dashboard."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from docs.dashboard import page
-from docs.dashboard.data import Data
-from docs.dashboard.units import written
+from docs.dashboard.panel_data import PanelData
+from docs.dashboard.units import format_value
 from testbed.waiting import until
 from tests.deploy.dashboard import file
 from tests.deploy.dashboard.grafana import Choice, options
-from tests.deploy.dashboard.scene import idle
+from tests.deploy.dashboard.hosts import idle_host
 
 PICTURE = file.ROOT / "docs/dashboard.svg"
-MOST_BYTES = 300_000
+MAX_BYTES = 300_000
 TEXT = "{http://www.w3.org/2000/svg}text"
 
 
-def test_it_says_what_it_is() -> None:
+def test_it_says_how_it_was_drawn() -> None:
     assert page.LABEL in _texts(PICTURE.read_text())
-    assert PICTURE.stat().st_size < MOST_BYTES
+    assert PICTURE.stat().st_size < MAX_BYTES
 
 
-def test_it_is_of_the_dashboard_as_it_is_now() -> None:
-    """`make picture` was not forgotten when a title, a column or a variable changed."""
+def test_it_shows_the_titles_columns_and_variables_of_the_dashboard() -> None:
+    """`make picture` was run after a title, a column or a variable changed."""
     dashboard = file.load()
     wanted = [dashboard["title"], *(each["label"] for each in dashboard["templating"]["list"])]
     for row, panels in file.rows(dashboard):
@@ -44,16 +44,16 @@ def test_it_is_of_the_dashboard_as_it_is_now() -> None:
 
 @pytest.mark.netns
 @pytest.mark.timeout(120)
-def test_it_can_be_drawn_from_what_prometheus_answers(tmp_path: Path) -> None:
+def test_it_can_be_drawn_from_the_answers_of_prometheus(tmp_path: Path) -> None:
     dashboard = file.load()
-    with idle(tmp_path) as (server, _):
+    with idle_host(tmp_path) as (server, _):
         fullest = until(partial(options, server, Choice(dashboard), "listener"), bool)[:1]
         choice = Choice(dashboard, {"listener": fullest}, "4s")
-        # What takes the longest to have an answer: a rate over some scrapes.
+        # The query that takes longest to have an answer: an increase over several scrapes.
         (samples,) = file.panel(dashboard, "How often how full")["targets"]
         until(partial(server.query, choice.fill(samples["expr"])), bool)
         end = time.time()
-        shown = _texts(page.draw(Data(server, choice, end - 5, end)))
+        shown = _texts(page.draw(PanelData(server, choice, end - 5, end)))
     assert {panel["title"] for panel in file.panels(dashboard) if panel["type"] == "stat"} <= shown
     waiting = [each for each in shown if each.startswith("waiting · ")]
     assert len(waiting) == 2
@@ -75,10 +75,8 @@ def test_it_can_be_drawn_from_what_prometheus_answers(tmp_path: Path) -> None:
         (46137344.0, "bytes", None, "44 MiB"),
     ],
 )
-def test_values_are_written_in_their_units(
-    value: float, unit: str, decimals: int | None, wanted: str
-) -> None:
-    assert written(value, unit, decimals) == wanted
+def test_values_have_their_units(value: float, unit: str, decimals: int | None, wanted: str) -> None:
+    assert format_value(value, unit, decimals) == wanted
 
 
 def _texts(svg: str) -> set[str]:

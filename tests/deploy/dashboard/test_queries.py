@@ -1,4 +1,4 @@
-"""Every query of the dashboard, asked of a real Prometheus as Grafana would ask it."""
+"""Every query of the dashboard, sent to a real Prometheus as Grafana sends it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from pathlib import Path
 import pytest
 
 from testbed.waiting import equals, until
-from tests.deploy.dashboard import file, scene
+from tests.deploy.dashboard import file, hosts
 from tests.deploy.dashboard.grafana import Choice, legend, options
+from tests.deploy.dashboard.hosts import EXPORTERS, busy_host, idle_host
 from tests.deploy.dashboard.prometheus import Prometheus, Series
-from tests.deploy.dashboard.scene import EXPORTERS, busy, idle
 
-CHOSEN = (
+OF_SELECTED_LISTENERS = (
     "Connections waiting",
     "Utilization",
     "Share of time full",
     "Half-open connections of the chosen listener",
     "Oldest wait",
 )
-# As long as Grafana draws at once; it is the same to Prometheus what it draws them for.
+# In seconds.
 STEP = 1
 
 
 @pytest.mark.netns
 @pytest.mark.timeout(240)
-def test_none_is_empty_while_everything_happens(tmp_path: Path) -> None:
+def test_no_query_is_empty_on_a_busy_host(tmp_path: Path) -> None:
     dashboard = file.load()
-    with busy(tmp_path) as server:
+    with busy_host(tmp_path) as server:
         every = until(partial(options, server, Choice(dashboard), "listener"), lambda found: len(found) > 5)
         _expect_answers(server, Choice(dashboard, {"listener": every}))
 
 
 @pytest.mark.netns
 @pytest.mark.timeout(240)
-def test_none_is_empty_on_a_healthy_host_and_the_numbers_on_top_are_zero(tmp_path: Path) -> None:
-    """What nothing is wrong with says 0: an empty panel would look like a broken one."""
+def test_no_query_is_empty_on_an_idle_host_and_the_stats_are_0(tmp_path: Path) -> None:
+    """An empty panel would look like a failed one."""
     dashboard = file.load()
-    with idle(tmp_path) as (server, _):
+    with idle_host(tmp_path) as (server, _):
         fullest = until(partial(options, server, Choice(dashboard), "listener"), bool)[:1]
         choice = Choice(dashboard, {"listener": fullest})
         _expect_answers(server, choice)
@@ -50,12 +50,14 @@ def test_none_is_empty_on_a_healthy_host_and_the_numbers_on_top_are_zero(tmp_pat
 
 @pytest.mark.netns
 @pytest.mark.timeout(240)
-def test_what_happens_shows_in_its_panel(tmp_path: Path) -> None:
+def test_panels_show_what_happens_on_a_busy_host(tmp_path: Path) -> None:
     dashboard = file.load()
-    with busy(tmp_path) as server:
-        ask = partial(_now, server, Choice(dashboard, {"listener": [scene.WEB, str(tmp_path / scene.ODD)]}))
+    with busy_host(tmp_path) as server:
+        ask = partial(
+            _now, server, Choice(dashboard, {"listener": [hosts.WEB, str(tmp_path / hosts.REGEX_PATH)]})
+        )
         until(partial(ask, "Full now"), equals({"": 4.0}))
-        # nginx, php-fpm and redis, each seen by two; and the flooded one while the flood is fresh.
+        # nginx, php-fpm and redis, each by two exporters, and the flooded listener during the flood.
         until(partial(ask, "Beyond warning"), lambda found: found.get("", 0) in {6, 8})
         for title, reference in (
             ("Full in the last 5 minutes", "A"),
@@ -67,13 +69,13 @@ def test_what_happens_shows_in_its_panel(tmp_path: Path) -> None:
             ("SYNs that found the queue full", "cookies"),
         ):
             until(partial(ask, title, reference, rate="5m"), lambda found: sum(found.values()) > 0)
-        # Per cent of the rule are shown as they are, connections as a share of backlog + 1.
+        # A threshold in per cent is shown as it is, one in connections as a share of backlog + 1.
         for severity, web, php in (("warning", 0.3, 1 / 4), ("critical", 0.7, 2 / 4)):
             levels = until(
                 partial(ask, "Utilization", severity, label="process"), lambda found: len(found) == 2
             )
             assert levels == {"nginx": web, "php-fpm": php}
-        # Nobody else was full and dropped.
+        # No other listener was full.
         until(
             partial(ask, "Overflows by listener, estimated", "estimate", label="process"),
             lambda found: found.get("nginx", 0) > 0 and sum(found.values()) == found["nginx"],
@@ -82,46 +84,53 @@ def test_what_happens_shows_in_its_panel(tmp_path: Path) -> None:
             partial(ask, "Fullest queue of each namespace", "fullest", label="netns"),
             equals({"host": 1.0, "shop": 0.5}),
         )
-        names = {series.labels.get("alertname") for series in _marks(server, dashboard, "Alert")}
+        names = {series.labels.get("alertname") for series in _annotations(server, dashboard, "Alert")}
         assert names == {"ListenQueueFull"}
 
 
 @pytest.mark.netns
 @pytest.mark.timeout(240)
-def test_the_chosen_are_shown_and_nobody_else(tmp_path: Path) -> None:
-    """Several instances and several listeners, one of which is a path that is a pattern too."""
+def test_panels_show_the_selected_listeners_only(tmp_path: Path) -> None:
+    """With several instances and listeners, one of which has a path that is a regular expression."""
     dashboard = file.load()
-    odd = str(tmp_path / scene.ODD)
-    with busy(tmp_path) as server:
-        until(partial(options, server, Choice(dashboard), "listener"), lambda found: odd in found)
+    path = str(tmp_path / hosts.REGEX_PATH)
+    with busy_host(tmp_path) as server:
+        until(partial(options, server, Choice(dashboard), "listener"), lambda found: path in found)
         for instances, listeners in (
-            (list(EXPORTERS), [scene.WEB, odd]),
-            (list(EXPORTERS)[:1], [odd]),
-            (list(EXPORTERS), [scene.DATABASE]),
+            (list(EXPORTERS), [hosts.WEB, path]),
+            (list(EXPORTERS)[:1], [path]),
+            (list(EXPORTERS), [hosts.DATABASE]),
         ):
             choice = Choice(dashboard, {"instance": instances, "listener": listeners})
-            _expect_answers(server, choice, but=CHOSEN)
-            for title in CHOSEN:
+            _expect_answers(server, choice, but=OF_SELECTED_LISTENERS)
+            for title in OF_SELECTED_LISTENERS:
                 for target in file.panel(dashboard, title)["targets"]:
-                    # The kernel tells neither waits nor half-open connections of unix sockets.
-                    told = [each for each in listeners if each != odd or not _only_of_tcp(target["expr"])]
+                    # The kernel has neither waits nor half-open connections of unix sockets.
+                    expected = [
+                        each for each in listeners if each != path or not _only_of_tcp(target["expr"])
+                    ]
                     until(
                         partial(_shown, server, choice.fill(target["expr"])),
-                        equals({(host, each) for host in instances for each in told}),
+                        equals({(host, each) for host in instances for each in expected}),
                     )
-        nobody = Choice(dashboard, {"listener": ["10.9.9.9:80"]})
-        assert server.query(nobody.fill(file.panel(dashboard, CHOSEN[0])["targets"][0]["expr"])) == []
+        no_listener = Choice(dashboard, {"listener": ["10.9.9.9:80"]})
+        assert (
+            server.query(
+                no_listener.fill(file.panel(dashboard, OF_SELECTED_LISTENERS[0])["targets"][0]["expr"])
+            )
+            == []
+        )
         (target, *_) = file.panel(dashboard, "Connections waiting")["targets"]
-        choice = Choice(dashboard, {"instance": ["web1:10511"], "listener": [odd]})
+        choice = Choice(dashboard, {"instance": ["web1:10511"], "listener": [path]})
         (series,) = server.query(choice.fill(target["expr"]))
-        assert legend(target, series) == f"waiting · php-fpm {odd} · host · web1:10511"
+        assert legend(target, series) == f"waiting · php-fpm {path} · host · web1:10511"
 
 
 @pytest.mark.netns
 @pytest.mark.timeout(120)
-def test_an_exporter_that_is_down_counts_and_other_jobs_do_not(tmp_path: Path) -> None:
+def test_an_exporter_that_is_down_is_counted_and_other_jobs_are_not(tmp_path: Path) -> None:
     dashboard = file.load()
-    with idle(tmp_path) as (server, stopped):
+    with idle_host(tmp_path) as (server, stopped):
         ask = partial(_now, server, Choice(dashboard))
         until(partial(ask, "CPU", "cpu", label="instance"), lambda found: set(found) == set(EXPORTERS))
         assert set(ask("Memory", "memory", label="instance")) == set(EXPORTERS)
@@ -144,7 +153,7 @@ def _now(
     label: str = "",
     rate: str = "10s",
 ) -> dict[str, float]:
-    """What a query of a panel says now, by a label of its series; several of one label must be equal."""
+    """The values of a query of a panel by a label of its series."""
     (target,) = (
         each for each in file.panel(choice.dashboard, title)["targets"] if each["refId"] == reference
     )
@@ -156,16 +165,16 @@ def _shown(server: Prometheus, filled: str) -> set[tuple[str, str]]:
     return {(series.labels["instance"], series.labels["listener"]) for series in server.query(filled)}
 
 
-def _marks(server: Prometheus, dashboard: file.Json, name: str) -> list[Series]:
-    (mark,) = (each for each in file.marks(dashboard) if each.place.endswith(name))
+def _annotations(server: Prometheus, dashboard: file.Json, name: str) -> list[Series]:
+    (mark,) = (each for each in file.annotation_queries(dashboard) if each.place.endswith(name))
     return until(
         partial(server.query, Choice(dashboard).fill(mark.expression)), lambda found: len(found) > 1
     )[:-1]
 
 
 def _expect_answers(server: Prometheus, choice: Choice, but: tuple[str, ...] = ()) -> None:
-    """Every panel and every annotation has something to show, at this moment and over the last seconds."""
-    for query in (*file.targets(choice.dashboard), *file.marks(choice.dashboard)):
+    """Every query of panels and annotations has an answer, now and over the last seconds."""
+    for query in (*file.targets(choice.dashboard), *file.annotation_queries(choice.dashboard)):
         if query.place.startswith(but):
             continue
         filled = choice.fill(query.expression)
@@ -176,5 +185,5 @@ def _expect_answers(server: Prometheus, choice: Choice, but: tuple[str, ...] = (
 
 
 def _named(server: Prometheus, place: str, filled: str) -> tuple[str, list[Series]]:
-    """So that a failure says which query it was."""
+    """The answer with the name of the query, for the message of a failure."""
     return place, server.query(filled)

@@ -1,4 +1,4 @@
-"""The tables of the dashboard: a line for each listener, host or namespace, with the columns promised."""
+"""The tables of the dashboard have a row for each listener, host or namespace, with all columns."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from testbed.waiting import until
-from tests.deploy.dashboard import file, scene
+from tests.deploy.dashboard import file, hosts
 from tests.deploy.dashboard.grafana import Choice, table
-from tests.deploy.dashboard.scene import EXPORTERS, busy
+from tests.deploy.dashboard.hosts import EXPORTERS, busy_host
 
 LISTENERS = (
     "State",
@@ -31,21 +31,21 @@ LISTENERS = (
     "SYN queue",
     "Listener",
 )
-OF_TCP_ALONE = {"Oldest wait", "SYN queue"}
+TCP_COLUMNS = {"Oldest wait", "SYN queue"}
 
 
 @pytest.mark.netns
 @pytest.mark.timeout(180)
-def test_each_has_a_line_for_each_with_every_column(tmp_path: Path) -> None:
+def test_tables_have_a_row_for_each_with_every_column(tmp_path: Path) -> None:
     dashboard = file.load()
-    odd = str(tmp_path / scene.ODD)
-    with busy(tmp_path) as server:
-        ask = partial(table, server, Choice(dashboard, {"listener": [odd]}))
-        lines = until(partial(ask, file.panel(dashboard, "Listeners")), partial(_complete, set(LISTENERS)))
-        named = {(line["Host"], line["Netns"], line["Listener"]): line for line in lines}
-        assert len(named) == len(lines), "a listener has two lines"
+    path = str(tmp_path / hosts.REGEX_PATH)
+    with busy_host(tmp_path) as server:
+        ask = partial(table, server, Choice(dashboard, {"listener": [path]}))
+        rows = until(partial(ask, file.panel(dashboard, "Listeners")), partial(_complete, set(LISTENERS)))
+        named = {(row["Host"], row["Netns"], row["Listener"]): row for row in rows}
+        assert len(named) == len(rows), "a listener has two rows"
         for host in EXPORTERS:
-            web = named[host, "host", scene.WEB]
+            web = named[host, "host", hosts.WEB]
             assert tuple(web) == LISTENERS
             expected = {
                 "State": 2,
@@ -60,39 +60,39 @@ def test_each_has_a_line_for_each_with_every_column(tmp_path: Path) -> None:
             }
             assert {name: web[name] for name in expected} == expected
             assert web["Oldest wait"] > 0
-            php = named[host, "host", odd]
-            assert set(LISTENERS) - set(php) == OF_TCP_ALONE
-            assert (php["Address"], php["Port"], php["Process"], php["State"]) == (odd, "", "php-fpm", 2)
-            neighbour = named[host, "shop", "0.0.0.0:6379"]
-            assert (neighbour["Process"], neighbour["Utilization"], neighbour["State"]) == (
+            php = named[host, "host", path]
+            assert set(LISTENERS) - set(php) == TCP_COLUMNS
+            assert (php["Address"], php["Port"], php["Process"], php["State"]) == (path, "", "php-fpm", 2)
+            other = named[host, "shop", "0.0.0.0:6379"]
+            assert (other["Process"], other["Utilization"], other["State"]) == (
                 "redis-server",
                 0.5,
                 1,
             )
-            database = named[host, "host", scene.DATABASE]
+            database = named[host, "host", hosts.DATABASE]
             assert (database["Process"], database["Waiting"], database["State"]) == ("postgres", 4, 0)
         settings = ask(file.panel(dashboard, "Settings of the kernel"))
-        assert {(line["Host"], line["Netns"]) for line in settings} == {
+        assert {(row["Host"], row["Netns"]) for row in settings} == {
             (host, netns) for host in EXPORTERS for netns in ("host", "shop")
         }
         assert len(settings) == 4
         exporters = ask(file.panel(dashboard, "Exporters"))
-        assert [line["Host"] for line in exporters] == list(EXPORTERS)
+        assert [row["Host"] for row in exporters] == list(EXPORTERS)
         for title, found in (
-            ("Listeners", lines),
+            ("Listeners", rows),
             ("Settings of the kernel", settings),
             ("Exporters", exporters),
         ):
             _expect_columns(file.panel(dashboard, title), set().union(*found))
 
 
-def _complete(columns: set[str], lines: list[dict[str, Any]]) -> bool:
-    """Whether there is a line for each exporter that has all it can have."""
-    return {line["Host"] for line in lines if set(line) == columns} == set(EXPORTERS)
+def _complete(columns: set[str], rows: list[dict[str, Any]]) -> bool:
+    """Whether each exporter has a row with all columns."""
+    return {row["Host"] for row in rows if set(row) == columns} == set(EXPORTERS)
 
 
 def _expect_columns(panel: file.Json, columns: set[str]) -> None:
-    """What a table says about columns it says about those that are there."""
+    """The settings of a table are for columns that exist."""
     organize = panel["transformations"][1]["options"]
     assert set(organize["renameByName"].values()) == columns
     assert set(organize["indexByName"]) == set(organize["renameByName"])

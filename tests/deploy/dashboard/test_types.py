@@ -1,4 +1,4 @@
-"""The dashboard is what Grafana's own types say, and those of the plugins that its panels use."""
+"""The dashboard has the TypeScript types of Grafana and of the plugins of its panels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testbed import programs
 from tests.deploy.dashboard.file import FILE, ROOT, Json, load, panel
 
 HERE = Path(__file__).with_name("types")
-# Not committed; `make clean` takes it away.
+# Not committed; `make clean` removes it.
 INSTALLED = ROOT / ".debian/dashboard-types"
 OFFLINE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH")
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def packages() -> Path:
-    """The folder node_modules that the lock describes; skips where npm is missing or cannot fetch."""
+    """The folder node_modules of the lock file; skips where npm is missing or cannot download."""
     npm = programs.find("npm")
     lock = (HERE / "package-lock.json").read_bytes()
     folder = INSTALLED / hashlib.sha256(lock).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What the variables of the dashboard offer, and that each choice means what it says."""
+"""The options of the dashboard's variables, and what is shown where one is selected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.service import Service
 
 ABSTRACT = [name for name in hostile_names.ABSTRACT if b'"' not in name]
 TCP = {"127.0.0.1:8080": ("127.0.0.1", 8080), "[::1]:8080": ("::1", 8080), "[::]:9000": ("::", 9000)}
-CHOICES: tuple[dict[str, list[str]], ...] = (
+VALUES: tuple[dict[str, list[str]], ...] = (
     {"listener": ["0.0.0.0:80"]},
     {"listener": []},
     {
@@ -41,8 +41,8 @@ CHOICES: tuple[dict[str, list[str]], ...] = (
 
 @pytest.mark.netns
 @pytest.mark.timeout(120)
-def test_every_listener_is_offered_and_its_choice_shows_it_alone(tmp_path: Path) -> None:
-    """Whatever its name, but for double quotes, which Grafana passes on as they are."""
+def test_every_listener_is_an_option_that_shows_it_alone(tmp_path: Path) -> None:
+    """With any name without double quotes, which Grafana does not escape."""
     dashboard = file.load()
     with ExitStack() as stack:
         for address, port in TCP.values():
@@ -62,10 +62,10 @@ def test_every_listener_is_offered_and_its_choice_shows_it_alone(tmp_path: Path)
             "127.0.0.1:10511",
             "127.0.0.1:9090",
         }
-        offered = until(
+        found_options = until(
             partial(options, server, Choice(dashboard), "listener"), lambda found: set(found) == wanted
         )
-        assert len(offered) == len(wanted)
+        assert len(found_options) == len(wanted)
         target = file.panel(dashboard, "Connections waiting")["targets"][0]
         for name in wanted:
             (found,) = server.query(Choice(dashboard, {"listener": [name]}).fill(target["expr"]))
@@ -78,8 +78,8 @@ def test_every_listener_is_offered_and_its_choice_shows_it_alone(tmp_path: Path)
 
 @pytest.mark.netns
 @pytest.mark.timeout(120)
-def test_the_fullest_comes_first_and_so_is_chosen(tmp_path: Path) -> None:
-    """It is what Grafana chooses where nothing is, since there is no All."""
+def test_the_fullest_listener_is_the_first_option(tmp_path: Path) -> None:
+    """Grafana selects it when the dashboard opens, since there is no All."""
     dashboard = file.load()
     with ExitStack() as stack:
         for port, waiting in ((8001, 1), (8002, 5), (8003, 3)):
@@ -98,13 +98,13 @@ def test_the_fullest_comes_first_and_so_is_chosen(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-def test_prometheus_can_read_every_query_whatever_is_chosen(tmp_path: Path) -> None:
+def test_prometheus_parses_every_query_with_any_values(tmp_path: Path) -> None:
     dashboard = file.load()
     with Prometheus(tmp_path, {}) as server:
         until(server.ready, equals(wanted=True))
-        for values in CHOICES:
+        for values in VALUES:
             choice = Choice(dashboard, values)
-            for query in (*file.targets(dashboard), *file.marks(dashboard)):
+            for query in (*file.targets(dashboard), *file.annotation_queries(dashboard)):
                 server.formatted(choice.fill(query.expression))
             for name in ("job", "instance", "netns", "process", "listener"):
                 options(server, choice, name)

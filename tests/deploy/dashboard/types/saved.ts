@@ -1,4 +1,4 @@
-// What Grafana saves of a dashboard, as types: @grafana/schema, and what it leaves open.
+// The type of a saved dashboard: @grafana/schema, and the types that it leaves open.
 import type { AnnotationQuery, Dashboard, DataQuery, FieldConfig, Panel, RowPanel } from "@grafana/schema";
 import type * as heatmap from "@grafana/schema/dist/esm/raw/composable/heatmap/panelcfg/x/HeatmapPanelCfg_types.gen";
 import type * as stat from "@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen";
@@ -19,8 +19,8 @@ interface Query extends DataQuery {
   interval?: string;
 }
 
-/** The data source reads these beside the query. Before Grafana 12 it asked for `expr` and `step` here. */
-interface Mark extends AnnotationQuery<Query> {
+/** The data source reads these fields too. Before Grafana 12 it read `expr` and `step` here. */
+interface Annotation extends AnnotationQuery<Query> {
   expr: string;
   step: string;
   titleFormat: string;
@@ -55,17 +55,17 @@ type OlderStat = Except<stat.Options, "percentChangeColorMode" | "showPercentCha
 /** As before Grafana 10.3, which turns `show` into a mode when it loads the panel. */
 type OlderHeatmap = Omit<heatmap.Options, "tooltip"> & { tooltip: { show: boolean; yHistogram?: boolean } };
 
-type OurPanel =
+type DashboardPanel =
   | PanelOf<"heatmap", OlderHeatmap, heatmap.FieldConfig>
   | PanelOf<"stat", OlderStat, never>
   | PanelOf<"state-timeline", timeline.Options, timeline.FieldConfig>
   | PanelOf<"table", table.Options, table.FieldConfig>
   | PanelOf<"timeseries", timeseries.Options, timeseries.FieldConfig>;
 
-type OurDashboard = Omit<Dashboard, "annotations" | "panels"> & {
-  annotations: { list: Mark[] };
-  panels: (OurPanel | (Omit<RowPanel, "panels"> & { panels: OurPanel[] }))[];
+type TypedDashboard = Omit<Dashboard, "annotations" | "panels"> & {
+  annotations: { list: Annotation[] };
+  panels: (DashboardPanel | (Omit<RowPanel, "panels"> & { panels: DashboardPanel[] }))[];
 };
 
-export type Saved = Json<OurDashboard>;
+export type Saved = Json<TypedDashboard>;
 export type SavedByAnyone = Json<Dashboard>;

@@ -1,4 +1,4 @@
-"""A host on which everything happens that the dashboard shows, with two exporters and a Prometheus."""
+"""Hosts for the dashboard, a busy one and an idle one, each with two exporters and a Prometheus."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tests.integration import listening_sockets
 from tests.integration.metric_values import until_figure
 from tests.integration.service import Service
 
-# Names as Prometheus has them, and the ports behind.
+# Ports by the instance labels.
 EXPORTERS = {"web1:10511": 10511, "web2:10511": 10512}
-NEIGHBOUR = "shop"
-# A path that is a pattern too, which would not match itself.
-ODD = r"p(h)p+[1].{2}^$|*?"
+OTHER_NAMESPACE = "shop"
+# A file name that, as a regular expression, does not match itself.
+REGEX_PATH = r"p(h)p+[1].{2}^$|*?"
 FLOODED = f"{listening_sockets.TUN_IPV4}:8443"
 WEB, DATABASE = "0.0.0.0:8080", "[::1]:5432"
 
 CONFIG = f"""\
 sampling: {{interval: 10ms, cpu_budget: 50%}}
-namespaces: {{include: [{NEIGHBOUR}]}}
+namespaces: {{include: [{OTHER_NAMESPACE}]}}
 rules:
   - name: edge
     match: {{port: 8080}}
@@ -37,7 +37,7 @@ rules:
     match: {{protocol: unix}}
     accept: {{warning: 1, critical: 2}}
 """
-# Stands for the alerts of a real installation, which need minutes.
+# The alerts that are deployed take minutes to fire.
 RULES = """\
 groups:
   - name: test
@@ -47,45 +47,45 @@ groups:
 """
 
 _BACKLOG = 3
-_FLOOD = 200
+_FLOOD_SYNS = 200
 _ACK = 0x10
 
 
 @contextmanager
-def busy(folder: Path) -> Iterator[Prometheus]:
-    """Full queues over TCP and unix, a SYN flood, and a second network namespace, all of it scraped."""
+def busy_host(folder: Path) -> Iterator[Prometheus]:
+    """A host with full TCP and unix queues, a SYN flood and a second network namespace."""
     with ExitStack() as stack:
-        odd = folder / ODD
-        neighbour = stack.enter_context(Namespaces()).named(NEIGHBOUR, process="redis-server")
-        neighbour.listen_tcp(6379, backlog=_BACKLOG)
-        neighbour.fill_tcp(6379, 2)
+        path = folder / REGEX_PATH
+        other = stack.enter_context(Namespaces()).named(OTHER_NAMESPACE, process="redis-server")
+        other.listen_tcp(6379, backlog=_BACKLOG)
+        other.fill_tcp(6379, 2)
         for name, listen in (
             (b"nginx", lambda: [listening_sockets.tcp("0.0.0.0", 8080, _BACKLOG)]),
             (b"postgres", lambda: [listening_sockets.tcp("::1", 5432, 9)]),
-            (b"php-fpm", lambda: [listening_sockets.unix(bytes(odd), _BACKLOG)]),
+            (b"php-fpm", lambda: [listening_sockets.unix(bytes(path), _BACKLOG)]),
         ):
             stack.enter_context(Service(name, listen))
         for address in (*(("127.0.0.1", 8080),) * (_BACKLOG + 1), *(("::1", 5432),) * 4):
             stack.enter_context(socket.create_connection(address, timeout=10))
         for _ in range(_BACKLOG + 1):
-            stack.enter_context(_unix_client(odd))
-        first, second = (stack.enter_context(watching_at(port, CONFIG)) for port in EXPORTERS.values())
+            stack.enter_context(_unix_client(path))
+        first, second = (stack.enter_context(_start_exporter(port, CONFIG)) for port in EXPORTERS.values())
         server = stack.enter_context(Prometheus(folder, EXPORTERS, RULES))
         until(server.ready, equals(wanted=True))
-        # Counters grow between two scrapes only.
+        # The increase of a counter needs a scrape before and after.
         until(lambda: len(server.query('up{job="listen-queue"} == 1')), equals(len(EXPORTERS)))
         _flood(stack, first)
-        # The queue is full, so that the kernel refuses these again and again.
+        # The queue is full, so the kernel drops their packets again and again.
         for _ in range(3):
-            stack.enter_context(_refused("127.0.0.1", 8080))
+            stack.enter_context(_dropped("127.0.0.1", 8080))
         for daemon in (first, second):
             until_figure(daemon, 3, "accept_limit", port="8080")
         yield server
 
 
 @contextmanager
-def idle(folder: Path) -> Iterator[tuple[Prometheus, Daemon]]:
-    """A host without any load, on defaults; with it the second exporter."""
+def idle_host(folder: Path) -> Iterator[tuple[Prometheus, Daemon]]:
+    """A host without connections and exporters with the defaults; yields the second exporter too."""
     with ExitStack() as stack:
         _, second = (stack.enter_context(running(port=port)) for port in EXPORTERS.values())
         server = stack.enter_context(Prometheus(folder, EXPORTERS))
@@ -93,8 +93,8 @@ def idle(folder: Path) -> Iterator[tuple[Prometheus, Daemon]]:
         yield server, second
 
 
-def watching_at(port: int, config: str) -> Daemon:
-    """An exporter that may enter other namespaces and is ready, for use in `with`."""
+def _start_exporter(port: int, config: str) -> Daemon:
+    """An exporter that may enter other namespaces and is ready."""
     daemon = Daemon(config=config, port=port, namespaces=True)
     try:
         return daemon.wait_ready()
@@ -104,18 +104,18 @@ def watching_at(port: int, config: str) -> Daemon:
 
 
 def _flood(stack: ExitStack, daemon: Daemon) -> None:
-    """Fill a SYN queue, so that clients get cookies; one brings its own back, another a wrong one."""
+    """Fill a SYN queue, so that clients get cookies; one returns its cookie, another an invalid one."""
     tun = stack.enter_context(flood.Tun())
     stack.enter_context(listening_sockets.tcp(listening_sockets.TUN_IPV4, 8443, 16))
-    flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8443, _FLOOD)
+    flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8443, _FLOOD_SYNS)
     stack.enter_context(socket.create_connection((listening_sockets.TUN_IPV4, 8443), timeout=10))
-    tun.send(_wrong_cookie(listening_sockets.TUN_IPV4, 8443))
+    tun.send(_invalid_cookie(listening_sockets.TUN_IPV4, 8443))
     until_figure(daemon, 1, "netns_syncookies_received_total", netns="host")
     until_figure(daemon, 1, "netns_syncookies_failed_total", netns="host")
 
 
-def _wrong_cookie(address: str, port: int) -> bytes:
-    """The last packet of a handshake that never was: a SYN made into an ACK of what nobody sent."""
+def _invalid_cookie(address: str, port: int) -> bytes:
+    """The last packet of a handshake, with an invalid cookie: a SYN changed to an ACK."""
     client, server = ipaddress.ip_address("10.99.9.9"), ipaddress.ip_address(address)
     packet = flood.syn(client, 9999, server, port)
     header, segment = packet[:20], bytearray(packet[20:])
@@ -135,7 +135,7 @@ def _unix_client(path: Path) -> socket.socket:
     return client
 
 
-def _refused(address: str, port: int) -> socket.socket:
+def _dropped(address: str, port: int) -> socket.socket:
     client = socket.socket()
     client.setblocking(False)  # noqa: FBT003  (the standard library's signature)
     client.connect_ex((address, port))

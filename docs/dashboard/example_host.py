@@ -1,4 +1,4 @@
-"""A host with a few services, one of which stops accepting, with an exporter and a Prometheus."""
+"""A host with several services, one of which stops accepting, an exporter and a Prometheus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from docs.dashboard.service import Plan, Service, enter_cgroup
+from docs.dashboard.simulated_service import QueueProfile, SimulatedService, enter_cgroup
 from exporter.kernel.processes.cgroups import CgroupTree
 from testbed import namespace, syscalls
 from testbed.netns import Namespaces
@@ -48,24 +48,24 @@ groups:
         expr: listen_queue_accept_utilization_ratio >= 1
 """
 _BACKLOG: Final = 511
-# More than the queue holds, so that some are refused.
-_TOO_MANY: Final = _BACKLOG + 2
-# In seconds after the beginning.
+# More than the queue takes, so that the kernel drops some.
+_OVERFLOWING: Final = _BACKLOG + 2
+# In seconds since the beginning.
 _BURST: Final = (60, 66)
-_STUCK: Final = 130
+_STOPS_ACCEPTING: Final = 130
 _PHP: Final = "/run/php/php8.2-fpm.sock"
 
 
 def _web(now: float) -> float:
-    """Waves, a burst that fills the queue for a few seconds, and in the end nobody accepts."""
+    """Waves, a burst that fills the queue for a few seconds, and no accept in the end."""
     if _BURST[0] <= now < _BURST[1]:
-        return _TOO_MANY
-    waves = 70 + 45 * math.sin(now / 6) + random.uniform(-12, 12)  # noqa: S311  (nothing depends on it)
-    return waves if now < _STUCK else min(_TOO_MANY, 70 + (now - _STUCK) * 20)
+        return _OVERFLOWING
+    waves = 70 + 45 * math.sin(now / 6) + random.uniform(-12, 12)  # noqa: S311  (no secret depends on it)
+    return waves if now < _STOPS_ACCEPTING else min(_OVERFLOWING, 70 + (now - _STOPS_ACCEPTING) * 20)
 
 
 def _web_rate(now: float) -> float:
-    return 160 if now < _STUCK else 0
+    return 160 if now < _STOPS_ACCEPTING else 0
 
 
 def _around(middle: float, swing: float, period: float) -> Callable[[float], float]:
@@ -73,10 +73,10 @@ def _around(middle: float, swing: float, period: float) -> Callable[[float], flo
 
 
 @contextmanager
-def running() -> Iterator[Prometheus]:
-    """The host, from its beginning to the end of what happens on it; then it can be asked."""
+def run() -> Iterator[Prometheus]:
+    """Run the host for SECONDS; then its Prometheus can be queried."""
     namespace.enter()
-    # What is made there, sockets and the name of a container, is then seen by these processes alone.
+    # Sockets and the name of a container are made in directories that only these processes see.
     for covered in ("/run", "/var/lib"):
         syscalls.mount_empty(covered)
     Path(_PHP).parent.mkdir()
@@ -88,11 +88,11 @@ def running() -> Iterator[Prometheus]:
         shop = stack.enter_context(Namespaces()).named(_SHOP)
         for service in _services(groups):
             stack.callback(_end, service.start(begin))
-        container = Service(
+        container = SimulatedService(
             "gunicorn",
             groups(f"docker-{_CONTAINER}.scope"),
             partial(listening_sockets.tcp, "0.0.0.0", 8000, 128),
-            Plan(_around(12, 8, 9)),
+            QueueProfile(_around(12, 8, 9)),
         )
         stack.enter_context(inside(shop, partial(container.run, begin)))
         stack.callback(_end, _exporter(folder, groups("listen-queue-exporter.service")))
@@ -102,34 +102,37 @@ def running() -> Iterator[Prometheus]:
         yield server
 
 
-def _services(groups: Callable[[str], str]) -> list[Service]:
+def _services(groups: Callable[[str], str]) -> list[SimulatedService]:
     return [
-        Service(
+        SimulatedService(
             "nginx",
             groups("nginx.service"),
             partial(listening_sockets.tcp, "0.0.0.0", 80, _BACKLOG),
-            Plan(_web, _web_rate),
+            QueueProfile(_web, _web_rate),
         ),
-        Service(
+        SimulatedService(
             "nginx",
             groups("nginx.service"),
             partial(listening_sockets.tcp, "0.0.0.0", 443, _BACKLOG),
-            Plan(_around(30, 20, 11)),
+            QueueProfile(_around(30, 20, 11)),
         ),
-        Service(
-            "php-fpm8.2", groups("php8.2-fpm.service"), partial(_unix, _PHP, 128), Plan(_around(76, 6, 13))
+        SimulatedService(
+            "php-fpm8.2",
+            groups("php8.2-fpm.service"),
+            partial(_unix, _PHP, 128),
+            QueueProfile(_around(76, 6, 13)),
         ),
-        Service(
+        SimulatedService(
             "postgres",
             groups("postgresql@15-main.service"),
             partial(listening_sockets.tcp, "::1", 5432, 200),
-            Plan(_around(4, 4, 5)),
+            QueueProfile(_around(4, 4, 5)),
         ),
-        Service(
+        SimulatedService(
             "redis-server",
             groups("redis-server.service"),
             partial(listening_sockets.tcp, "127.0.0.1", 6379, _BACKLOG),
-            Plan(_around(1, 1, 3)),
+            QueueProfile(_around(1, 1, 3)),
         ),
     ]
 
@@ -157,7 +160,7 @@ def _exporter(folder: Path, cgroup: str) -> int:
 
 
 def _name_container(name: str) -> None:
-    """Leave what Docker leaves on disk, where the exporter finds the names of containers."""
+    """Write the file of Docker in which the exporter finds the name of a container."""
     folder = Path("/var/lib/docker/containers", _CONTAINER)
     folder.mkdir(parents=True)
     (folder / "config.v2.json").write_text(json.dumps({"Name": f"/{name}"}))
@@ -165,7 +168,7 @@ def _name_container(name: str) -> None:
 
 @contextmanager
 def _cgroups() -> Iterator[Callable[[str], str]]:
-    """Make cgroups by the names of units; there are none where the machine does not let us."""
+    """Yields a function that makes a cgroup of a name; it returns "" where cgroups may not be made."""
     mount = CgroupTree().mount
     top = Path(os.fsdecode(mount.point), "listen-queue-picture.slice") if mount else None
 
@@ -186,7 +189,7 @@ def _cgroups() -> Iterator[Callable[[str], str]]:
 
 
 def _remove(top: Path) -> None:
-    """Remove cgroups, from which processes go a moment after they end."""
+    """Remove cgroups; a process leaves its cgroup shortly after it ends."""
     while top.exists():
         for folder in (*(path for path in top.iterdir() if path.is_dir()), top):
             with contextlib.suppress(OSError):

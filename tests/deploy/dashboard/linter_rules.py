@@ -1,6 +1,7 @@
-"""The rules of Grafana's dashboard-linter (docs/rules in grafana/dashboard-linter), asked of a dashboard.
+"""The rules of Grafana's dashboard-linter (docs/rules in grafana/dashboard-linter).
 
-Each is called as there and returns what it finds fault with. That queries parse only Prometheus can tell.
+Each has the name that it has there, and yields the violations of a dashboard. Those for the syntax of queries
+are missing: test_variables has Prometheus parse them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _EVERY_TIME_RANGE: Final = 2
 
 
 def template_datasource_rule(dashboard: Json) -> Iterator[str]:
-    """There is one variable for the data source, called and labelled so."""
+    """There is one variable for the data source, named `datasource`."""
     found = [
         (each["name"], each["label"], each["query"])
         for each in dashboard["templating"]["list"]
@@ -33,31 +34,31 @@ def template_datasource_rule(dashboard: Json) -> Iterator[str]:
 
 
 def template_job_rule(dashboard: Json) -> Iterator[str]:
-    """Jobs can be chosen, several and all of them."""
+    """There is a variable for jobs, with several values and All."""
     yield from _template(dashboard, "job")
 
 
 def template_instance_rule(dashboard: Json) -> Iterator[str]:
-    """So can instances."""
+    """There is a variable for instances, with several values and All."""
     yield from _template(dashboard, "instance")
 
 
 def template_label_promql_rule(dashboard: Json) -> Iterator[str]:
-    """A variable asks with a function that Grafana knows."""
+    """The query of a variable is a call of a function that Grafana has."""
     for each in _queried(dashboard):
         if not _VARIABLE_QUERY.fullmatch(each["query"]):
             yield f"{each['name']} asks {each['query']}"
 
 
 def template_on_time_change_reload_rule(dashboard: Json) -> Iterator[str]:
-    """Variables are asked for again when the time range changes."""
+    """The options of variables are queried again when the time range changes."""
     for each in _queried(dashboard):
         if each["refresh"] != _EVERY_TIME_RANGE:
             yield f"{each['name']} has refresh {each['refresh']}"
 
 
 def panel_datasource_rule(dashboard: Json) -> Iterator[str]:
-    """Every panel and every query asks the data source that is chosen."""
+    """Every panel and every query has the selected data source."""
     for panel in panels(dashboard):
         for asked in (panel, *panel["targets"]):
             if asked["datasource"]["uid"] not in _SOURCES:
@@ -72,9 +73,9 @@ def panel_title_description_rule(dashboard: Json) -> Iterator[str]:
 
 
 def panel_units_rule(dashboard: Json) -> Iterator[str]:
-    """Every panel has a unit, and so have its columns where they differ."""
+    """Every panel has a unit, and the columns that differ have one."""
     for panel in panels(dashboard):
-        # A heatmap has its unit at the axis.
+        # A heatmap has its unit in the options of its axis.
         units = [panel["options"]["yAxis"]["unit"] if panel["type"] == "heatmap" else _unit(panel)]
         units += [
             each["value"]
@@ -94,34 +95,34 @@ def panel_no_targets_rule(dashboard: Json) -> Iterator[str]:
 
 
 def target_rate_interval_rule(dashboard: Json) -> Iterator[str]:
-    """A rate is over the time that Grafana finds right."""
+    """The range of a rate is `$__rate_interval`."""
     for query in targets(dashboard):
         for each in selectors(query.expression):
-            if each.within in {"rate", "irate"} and each.time != "$__rate_interval":
-                yield f"{query.place} has {each.within} over {each.time}"
+            if each.function in {"rate", "irate"} and each.range != "$__rate_interval":
+                yield f"{query.place} has {each.function} over {each.range}"
 
 
 def target_job_rule(dashboard: Json) -> Iterator[str]:
-    """Every selector asks for the chosen jobs."""
+    """Every selector matches the selected jobs."""
     yield from _asking_for(dashboard, 'job=~"$job"')
 
 
 def target_instance_rule(dashboard: Json) -> Iterator[str]:
-    """Every selector asks for the chosen instances."""
+    """Every selector matches the selected instances."""
     yield from _asking_for(dashboard, 'instance=~"$instance"')
 
 
 def target_counter_agg_rule(dashboard: Json) -> Iterator[str]:
-    """A counter is never shown as it is, but how it grows."""
+    """A counter is the argument of rate, irate or increase."""
     for query in targets(dashboard):
         for each in selectors(query.expression):
             counts = each.metric.endswith("_total") or each.metric.endswith("_bucket")
-            if counts and not (each.time and each.within in {"rate", "irate", "increase"}):
-                yield f"{query.place} shows {each.metric} in {each.within or 'nothing'}"
+            if counts and not (each.range and each.function in {"rate", "irate", "increase"}):
+                yield f"{query.place} shows {each.metric} in {each.function or 'nothing'}"
 
 
 def uneditable_dashboard_rule(dashboard: Json) -> Iterator[str]:
-    """It is not to be edited in place, where the next import would undo it."""
+    """The dashboard cannot be edited in Grafana, as the next import would undo it."""
     if dashboard["editable"]:
         yield "it is editable"
 

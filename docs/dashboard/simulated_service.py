@@ -1,4 +1,4 @@
-"""A process that has the name of a service, and keeps its accept queue as long as it is told to."""
+"""A process with the name and the cgroup of a service, and an accept queue of a given length."""
 
 from __future__ import annotations
 
@@ -16,63 +16,63 @@ from testbed import syscalls
 from tests.integration.service import set_name
 
 _TICK_SECONDS = 0.05
-_FILES = 8192
+_MAX_FILES = 8192
 _GIVE_UP_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a queue is like at a time: how many wait, and how many a second come and are accepted."""
+class QueueProfile:
+    """By the time in seconds: connections in the queue, and connections that are accepted a second."""
 
-    waiting: Callable[[float], float]
+    length: Callable[[float], float]
     rate: Callable[[float], float] = lambda _: 40.0
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A name, the cgroup that its unit or container has, where it listens and what happens there."""
+class SimulatedService:
+    """The name of the process, its cgroup, how it opens its listener, and the profile of its queue."""
 
     name: str
     cgroup: str
     listen: Callable[[], socket.socket]
-    plan: Plan
+    profile: QueueProfile
 
     def start(self, begin: float, ready: Callable[[], object] | None = None) -> int:
-        """Fork it; `begin` is the second 0 of its plan, as time.monotonic has it."""
+        """Fork it and return its id; `begin` is second 0 of its profile, in monotonic seconds."""
         pid = os.fork()
         if pid == 0:
             self.run(begin, ready or (lambda: None))
         return pid
 
     def run(self, begin: float, ready: Callable[[], object]) -> NoReturn:
-        """Be it, until the parent ends."""
+        """Run it in this process, until the parent ends; `ready` is called once it listens."""
         try:
             syscalls.die_with_parent()
             set_name(self.name.encode())
             enter_cgroup(self.cgroup)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_FILES, _MAX_FILES))
             listener = self.listen()
             ready()
-            _keep(listener, self.plan, begin)
+            _simulate(listener, self.profile, begin)
         finally:
             os._exit(1)
 
 
 def enter_cgroup(path: str, pid: int = 0) -> None:
-    """Move a process, or the calling one, to a cgroup, so that the exporter finds its unit."""
+    """Move a process, or the calling one, to a cgroup, in whose name the exporter finds its unit."""
     if path:
         Path(path, "cgroup.procs").write_text(f"{pid or os.getpid()}\n")
 
 
-def _keep(listener: socket.socket, plan: Plan, begin: float) -> NoReturn:
-    """Connect clients and accept them, the oldest first, so that as many wait as planned."""
+def _simulate(listener: socket.socket, profile: QueueProfile, begin: float) -> NoReturn:
+    """Connect clients and accept them, the oldest first, so that the queue follows its profile."""
     waiting: deque[socket.socket] = deque()
     refused: deque[tuple[float, socket.socket]] = deque()
     due = 0.0
     while True:
         now = time.monotonic() - begin
-        wanted = round(plan.waiting(now))
-        due += plan.rate(now) * _TICK_SECONDS
+        wanted = round(profile.length(now))
+        due += profile.rate(now) * _TICK_SECONDS
         accepted = max(len(waiting) - wanted, min(int(due), len(waiting)))
         due -= int(due)
         for _ in range(accepted):
