@@ -18,6 +18,7 @@ import exporter.cli.daemon as _daemon  # noqa: F401
 import exporter.cli.show as _show  # noqa: F401
 from exporter.cli.main import main
 from exporter.config.model import Config
+from exporter.sampling.environment import host_environment
 from exporter.sampling.sampler import Sampler
 from testbed import syscalls
 from testbed.page import Page, metrics
@@ -28,7 +29,7 @@ _PORT = 10511
 
 def load_everything() -> None:
     """Take one sample, so that all that Python loads at its first use is there before it is out of reach."""
-    Sampler(Config()).sample()
+    Sampler(Config(), host_environment()).sample()
 
 
 class Fork:
