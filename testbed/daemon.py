@@ -18,6 +18,7 @@ import pytest
 
 from testbed import privileges, syscalls
 from testbed.page import Page, metrics
+from testbed.waiting import DEADLINE_SECONDS
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -87,11 +88,11 @@ class Daemon:
         """All it has written so far to standard error and standard output."""
         return self._log.read_text(errors="backslashreplace")
 
-    def wait_ready(self, deadline_seconds: float = 20) -> Self:
+    def wait_ready(self, deadline_seconds: float = DEADLINE_SECONDS) -> Self:
         """Return when /-/ready answers 200; fails the test at the deadline or an exit before."""
         return self._wait_until(self._is_ready, "be ready", deadline_seconds)
 
-    def wait_for_log(self, text: str, deadline_seconds: float = 20) -> Self:
+    def wait_for_log(self, text: str, deadline_seconds: float = DEADLINE_SECONDS) -> Self:
         """Return when the daemon has written `text`; fails the test at the deadline."""
         return self._wait_until(lambda: text in self.log, f"write {text!r}", deadline_seconds)
 
@@ -99,7 +100,7 @@ class Daemon:
         self, path: str, method: str = "GET", headers: dict[str, str] | None = None, body: str | None = None
     ) -> Answer:
         """One request on a connection of its own; OSError where nothing answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_SECONDS)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -122,12 +123,12 @@ class Daemon:
         """Send a signal."""
         self._process.send_signal(number)
 
-    def stop(self, number: Signals = SIGTERM, deadline_seconds: float = 20) -> int:
+    def stop(self, number: Signals = SIGTERM, deadline_seconds: float = DEADLINE_SECONDS) -> int:
         """Send a signal and return the exit status, negative where a signal killed it."""
         self._process.send_signal(number)
         return self.wait(deadline_seconds)
 
-    def wait(self, deadline_seconds: float = 20) -> int:
+    def wait(self, deadline_seconds: float = DEADLINE_SECONDS) -> int:
         """The exit status of a daemon that ends by itself; fails the test at the deadline."""
         try:
             return self._process.wait(deadline_seconds)

@@ -1,4 +1,4 @@
-"""Half-open connections: SYN packets from clients that will never answer, fed in through a TUN device."""
+"""Connections in SYN_RECV: SYN packets of clients that never answer, written to a TUN device."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from typing import Self
 import pytest
 
 from testbed import programs
+from testbed.waiting import until
 
 _TUNSETIFF = 0x400454CA
 _IFF_TUN = 0x0001
+# Packets wait in a queue of the device, which has no limit: the one of the CPU drops what exceeds
+# net.core.netdev_max_backlog (drivers/net/tun.c, tun_get_user).
+_IFF_NAPI = 0x0010
 _IFF_NO_PI = 0x1000
 
+_SNMP_BYTES = 65_536
 _TCP = 6
 _FIRST_PORT = 1024
 _PORTS = 60_000
@@ -44,11 +49,13 @@ class Tun:
             self._handle = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
         except OSError as refused:
             pytest.skip(f"no TUN device: {refused}")
-        request = struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI)
+        request = struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NAPI | _IFF_NO_PI)
         fcntl.ioctl(self._handle, _TUNSETIFF, request)
+        # Of the network namespace in which it is opened, wherever it is read.
+        self._snmp = os.open("/proc/net/snmp", os.O_RDONLY | os.O_CLOEXEC)
         programs.output("ip", "address", "add", str(self.ipv4), "dev", name)
-        programs.output("ip", "address", "add", str(self.ipv6), "dev", name, "nodad")
         programs.output("ip", "link", "set", name, "up")
+        self.add_ipv6(self.ipv6)
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +64,25 @@ class Tun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._handle)
+        os.close(self._snmp)
+
+    def add_ipv6(self, address: ipaddress.IPv6Interface) -> None:
+        """Give the device an address, and return when the kernel takes packets for it."""
+        programs.output("ip", "address", "add", str(address), "dev", self.name, "nodad")
+        # The route is made by a work queue (net/ipv6/addrconf.c, addrconf_dad_work).
+        until(
+            lambda: programs.output("ip", "-6", "route", "show", "table", "local"),
+            lambda routes: f"local {address.ip} " in routes,
+        )
+
+    def tcp_segments_received(self) -> int:
+        """How many TCP segments the namespace of the device has received: InSegs of /proc/net/snmp."""
+        names, values = (
+            line.split()
+            for line in os.pread(self._snmp, _SNMP_BYTES, 0).decode().splitlines()
+            if line.startswith("Tcp:")
+        )
+        return int(values[names.index("InSegs")])
 
     def send(self, packet: bytes) -> None:
         """Have the kernel receive one IP packet through this device."""
@@ -64,15 +90,17 @@ class Tun:
 
 
 def syn_flood(tun: Tun, destination: str, port: int, count: int, *, first: int = 0) -> None:
-    """Leave `count` half-open connections at `destination`, from as many different clients.
+    """Send a SYN to `destination` from `count` clients, and return when the kernel has received them all.
 
     The destination is an address of `tun`; packets for a loopback address would be dropped as martians.
-    Client numbers start at `first`: floods that do not overlap add up. The kernel keeps the connections for a
-    minute, and no more than the listener's backlog + 1 of them.
+    Client numbers start at `first`: floods that do not overlap add up. The kernel keeps the connections in
+    SYN_RECV for a minute, and no more than the listener's backlog + 1 of them.
     """
     address = ipaddress.ip_address(destination)
+    received = tun.tcp_segments_received()
     for client, client_port in itertools.islice(_clients(tun, address), first, first + count):
         tun.send(syn(client, client_port, address, port))
+    until(tun.tcp_segments_received, lambda now: now >= received + count)
 
 
 def syn(source: _Address, source_port: int, destination: _Address, port: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Waiting for what must come, instead of sleeping for as long as it usually takes."""
+"""Waiting for what another process, thread or scrape has yet to do."""
 
 from __future__ import annotations
 
@@ -8,39 +8,49 @@ from typing import TypeVar
 
 import pytest
 
-DEADLINE_SECONDS = 20.0
+# Long enough for a machine whose cores are busy with something else.
+DEADLINE_SECONDS = 40.0
 _PAUSE_SECONDS = 0.03
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
 
 def until(
-    found: Callable[[], Found], right: Callable[[Found], bool], deadline_seconds: float = DEADLINE_SECONDS
-) -> Found:
-    """Ask until the answer is right, and return it; fails the test with the last answer at the deadline."""
+    read: Callable[[], Value],
+    condition: Callable[[Value], bool],
+    deadline_seconds: float = DEADLINE_SECONDS,
+) -> Value:
+    """Read until the condition holds and return that value; the deadline fails the test with the last one."""
     deadline = time.monotonic() + deadline_seconds
     while True:
-        answer = found()
-        if right(answer):
-            return answer
+        value = read()
+        if condition(value):
+            return value
         if time.monotonic() > deadline:
-            pytest.fail(f"still {answer!r} after {deadline_seconds:g} s")
+            pytest.fail(f"still {value!r} after {deadline_seconds:g} s")
         time.sleep(_PAUSE_SECONDS)
 
 
 def equals(wanted: object) -> Callable[[object], bool]:
     """A condition for `until`."""
-    return lambda found: found == wanted
+    return lambda value: value == wanted
 
 
-def until_equal(found: Callable[[], Found], wanted: Callable[[], Found]) -> Found:
-    """Ask both until they agree in one moment; fails the test with their difference at the deadline."""
+def until_equal(
+    read: Callable[[], Value],
+    read_reference: Callable[[], Value],
+    condition: Callable[[Value], bool] = lambda _: True,
+) -> Value:
+    """Read until the value is that of the reference before and after it, and the condition holds for it.
+
+    At the deadline the test fails with the difference.
+    """
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
-        before, answer, after = wanted(), found(), wanted()
-        if answer == before == after:
-            return answer
+        before, value, after = read_reference(), read(), read_reference()
+        if value == before == after and condition(value):
+            return value
         if time.monotonic() > deadline:
-            assert answer == after
-            pytest.fail(f"{after!r} never stood still for {DEADLINE_SECONDS:g} s")
+            assert value == after
+            pytest.fail(f"{value!r} is not as wanted, or changed all the time, for {DEADLINE_SECONDS:g} s")
         time.sleep(_PAUSE_SECONDS)

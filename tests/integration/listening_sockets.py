@@ -10,7 +10,7 @@ from testbed import flood
 
 _SO_BINDTODEVICE = 25
 _IPPROTO_MPTCP = 262
-_DEADLINE_SECONDS = 20.0
+_DEADLINE_SECONDS = 40.0
 
 LINK_LOCAL = "fe80::5"
 TUN_IPV4 = str(flood.Tun.ipv4.ip)

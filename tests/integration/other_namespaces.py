@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGKILL
 
 from testbed import syscalls
-from testbed.daemon import Daemon
+from testbed.daemon import Daemon, running
 from testbed.netns import Container
 from testbed.page import Page
 from testbed.waiting import until
@@ -18,6 +18,8 @@ from tests.broker.broker_processes import broker_of, wait_for_child
 from tests.integration.metric_values import figure
 
 Pair = tuple[int, int]
+# Enough for a rate, and two seconds on a machine that has nothing else to do.
+_SAMPLES = 200
 
 
 def only(*patterns: str, sampling: str = "interval: 10ms, cpu_budget: 50%", enabled: str = "auto") -> str:
@@ -79,6 +81,26 @@ def sampled(daemon: Daemon, name: str) -> float:
     """How often the TCP listeners of a namespace were sampled: the observations in its first histogram."""
     counts = daemon.metrics().all("listen_queue_accept_sampled_utilization_ratio_count", netns=name)
     return max(counts.values(), default=0.0)
+
+
+@contextmanager
+def exporter_of_own_namespace() -> Iterator[Daemon]:
+    """An exporter that samples the test's namespace alone, to compare the rate of another one with.
+
+    What else the machine has to do slows down both.
+    """
+    config = "sampling: {interval: 10ms, cpu_budget: 50%}\nnamespaces: {enabled: false}\n"
+    with running(config=config, port=10512) as daemon:
+        yield daemon
+
+
+def relative_rates(daemon: Daemon, comparison: Daemon, names: Iterable[str]) -> dict[str, float]:
+    """How often each namespace is sampled while the other exporter samples its own namespace once."""
+    before = {name: sampled(daemon, name) for name in names}
+    first = sampled(comparison, "host")
+    until(lambda: sampled(comparison, "host"), lambda now: now >= first + _SAMPLES)
+    taken = sampled(comparison, "host") - first
+    return {name: (sampled(daemon, name) - begun) / taken for name, begun in before.items()}
 
 
 def descriptors(pid: int) -> int:

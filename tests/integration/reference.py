@@ -151,12 +151,22 @@ def syn_recv() -> int:
 
 def syn_recv_of(listener: socket.socket) -> int:
     """How many half-open connections hold a reference to this very socket, while none waits for accept."""
+    return int(_in_proc(listener)[10]) - 1
+
+
+def accept_length_of(listener: socket.socket) -> int:
+    """How many connections wait in the accept queue of this very socket, by /proc."""
+    return int(_in_proc(listener)[4].partition(":")[2], 16)
+
+
+def _in_proc(listener: socket.socket) -> list[str]:
+    """The columns of a TCP socket in /proc/net/tcp or tcp6."""
     inode = str(os.fstat(listener.fileno()).st_ino)
     name = "tcp" if listener.family == socket.AF_INET else "tcp6"
     for line in Path("/proc/net", name).read_text().splitlines()[1:]:
         columns = line.split()
         if columns[9] == inode:
-            return int(columns[10]) - 1
+            return columns
     raise LookupError(f"/proc/net/{name} has no socket {inode}")
 
 

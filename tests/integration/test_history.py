@@ -15,6 +15,9 @@ from tests.integration.metric_values import EAGER, figure, until_figure, until_s
 
 LISTENER = {"port": "8080"}
 FULL_SECONDS = "listen_queue_accept_full_seconds_total"
+LENGTH = "listen_queue_accept_length"
+PEAK_LENGTH = "listen_queue_accept_peak_length"
+PEAK_RATIO = "listen_queue_accept_peak_utilization_ratio"
 RATIO = "listen_queue_accept_utilization_ratio"
 BUCKET = "listen_queue_accept_sampled_utilization_ratio_bucket"
 
@@ -69,13 +72,15 @@ def test_a_burst_is_in_the_peak_after_it_was_accepted_until_the_window_is_over()
     config = "sampling: {interval: 10ms, cpu_budget: 100%, peak_window: 3s}\n"
     with listening_sockets.tcp("127.0.0.1", backlog=9) as listener, running(config=config) as daemon:
         burst = listening_sockets.clients(listener, 7)
-        until_sampled(daemon, "inet")
+        until_figure(daemon, 7, "accept_length", **LISTENER)
         accepted_from = time.monotonic()
         for each in [*burst, *listening_sockets.accept(listener, 7)]:
             each.close()
-        until_figure(daemon, 0, "accept_length", **LISTENER)
-        assert figure(daemon, "accept_peak_length", **LISTENER) == 7
-        assert figure(daemon, "accept_peak_utilization_ratio", **LISTENER) == 0.7
+        page = until(daemon.metrics, lambda page: page.value(LENGTH, **LISTENER) == 0)
+        # A machine that is busy with something else may show its first page after the window.
+        if time.monotonic() - accepted_from < 2.5:
+            assert page.value(PEAK_LENGTH, **LISTENER) == 7
+            assert page.value(PEAK_RATIO, **LISTENER) == 0.7
         until_figure(daemon, 0, "accept_peak_length", **LISTENER)
         assert time.monotonic() - accepted_from > 2.5
         until_figure(daemon, 0, "accept_peak_utilization_ratio", **LISTENER)

@@ -11,19 +11,19 @@ import pytest
 
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
-from testbed.waiting import equals, until
+from testbed.waiting import DEADLINE_SECONDS, equals, until
 from tests.broker.broker_processes import state
 from tests.integration import listening_sockets
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import (
+    exporter_of_own_namespace,
     keeper_and_broker,
     listeners,
     named_on,
-    of,
     only,
+    relative_rates,
     sampled,
     samples,
-    success,
     until_shown,
     watching,
 )
@@ -56,21 +56,18 @@ def until_sampled_more(daemon: Daemon, name: str, count: int) -> None:
     until(lambda: sampled(daemon, name), lambda now: now >= first + count)
 
 
-def host_samples_a_second(daemon: Daemon, seconds: float) -> float:
-    """How fast the own namespace is sampled."""
-    began, first = time.monotonic(), sampled(daemon, "host")
-    time.sleep(seconds)
-    return (sampled(daemon, "host") - first) / (time.monotonic() - began)
-
-
 def until_others_are_gone(daemon: Daemon) -> None:
     """Return when nothing but their failure is told of others, and fail unless it is told."""
     until(lambda: listeners(daemon.metrics()).keys(), equals({"host"}))
-    assert figure(daemon, "netns_listen_overflows_total", netns="away-0") is None
+    until_figure(daemon, None, "netns_listen_overflows_total", netns="away-0")
     for name in ("away-0", "away-1", "away-2"):
-        assert success(daemon, "inet", name) == 0
-    assert success(daemon, "namespaces", "host") == 0
-    assert success(daemon, "inet", "host") == 1
+        until_success(daemon, 0, "inet", name)
+    until_success(daemon, 0, "namespaces", "host")
+    until_success(daemon, 1, "inet", "host")
+
+
+def until_success(daemon: Daemon, wanted: float, source: str, name: str) -> None:
+    until_figure(daemon, wanted, "exporter_source_success", source=source, netns=name)
 
 
 def test_a_broker_that_is_killed_is_counted_and_nothing_wrong_is_shown_meanwhile() -> None:
@@ -83,42 +80,44 @@ def test_a_broker_that_is_killed_is_counted_and_nothing_wrong_is_shown_meanwhile
                 os.kill(broker, SIGKILL)
                 ended = time.monotonic()
                 while figure(daemon, "exporter_broker_restarts_total") != restarts:
-                    assert time.monotonic() < ended + 20
+                    assert time.monotonic() < ended + DEADLINE_SECONDS
                     page = listeners(daemon.metrics())
                     assert {name: page[name] for name in shown if name in page}.items() <= shown.items()
                 for name, pairs in shown.items():
                     until_sampled_more(daemon, name, 3)
-                    until(lambda: success(daemon, "inet", name), equals(1))  # noqa: B023  (called at once)
-                    assert of(daemon, name) == pairs
-                    assert figure(daemon, "accept_length", netns=name) == 1
-                until(lambda: success(daemon, "namespaces", "host"), equals(1))
+                    until_success(daemon, 1, "inet", name)
+                    until_shown(daemon, name, *pairs)
+                    until_figure(daemon, 1, "accept_length", netns=name)
+                until_success(daemon, 1, "namespaces", "host")
                 log.info("all is back %.2f s after the end of the broker", time.monotonic() - ended)
             assert figure(daemon, "exporter_broker_restarts_total") == 2
-            assert figure(daemon, "exporter_namespaces") == 4
+            until_figure(daemon, 4, "exporter_namespaces")
 
 
 def test_while_the_broker_stands_still_only_others_leave_the_page_and_the_host_is_sampled_on_time() -> None:
     """A listener that opens meanwhile is shown as well."""
     with Namespaces() as namespaces:
         shown = populate(namespaces)
-        with listening_sockets.tcp("127.0.0.1", 8080), watching(CONFIG) as daemon:
+        with (
+            listening_sockets.tcp("127.0.0.1", 8080),
+            watching(CONFIG) as daemon,
+            exporter_of_own_namespace() as comparison,
+        ):
             until_all_shown(daemon, shown)
-            usual = host_samples_a_second(daemon, 1.0)
+            usual = relative_rates(daemon, comparison, ["host"])["host"]
             _, broker = keeper_and_broker(daemon)
             os.kill(broker, SIGSTOP)
             stopped = time.monotonic()
-            meanwhile = host_samples_a_second(daemon, 3.0)
+            meanwhile = relative_rates(daemon, comparison, ["host"])["host"]
             with listening_sockets.tcp("127.0.0.1", 8081):
                 until(lambda: figure(daemon, "accept_limit", netns="host", port="8081"), equals(16))
             until_others_are_gone(daemon)
             gone = time.monotonic() - stopped
-            log.info(
-                "host: %.1f samples a second, then %.1f; others gone after %.1f s", usual, meanwhile, gone
-            )
+            log.info("host: relative rate %.2f, then %.2f; others gone after %.1f s", usual, meanwhile, gone)
             os.kill(broker, SIGCONT)
             went_on = time.monotonic()
             until_all_shown(daemon, shown)
-            until(lambda: success(daemon, "namespaces", "host"), equals(1))
+            until_success(daemon, 1, "namespaces", "host")
             log.info("others back after %.1f s", time.monotonic() - went_on)
             assert figure(daemon, "exporter_broker_restarts_total") == 0
             assert meanwhile > usual / 2
@@ -138,7 +137,7 @@ def test_without_a_keeper_others_leave_the_page_for_good_and_the_host_stays() ->
             until(lambda: samples(daemon, "inet"), lambda now: now >= first + 10)
             clients = listening_sockets.clients(listener, 3)
             until_figure(daemon, 3, "accept_length", netns="host", port="8080")
-            assert named_on(daemon.metrics()) == {"host", *shown}
+            until(lambda: named_on(daemon.metrics()), equals({"host", *shown}))
             until_others_are_gone(daemon)
             for client in clients:
                 client.close()

@@ -13,7 +13,7 @@ import pytest
 
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
-from testbed.waiting import equals, until
+from testbed.waiting import DEADLINE_SECONDS, equals, until
 from tests.integration.foreign_sender import (
     FORGED_BACKLOG,
     FORGED_PORT,
@@ -24,9 +24,11 @@ from tests.integration.foreign_sender import (
 )
 from tests.integration.metric_values import figure
 from tests.integration.other_namespaces import (
+    exporter_of_own_namespace,
     inside,
     listeners,
     only,
+    relative_rates,
     sampled,
     success,
     until_shown,
@@ -39,11 +41,17 @@ pytestmark = pytest.mark.netns
 HOSTILE = "taken-hostile"
 CALM = {f"taken-calm-{index}": (8000 + index, 100 + index) for index in range(3)}
 CONFIG = only("taken-*")
+# An attack goes on for so long, and until each namespace was sampled so often meanwhile.
 ATTACK_SECONDS = 2.0
+ATTACK_SAMPLES = 20
 
 
 def foreign_datagrams(daemon: Daemon, name: str = HOSTILE) -> float:
     return figure(daemon, "exporter_forged_datagrams_total", netns=name) or 0
+
+
+def fewest_samples_since(daemon: Daemon, before: dict[str, float]) -> float:
+    return min(sampled(daemon, name) - first for name, first in before.items())
 
 
 def judge(daemon: Daemon) -> None:
@@ -87,13 +95,14 @@ def test_what_the_root_of_a_container_forges_is_counted_and_never_shown(
             assert foreign_datagrams(daemon) == 0
             began = time.monotonic()
             with inside(hostile, *attacks):
-                while time.monotonic() - began < ATTACK_SECONDS or not foreign_datagrams(daemon):
+                while (
+                    time.monotonic() < began + ATTACK_SECONDS
+                    or not foreign_datagrams(daemon)
+                    or fewest_samples_since(daemon, before) < ATTACK_SAMPLES
+                ):
                     judge(daemon)
-                    assert time.monotonic() - began < 20, "nothing forged has come"
-            seconds = time.monotonic() - began
-            rates = {name: (sampled(daemon, name) - first) / seconds for name, first in before.items()}
-            log.info("%d forged in %.1f s; samples a second: %s", foreign_datagrams(daemon), seconds, rates)
-            assert min(rates.values()) > 10
+                    assert time.monotonic() < began + DEADLINE_SECONDS, fewest_samples_since(daemon, before)
+            log.info("%d forged in %.1f s", foreign_datagrams(daemon), time.monotonic() - began)
             assert all(foreign_datagrams(daemon, name) == 0 for name in CALM)
             until(lambda: success(daemon, "inet", HOSTILE), equals(1))
             until_shown(daemon, HOSTILE, (8080, 99))
@@ -130,27 +139,22 @@ def test_a_namespace_with_a_crowd_of_sockets_slows_down_itself_alone() -> None:
         slow = namespaces.named(SLOW)
         for name, (port, backlog) in FEW.items():
             namespaces.named(name).listen_tcp(port, backlog=backlog)
-        with watching(only("full-*", sampling="interval: 50ms, cpu_budget: 20%")) as daemon:
+        with (
+            watching(only("full-*", sampling="interval: 50ms, cpu_budget: 20%")) as daemon,
+            exporter_of_own_namespace() as comparison,
+        ):
             for name, pair in FEW.items():
                 until_shown(daemon, name, pair)
-            usual = rates_of(daemon, FEW)
+            usual = relative_rates(daemon, comparison, FEW)
             with inside(slow, *[crowd] * PROCESSES):
                 until(lambda: figure(daemon, "sockets", netns=SLOW), equals(CROWD))
-                assert figure(daemon, "accept_limit", netns=SLOW) == CROWD
-                beside = rates_of(daemon, {SLOW: (0, 0), **FEW})
-                log.info("samples a second: %s, and beside a crowd: %s", usual, beside)
+                until(lambda: figure(daemon, "accept_limit", netns=SLOW), equals(CROWD))
+                beside = relative_rates(daemon, comparison, [SLOW, *FEW])
+                log.info("relative rates: %s, and beside many sockets: %s", usual, beside)
                 for name in (SLOW, *FEW):
-                    assert success(daemon, "inet", name) == 1
+                    until(lambda: success(daemon, "inet", name), equals(1))  # noqa: B023  (called at once)
                 for name, pair in FEW.items():
                     assert beside[name] > usual[name] / 2
                     until_shown(daemon, name, pair)
             until(lambda: figure(daemon, "sockets", netns=SLOW), equals(None))
-            assert success(daemon, "inet", SLOW) == 1
-
-
-def rates_of(daemon: Daemon, names: dict[str, tuple[int, int]]) -> dict[str, float]:
-    """How often a second each is sampled, over three seconds."""
-    before, began = {name: sampled(daemon, name) for name in names}, time.monotonic()
-    time.sleep(3)
-    seconds = time.monotonic() - began
-    return {name: (sampled(daemon, name) - first) / seconds for name, first in before.items()}
+            until(lambda: success(daemon, "inet", SLOW), equals(1))

@@ -11,6 +11,7 @@ import pytest
 
 from testbed import syscalls
 from testbed.netns import Namespaces
+from testbed.waiting import equals, until
 from tests.broker.namespaced_process import give_name, hide_named
 from tests.integration import hostile_names
 from tests.integration.other_namespaces import named_on, only, until_shown, watching
@@ -49,7 +50,7 @@ def test_a_name_that_could_be_taken_for_another_gives_way_to_the_number(name: st
         made.listen_tcp(8080, backlog=9)
         daemon = stack.enter_context(watching(only(str(made.inode))))
         until_shown(daemon, str(made.inode), QUEUE)
-        assert named_on(daemon.metrics()) == {"host", str(made.inode)}
+        until(lambda: named_on(daemon.metrics()), equals({"host", str(made.inode)}))
 
 
 @pytest.mark.netns
@@ -64,10 +65,10 @@ def test_of_two_names_for_one_namespace_the_first_is_its_name() -> None:
         made.listen_tcp(8080, backlog=9)
         daemon = stack.enter_context(watching(only("web-*", str(made.inode))))
         until_shown(daemon, "web-a", QUEUE)
-        assert named_on(daemon.metrics()) == {"host", "web-a"}
+        until(lambda: named_on(daemon.metrics()), equals({"host", "web-a"}))
         namespaces.forget("web-a")
         until_shown(daemon, "web-b", QUEUE)
-        assert named_on(daemon.metrics()) == {"host", "web-b"}
+        until(lambda: named_on(daemon.metrics()), equals({"host", "web-b"}))
         namespaces.forget("web-b")
         until_shown(daemon, str(made.inode), QUEUE)
 
@@ -81,7 +82,7 @@ def test_a_name_for_the_own_namespace_changes_nothing() -> None:
         made.listen_tcp(8080, backlog=9)
         daemon = stack.enter_context(watching(only("home", str(made.inode))))
         until_shown(daemon, str(made.inode), QUEUE)
-        assert named_on(daemon.metrics()) == {"host", str(made.inode)}
+        until(lambda: named_on(daemon.metrics()), equals({"host", str(made.inode)}))
 
 
 @pytest.mark.netns

@@ -18,7 +18,7 @@ from testbed.page import Page
 from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.cgroups import enter, made
-from tests.integration.metric_values import figure, until_figure
+from tests.integration.metric_values import until_figure
 from tests.integration.other_namespaces import only, samples, watching
 from tests.integration.reference import within
 from tests.integration.service import Service, set_name
@@ -160,7 +160,7 @@ def test_a_process_of_another_user_is_found_and_so_is_its_user() -> None:
             stack.enter_context(Service(b"web", as_nobody))
         daemon = stack.enter_context(watching(only(str(made.inode))))
         until_owned(daemon, 8080, process="web", user="nobody")
-        assert figure(daemon, "exporter_sockets_without_owner") == 0
+        until_figure(daemon, 0, "exporter_sockets_without_owner")
 
 
 @pytest.mark.netns
@@ -210,7 +210,7 @@ def test_a_socket_that_is_handed_on_keeps_the_name_of_who_was_found_with_it() ->
         giver.end()
         _look_again(daemon, made.pid, stack)
         until_owned(daemon, 8080, process="giver")
-        assert figure(daemon, "exporter_sockets_without_owner") == 0
+        until_figure(daemon, 0, "exporter_sockets_without_owner")
 
 
 def _look_again(daemon: Daemon, pid: int, stack: ExitStack) -> None:

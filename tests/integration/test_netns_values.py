@@ -14,9 +14,9 @@ from testbed import syscalls
 from testbed.daemon import Daemon
 from testbed.netns import Container, Namespaces
 from testbed.page import Page
-from testbed.waiting import equals, until, until_equal
+from testbed.waiting import equals, until
 from tests.integration import reference
-from tests.integration.metric_values import figure, until_figure
+from tests.integration.metric_values import until_figure
 from tests.integration.other_namespaces import descriptors, keeper_and_broker, only, samples, watching
 from tests.integration.reference import CgroupLocation, Figures
 
@@ -75,10 +75,11 @@ def test_every_listener_of_thirty_namespaces_is_as_ss_sees_it_there() -> None:
         made = busy(namespaces, 30)
         names = numbers(made)
         with watching(only(*names, sampling=FAST)) as daemon:
-            found = until_equal(lambda: on_page(daemon.metrics(), names), lambda: in_kernel(made))
-            assert [len(found[name]) for name in names] == [21] * 30
+            wanted = in_kernel(made)
+            assert [len(wanted[name]) for name in names] == [21] * 30
+            until(lambda: on_page(daemon.metrics(), names), equals(wanted))
             until(lambda: _named(daemon.metrics(), names), equals([21] * 30))
-            assert figure(daemon, "exporter_listeners") == 30 * 21 + 1
+            until_figure(daemon, 30 * 21 + 1, "exporter_listeners")
 
 
 def _named(page: Page, names: list[str]) -> list[int]:
@@ -124,24 +125,27 @@ def test_of_too_many_listeners_the_full_ones_stay_wherever_they_are() -> None:
         config = only(*numbers(made), sampling=FAST) + "max_listeners: 10\n"
         with watching(config) as daemon:
             until_figure(daemon, 5 * 20 + 1 - 10, "exporter_listeners_omitted")
-            assert figure(daemon, "exporter_listeners") == 10
+            until_figure(daemon, 10, "exporter_listeners")
             until_figure(
                 daemon, 1, "accept_utilization_ratio", netns=str(made[-1].inode), port=str(PORTS[-1])
             )
-            assert len(daemon.metrics().all("listen_queue_accept_length")) == 10
+            until(lambda: len(daemon.metrics().all("listen_queue_accept_length")), equals(10))
 
 
 @pytest.mark.netns
-def test_a_thousand_passes_leave_no_descriptor_open() -> None:
+def test_hundreds_of_passes_leave_no_descriptor_open() -> None:
     with Namespaces() as namespaces:
         made = busy(namespaces, 3)
         with watching(only(*numbers(made), sampling="interval: 1ms, cpu_budget: 100%")) as daemon:
             processes = (daemon.pid, *keeper_and_broker(daemon))
-            _passes(daemon, 100 * 4)
+            _passes(daemon, 50 * 4)
             before = [_fewest(pid) for pid in processes]
-            _passes(daemon, 1000 * 4)
+            _passes(daemon, 300 * 4)
             # A page that was just served may leave its connection for a moment.
-            until(lambda: [_fewest(pid) for pid in processes], lambda after: after == before)
+            until(
+                lambda: [_fewest(pid) for pid in processes],
+                lambda after: all(now <= first for now, first in zip(after, before, strict=True)),
+            )
 
 
 def _passes(daemon: Daemon, count: int) -> None:

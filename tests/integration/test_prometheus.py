@@ -47,7 +47,7 @@ def test_queries_return_the_figures_of_each_listener(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-def test_labels_of_any_bytes_arrive_and_can_be_asked_for(tmp_path: Path) -> None:
+def test_labels_of_any_bytes_arrive_and_can_be_queried(tmp_path: Path) -> None:
     every = list(hostile_names.ABSTRACT)
     with (
         Service(hostile_names.PROCESS, lambda: [listening_sockets.unix(b"\0" + name, 7) for name in every]),
@@ -56,12 +56,14 @@ def test_labels_of_any_bytes_arrive_and_can_be_asked_for(tmp_path: Path) -> None
     ):
         series = 'listen_queue_accept_limit{protocol="unix"}'
         until(lambda: server.label_values("address", series), equals(set(hostile_names.ABSTRACT.values())))
-        assert server.label_values("process", series) == {hostile_names.PROCESS_LABEL}
+        until(lambda: server.label_values("process", series), equals({hostile_names.PROCESS_LABEL}))
         for label in hostile_names.ABSTRACT.values():
             quoted = label.replace("\\", "\\\\").replace('"', '\\"')
-            assert server.value(f'listen_queue_accept_limit{{address="{quoted}"}}') == 7
-        (target,) = server.targets()
-        assert (target["health"], target["lastError"]) == ("up", "")
+            # A scrape that took longer than the timeout makes all series stale until the next one.
+            until(partial(server.value, f'listen_queue_accept_limit{{address="{quoted}"}}'), equals(7))
+        until(
+            lambda: [(each["health"], each["lastError"]) for each in server.targets()], equals([("up", "")])
+        )
 
 
 @pytest.mark.netns
@@ -71,10 +73,15 @@ def test_a_listener_that_is_gone_leaves_queries_at_the_next_scrape(tmp_path: Pat
         stack.enter_context(running(config=EAGER))
         server = stack.enter_context(Prometheus(tmp_path))
         listener = listening_sockets.tcp("127.0.0.1")
-        until(lambda: server.value('listen_queue_accept_length{port="8080"}'), equals(0.0))
+        lengths = partial(server.query, "listen_queue_accept_length")
+        until(lambda: ports(lengths()), equals({"8080", "10511"}))
         listener.close()
-        until(lambda: server.value('listen_queue_accept_length{port="8080"}'), lambda found: found is None)
-        assert server.value('listen_queue_accept_length{port="10511"}') is not None
+        until(lambda: ports(lengths()), equals({"10511"}))
+
+
+def ports(found: dict[frozenset[tuple[str, str]], float]) -> set[str]:
+    """The label `port` of every series of an instant vector."""
+    return {dict(labels)["port"] for labels in found}
 
 
 def _somaxconn() -> int:

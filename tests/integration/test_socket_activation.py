@@ -16,7 +16,7 @@ import pytest
 from testbed import privileges, programs
 from testbed.daemon import Daemon
 from testbed.page import Page, metrics
-from testbed.waiting import until
+from testbed.waiting import DEADLINE_SECONDS, until
 from tests.broker.broker_processes import broker_of, wait_for_child
 from tests.integration import listening_sockets
 from tests.integration.metric_values import until_figure
@@ -60,7 +60,7 @@ class Activated:
 
 def page(port: int) -> str:
     """What is served at a port; OSError where it is refused."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_SECONDS)
     try:
         connection.request("GET", "/metrics")
         return connection.getresponse().read().decode()

@@ -8,7 +8,7 @@ import pytest
 
 from testbed import flood, namespace
 from testbed.daemon import Daemon, running
-from testbed.waiting import until, until_equal
+from testbed.waiting import until
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import EAGER, figure, until_figure
 
@@ -28,7 +28,7 @@ def test_twenty_thousand_syn_recv_connections_are_counted_to_the_last(address: s
         flood.syn_flood(tun, address, 8080, FLOOD)
         until_figure(daemon, FLOOD, "syn_recv", port="8080")
         assert reference.syn_recv() == FLOOD
-        assert figure(daemon, "syn_recv_limit", port="8080") == FLOOD + 501
+        until_figure(daemon, FLOOD + 501, "syn_recv_limit", port="8080")
         assert figure(daemon, "syn_recv_peak", port="8080") == FLOOD
         assert figure(daemon, "syn_recv_unmatched") == 0
         assert figure(daemon, "syn_recv", port="10511") == 0
@@ -83,7 +83,7 @@ def test_without_cookies_the_limit_is_what_the_kernel_admits(address: str, most:
     with flood.Tun() as tun, listening_sockets.tcp(address, backlog=100), running(config=EAGER) as daemon:
         flood.syn_flood(tun, address, 8080, 300)
         admitted = reference.syn_recv()
-        assert admitted <= 101
+        assert 1 <= admitted <= 101
         _expect_count_at_limit(daemon, admitted)
 
 
@@ -123,16 +123,16 @@ def test_always_cookies_leave_no_syn_recv_connection() -> None:
 
 @pytest.mark.netns
 def test_a_flood_is_gone_from_the_page_when_it_is_gone_from_the_kernel() -> None:
-    """The peak stays, for as long as its window is."""
-    namespace.write_sysctl("net.ipv4.tcp_synack_retries", 0)
+    """The peak stays, for as long as its window is. The kernel keeps the connections for three seconds."""
+    namespace.write_sysctl("net.ipv4.tcp_synack_retries", 1)
     with (
         flood.Tun() as tun,
         listening_sockets.tcp(listening_sockets.TUN_IPV4),
         running(config=EAGER) as daemon,
     ):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 10)
-        until(lambda: figure(daemon, "syn_recv", port="8080"), lambda found: found == 10)
-        until_equal(lambda: figure(daemon, "syn_recv", port="8080"), lambda: 0.0)
+        until_figure(daemon, 10, "syn_recv_peak", port="8080")
+        until_figure(daemon, 0, "syn_recv", port="8080")
         assert reference.syn_recv() == 0
         assert figure(daemon, "syn_recv_peak", port="8080") == 10
 
@@ -142,4 +142,4 @@ def _expect_count_at_limit(daemon: Daemon, admitted: int) -> None:
         return tuple(figure(daemon, name, port="8080") for name in ("syn_recv", "syn_recv_limit"))
 
     until(both, lambda found: found == (admitted, admitted))
-    assert figure(daemon, "syn_recv_unmatched") == 0
+    until_figure(daemon, 0, "syn_recv_unmatched")

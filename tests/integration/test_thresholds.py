@@ -39,10 +39,12 @@ def test_a_level_is_exceeded_from_its_value_on_in_per_cent_and_in_connections(le
     text = config(f"accept: {{{levels}}}, release: 0s")
     with ExitStack() as stack, running(config=text) as daemon:
         listener = stack.enter_context(listening_sockets.tcp("127.0.0.1", backlog=9))
+        connected = 0
         for waiting, expected in ((1, (0, 0)), (2, (1, 0)), (4, (1, 0)), (5, (1, 1))):
-            while (figure(daemon, "accept_length", port="8080") or 0) < waiting:
-                stack.enter_context(listening_sockets.clients(listener, 1)[0])
-                until_sampled(daemon, "inet")
+            for client in listening_sockets.clients(listener, waiting - connected):
+                stack.enter_context(client)
+            connected = waiting
+            until_figure(daemon, waiting, "accept_length", port="8080")
             until(lambda: both(daemon), equals(expected))
             until_sampled(daemon, "inet")
             assert both(daemon) == expected
@@ -63,12 +65,7 @@ def test_a_level_counts_after_hold_and_clears_after_release() -> None:
         until_figure(daemon, 0, EXCEEDED, **WARNING)
         before = time.monotonic()
         (client,) = listening_sockets.clients(listener, 1)
-        connected = time.monotonic()
-        seconds = until(
-            lambda: figure(daemon, SECONDS, **WARNING), lambda found: found is not None and found > 0
-        )
-        elapsed = time.monotonic() - connected
-        assert elapsed > 1.5 or figure(daemon, EXCEEDED, **WARNING) == 0
+        until(lambda: figure(daemon, SECONDS, **WARNING), lambda found: found is not None and found > 0)
         until_figure(daemon, 1, EXCEEDED, **WARNING)
         assert time.monotonic() - before >= 1.5
         assert (figure(daemon, SECONDS, **WARNING) or 0) >= 1.5
@@ -76,12 +73,10 @@ def test_a_level_counts_after_hold_and_clears_after_release() -> None:
 
         accepted_from = time.monotonic()
         listening_sockets.accept(listener, 1)[0].close()
-        accepted = time.monotonic()
         until_figure(daemon, 0, "accept_length", port="8080")
         seconds = figure(daemon, SECONDS, **WARNING)
         assert seconds is not None
         assert seconds <= time.monotonic() - before
-        assert time.monotonic() - accepted > 1 or figure(daemon, EXCEEDED, **WARNING) == 1
         until_figure(daemon, 0, EXCEEDED, **WARNING)
         assert time.monotonic() - accepted_from >= 1
         assert figure(daemon, SECONDS, **WARNING) == seconds
