@@ -1,10 +1,11 @@
-"""A real Prometheus evaluates the shipped rules over what the real exporter serves."""
+"""A real Prometheus evaluates the rules over what the real exporter serves."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,23 +15,31 @@ from testbed.netns import Namespaces
 from testbed.page import Page
 from testbed.waiting import equals, until
 from tests.deploy.alerts import shipped
-from tests.deploy.alerts.ruler import Ruler
+from tests.deploy.alerts.prometheus_with_rules import PrometheusWithRules
 from tests.integration import listening_sockets
 from tests.integration.forked_exporter import ForkedExporter, load_everything
 from tests.integration.other_namespaces import watching
 from tests.integration.service import Service
 
-_PORT = 8081
-
-# Every owner label that there is, and no namespace of the machine's.
-_CONFIG = """\
+PORT, GROUP_PORT, BACKLOG = 8080, 8081, 3
+# All labels of the owner, and of other network namespaces those of the test alone.
+CONFIG = """\
 sampling: {interval: 10ms, cpu_budget: 100%}
 labels: [process, unit, container, pod, namespace, user]
 namespaces: {include: [edge, back]}
 """
-
-# What service discovery of Kubernetes gives the exporter's own target.
-_TARGET = 'pod: "exporter-1", namespace: "monitoring", container: "exporter"'
+# Labels that service discovery in Kubernetes gives to the exporter's own target.
+TARGET = 'pod: "exporter-1", namespace: "monitoring", container: "exporter"'
+FULL = {
+    "ListenQueueFull": [
+        ("back", "0.0.0.0", "8080"),
+        ("edge", "0.0.0.0", "8080"),
+        ("host", "0.0.0.0", "8080"),
+        ("host", "::1", "8081"),
+    ],
+    "ListenQueueUnixFull": [("back", "@queue", ""), ("edge", "@queue", "")],
+    "ListenQueueReuseportSkewed": [("host", "::1", "8081")],
+}
 
 
 @contextmanager
@@ -38,118 +47,107 @@ def skewed_group() -> Iterator[None]:
     """Three sockets on one port, of which one is full and the others are empty."""
     with ExitStack() as stack:
         group = [
-            stack.enter_context(listening_sockets.tcp("::1", _PORT, 3, reuse_port=True)) for _ in range(3)
+            stack.enter_context(listening_sockets.tcp("::1", GROUP_PORT, BACKLOG, reuse_port=True))
+            for _ in range(3)
         ]
-        full = group[0]
-        while not _is_full(full):
-            client = stack.enter_context(socket.socket(socket.AF_INET6))
-            client.setblocking(False)  # noqa: FBT003  (the standard library's signature)
-            client.connect_ex(("::1", _PORT))
-            for other in group[1:]:
-                _accept_all(other)
+        full, *others = group
+        while (length := queue_length(full)) <= BACKLOG:
+            stack.enter_context(socket.create_connection(("::1", GROUP_PORT)))
+            # The kernel chooses the socket by a hash of the addresses.
+            until(partial(is_queued_or_accepted, full, length, others), bool)
         yield
 
 
 @pytest.mark.netns
-def test_every_rule_evaluates_and_alerts_name_each_listener(tmp_path: Path) -> None:
-    """With the same address in three namespaces, sockets that share a port, and a target that has a pod."""
+@pytest.mark.timeout(120)
+def test_every_rule_is_evaluated_and_alerts_name_each_listener(tmp_path: Path) -> None:
+    """With one address in three namespaces, sockets that share a port, and a target that has a pod."""
     with ExitStack() as stack:
-        spaces = stack.enter_context(Namespaces())
+        server = stack.enter_context(PrometheusWithRules(tmp_path, labels=TARGET))
+        namespaces = stack.enter_context(Namespaces())
         for name in ("edge", "back"):
-            made = spaces.named(name)
-            made.listen_tcp(8080, backlog=3)
-            made.fill_tcp(8080, 4)
+            made = namespaces.named(name)
+            made.listen_tcp(PORT, backlog=BACKLOG)
+            made.fill_tcp(PORT, BACKLOG + 1)
             made.listen_unix("queue", backlog=2)
             made.fill_unix("queue", 3)
         stack.enter_context(skewed_group())
-        listener = stack.enter_context(listening_sockets.tcp("0.0.0.0", 8080, backlog=3))
-        for client in listening_sockets.clients(listener, 4):
+        listener = stack.enter_context(listening_sockets.tcp("0.0.0.0", PORT, BACKLOG))
+        for client in listening_sockets.clients(listener, BACKLOG + 1):
             stack.enter_context(client)
-        stack.enter_context(watching(_CONFIG))
-        server = stack.enter_context(Ruler(tmp_path, labels=_TARGET))
-        until(
-            lambda: _places(server.firing()),
-            lambda found: (
-                found
-                == {
-                    "ListenQueueFull": [
-                        ("back", "0.0.0.0", "8080"),
-                        ("edge", "0.0.0.0", "8080"),
-                        ("host", "0.0.0.0", "8080"),
-                        ("host", "::1", "8081"),
-                    ],
-                    "ListenQueueUnixFull": [("back", "@queue", ""), ("edge", "@queue", "")],
-                    "ListenQueueReuseportSkewed": [("host", "::1", "8081")],
-                }
-            ),
-        )
-        # It can only rise between two scrapes.
+        stack.enter_context(watching(CONFIG))
+        until(lambda: listeners(server.firing(), *FULL), equals(FULL))
+        # After the first scrapes: the drop has to make a counter rise.
         stack.enter_context(listening_sockets.refused_client(listener))
         until(
-            lambda: _places(server.firing(), "ListenQueueOverflow"),
-            lambda found: found == {"ListenQueueOverflow": [("host", "0.0.0.0", "8080")]},
+            lambda: listeners(server.firing(), "ListenQueueOverflow"),
+            equals({"ListenQueueOverflow": [("host", "0.0.0.0", "8080")]}),
         )
-        (alert,) = server.annotations("ListenQueueReuseportSkewed")
+        (alert,) = until(lambda: server.annotations("ListenQueueReuseportSkewed"), bool)
         assert "3 sockets share this port" in alert["description"]
         assert "The fullest is at 100%, the others hold 0.0 connections" in alert["description"]
         until(lambda: server.value("count(service:listen_queue_accept_utilization_ratio:max)"), bool)
+        server.wait_for_evaluation()
         # None of these listeners is in a pod; the pod of the target is the exporter's.
         assert server.query("pod:listen_queue_accept_peak_utilization_ratio:max") == {}
-        rules = until(server.rules, lambda found: all(rule["health"] != "unknown" for rule in found))
+        rules = server.rules()
         assert {rule["name"] for rule in rules} == {*shipped.alert_names(), *shipped.records()}
-        assert {
-            (rule["name"], rule.get("lastError", "")) for rule in rules if rule["health"] != "ok"
-        } == set()
+        assert [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"] == []
 
 
 @pytest.mark.netns
-def test_an_exporter_that_ends_is_still_known_as_one(tmp_path: Path) -> None:
-    with Ruler(tmp_path, job="any name") as server:
+@pytest.mark.timeout(120)
+def test_an_exporter_that_ended_is_still_recognized_as_one(tmp_path: Path) -> None:
+    """By what was scraped before, where neither the job nor a page says what the target is."""
+    with PrometheusWithRules(tmp_path, job="any name") as server:
         with watching("namespaces: {enabled: false}\n"):
-            until(lambda: server.value("listen_queue:up"), lambda found: found == 1)
-        until(lambda: server.value("listen_queue:up"), lambda found: found == 0)
+            until(lambda: server.value("listen_queue:up"), equals(1))
+        until(lambda: server.value("listen_queue:up"), equals(0))
         (alert,) = until(lambda: server.annotations("ListenQueueExporterDown"), bool)
         assert alert["summary"] == "The exporter at 127.0.0.1:10511 does not answer"
 
 
 @pytest.mark.netns
-def test_an_exporter_without_privilege_is_called_blind_for_nothing() -> None:
-    """It may not see who owns the sockets of others, which is no reason for an alert; all else succeeds."""
+def test_missing_privileges_fail_no_source_that_has_an_alert() -> None:
+    """An unprivileged exporter does not know the owners of other users' sockets, which no alert is about."""
     load_everything()
     with Service(b"another", lambda: [listening_sockets.tcp("127.0.0.1"), listening_sockets.unix("\0queue")]):
         privileges.drop_to()
         with ForkedExporter() as exporter:
-            until(lambda: _failing(exporter.metrics()), equals({"owners"}))
+            until(lambda: failing_sources(exporter.metrics()), equals({"owners"}))
 
 
-def _failing(page: Page) -> set[str]:
-    """The sources that do not succeed."""
+def failing_sources(page: Page) -> set[str]:
     success = page.all("listen_queue_exporter_source_success")
     assert len(success) > 5
     return {dict(labels)["source"] for labels, value in success.items() if not value}
 
 
-def _places(firing: dict[str, list[dict[str, str]]], *names: str) -> dict[str, list[tuple[str, str, str]]]:
-    """Where alerts fire, of those that say that a queue is full unless others are asked for."""
-    wanted = names or ("ListenQueueFull", "ListenQueueUnixFull", "ListenQueueReuseportSkewed")
+def listeners(firing: dict[str, list[dict[str, str]]], *names: str) -> dict[str, list[tuple[str, str, str]]]:
+    """Namespace, address and port of the listeners that the alerts of these names name."""
     return {
         name: sorted((each["netns"], each["address"], each.get("port", "")) for each in firing[name])
-        for name in wanted
+        for name in names
         if name in firing
     }
 
 
-def _is_full(listener: socket.socket) -> bool:
-    """Whether its queue holds backlog + 1; the kernel tells the length as tcpi_unacked."""
+def is_queued_or_accepted(full: socket.socket, length: int, others: list[socket.socket]) -> bool:
+    """Whether a connection has made the queue longer, or came from another socket, where it is accepted."""
+    return any(map(accept_one, others)) or queue_length(full) > length
+
+
+def queue_length(listener: socket.socket) -> int:
+    """The length of its accept queue: of a listener, tcpi_unacked (tcp_get_info in net/ipv4/tcp.c)."""
     info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
-    unacked, sacked = (int.from_bytes(info[at : at + 4], "little") for at in (24, 28))
-    return unacked > sacked
+    return int.from_bytes(info[24:28], "little")
 
 
-def _accept_all(listener: socket.socket) -> None:
+def accept_one(listener: socket.socket) -> bool:
+    """Accept a connection and close it; False where none waits."""
     listener.setblocking(False)  # noqa: FBT003  (the standard library's signature)
-    while True:
-        try:
-            listener.accept()[0].close()
-        except BlockingIOError:
-            return
+    try:
+        listener.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True

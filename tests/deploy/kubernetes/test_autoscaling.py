@@ -16,7 +16,7 @@ from deploy.kubernetes import rules
 from exporter.config import load
 from testbed.netns import Namespaces
 from testbed.waiting import until
-from tests.deploy.alerts.ruler import Ruler
+from tests.deploy.alerts.prometheus_with_rules import PrometheusWithRules
 from tests.deploy.kubernetes import scrape_job
 from tests.deploy.kubernetes.manifests import KUBERNETES, kustomize, validate, versions
 from tests.deploy.kubernetes.node import Node
@@ -160,13 +160,13 @@ def test_prometheus_has_an_answer_for_each_pod_and_for_keda(node: Node, tmp_path
         assert server.query(trigger["metadata"]["query"].replace("prod", "nowhere")) == {}
 
 
-def by_pod(server: Ruler, query: str) -> dict[str, float]:
+def by_pod(server: PrometheusWithRules, query: str) -> dict[str, float]:
     """The answer by the label `pod`."""
     return {dict(labels)["pod"]: value for labels, value in server.query(query).items()}
 
 
 @contextmanager
-def under_load(node: Node, folder: Path) -> Iterator[Ruler]:
+def under_load(node: Node, folder: Path) -> Iterator[PrometheusWithRules]:
     """Pods with clients in their queues, the exporter with the rights of all-pods, and Prometheus."""
     with Namespaces() as namespaces, ExitStack() as stack:
         inodes = []
@@ -186,7 +186,9 @@ def under_load(node: Node, folder: Path) -> Iterator[Ruler]:
         }
         known = scrape_job.discovered(about, monitor["metadata"]["namespace"], "node-1")
         server = stack.enter_context(
-            Ruler(folder, job=scrape_job.name(monitor), labels=known, more=scrape_job.settings(monitor))
+            PrometheusWithRules(
+                folder, job=scrape_job.name(monitor), labels=known, more=scrape_job.settings(monitor)
+            )
         )
         flags = node.become_container(overlay, *inodes)
         exporter = stack.enter_context(ForkedExporter(*flags))

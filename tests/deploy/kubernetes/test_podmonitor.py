@@ -8,7 +8,7 @@ import pytest
 
 from testbed.daemon import running
 from testbed.waiting import equals, until
-from tests.deploy.alerts.ruler import Ruler
+from tests.deploy.alerts.prometheus_with_rules import PrometheusWithRules
 from tests.deploy.kubernetes import scrape_job
 from tests.deploy.kubernetes.manifests import Manifests, kustomize
 from tests.integration import listening_sockets
@@ -53,7 +53,7 @@ def _scraped(manifests: Manifests, folder: Path) -> list[dict[str, str]]:
     with (
         listening_sockets.tcp("127.0.0.1", 8080),
         running(config="namespaces: {enabled: false}\n"),
-        Ruler(
+        PrometheusWithRules(
             folder, job=scrape_job.name(monitor), labels=known, more=scrape_job.settings(monitor)
         ) as server,
     ):

@@ -1,10 +1,12 @@
-"""A real Prometheus that evaluates the shipped rules each second over what it scrapes each second."""
+"""A real Prometheus with the rules of deploy/prometheus, which scrapes one exporter."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from testbed.prometheus import Prometheus
+from testbed.waiting import until
 
 RULES = Path(__file__).resolve().parents[3] / "deploy/prometheus/rules"
 FILES = (RULES / "alerts.yml", RULES / "recording.yml")
@@ -19,10 +21,10 @@ scrape_configs:
 """
 
 
-class Ruler(Prometheus):
-    """Prometheus on loopback with the rules of deploy/prometheus.
+class PrometheusWithRules(Prometheus):
+    """Prometheus on loopback, which scrapes and evaluates each second.
 
-    `labels` are given to the target, as service discovery does, and `more` is YAML for the scrape job.
+    `labels` are those of the target, as service discovery gives them; `more` is YAML for the scrape job.
     """
 
     def __init__(
@@ -43,3 +45,12 @@ class Ruler(Prometheus):
         """The annotations of every alert of this name, pending or firing."""
         alerts = self._api("alerts").get("alerts", [])
         return [alert["annotations"] for alert in alerts if alert["labels"]["alertname"] == name]
+
+    def wait_for_evaluation(self) -> None:
+        """Return when every rule was evaluated once more, from the beginning on."""
+        called = datetime.now(UTC)
+        until(self._evaluation_times, lambda times: bool(times) and min(times) > called)
+
+    def _evaluation_times(self) -> list[datetime]:
+        """When the last evaluation of each rule began; the year 1 where there was none."""
+        return [datetime.fromisoformat(rule["lastEvaluation"]) for rule in self.rules()]
