@@ -75,7 +75,7 @@ def test_any_globs_and_ranges_are_found(coverages: list[Coverage]) -> None:
     assert first_covering(coverages) == first_of_all_pairs(coverages)
 
 
-@pytest.mark.parametrize(("wide", "narrow"), product(GLOBS, repeat=2))
+@pytest.mark.parametrize(("wide", "narrow"), list(product(GLOBS, repeat=2)))
 def test_a_glob_is_found_for_whatever_it_covers(wide: str, narrow: str) -> None:
     coverages = [Coverage.of(Match(owners={"process": (glob,)})) for glob in (wide, narrow)]
     assert first_covering(coverages) == first_of_all_pairs(coverages)
