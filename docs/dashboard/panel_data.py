@@ -74,8 +74,8 @@ class PanelData:
         return [
             Annotation(annotation["iconColor"], *span)
             for annotation, query in zip(
-                self.choice.dashboard["annotations"]["list"],
-                annotation_queries(self.choice.dashboard),
+                dashboard["annotations"]["list"],
+                annotation_queries(dashboard),
                 strict=True,
             )
             for span in _spans(self._query_range(query.expression, step=1))
