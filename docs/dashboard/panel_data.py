@@ -71,6 +71,7 @@ class PanelData:
 
     def annotations(self) -> list[Annotation]:
         """The time spans of all annotations."""
+        dashboard = self.choice.dashboard
         return [
             Annotation(annotation["iconColor"], *span)
             for annotation, query in zip(
