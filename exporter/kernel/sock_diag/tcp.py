@@ -5,14 +5,12 @@ Source: net/ipv4/inet_diag.c (inet_csk_diag_fill) and net/ipv4/tcp_diag.c (tcp_d
 
 from __future__ import annotations
 
-import errno
-import socket
 import struct
 from typing import Final
 
-from exporter.kernel.errors import UnavailableError, from_os_error
 from exporter.kernel.records import Listener, QueueReading
 from exporter.kernel.sock_diag.inet_row import ROW_BYTES, check_size, endpoint
+from exporter.kernel.sock_diag.interface import interface_name
 from exporter.kernel.sock_diag.messages import attributes
 from exporter.kernel.sock_diag.requests import TCP_LISTEN, tcp_request
 from exporter.kernel.sock_diag.rows import ListenerRows
@@ -30,8 +28,6 @@ _QUEUE: Final = struct.Struct("=60x Q 4x II")
 _SKMEMINFO: Final = struct.Struct("=HH 32x I")
 _SKMEMINFO_BYTES: Final = 36
 _CGROUP_ID: Final = struct.Struct("=Q")
-# netdevice(7), SIOCGIFNAME.
-_NO_INTERFACE: Final = frozenset({errno.ENXIO, errno.ENODEV})
 
 
 class TcpRows(ListenerRows):
@@ -58,7 +54,7 @@ class TcpRows(ListenerRows):
         return Listener(
             cookie=self.cookie(row),
             inode=inode,
-            address=ip_address(local, _device(local.interface)),
+            address=ip_address(local, interface_name(local.interface) if local.interface else ""),
             port=str(local.port),
             uid=uid,
             endpoint=local,
@@ -82,19 +78,3 @@ def _drops(row: bytes) -> int | None:
         if kind == _INET_DIAG_SKMEMINFO and length >= _SKMEMINFO_BYTES:
             return int(_SKMEMINFO.unpack_from(row, at - 4)[-1])
     return None
-
-
-def _device(interface: int) -> str:
-    """Return the name of an interface; one that is gone keeps its number, as ss(8) prints it.
-
-    Raises KernelError where the name cannot be read just now: the label would be wrong for good.
-    """
-    if not interface:
-        return ""
-    try:
-        return socket.if_indextoname(interface)
-    except OSError as error:
-        failed = from_os_error(f"cannot read the name of interface {interface}", error)
-        if error.errno in _NO_INTERFACE or isinstance(failed, UnavailableError):
-            return f"if{interface}"
-        raise failed from error
