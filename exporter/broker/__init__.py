@@ -1,1 +1,1 @@
-"""The small process that keeps the capabilities, and what the others need to talk to it."""
+"""The process that holds capabilities, how it is started, and the messages that it is asked by."""

@@ -1,7 +1,7 @@
-"""Going into a network namespace, opening things there, and coming home.
+"""Entering a network namespace, opening a socket and files in it, and going back.
 
-A socket, and a file below /proc/net or /proc/sys/net, belongs for life to the namespace in which it
-was opened. Source: setns(2), netlink(7), fs/proc/proc_net.c.
+A socket, and a file below /proc/net or /proc/sys/net, belongs for good to the namespace in which it was
+opened. Source: setns(2), netlink(7), fs/proc/proc_net.c.
 """
 
 from __future__ import annotations
@@ -10,40 +10,43 @@ import ctypes
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from exporter.broker.wire import NAMESPACE_FILES, NamespaceTarget
+from exporter import proc
+from exporter.broker.wire import NamespaceTarget
 
 RUN_NETNS: Final = b"/run/netns/"
+# The exit status of a process that could not go back to its own namespace.
+NOT_RESTORED: Final = 3
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET: Final = 0x40000000
 _NETLINK_SOCK_DIAG: Final = 4
-_STARTED: Final = 19
-# What the exit status says of a process that was lost in a foreign namespace.
-LOST: Final = 3
 
 
 class NamespaceSwitcher:
-    """The way in and out, for the one thread of this process."""
+    """Changes the network namespace of this process, which has one thread."""
 
     def __init__(self) -> None:
-        """Remember where home is. Raises OSError."""
-        self._original = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        """Open the namespace of this process. Raises OSError."""
+        self._original = proc.open_file("/proc/self/ns/net")
         self._switched = False
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Come home at the end, whatever happened. Who cannot come home ends here and now."""
+        """Go back to the original namespace at the end, also after an error.
+
+        A process that cannot go back ends at once: it would answer for the wrong namespace.
+        """
         try:
             yield
         finally:
             self._restore()
 
     def enter(self, target: NamespaceTarget) -> None:
-        """Go into a namespace, from home or from another. Raises OSError; then nothing has moved."""
-        descriptor = _by_name(target.name) if target.name else _by_process(target.pid, target.started)
+        """Enter a namespace, from whichever this process is in. Raises OSError; then nothing has changed."""
+        descriptor = _open_name(target.name) if target.name else _open_process(target.pid, target.started)
         try:
             _setns(descriptor)
             self._switched = True
@@ -51,43 +54,50 @@ class NamespaceSwitcher:
             os.close(descriptor)
 
     def _restore(self) -> None:
-        # Who was let in nowhere, for want of a capability, would not be let in here either.
+        # Without a capability no namespace was entered, and setns() would be refused here as well.
         if self._switched:
             try:
                 _setns(self._original)
             except OSError:
-                os._exit(LOST)
+                os._exit(NOT_RESTORED)
             self._switched = False
 
 
-def open_here(files: int) -> tuple[int, list[int]]:
-    """Open a sock_diag socket, and those of FILES that have a bit in `files` and are there.
+def open_here(files: Collection[str]) -> tuple[list[str], list[int]]:
+    """Open a sock_diag socket, and those of these files of /proc that may be read, in this namespace.
 
-    Returns the bits of the files that were opened, and the descriptors, the socket's first. The
-    socket is bound and hears everyone yet: whoever gets it makes it deaf to all but the kernel, and
-    counts what had come by then. Raises OSError.
+    Returns the files that were opened, and the descriptors, the socket's first. The socket is bound and not
+    connected, so the process that gets it has to refuse datagrams of others than the kernel, and to count
+    those that came before. Raises OSError.
     """
-    descriptors = []
-    opened = 0
+    descriptors = [_open_socket()]
+    opened = []
+    try:
+        for name in files:
+            # This process has one thread, so /proc/net shows the namespace that it is in.
+            with suppress(FileNotFoundError, PermissionError):
+                descriptors.append(proc.open_file(f"/proc/{name}"))
+                opened.append(name)
+    except OSError:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+    return opened, descriptors
+
+
+def _open_socket() -> int:
     with socket.socket(
         socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
     ) as channel:
         channel.bind((0, 0))
-        descriptors.append(channel.detach())
-    for number, name in enumerate(NAMESPACE_FILES):
-        if files >> number & 1:
-            # /proc/net would speak of the process, which has just one thread.
-            with suppress(OSError):
-                descriptors.append(os.open(f"/proc/{name}", os.O_RDONLY | os.O_CLOEXEC))
-                opened |= 1 << number
-    return opened, descriptors
+        return channel.detach()
 
 
-def _by_process(pid: int, started: int) -> int:
-    """Open the process itself, which a pid cannot stand for once it has ended."""
+def _open_process(pid: int, started: int) -> int:
+    """Return a pidfd, which refers to this process also when its number has been given to another."""
     descriptor = os.pidfd_open(pid)
     try:
-        if started and _start_of(pid) != started:
+        if started and _start_ticks(pid) != started:
             raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
     except OSError:
         os.close(descriptor)
@@ -95,18 +105,16 @@ def _by_process(pid: int, started: int) -> int:
     return descriptor
 
 
-def _by_name(name: bytes) -> int:
-    # Whatever lies there, it leads nowhere else and keeps nobody waiting.
-    return os.open(RUN_NETNS + name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
-def _start_of(pid: int) -> int:
-    """Read when a process started, in clock ticks (proc_pid_stat(5), field 22)."""
-    descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+def _start_ticks(pid: int) -> int:
     try:
-        return int(os.read(descriptor, 4096).rpartition(b")")[2].split()[_STARTED])
-    finally:
-        os.close(descriptor)
+        return proc.start_ticks(proc.read_file(f"/proc/{pid}/stat"))
+    except ValueError as error:
+        raise OSError(errno.EIO, os.strerror(errno.EIO)) from error
+
+
+def _open_name(name: bytes) -> int:
+    # What lies there may be a link to anywhere, or a FIFO that nobody writes to.
+    return os.open(RUN_NETNS + name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _setns(descriptor: int) -> None:

@@ -1,1 +1,1 @@
-"""The only room that talks to Linux: bytes and files come in, frozen records go out."""
+"""All that talks to Linux: bytes and files are read, frozen records are returned."""

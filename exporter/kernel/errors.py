@@ -24,12 +24,17 @@ _ABSENT = frozenset(
 
 
 class KernelError(RunError):
-    """A question to the kernel failed. `reason` is a short word fit for a metric's label."""
+    """A request to the kernel failed.
 
-    def __init__(self, what: str, reason: str) -> None:
-        """Name the question (`what`) and the kernel's answer (`reason`)."""
+    `reason` is a short word fit for the label of a metric. `errno` is what a system call failed with, or what
+    the kernel answered in a message; None where neither did.
+    """
+
+    def __init__(self, what: str, reason: str, number: int | None = None) -> None:
+        """Take the request (`what`), the reason, and the errno."""
         super().__init__(f"{what}: {reason}")
         self.reason = reason
+        self.errno = number
 
 
 class UnavailableError(KernelError):
@@ -37,21 +42,29 @@ class UnavailableError(KernelError):
 
 
 class NamespaceGoneError(KernelError):
-    """The process or the name by which a namespace is entered is no more; another may lead there."""
+    """The process or the name by which a namespace is entered does not exist any more."""
 
 
 class NamespaceReplacedError(KernelError):
-    """The way into a namespace led to another one: it has ended, and its number was given away."""
+    """A known process or name leads to another namespace than before."""
 
     def __init__(self) -> None:
         super().__init__("another network namespace has taken the place of this one", "replaced")
+
+
+class BrokerUnavailableError(KernelError):
+    """The broker ended, or does not answer. The supervisor starts it again."""
+
+    def __init__(self, what: str, why: str) -> None:
+        """Take what the broker was asked for, and why there is no answer."""
+        super().__init__(f"{what}: {why}", "broker")
 
 
 class MalformedReplyError(KernelError):
     """The reply is not what the kernel's headers describe; nothing of it may be used."""
 
     def __init__(self, what: str) -> None:
-        """Say what is wrong with the reply."""
+        """Take what is wrong with the reply."""
         super().__init__(what, "malformed")
 
 
@@ -59,15 +72,25 @@ class ForeignDatagramError(KernelError):
     """A datagram came from another process than the kernel."""
 
     def __init__(self, sender: int) -> None:
-        """Name the netlink port that sent it."""
+        """Take the netlink port that sent it."""
         super().__init__(f"netlink datagram from port {sender}, not from the kernel", "forged")
 
 
+def from_os_error(what: str, error: OSError) -> KernelError:
+    """Return the KernelError for a system call that failed; `what` is what it was called for."""
+    return from_errno(what, error.errno or 0)
+
+
 def from_errno(what: str, number: int) -> KernelError:
-    """Turn an errno (positive) into the error that tells whether a fallback makes sense."""
+    """Return the KernelError for an errno: an UnavailableError where another method may work."""
     kind = UnavailableError if number in _ABSENT else KernelError
-    error = kind(what, errno.errorcode.get(number, f"errno_{number}"))
+    error = kind(what, reason_of(number), number)
     # strerror() refuses what is too large for a C int.
     if number in errno.errorcode:
         error.add_note(os.strerror(number))
     return error
+
+
+def reason_of(number: int) -> str:
+    """Return the name of an errno, such as ENOENT."""
+    return errno.errorcode.get(number, f"errno_{number}")

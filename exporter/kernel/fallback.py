@@ -1,24 +1,27 @@
-"""Which way the kernel is asked: sock_diag where it is there, else /proc/net."""
+"""Which method the kernel is asked by: sock_diag where it is available, else /proc/net."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from exporter.kernel.errors import KernelError, UnavailableError
 from exporter.kernel.records import Method
 
 # A module may be loaded, or a filter lifted, while this program runs.
-_RETRY_SECONDS = 60.0
+_RETRY_SECONDS: Final = 60.0
 
 Answer = TypeVar("Answer")
 
 
 class MethodFallback:
-    """One question's rung. With `auto` it steps down where sock_diag is missing, and tries again."""
+    """The method in force for one request; `auto` changes to procfs where sock_diag is not available.
+
+    `method` is SOCK_DIAG or PROCFS.
+    """
 
     def __init__(self, method: Method) -> None:
-        """Start on the rung that the configuration asks for; `auto` starts at the top."""
+        """Start with the method of the configuration; `auto` starts with sock_diag."""
         self.choose(method)
 
     def choose(self, method: Method) -> None:
@@ -28,21 +31,21 @@ class MethodFallback:
         self.method = Method.PROCFS if method is Method.PROCFS else Method.SOCK_DIAG
 
     def ask(self, now: float, *, sock_diag: Callable[[], Answer], procfs: Callable[[], Answer]) -> Answer:
-        """Ask the kernel on the rung in force (`now` in monotonic seconds). Raises KernelError."""
-        if self.method is Method.PROCFS and not self._may_climb(now):
+        """Ask by the method in force (`now` in monotonic seconds). Raises KernelError.
+
+        While procfs is in force, sock_diag is tried again once a minute.
+        """
+        retrying = self.method is Method.PROCFS
+        if retrying and (self._setting is not Method.AUTO or now < self._retry_at):
             return procfs()
         try:
             answer = sock_diag()
         except KernelError as error:
-            # On the way up anything may fail: the rung below still holds.
-            climbing = self.method is Method.PROCFS
-            if self._setting is not Method.AUTO or not (climbing or isinstance(error, UnavailableError)):
+            # Where procfs worked, no error of sock_diag is a reason to stop using it.
+            if self._setting is not Method.AUTO or not (retrying or isinstance(error, UnavailableError)):
                 raise
             self._retry_at = now + _RETRY_SECONDS
             self.method = Method.PROCFS
             return procfs()
         self.method = Method.SOCK_DIAG
         return answer
-
-    def _may_climb(self, now: float) -> bool:
-        return self._setting is Method.AUTO and now >= self._retry_at

@@ -6,19 +6,19 @@ To add one: a module with its rows in exporter/kernel/sock_diag, and a descripti
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.kernel.procfs import listeners as procfs
-from exporter.kernel.procfs.files import ProcfsFiles
-from exporter.kernel.procfs.listeners import Found
-from exporter.kernel.sock_diag import requests, tcp, unix
-from exporter.kernel.sock_diag.comparison import RowDecoder
+from exporter.kernel.procfs.table import ListenerTable
+from exporter.kernel.procfs.tcp import TcpTable
+from exporter.kernel.procfs.unix import UnixTable
+from exporter.kernel.sock_diag.rows import ListenerRows
+from exporter.kernel.sock_diag.tcp import TcpRows
+from exporter.kernel.sock_diag.unix import UnixRows
 
 
 class AddressForm(enum.StrEnum):
-    """How the address of a listener reads."""
+    """How the address of a listener reads, and so how the rules of the configuration match it."""
 
     IP = "ip"
     PATH = "path"
@@ -30,9 +30,9 @@ class SocketFamily:
     """How the listeners of one family are read, and what they have.
 
     `protocol` is the value of the label `protocol`, `source` the name of the source that reads them.
-    `has_syn_queue` says whether there are half-open connections, and connections in the accept queue whose
-    wait is known; `needs_segments` whether a queue grows only when a TCP segment comes in.
-    `request` asks sock_diag for all of them, `rows` decodes the answer, `procfs` reads them from /proc/net.
+    `has_syn_queue` tells whether there are half-open connections, and connections in the accept queue whose
+    wait is known; `needs_segments` whether a queue grows only when a TCP segment comes in. `rows` is how
+    sock_diag shows them, `table` how /proc/net does, None where it does not.
     """
 
     protocol: str
@@ -40,9 +40,8 @@ class SocketFamily:
     address_form: AddressForm
     has_syn_queue: bool
     needs_segments: bool
-    request: bytes
-    rows: RowDecoder
-    procfs: Callable[[ProcfsFiles], list[Found]]
+    rows: ListenerRows
+    table: ListenerTable | None
 
 
 TCP: Final = SocketFamily(
@@ -51,9 +50,8 @@ TCP: Final = SocketFamily(
     address_form=AddressForm.IP,
     has_syn_queue=True,
     needs_segments=True,
-    request=requests.TCP_LISTENERS,
-    rows=RowDecoder(tcp.cookie, tcp.listener, tcp.reading),
-    procfs=procfs.tcp_listeners,
+    rows=TcpRows(),
+    table=TcpTable(),
 )
 UNIX: Final = SocketFamily(
     protocol="unix",
@@ -61,15 +59,19 @@ UNIX: Final = SocketFamily(
     address_form=AddressForm.PATH,
     has_syn_queue=False,
     needs_segments=False,
-    request=requests.UNIX_LISTENERS,
-    rows=RowDecoder(unix.cookie, unix.listener, unix.reading),
-    procfs=procfs.unix_listeners,
+    rows=UnixRows(),
+    table=UnixTable(),
 )
 FAMILIES: Final = (TCP, UNIX)
 
-_ADDRESS_FORMS: Final = {family.protocol: family.address_form for family in FAMILIES}
+_BY_PROTOCOL: Final = {family.protocol: family for family in FAMILIES}
+
+
+def family_of(protocol: str) -> SocketFamily:
+    """Return the family with a value of the label `protocol`."""
+    return _BY_PROTOCOL[protocol]
 
 
 def address_form(protocol: str) -> AddressForm:
     """Return how the addresses of a protocol read."""
-    return _ADDRESS_FORMS[protocol]
+    return _BY_PROTOCOL[protocol].address_form

@@ -1,4 +1,4 @@
-"""What the kernel room hands to the others: frozen records with the kernel's names translated."""
+"""What the kernel package returns: frozen records, with the kernel's names translated."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Method(enum.StrEnum):
 
 
 class Endpoint(NamedTuple):
-    """Where a half-open or a waiting connection arrived. It names no listener.
+    """Where a connection arrived, or where an IP socket listens.
 
-    `address` is 4 or 16 raw bytes by `family`; `interface` is an index, 0 where unbound.
+    `address` is 4 or 16 raw bytes by `family`; `interface` is an index, 0 where the socket is bound to none.
     """
 
     family: int
@@ -28,11 +28,11 @@ class Endpoint(NamedTuple):
 
 
 class QueueReading(NamedTuple):
-    """One look at the accept queue of one socket.
+    """One reading of the accept queue of one socket.
 
     `length` and `limit` count connections; the queue is full at limit + 1 (sk_acceptq_is_full,
-    include/net/sock.h). `drops` counts packets in 32 bits that wrap. None where the source, or
-    the protocol, cannot know.
+    include/net/sock.h). `drops` counts packets in 32 bits that wrap. None where the method, or the
+    socket family, does not tell.
     """
 
     cookie: int
@@ -43,21 +43,21 @@ class QueueReading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listening socket: what stays the same as long as it lives.
+    """A listening socket: what does not change as long as it exists.
 
-    `cookie` is the kernel's number that is never used twice (sock_gen_cookie); with procfs the
-    inode stands in for it. `name` holds the bytes given to bind() of a unix socket, a leading NUL
-    for an abstract name. `device` is set where SO_BINDTODEVICE is. `cgroup_id` is that of the cgroup
-    (version 2) in which a TCP socket was created: 1 for the root, 0 where the source does not tell.
+    `cookie` is the kernel's number that is never used twice (sock_gen_cookie); with procfs the inode stands
+    in for it. `address` and `port` are the text for the labels. `endpoint` is what half-open connections are
+    matched by, None where the family has none. `cgroup_id` is that of the cgroup (version 2) in which a TCP
+    socket was created: 1 for the root, 0 where the method does not tell.
     """
 
     cookie: int
     inode: int
+    address: str
+    port: str = ""
     uid: int | None = None
     endpoint: Endpoint | None = None
-    device: str = ""
     v6only: bool = False
-    name: bytes = b""
     cgroup_id: int = 0
 
 
@@ -65,7 +65,8 @@ class Listener:
 class Changes:
     """What one sample found different from the one before.
 
-    `moved` holds new readings of listeners that were there before, `closed` cookies.
+    `opened` has new listeners, `updated` new readings of listeners that were there before, `closed` the
+    cookies of those that are gone.
     """
 
     opened: tuple[tuple[Listener, QueueReading], ...] = ()

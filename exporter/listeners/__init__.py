@@ -1,1 +1,1 @@
-"""What a listener is: its name, its group of sockets, who owns it, which connections are its own."""
+"""Listeners: their keys, their groups of sockets, and which connections belong to them."""

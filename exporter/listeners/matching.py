@@ -1,9 +1,9 @@
 """Which listener a half-open or waiting connection belongs to.
 
-The kernel's rows name where a connection arrived, not who listens there, so the lookup is done
-again: exact address before wildcard, bound device before unbound (inet_lookup_listener,
-net/ipv4/inet_hashtables.c). A connection shows the family of its listener, so an IPv4 client of a
-dual-stack `[::]` has an IPv6 row with a mapped address.
+The kernel's rows tell where a connection arrived, and not which socket listens there, so the kernel's lookup
+is repeated: exact address before wildcard, bound device before unbound (inet_lookup_listener,
+net/ipv4/inet_hashtables.c). A row has the family of the listener, so that of an IPv4 client of a dual-stack
+`[::]` is an IPv6 row with a mapped address.
 """
 
 from __future__ import annotations
@@ -11,24 +11,27 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from exporter.kernel.records import Endpoint, Listener
 from exporter.listeners.group import ListenerGroup
 
-_MAPPED_PREFIX = bytes(10) + b"\xff\xff"
-_ANY: dict[int, tuple[bytes, ...]] = {socket.AF_INET: (bytes(4),), socket.AF_INET6: (bytes(16),)}
-# A socket bound to ::ffff:0.0.0.0 takes every IPv4 client, and keeps that address.
-_ANY_MAPPED = (_MAPPED_PREFIX + bytes(4), bytes(16))
+_MAPPED_PREFIX: Final = bytes(10) + b"\xff\xff"
+_ANY: Final[dict[int, tuple[bytes, ...]]] = {socket.AF_INET: (bytes(4),), socket.AF_INET6: (bytes(16),)}
+# A socket bound to ::ffff:0.0.0.0 receives from every IPv4 client, and shows that address.
+_ANY_MAPPED: Final = (_MAPPED_PREFIX + bytes(4), bytes(16))
 
 
 class Matcher:
-    """An index of the TCP listeners of one namespace."""
+    """An index of the IP listeners of one namespace.
+
+    `families` has the number of sockets of each address family, `groups` the groups that they belong to.
+    """
 
     def __init__(self, listeners: Iterable[tuple[Listener, ListenerGroup]]) -> None:
         """Index these listeners; make a new one when they change."""
         self._by_endpoint: dict[Endpoint, ListenerGroup] = {}
-        self._takes_ipv4: dict[Endpoint, ListenerGroup] = {}
-        # How many sockets each family has, and the groups they make.
+        self._dual_stack: dict[Endpoint, ListenerGroup] = {}
         self.families: Counter[int] = Counter()
         self.groups: set[ListenerGroup] = set()
         for listener, group in listeners:
@@ -38,13 +41,13 @@ class Matcher:
             self.groups.add(group)
             self._by_endpoint[listener.endpoint] = group
             if listener.endpoint.family == socket.AF_INET6 and not listener.v6only:
-                self._takes_ipv4[listener.endpoint] = group
+                self._dual_stack[listener.endpoint] = group
 
     def find(self, arrived: Endpoint) -> ListenerGroup | None:
-        """Return the listener's group, or None where no listener fits."""
+        """Return the group of the listener where a connection arrived, None where no listener fits."""
         family, address, port, interface = arrived
         mapped = family == socket.AF_INET6 and address.startswith(_MAPPED_PREFIX)
-        index = self._takes_ipv4 if mapped else self._by_endpoint
+        index = self._dual_stack if mapped else self._by_endpoint
         for bound in (address, *(_ANY_MAPPED if mapped else _ANY[family])):
             for device in (interface, 0):
                 group = index.get(Endpoint(family, bound, port, device))

@@ -1,18 +1,18 @@
-"""Every listener of a namespace, by socket and by name, with those that left not long ago."""
+"""The listeners of one namespace and family, by socket and by key, with those that closed lately."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from exporter.kernel.records import Changes, Listener
 from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import ListenerKey, key_of
 
-# A service that restarts within this time goes on with its counters.
-REMEMBER_SECONDS = 300.0
-# So many that left are remembered at most: a program that listens on a new port each time
-# must not fill the memory.
-REMEMBER_GROUPS = 4096
+# A service that restarts within this time continues its counters.
+REMEMBER_SECONDS: Final = 300.0
+# The most closed listeners that are kept: a program may listen on a new port again and again.
+MAX_CLOSED: Final = 4096
 
 
 class ListenerRegistry:
@@ -23,39 +23,40 @@ class ListenerRegistry:
         self._protocol = protocol
         self._groups: dict[ListenerKey, ListenerGroup] = {}
         self._by_cookie: dict[int, ListenerGroup] = {}
-        # In the order of their leaving: who comes back is taken out, so who leaves is always new here.
-        self._left: dict[ListenerKey, float] = {}
+        # When the groups without a socket lost their last one. The oldest is first, since a group that opens
+        # again is removed.
+        self._closed_at: dict[ListenerKey, float] = {}
 
     def apply(self, changes: Changes, now: float) -> list[ListenerGroup]:
-        """Fold in what a sample changed (`now` in monotonic seconds) and return the groups it touched."""
-        touched: dict[ListenerGroup, None] = {}
+        """Take what a sample changed (`now` in monotonic seconds) and return the groups that it concerns."""
+        changed: dict[ListenerGroup, None] = {}
         for cookie in changes.closed:
             group = self._by_cookie.pop(cookie)
             group.close(cookie)
-            touched[group] = None
+            changed[group] = None
         for listener, reading in changes.opened:
             group = self._group(key_of(listener, self._netns, self._protocol))
             group.open(listener, reading)
             self._by_cookie[listener.cookie] = group
-            touched[group] = None
+            changed[group] = None
         for reading in changes.updated:
             group = self._by_cookie[reading.cookie]
-            group.move(reading)
-            touched[group] = None
+            group.update(reading)
+            changed[group] = None
         if changes.closed or changes.opened:
-            self._note_departures(touched, now)
-        return list(touched)
+            self._note_closed(changed, now)
+        return list(changed)
 
     def expire(self, now: float) -> list[ListenerGroup]:
-        """Drop the groups that left long ago, and the oldest of too many, and return them."""
-        dropped = []
-        while self._left:
-            key, left = next(iter(self._left.items()))
-            if now - left <= REMEMBER_SECONDS and len(self._left) <= REMEMBER_GROUPS:
+        """Remove the groups that closed REMEMBER_SECONDS ago, and the oldest of too many, and return them."""
+        expired = []
+        while self._closed_at:
+            key, closed_at = next(iter(self._closed_at.items()))
+            if now - closed_at <= REMEMBER_SECONDS and len(self._closed_at) <= MAX_CLOSED:
                 break
-            del self._left[key]
-            dropped.append(self._groups.pop(key))
-        return dropped
+            del self._closed_at[key]
+            expired.append(self._groups.pop(key))
+        return expired
 
     def listeners(self) -> Iterator[tuple[Listener, ListenerGroup]]:
         """Iterate over the sockets, each with its group."""
@@ -66,9 +67,9 @@ class ListenerRegistry:
             self._groups[key] = ListenerGroup(key)
         return self._groups[key]
 
-    def _note_departures(self, touched: Iterable[ListenerGroup], now: float) -> None:
-        for group in touched:
+    def _note_closed(self, groups: Iterable[ListenerGroup], now: float) -> None:
+        for group in groups:
             if group.members:
-                self._left.pop(group.key, None)
+                self._closed_at.pop(group.key, None)
             else:
-                self._left[group.key] = now
+                self._closed_at[group.key] = now

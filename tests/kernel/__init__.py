@@ -1,1 +1,1 @@
-"""The room `exporter.kernel`, mostly without a kernel: recorded replies, a fake kernel, files of /proc."""
+"""Tests of exporter.kernel: recorded replies, a fake kernel, files like those of /proc, and real kernels."""

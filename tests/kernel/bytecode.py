@@ -1,8 +1,8 @@
-"""The kernel's filter for sockets, run and checked as the kernel does it.
+"""Running and checking the kernel's filter for sockets as the kernel does.
 
 Source: net/ipv4/inet_diag.c (inet_diag_bc_run, inet_diag_bc_audit, valid_cc, valid_port_comparison)
-and struct inet_diag_bc_op in include/uapi/linux/inet_diag.h: code, yes and no, the last two being
-how many bytes to go on by.
+and struct inet_diag_bc_op in include/uapi/linux/inet_diag.h: code, yes and no. The last two are how many
+bytes to go on by.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def _op(program: bytes, at: int) -> _Op:
     return _Op(*_OP.unpack_from(program, at))
 
 
-def takes(program: bytes, port: int) -> bool:
-    """Whether a socket with this local port passes: the way through must end exactly at the end."""
+def passes(program: bytes, port: int) -> bool:
+    """Tell whether a socket with this local port passes: the program has to end exactly at its end."""
     at, left = 0, len(program)
     while left > 0:
         op = _op(program, at)
@@ -37,13 +37,13 @@ def takes(program: bytes, port: int) -> bool:
             case 11:
                 step = op.yes if _op(program, at + _OP.size).no == port else op.no
             case _:
-                raise AssertionError(f"the exporter has no use for op {op.code}")
+                raise AssertionError(f"the exporter does not use op {op.code}")
         at, left = at + step, left - step
     return left == 0
 
 
 def is_accepted(program: bytes) -> bool:
-    """Whether the kernel takes the program at all: no jump may end within an op or behind the end."""
+    """Tell whether the kernel takes the program at all: no jump may lead into an op or behind the end."""
     at = 0
     while at < len(program):
         if not _is_sound(program, at):
@@ -62,11 +62,11 @@ def _is_sound(program: bytes, at: int) -> bool:
     if least is None or left < least:
         return False
     fits = all(least <= step <= left + 4 and step % 4 == 0 for step in (op.yes, op.no))
-    return fits and (op.no >= left or _lands_on_an_op(program, left - op.no))
+    return fits and (op.no >= left or _leads_to_an_op(program, left - op.no))
 
 
-def _lands_on_an_op(program: bytes, wanted: int) -> bool:
-    """valid_cc: whether the way of `yes` comes by where so many bytes are left."""
+def _leads_to_an_op(program: bytes, wanted: int) -> bool:
+    """valid_cc: tell whether the path of `yes` passes where so many bytes are left."""
     at, left = 0, len(program)
     while left >= 0:
         if left == wanted:

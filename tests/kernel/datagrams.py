@@ -1,4 +1,4 @@
-"""Netlink messages and rows made by hand, for what no kernel can be brought to say.
+"""Netlink messages and rows made by hand, for what a kernel cannot be made to send.
 
 Source: include/uapi/linux/netlink.h, inet_diag.h and unix_diag.h.
 """
@@ -40,7 +40,7 @@ def done(status: int = 0, *, sequence: int = SEQUENCE, port: int = PORT) -> byte
 
 
 def error(status: int, request: bytes = b"", *, sequence: int = SEQUENCE, port: int = PORT) -> bytes:
-    """The message that refuses a request, with the request behind it."""
+    """The message that refuses a request, followed by the request."""
     payload = struct.pack("=i", status) + request
     return message(payload, kind=NLMSG_ERROR, sequence=sequence, port=port)
 
@@ -82,7 +82,7 @@ def skmeminfo(drops: int) -> bytes:
 
 
 def tcp_info(last_data_sent: int) -> bytes:
-    """The attribute with the milliseconds since something was sent."""
+    """The attribute with the milliseconds since data was sent."""
     return attribute(_INFO, struct.pack("=44x I 184x", last_data_sent))
 
 
@@ -94,5 +94,5 @@ def unix_row(cookie: int, *, name: bytes = b"/run/a\0", length: int = 0, limit: 
 
 
 def datagram(messages: Iterable[bytes]) -> bytes:
-    """Messages one behind the other, each padded to a multiple of four."""
-    return b"".join(one + bytes(-len(one) % 4) for one in messages)
+    """Messages one after the other, each padded to a multiple of four."""
+    return b"".join(each + bytes(-len(each) % 4) for each in messages)

@@ -1,43 +1,58 @@
-"""A kernel that says what it is told to: it stands in for the netlink socket that a dump opens."""
+"""A kernel that replies what a test tells it, in the place of sock_diag sockets and of /proc.
+
+`FakeKernel` is a DiagSockets: hand it to `dump`, to a reader or to a Namespace. Its sockets check what the
+code under test does with them: a socket that was closed fails like a real one, and `all_closed` tells whether
+any was left open. `FakeFiles` is a ProcfsFiles with the contents that a test gives.
+
+    kernel = FakeKernel(tcp_row(1), done())
+    files = FakeFiles({"net/tcp": b"..."})
+    namespace = Namespace("test", kernel, files)
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
-from types import TracebackType
-from typing import Self, cast
+from collections import Counter
+from typing import cast
+
+from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.kernel.sock_diag.diag_socket import DiagSockets
 
 KERNEL = 0
 
 
-class FakeKernel:
-    """Answers each dump with the same datagrams; `connect` is what `dump` takes.
+class FakeKernel(DiagSockets):
+    """Answers each dump with the same datagrams, over a socket of its own.
 
-    An OSError among the datagrams is raised where it stands. After the last one there is silence, and
-    the receive timeout ends it. `port` is what the socket's own address will be and `sender` who sends,
-    0 being the kernel.
+    An OSError among the datagrams is raised in its turn. After the last one nothing comes, and the receive
+    timeout ends the dump. `sender` is the netlink port that the datagrams come from, 0 being the kernel.
+    `requests` has what was sent, `sockets` every socket that was opened.
     """
 
-    def __init__(self, *datagrams: bytes | OSError, port: int = 4711, sender: int = KERNEL) -> None:
+    def __init__(self, *datagrams: bytes | OSError, sender: int = KERNEL) -> None:
         self.datagrams = datagrams
-        self.port = port
         self.sender = sender
         self.requests: list[bytes] = []
         self.sockets: list[FakeSocket] = []
 
-    def connect(self) -> socket.socket:
+    def acquire(self) -> socket.socket:
         """Open one more socket."""
         self.sockets.append(FakeSocket(self))
         return cast("socket.socket", self.sockets[-1])
 
+    def release(self, channel: socket.socket) -> None:
+        """Close the socket."""
+        channel.close()
+
     def all_closed(self) -> bool:
-        """Whether every socket was closed, and there was one."""
+        """Tell whether every socket was closed, and there was one."""
         return bool(self.sockets) and all(opened.closed for opened in self.sockets)
 
 
 class FakeSocket:
-    """The part of a socket that a dump needs."""
+    """The part of a socket that a dump uses."""
 
     def __init__(self, kernel: FakeKernel) -> None:
         self._kernel = kernel
@@ -45,12 +60,8 @@ class FakeSocket:
         self.closed = False
         self.received = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close it; a second time is no error."""
         self.closed = True
 
     def send(self, request: bytes) -> int:
@@ -59,22 +70,43 @@ class FakeSocket:
         self._kernel.requests.append(request)
         return len(request)
 
-    def getsockname(self) -> tuple[int, int]:
-        """The port id, and no multicast groups."""
-        self._refuse_if_closed()
-        return self._kernel.port, 0
-
     def recvfrom(self, size: int) -> tuple[bytes, tuple[int, int]]:
-        """The next datagram, cut off where the buffer ends as the kernel does it."""
+        """Return the next datagram, cut off where the buffer ends as the kernel does it."""
         self._refuse_if_closed()
         reply = next(self._replies, None)
         self.received += 1
         if reply is None:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            raise _os_error(errno.EAGAIN)
         if isinstance(reply, OSError):
             raise reply
         return reply[:size], (self._kernel.sender, 0)
 
     def _refuse_if_closed(self) -> None:
         if self.closed:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise _os_error(errno.EBADF)
+
+
+class FakeFiles(ProcfsFiles):
+    """Files by their path below /proc; a file that is an error is refused with it, others are missing.
+
+    `opened` counts how often each was opened.
+    """
+
+    def __init__(self, contents: dict[str, bytes | Exception] | None = None) -> None:
+        self.contents = contents or {}
+        self.opened: Counter[str] = Counter()
+
+    def open(self, name: str) -> int:
+        """Return a descriptor at the begin of the content."""
+        self.opened[name] += 1
+        content = self.contents.get(name, _os_error(errno.ENOENT))
+        if isinstance(content, Exception):
+            raise content
+        descriptor = os.memfd_create(name.replace("/", "-"))
+        os.write(descriptor, content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+
+def _os_error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))

@@ -1,4 +1,4 @@
-"""Bytes that are nearly, or not at all, what a kernel would send."""
+"""Bytes that differ a little, or entirely, from what a kernel sends."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from exporter.kernel.sock_diag.dump import HEADER_BYTES
+from exporter.kernel.sock_diag.messages import HEADER_BYTES
 from tests.kernel import recordings
 
-# Lengths that invite a mistake: nothing, less than a header, odd ones, all there is, more than that.
+# Lengths at the limits: nothing, less than a header, odd ones, a whole message, more than that.
 _LENGTHS = (0, 1, 3, 4, 5, 7, 8, 15, 16, 17, 20, 32, 71, 72, 88, 89, 0x7FFF, 0x8000, 0xFFFF)
 _NUMBERS = (*_LENGTHS, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
 @cache
 def recorded_datagrams() -> tuple[bytes, ...]:
-    """Every datagram of every recording, the long ones cut to what a test can try often."""
+    """Every datagram of every recording, the long ones cut off so that a test can try many."""
     found = [datagram for name in recordings.names() for datagram in recordings.load(name).datagrams]
     return tuple(datagram[:3000] for datagram in found)
 
 
 @cache
 def recorded_rows() -> tuple[bytes, ...]:
-    """The messages of all recordings, cut apart by the lengths they name."""
+    """The messages of all recordings."""
     rows = []
     for datagram in recorded_datagrams():
         at = 0
@@ -60,7 +60,7 @@ def mutated(draw: st.DrawFn, originals: tuple[bytes, ...]) -> bytes:
 
 
 def with_length(data: bytes) -> bytes:
-    """Make a message name its own length, so that a decoder looks further than the header."""
+    """Write the right length into a message, so that a decoder reads on after the header."""
     return struct.pack("=I", len(data)) + data[4:] if len(data) >= HEADER_BYTES else data
 
 

@@ -1,4 +1,4 @@
-"""Trees that look like /proc: the files a test needs, and nothing else."""
+"""Directories with the layout of /proc: the files that a test needs."""
 
 from __future__ import annotations
 
@@ -40,23 +40,26 @@ def tcp_line(
     return line.ljust(149) if family == socket.AF_INET else line
 
 
-def tcp_files(root: Path, lines: list[str], lines6: list[str] | None) -> None:
-    """Write net/tcp, and net/tcp6 unless it is a kernel without IPv6."""
-    put(root, "net/tcp", "\n".join([TCP_TITLE.ljust(149), *lines, ""]))
+def tcp_contents(lines: list[str], lines6: list[str] | None = None) -> dict[str, bytes | Exception]:
+    """Return net/tcp, and net/tcp6 unless it is a kernel without IPv6."""
+    contents: dict[str, bytes | Exception] = {
+        "net/tcp": "\n".join([TCP_TITLE.ljust(149), *lines, ""]).encode()
+    }
     if lines6 is not None:
-        put(root, "net/tcp6", "\n".join([TCP6_TITLE, *lines6, ""]))
+        contents["net/tcp6"] = "\n".join([TCP6_TITLE, *lines6, ""]).encode()
+    return contents
 
 
 def unix_line(inode: int, name: bytes = b"", *, flags: int = LISTENING) -> bytes:
-    """A line of net/unix without its end, after unix_seq_show: a NUL in a name is printed as `@`."""
+    """A line of net/unix without its end, after unix_seq_show: each NUL in a name is printed as `@`."""
     shown = b" " + name.replace(b"\0", b"@") if name else b""
     head = f"{0xFFFF888000000000 + inode:016x}: {2:08X} {0:08X} {flags:08X} {1:04X} {1:02X} {inode:5d}"
     return head.encode() + shown
 
 
-def unix_file(root: Path, lines: list[bytes]) -> Path:
-    """Write net/unix."""
-    return put(root, "net/unix", b"\n".join([UNIX_TITLE.encode(), *lines, b""]))
+def unix_contents(lines: list[bytes]) -> dict[str, bytes | Exception]:
+    """Return net/unix."""
+    return {"net/unix": b"\n".join([UNIX_TITLE.encode(), *lines, b""])}
 
 
 def table(section: str, figures: dict[str, int]) -> str:
@@ -65,7 +68,7 @@ def table(section: str, figures: dict[str, int]) -> str:
 
 
 def process(root: Path, pid: int, name: bytes, *, started: int = 1) -> None:
-    """Write the two files that tell who a process is; the name stands in both."""
+    """Write `comm` and `stat` of a process, both with its name."""
     put(root, f"{pid}/comm", name + b"\n")
     columns = ["S", *map(str, range(1, 19)), str(started), *["0"] * 30]
     put(root, f"{pid}/stat", f"{pid} (".encode() + name + b") " + " ".join(columns).encode() + b"\n")

@@ -1,7 +1,7 @@
 """Record the kernel's replies anew: `python -m tests.kernel.record`, as root.
 
-Each situation is made in a network namespace of its own. The replies are received with nothing of
-the exporter's but the request, so that what is recorded does not depend on the code it will test.
+The sockets of each case are made in a network namespace of their own. Of the exporter's code only the request
+is used, so that what is recorded does not depend on the code that it will test.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import traceback
 from testbed import child, privileges
 from testbed.child import Ending, Outcome
 from tests.kernel import recordings
-from tests.kernel.recorded_cases import SITUATIONS, Situation
+from tests.kernel.recorded_cases import CASES, RecordedCase
 from tests.kernel.recordings import Recording
 
 _NETLINK_SOCK_DIAG = 4
 _LAST = frozenset({2, 3})  # NLMSG_ERROR and NLMSG_DONE
-_PATIENCE_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 
 
 def main() -> int:
-    """Record every situation, or those that are named."""
-    chosen = sys.argv[1:] or list(SITUATIONS)
+    """Record every case, or those that are named."""
+    chosen = sys.argv[1:] or list(CASES)
     for name in chosen:
-        situation = SITUATIONS[name]
-        outcome = child.run(lambda situation=situation: _record(situation), _PATIENCE_SECONDS)  # type: ignore[misc]
+        case = CASES[name]
+        outcome = child.run(lambda case=case: _record(case), _TIMEOUT_SECONDS)  # type: ignore[misc]
         if outcome.ending is not Ending.PASSED or not isinstance(outcome.detail, Recording):
             sys.stderr.write(f"{name}: {outcome.ending.name}: {outcome.detail}\n")
             return 1
@@ -39,36 +39,36 @@ def main() -> int:
     return 0
 
 
-def _record(situation: Situation) -> Outcome:
+def _record(case: RecordedCase) -> Outcome:
     try:
-        return Outcome(Ending.PASSED, _recording(situation))
-    except Exception:  # noqa: BLE001  (the process that waits shows it)
+        return Outcome(Ending.PASSED, _recording(case))
+    except Exception:  # noqa: BLE001  (the parent process shows it)
         return Outcome(Ending.FAILED, traceback.format_exc())
 
 
-def _recording(situation: Situation) -> Recording:
-    with situation.make() as truth:
-        if situation.unprivileged:
+def _recording(case: RecordedCase) -> Recording:
+    with case.make() as truth:
+        if case.unprivileged:
             privileges.drop_to()
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as channel:
-            channel.send(situation.request)
+            channel.send(case.request)
             datagrams = [channel.recv(65536)]
             while not _is_last(datagrams[-1]):
                 datagrams.append(channel.recv(65536))
             port_id = channel.getsockname()[0]
     return Recording(
-        what=situation.what,
+        what=case.what,
         command="python -m tests.kernel.record",
         kernel=f"Linux {_version()}",
         port_id=port_id,
-        request=situation.request,
+        request=case.request,
         truth=truth,
         datagrams=tuple(datagrams),
     )
 
 
 def _is_last(datagram: bytes) -> bool:
-    """Walk the messages one by one: the last one says whether more is to come."""
+    """Look at the messages one by one: the last one tells whether more follow."""
     at, kind = 0, 0
     while at < len(datagram):
         length, kind = struct.unpack_from("=IH", datagram, at)
@@ -77,7 +77,7 @@ def _is_last(datagram: bytes) -> bool:
 
 
 def _version() -> str:
-    """The kernel's version without what a distributor or a machine's owner added."""
+    """Return the kernel's version without what a distributor has added."""
     found = re.match(r"[\d.]+\d", os.uname().release)
     return found[0] if found else "unknown"
 

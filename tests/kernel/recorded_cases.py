@@ -1,7 +1,6 @@
-"""What a kernel was asked about when it was recorded: each situation makes sockets, and tells of them.
+"""The cases that were recorded: each makes sockets, and yields what the reply has to be decoded to.
 
-What a situation yields is the truth that the recorded reply has to be decoded to; it comes from the
-calls that made the sockets, and never from a dump.
+What a case yields comes from the calls that made the sockets, and never from a dump.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.kernel.sock_diag import requests
+from exporter.kernel.family import TCP, UNIX
+from exporter.kernel.sock_diag import accept_wait, mptcp, syn_recv
 from testbed import flood, programs, syscalls
 
 Fact = dict[str, str | int | float | bool]
@@ -22,14 +22,14 @@ Fact = dict[str, str | int | float | bool]
 # Of include/uapi/linux/in.h; socket.IPPROTO_MPTCP is not in every Python build.
 IPPROTO_MPTCP = 262
 LINK_LOCAL = "fe80::1"
-# How far apart connections are made whose order of arrival matters.
+# The time between connections whose order of arrival matters.
 APART_SECONDS = 0.15
 MANY = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """One recording: what to make, what to ask, and whether as an ordinary user."""
+class RecordedCase:
+    """What to make, what to request, and whether as a user without privilege."""
 
     what: str
     request: bytes
@@ -39,7 +39,7 @@ class Situation:
 
 @contextmanager
 def nothing() -> Iterator[list[Fact]]:
-    """A namespace as it was made."""
+    """Make no socket."""
     yield []
 
 
@@ -62,7 +62,7 @@ def tcp_listeners() -> Iterator[list[Fact]]:
             scope = socket.if_nametoindex("lo") if address == LINK_LOCAL else 0
             opened.bind((address, port, 0, scope) if family == socket.AF_INET6 else (address, port))
             opened.listen(backlog)
-            # bind() to anything but the wildcard makes an IPv6 socket deaf to IPv4.
+            # An IPv6 socket bound to anything but the wildcard receives no IPv4 connection.
             v6only = family == socket.AF_INET6 and address != "::"
             usual: Fact = {"v6only": v6only, "device": "", "length": 0, "drops": 0}
             facts.append({**usual, "address": address, "port": port, "limit": backlog, **fact})
@@ -112,7 +112,7 @@ def mptcp_listeners() -> Iterator[list[Fact]]:
 @contextmanager
 def unix_listeners() -> Iterator[list[Fact]]:
     """Unix listeners of every kind; `name` holds the bytes given to bind(), in hexadecimal."""
-    # A folder that no other machine need have would otherwise be in the recording.
+    # An empty folder that every machine has.
     syscalls.mount_empty("/run")
     os.chdir("/run")
     names = (b"/run/app.sock", b"relative.sock", b"/run/new\nline", b"\0plain", b'\0new\nline"quote"')
@@ -129,17 +129,17 @@ def unix_listeners() -> Iterator[list[Fact]]:
                 client.connect(name)
             facts.append({"name": name.hex(), "length": min(backlog, 2), "limit": backlog})
         # The same name again, in another folder.
-        Path("other").mkdir()
-        os.chdir("other")
-        twin = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        twin.bind("relative.sock")
-        twin.listen(64)
+        Path("folder").mkdir()
+        os.chdir("folder")
+        other = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        other.bind("relative.sock")
+        other.listen(64)
         facts.append({"name": b"relative.sock".hex(), "length": 0, "limit": 64})
         yield facts
 
 
 @contextmanager
-def syn_recv() -> Iterator[list[Fact]]:
+def half_open() -> Iterator[list[Fact]]:
     """Half-open connections over IPv4, over IPv6, and over both at one dual-stack listener."""
     with flood.Tun() as tun, ExitStack() as stack:
         ipv4, ipv6 = str(tun.ipv4.ip), str(tun.ipv6.ip)
@@ -176,7 +176,7 @@ def waiting() -> Iterator[list[Fact]]:
         connect(2)
         stack.enter_context(servers[2].accept()[0])
         connect(0)
-        # The client that gave up leaves its connection in CLOSE_WAIT, and in the queue.
+        # A client that closes leaves its connection in CLOSE_WAIT, and in the queue.
         connect(1).close()
         time.sleep(APART_SECONDS)
         connect(0)
@@ -202,38 +202,38 @@ def many() -> Iterator[list[Fact]]:
 
 _WAITING_PORTS = (8000, 8001, 8002, 8003)
 
-SITUATIONS = {
-    "tcp_listeners": Situation("TCP listeners of every kind", requests.TCP_LISTENERS, tcp_listeners),
-    "tcp_listeners_many": Situation(
-        f"{MANY} TCP listeners of both families, in several datagrams", requests.TCP_LISTENERS, many
+CASES = {
+    "tcp_listeners": RecordedCase("TCP listeners of every kind", TCP.rows.request, tcp_listeners),
+    "tcp_listeners_many": RecordedCase(
+        f"{MANY} TCP listeners of both families, in several datagrams", TCP.rows.request, many
     ),
-    "mptcp_listeners": Situation(
-        "the MPTCP listeners of IPv4", requests.mptcp_listeners(socket.AF_INET), mptcp_listeners
+    "mptcp_listeners": RecordedCase(
+        "the MPTCP listeners of IPv4", mptcp.request(socket.AF_INET), mptcp_listeners
     ),
-    "unix_listeners": Situation("unix listeners of every kind", requests.UNIX_LISTENERS, unix_listeners),
-    "half_open": Situation(
-        "half-open connections of IPv4, IPv6 and IPv4 mapped into IPv6", requests.SYN_RECV, syn_recv
+    "unix_listeners": RecordedCase("unix listeners of every kind", UNIX.rows.request, unix_listeners),
+    "half_open": RecordedCase(
+        "half-open connections of IPv4, IPv6 and IPv4 mapped into IPv6", syn_recv.REQUEST, half_open
     ),
-    "waiting": Situation(
-        "connections that wait for accept in ESTABLISHED and CLOSE_WAIT, one accepted, asked by root",
-        requests.waiting(_WAITING_PORTS),
+    "waiting": RecordedCase(
+        "connections that wait for accept in ESTABLISHED and CLOSE_WAIT, one accepted, by root",
+        accept_wait.request(_WAITING_PORTS),
         waiting,
     ),
-    "waiting_unprivileged": Situation(
-        "the same, asked without CAP_NET_ADMIN: the kernel leaves INET_DIAG_MARK out",
-        requests.waiting(_WAITING_PORTS),
+    "waiting_unprivileged": RecordedCase(
+        "the same without CAP_NET_ADMIN: the kernel leaves INET_DIAG_MARK out",
+        accept_wait.request(_WAITING_PORTS),
         waiting,
         unprivileged=True,
     ),
-    "empty": Situation("a dump of nothing", requests.SYN_RECV, nothing),
-    "error": Situation(
+    "empty": RecordedCase("a dump of nothing", syn_recv.REQUEST, nothing),
+    "error": RecordedCase(
         "NLMSG_ERROR with ENOENT: SOCK_DIAG_BY_FAMILY knows no address family 0",
-        requests.mptcp_listeners(0),
+        mptcp.request(0),
         nothing,
     ),
-    "error_in_done": Situation(
-        "an empty dump whose NLMSG_DONE says ENOENT: nobody in the kernel speaks for IPPROTO_EGP",
-        requests.mptcp_listeners(socket.AF_INET)[:-4] + b"\x08\0\0\0",
+    "error_in_done": RecordedCase(
+        "an empty dump whose NLMSG_DONE says ENOENT: the kernel has no handler for IPPROTO_EGP",
+        mptcp.request(socket.AF_INET)[:-4] + b"\x08\0\0\0",
         nothing,
     ),
 }

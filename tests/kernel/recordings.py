@@ -1,4 +1,4 @@
-"""Replies of a real kernel, byte for byte: `<name>.bin` holds the datagrams, `<name>.json` tells of them."""
+"""Replies of a real kernel: the datagrams in `<name>.bin`, what they reply to in `<name>.json`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ FOLDER: Final = Path(__file__).with_name("recorded")
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A reply, `datagrams` as they were received and the closing NLMSG_DONE among them.
+    """A reply: `datagrams` as they were received, with the closing NLMSG_DONE.
 
-    `what` says in words what was asked, `truth` what was there according to who made it.
+    `what` describes the request, `truth` the sockets that had been made.
     """
 
     what: str
@@ -29,7 +29,7 @@ class Recording:
 
 
 def names() -> list[str]:
-    """The names of all recordings."""
+    """Return the names of all recordings."""
     return sorted(path.stem for path in FOLDER.glob("*.bin"))
 
 

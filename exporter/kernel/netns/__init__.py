@@ -1,1 +1,1 @@
-"""Network namespaces: discovery, access to other namespaces, and what may be asked in each."""
+"""Network namespaces: finding them, opening sockets and files in them, and what is read there."""

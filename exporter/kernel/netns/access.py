@@ -1,4 +1,4 @@
-"""The way into other network namespaces, through the broker."""
+"""Finding and reading other network namespaces, by way of the broker."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.discovery import RUN_NETNS, Discovery, NamespaceRef
 from exporter.kernel.netns.remote import RemoteNamespace, attach_all
 
+# A namespace that is attached, or that could not be.
 Attached = Iterator[tuple[RemoteNamespace, KernelError | None]]
 
 
 class NamespaceAccess:
-    """Finds the other namespaces of the host, and opens what is read in them. One thread uses it."""
+    """Finds the other namespaces of the host, and opens what is read in them. One thread uses it.
 
-    # The most that attach takes at once.
+    `max_attached` is how many namespaces `attach` takes at most.
+    """
+
     max_attached = MAX_TARGETS
 
     def __init__(self, broker: BrokerClient, named: Path = RUN_NETNS) -> None:
-        """Take a broker that may enter namespaces; `named` is the folder in which ip-netns(8) names them."""
+        """Take a broker that may enter namespaces; `named` is the directory of ip-netns(8).
+
+        Raises KernelError.
+        """
         self._broker = broker
         self._discovery = Discovery(broker, named)
 
@@ -30,17 +36,17 @@ class NamespaceAccess:
         return self._discovery.find()
 
     def open(self, name: str, target: NamespaceTarget) -> RemoteNamespace:
-        """Return a namespace by its target; `name` is its label. Nothing is opened in it yet."""
+        """Return the namespace of a target, with its label `netns`; nothing is opened in it yet."""
         return RemoteNamespace(self._broker, name, target)
 
     def attach(self, remotes: Sequence[tuple[RemoteNamespace, Collection[str]]]) -> Attached:
-        """Open, in each of these, a netlink socket and the files with these names, one after the other.
+        """Attach these namespaces one after the other, each with the files of these names opened.
 
-        Yields each while it is open, or with the error that kept it from being opened. Raises KernelError
-        where the broker is lost.
+        Yields each while it is attached, or with the error that kept it from being so. Raises
+        BrokerUnavailableError.
         """
         return attach_all(self._broker, remotes)
 
     def broker_restarts(self) -> int:
-        """Count the brokers that were lost."""
+        """Return how many brokers have ended."""
         return self._broker.ended

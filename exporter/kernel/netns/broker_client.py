@@ -8,8 +8,8 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from exporter.broker import wire
@@ -19,73 +19,94 @@ from exporter.broker.wire import (
     BrokerRequest,
     MalformedMessageError,
     NamespaceTarget,
+    Portion,
     RequestType,
 )
+from exporter.kernel.errors import BrokerUnavailableError
 
-# A broker that says nothing for this long is lost. What takes it longest is a portion of descriptors.
-_PATIENCE: Final = struct.pack("@ll", 0, 500_000)
-# How long it is left alone then, if it stays silent.
+# A broker that does not answer for this long is given up. A portion of descriptors takes it longest.
+_TIMEOUT_SECONDS: Final = 0.5
+# How long it is not asked again then, unless it sends something.
 _SILENCE_SECONDS: Final = 10.0
-_DESCRIPTOR = struct.Struct("=i")
-_ANCILLARY_BYTES: Final = socket.CMSG_LEN((1 + len(wire.NAMESPACE_FILES)) * _DESCRIPTOR.size)
-_NEXT = struct.Struct("=I")
-_PAIR = struct.Struct("=QI")
+_TIMEVAL: Final = struct.Struct("@ll")
+_DESCRIPTOR: Final = struct.Struct("=i")
+_ANCILLARY_BYTES: Final = socket.CMSG_LEN(wire.MAX_DESCRIPTORS * _DESCRIPTOR.size)
+
+_ENTER: Final = "cannot enter network namespaces"
+_NAMESPACES: Final = "cannot look for network namespaces"
+_PIDS: Final = "cannot list the processes"
 
 
-class BrokerLostError(OSError):
-    """The broker ended, or does not answer. It is started again by itself."""
-
-
-@dataclass(slots=True)
 class OpenedDescriptors:
-    """What was opened in one namespace, still to be closed. `files` are descriptors by name.
+    """What was opened in one namespace: a sock_diag socket, and files by their path below /proc.
 
-    `seconds` is the processor time that the broker took.
+    `seconds` is the processor time that the broker used.
     """
 
-    diag: int
-    seconds: float
-    files: dict[str, int] = field(default_factory=dict)
+    def __init__(self, diag: int, seconds: float, files: dict[str, int]) -> None:
+        self.seconds = seconds
+        self._diag = diag
+        self._files = files
+
+    def release(self) -> tuple[int, dict[str, int]]:
+        """Return the descriptors of the socket and of the files, for the caller to close."""
+        diag, files = self._diag, self._files
+        self._diag, self._files = -1, {}
+        return diag, files
 
     def close(self) -> None:
-        """Close what nobody has taken."""
-        for descriptor in (self.diag, *self.files.values()):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self.diag, self.files = -1, {}
+        """Close what was not released."""
+        diag, files = self.release()
+        if diag >= 0:
+            _close((diag, *files.values()))
 
 
 class BrokerClient:
-    """The broker, as one thread asks it. `ended` counts brokers that were lost."""
+    """Asks the broker; one thread uses it.
 
-    def __init__(self, channel: socket.socket, *, may_enter: bool = True) -> None:
-        """Take the socket that `keeper.start` returned; `may_enter` tells whether it can enter namespaces."""
+    `may_enter` tells whether the broker can enter namespaces, `ended` counts brokers that ended. Methods
+    raise BrokerUnavailableError where the broker is lost, and OSError where a system call of it failed.
+    """
+
+    def __init__(
+        self,
+        channel: socket.socket,
+        *,
+        may_enter: bool = True,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the socket that `supervisor.start` returned, and a clock in monotonic seconds."""
         self.may_enter = may_enter
-        for timeout in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            channel.setsockopt(socket.SOL_SOCKET, timeout, _PATIENCE)
-        self._channel = channel
-        self._number = BROKER_ENDED
-        self._ask_again_at = float("-inf")
-        self._processor_ns = 0
         self.ended = 0
+        seconds = int(timeout_seconds)
+        timeout = _TIMEVAL.pack(seconds, round((timeout_seconds - seconds) * 1e6))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            channel.setsockopt(socket.SOL_SOCKET, option, timeout)
+        self._channel = channel
+        self._clock = clock
+        self._number = BROKER_ENDED
+        # Until when a broker that did not answer is left alone.
+        self._silent_until: float | None = None
+        self._processor_ns = 0
 
     def seconds(self) -> float:
         """Return the processor time that the broker has used to answer."""
         return self._processor_ns / 1e9
 
     def close(self) -> None:
-        """Let the broker go, which ends it."""
+        """Close the socket, which ends broker and supervisor."""
         self._channel.close()
 
     def enter(self, targets: Sequence[NamespaceTarget]) -> Iterator[OpenedDescriptors | OSError]:
-        """Enter each of at most MOST_ENTRIES namespaces and yield what was opened there, or why nothing was.
+        """Enter each of at most MAX_TARGETS namespaces, and yield what was opened there, or why nothing was.
 
-        Every reply has been read before the first is yielded, so other questions may be asked meanwhile.
-        Whoever takes an Opened closes it; those that nobody takes are closed here. Raises BrokerLostError.
+        Every reply has been read before the first is yielded, so other requests may be made meanwhile.
+        The caller closes what is yielded; what is not yielded is closed here.
         """
         arrived: deque[OpenedDescriptors | OSError] = deque()
         try:
-            number = self._ask(RequestType.ENTER, targets=tuple(targets))
+            number = self._send(_ENTER, BrokerRequest(0, RequestType.ENTER, tuple(targets)))
             arrived.extend(self._opened(number) for _ in targets)
             while arrived:
                 yield arrived.popleft()
@@ -95,101 +116,100 @@ class BrokerClient:
                     left.close()
 
     def namespaces(self) -> dict[int, int]:
-        """Return a process of each network namespace, by the inode of the namespace. Raises OSError."""
+        """Return a process in each network namespace, by the inode of the namespace."""
         found: dict[int, int] = {}
-        for portion in self._portions(RequestType.NAMESPACES):
-            for inode, pid in _PAIR.iter_unpack(portion):
+        for numbers in self._portions(_NAMESPACES, BrokerRequest(0, RequestType.NAMESPACES)):
+            for inode, pid in zip(numbers[::2], numbers[1::2], strict=True):
                 found.setdefault(inode, pid)
         return found
 
     def pids(self) -> list[int]:
-        """Return every process there is. Raises OSError."""
-        return [
-            pid
-            for portion in self._portions(RequestType.PIDS)
-            for (pid,) in struct.iter_unpack("=I", portion)
-        ]
+        """Return every process there is."""
+        request = BrokerRequest(0, RequestType.PIDS)
+        return [pid for numbers in self._portions(_PIDS, request) for pid in numbers]
 
-    def sockets(self, pid: int) -> Iterator[list[int]]:
-        """Yield the inodes of a process's sockets, in portions. Raises OSError."""
-        for portion in self._portions(RequestType.SOCKETS, pid):
-            yield [inode for (inode,) in struct.iter_unpack("=Q", portion)]
+    def sockets(self, pid: int) -> Iterator[Sequence[int]]:
+        """Yield the inodes of a process's sockets, in portions."""
+        request = BrokerRequest(0, RequestType.SOCKETS, pid=pid)
+        yield from self._portions(f"cannot read /proc/{pid}/fd", request)
 
     def open_of_process(self, pid: int, name: str) -> int:
-        """Open one of PROCESS_FILES and return the descriptor. Raises OSError."""
-        number = self._ask(RequestType.FILE, pid=pid, start=wire.PROCESS_FILES.index(name))
-        reply, descriptors = self._reply(number)
+        """Open one of PROCESS_FILES and return the descriptor, for the caller to close."""
+        what = f"cannot read /proc/{pid}/{name}"
+        number = self._send(what, BrokerRequest(0, RequestType.FILE, pid=pid, file=name))
+        reply, descriptors = self._receive_reply(what, number)
         failed = _failure(reply, descriptors, 1)
         if failed is not None:
             raise failed
         return descriptors[0]
 
     def _opened(self, number: int) -> OpenedDescriptors | OSError:
-        reply, descriptors = self._reply(number)
-        names = [name for bit, name in enumerate(wire.NAMESPACE_FILES) if reply.opened >> bit & 1]
-        failed = _failure(reply, descriptors, 1 + len(names))
+        reply, descriptors = self._receive_reply(_ENTER, number)
+        failed = _failure(reply, descriptors, 1 + len(reply.opened))
         if failed is not None:
             return failed
-        diag, *files = descriptors
-        return OpenedDescriptors(diag, reply.processor_ns / 1e9, dict(zip(names, files, strict=True)))
+        files = dict(zip(reply.opened, descriptors[1:], strict=True))
+        return OpenedDescriptors(descriptors[0], reply.processor_ns / 1e9, files)
 
-    def _portions(self, kind: RequestType, pid: int = 0) -> Iterator[bytes]:
+    def _portions(self, what: str, request: BrokerRequest) -> Iterator[Sequence[int]]:
         start = 0
         while True:
-            reply, _ = self._reply(self._ask(kind, pid=pid, start=start))
+            number = self._send(what, replace(request, start=start))
+            reply, descriptors = self._receive_reply(what, number)
+            _close(descriptors)
             if reply.errno:
                 raise OSError(reply.errno, os.strerror(reply.errno))
-            yield reply.payload[_NEXT.size :]
-            (start,) = _NEXT.unpack_from(reply.payload)
+            portion = reply.portion or Portion(())
+            yield portion.numbers
+            start = portion.following
             if start == 0:
                 return
 
-    def _ask(
-        self, kind: RequestType, targets: tuple[NamespaceTarget, ...] = (), pid: int = 0, start: int = 0
-    ) -> int:
-        """Send a request and return its number.
+    def _send(self, what: str, request: BrokerRequest) -> int:
+        """Send a request with a new number, and return the number.
 
-        A broker that did not answer is left alone for a while, unless it has said something since: whoever
-        asks has more to do than to wait.
+        A broker that did not answer is not asked again for some seconds, unless it has sent something since:
+        the sampling thread cannot wait for it each time.
         """
-        if not self._forget_what_came() and time.monotonic() < self._ask_again_at:
-            raise BrokerLostError("the broker does not answer")
-        self._ask_again_at = float("-inf")
-        self._number = self._number % 0xFFFFFFFF + 1
-        request = BrokerRequest(self._number, kind, targets, pid, start)
+        received = self._discard_received(what)
+        if not received and self._silent_until is not None and self._clock() < self._silent_until:
+            raise BrokerUnavailableError(what, "the broker does not answer")
+        self._silent_until = None
+        self._number = wire.next_number(self._number)
         try:
-            self._channel.send(wire.pack_request(request))
+            self._channel.send(wire.pack_request(replace(request, number=self._number)))
         except OSError as error:
-            raise BrokerLostError(error.errno, "the broker is gone") from error
+            raise BrokerUnavailableError(what, "the broker is gone") from error
         return self._number
 
-    def _forget_what_came(self) -> bool:
-        """Drop replies that nobody waited for, and the news of a broker that ended; tell whether any came."""
-        came = False
+    def _discard_received(self, what: str) -> bool:
+        """Drop late replies, and the message that a broker has ended; return whether there were any."""
+        received = False
         while True:
             try:
-                _, descriptors = self._receive(socket.MSG_DONTWAIT)
+                _, descriptors = self._receive(what, socket.MSG_DONTWAIT)
             except BlockingIOError:
-                return came
+                return received
             _close(descriptors)
-            came = True
+            received = True
 
-    def _reply(self, number: int) -> tuple[BrokerReply, list[int]]:
+    def _receive_reply(self, what: str, number: int) -> tuple[BrokerReply, list[int]]:
         """Wait for a reply to a request."""
         while True:
             try:
-                reply, descriptors = self._receive()
+                reply, descriptors = self._receive(what)
             except BlockingIOError as error:
-                self._ask_again_at = time.monotonic() + _SILENCE_SECONDS
-                raise BrokerLostError("the broker does not answer") from error
+                self._silent_until = self._clock() + _SILENCE_SECONDS
+                raise BrokerUnavailableError(what, "the broker does not answer") from error
             if reply.number == number:
                 return reply, descriptors
             _close(descriptors)
             if reply.number == BROKER_ENDED:
-                raise BrokerLostError("the broker ended")
+                raise BrokerUnavailableError(what, "the broker ended")
 
-    def _receive(self, flags: int = 0) -> tuple[BrokerReply, list[int]]:
-        # socket.recv_fds() of Python 3.11 takes flags and forgets them.
+    def _receive(self, what: str, flags: int = 0) -> tuple[BrokerReply, list[int]]:
+        """Receive a message. Raises BlockingIOError or BrokerUnavailableError."""
+        # socket.recv_fds() of Python 3.11 takes flags and ignores them.
         try:
             message, ancillary, _, _ = self._channel.recvmsg(
                 wire.MAX_MESSAGE_BYTES, _ANCILLARY_BYTES, flags | socket.MSG_CMSG_CLOEXEC
@@ -197,29 +217,29 @@ class BrokerClient:
         except BlockingIOError:
             raise
         except OSError as error:
-            # ECONNRESET, where both ended with a request unread.
-            raise BrokerLostError(error.errno, "the broker is gone, and so is who starts it") from error
+            # ECONNRESET, where broker and supervisor ended with a request unread.
+            raise BrokerUnavailableError(what, "the broker is gone, and so is its supervisor") from error
         descriptors = [number for *_, data in ancillary for (number,) in _DESCRIPTOR.iter_unpack(data)]
         if not message:
-            raise BrokerLostError("the broker is gone, and so is who starts it")
+            raise BrokerUnavailableError(what, "the broker is gone, and so is its supervisor")
         try:
             reply = wire.unpack_reply(message)
         except MalformedMessageError as error:
             _close(descriptors)
-            raise BrokerLostError(f"the broker talks nonsense: {error}") from error
+            raise BrokerUnavailableError(what, f"the broker sent a malformed message: {error}") from error
         self.ended += reply.number == BROKER_ENDED
         self._processor_ns += reply.processor_ns
         return reply, descriptors
 
 
 def _failure(reply: BrokerReply, descriptors: Sequence[int], expected: int) -> OSError | None:
-    """Return why a reply is of no use, after closing what came with it; None where it is."""
+    """Return the error of a reply, after closing what came with it; None where there is none."""
     if reply.errno:
         failed = reply.errno
     elif len(descriptors) == expected:
         return None
     else:
-        # The kernel keeps back what this process has no number for (MSG_CTRUNC, recvmsg(2)).
+        # The kernel drops what this process has no free descriptor for (MSG_CTRUNC, recvmsg(2)).
         failed = errno.EMFILE
     _close(descriptors)
     return OSError(failed, os.strerror(failed))

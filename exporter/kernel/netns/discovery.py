@@ -1,7 +1,7 @@
-"""Which network namespaces there are beside our own: those of processes, and those with a name.
+"""Which network namespaces there are beside that of this process: those of processes, and those with a name.
 
-A namespace that has neither, and is held by an open descriptor only, cannot be found. Source:
-namespaces(7), ip-netns(8).
+A namespace that has neither, and that only an open descriptor keeps, is not found. Source: namespaces(7),
+ip-netns(8).
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from exporter import proc
 from exporter.broker.wire import NamespaceTarget
-from exporter.kernel.errors import KernelError, from_errno
+from exporter.kernel.errors import MalformedReplyError, from_os_error
 from exporter.kernel.netns.broker_client import BrokerClient
-from exporter.kernel.netns.remote import have_cookies
-from exporter.kernel.processes.process import start_of
+from exporter.kernel.netns.cookie import have_cookies
 
 RUN_NETNS: Final = Path("/run/netns")
 _OWN: Final = Path("/proc/self/ns/net")
-_MOST_STAT_BYTES: Final = 4096
+# No process of a user started in the first tick after boot.
+_NEVER: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,57 +33,62 @@ class NamespaceRef:
 
 
 class Discovery:
-    """Finds the network namespaces of the host, as the broker sees its processes."""
+    """Finds the network namespaces of the host, by its processes as the broker sees them, and by name."""
 
     def __init__(self, broker: BrokerClient, named: Path = RUN_NETNS, *, cookies: bool | None = None) -> None:
-        """Take the broker. Where namespaces have no `cookies`, processes are told apart by their start."""
+        """Take the broker, and whether namespaces have cookies, which is found out unless told.
+
+        Where they have none, the start of a process tells it from a later one with its number. Raises
+        KernelError.
+        """
         self._broker = broker
         self._named = named
         self._cookies = have_cookies() if cookies is None else cookies
 
     def find(self) -> list[NamespaceRef]:
         """Return every other namespace. Raises KernelError."""
-        own = _OWN.stat()
         try:
-            processes = {inode: self._entry(pid) for inode, pid in self._broker.namespaces().items()}
+            own = _OWN.stat()
+            targets = {inode: self._target(pid) for inode, pid in self._broker.namespaces().items()}
+            names = self._names(own.st_dev)
         except OSError as error:
-            raise KernelError(f"cannot look for network namespaces: {error}", "broker") from error
-        names = self._names(own.st_dev)
+            raise from_os_error("cannot look for network namespaces", error) from error
         refs = {inode: NamespaceRef(inode, name, NamespaceTarget(name=name)) for inode, name in names.items()}
-        for inode, target in processes.items():
+        for inode, target in targets.items():
             refs.setdefault(inode, NamespaceRef(inode, b"", target))
         refs.pop(own.st_ino, None)
         return list(refs.values())
 
-    def _entry(self, pid: int) -> NamespaceTarget:
-        return NamespaceTarget(pid=pid, started=0 if self._cookies else self._start_of(pid))
+    def _target(self, pid: int) -> NamespaceTarget:
+        return NamespaceTarget(pid=pid, started=0 if self._cookies else self._start_ticks(pid))
 
-    def _start_of(self, pid: int) -> int:
-        """Read when a process started, in clock ticks; 1, which is never, where it has ended meanwhile."""
+    def _start_ticks(self, pid: int) -> int:
+        """Return when a process started, in clock ticks; _NEVER where it has ended meanwhile."""
         try:
-            descriptor = self._broker.open_of_process(pid, "stat")
-            try:
-                stat = os.read(descriptor, _MOST_STAT_BYTES)
-            finally:
-                os.close(descriptor)
+            stat = proc.read_descriptor(self._broker.open_of_process(pid, "stat"))
+            return proc.start_ticks(stat)
         except (FileNotFoundError, ProcessLookupError):
-            return 1
-        return start_of(stat, f"/proc/{pid}/stat")
+            return _NEVER
+        except ValueError as error:
+            raise MalformedReplyError(f"/proc/{pid}/stat: {error}") from error
 
     def _names(self, device: int) -> dict[int, bytes]:
-        """Read the names, of several for one namespace the first; a file that is no namespace is none."""
+        """Return the names by inode, of several for one namespace the first in order. Raises OSError.
+
+        `device` is that of the file system of namespaces: other files are no mounts of one.
+        """
         found: dict[int, bytes] = {}
         try:
-            for target in sorted(os.scandir(os.fsencode(self._named)), key=lambda target: target.name):
-                try:
-                    # The broker follows no links, and this process may not look behind one to /proc.
-                    stat = os.lstat(target.path)
-                except FileNotFoundError:
-                    continue
-                if stat.st_dev == device:
-                    found.setdefault(stat.st_ino, target.name)
+            with os.scandir(os.fsencode(self._named)) as entries:
+                paths = sorted((entry.name, entry.path) for entry in entries)
         except FileNotFoundError:
             return {}
-        except OSError as error:
-            raise from_errno(f"cannot read {self._named}", error.errno or 0) from error
+        for name, path in paths:
+            try:
+                # The broker follows no links, and this process may not read where one to /proc leads.
+                stat = os.lstat(path)
+            except FileNotFoundError:
+                continue
+            if stat.st_dev == device:
+                found.setdefault(stat.st_ino, name)
         return found

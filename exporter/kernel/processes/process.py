@@ -6,29 +6,31 @@ CAP_DAC_READ_SEARCH only the caller's own processes show their descriptors.
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
-import re
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from exporter.kernel.errors import MalformedReplyError, from_errno
+from exporter import proc
+from exporter.kernel.errors import MalformedReplyError, from_os_error
 
-_PROC = Path("/proc")
-_SOCKET = re.compile(r"socket:\[(\d+)\]")
-# A process with thousands of descriptors is read in portions, so that no single step takes long.
-_PORTION = 256
-_PORTION_BYTES = 65536
+# So many descriptors are read in one step, so that none takes long.
+_PORTION: Final = 256
+# A process that has ended, or that a mount of procfs hides (hidepid).
+_GONE: Final = frozenset({errno.ENOENT, errno.ESRCH})
+_DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
     """A running process. `name` is its command name as raw bytes, `started` its start in clock ticks.
 
-    `cgroup` is the content of its /proc/<pid>/cgroup, empty where that may not be read.
+    `cgroup` is the content of its /proc/<pid>/cgroup, empty where that does not exist or may not be read.
     """
 
     pid: int
@@ -47,7 +49,7 @@ class ProcessSockets:
 
 
 class ProcessTable(Protocol):
-    """All that is asked about processes. Every method raises KernelError."""
+    """The processes of a host. Every method raises KernelError."""
 
     def pids(self) -> list[int]:
         """Return the number of every process."""
@@ -58,110 +60,108 @@ class ProcessTable(Protocol):
         ...
 
     def read(self, pid: int) -> Process | None:
-        """Return who a process is, or None where it is gone."""
+        """Return what a process is, or None where it is gone or may not be read."""
         ...
 
 
-class Processes:
-    """The processes that a mount of procfs shows to this one."""
+class ProcfsProcesses(ABC):
+    """A ProcessTable that reads files below /proc, in whatever way a subclass opens them.
 
-    def __init__(self, proc: Path = _PROC) -> None:
-        """Take where procfs is mounted."""
-        self._proc = proc
+    What a subclass defines raises OSError, or KernelError where there is no way to open anything.
+    """
+
+    root = "/proc"
+
+    @abstractmethod
+    def _pids(self) -> list[int]:
+        """Return the number of every process."""
+
+    @abstractmethod
+    def _socket_inodes(self, pid: int) -> Iterator[Collection[int]]:
+        """Yield the inodes of a process's sockets, in portions."""
+
+    @abstractmethod
+    def _file(self, pid: int, name: str) -> bytes:
+        """Read a file of a process."""
 
     def pids(self) -> list[int]:
         """Return the number of every process. Raises KernelError."""
         try:
-            names = os.listdir(self._proc)  # noqa: PTH208  (names are all that is needed; there may be thousands)
+            return self._pids()
         except OSError as error:
-            raise from_errno(f"cannot read {self._proc}", error.errno or 0) from error
-        return [int(name) for name in names if name.isdecimal()]
+            raise from_os_error(f"cannot read {self.root}", error) from error
 
     def sockets(self, pid: int) -> Iterator[ProcessSockets]:
         """Yield the sockets of a process, one portion a step; nothing where it is gone.
 
-        Raises KernelError where this process has run out of descriptors or memory.
+        Raises KernelError.
         """
-        path = self._proc / str(pid) / "fd"
         try:
-            yield from _sockets(pid, path)
-        except PermissionError:
-            yield ProcessSockets(pid, denied=True)
-        except (FileNotFoundError, ProcessLookupError):
-            return
+            for inodes in self._socket_inodes(pid):
+                yield ProcessSockets(pid, frozenset(inodes))
         except OSError as error:
-            raise from_errno(f"cannot read {path}", error.errno or 0) from error
+            if error.errno in _DENIED:
+                yield ProcessSockets(pid, denied=True)
+            elif error.errno not in _GONE:
+                raise from_os_error(f"cannot read {self.root}/{pid}/fd", error) from error
 
     def read(self, pid: int) -> Process | None:
-        """Read who a process is, or None where it is gone. Raises KernelError."""
-        path = self._proc / str(pid)
+        """Return what a process is, or None where it is gone or may not be read. Raises KernelError."""
         try:
-            # What is opened below stays the process that it was, whoever gets its number later.
-            directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                stat, name = _content("stat", directory), _content("comm", directory)
-                cgroup = _content_if_shown("cgroup", directory)
-            finally:
-                os.close(directory)
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            return None
+            started = self._start_ticks(pid)
+            name = self._file(pid, "comm").removesuffix(b"\n")
+            cgroup = self._cgroup(pid)
+            # Another process may have got the number since the first file was read.
+            if self._start_ticks(pid) != started:
+                return None
         except OSError as error:
-            raise from_errno(f"cannot read {path}", error.errno or 0) from error
-        return Process(pid, start_of(stat, f"{path}/stat"), name.removesuffix(b"\n"), cgroup)
+            if error.errno in _GONE | _DENIED:
+                return None
+            raise from_os_error(f"cannot read {self.root}/{pid}", error) from error
+        return Process(pid, started, name, cgroup)
+
+    def _start_ticks(self, pid: int) -> int:
+        try:
+            return proc.start_ticks(self._file(pid, "stat"))
+        except ValueError as error:
+            raise MalformedReplyError(f"{self.root}/{pid}/stat: {error}") from error
+
+    def _cgroup(self, pid: int) -> bytes:
+        """Read a file that a kernel without cgroups does not have."""
+        try:
+            return self._file(pid, "cgroup")
+        except OSError as error:
+            if error.errno in _GONE | _DENIED:
+                return b""
+            raise
 
 
-def start_of(stat: bytes, path: str) -> int:
-    """Find in the content of /proc/<pid>/stat when a process started, in clock ticks.
+class Processes(ProcfsProcesses):
+    """The processes that a mount of procfs shows to this one."""
 
-    `path` is for the error. Raises MalformedReplyError. Source: proc_pid_stat(5), field 22.
-    """
-    # The name stands in parentheses and may hold any byte, so columns count from the last one.
-    columns = stat.rpartition(b")")[2].split()
-    try:
-        return int(columns[19])
-    except (IndexError, ValueError) as error:
-        raise MalformedReplyError(f"{path}: no start of the process in {stat!r}") from error
+    def __init__(self, root: Path = Path("/proc")) -> None:
+        self.root = str(root)
+
+    def _pids(self) -> list[int]:
+        return proc.pids(self.root)
+
+    def _socket_inodes(self, pid: int) -> Iterator[Collection[int]]:
+        directory = proc.open_directory(f"{self.root}/{pid}/fd")
+        try:
+            names = os.listdir(directory)  # noqa: PTH208  (pathlib takes no descriptor)
+            for start in range(0, len(names), _PORTION):
+                yield proc.socket_inodes(directory, names[start : start + _PORTION])
+        finally:
+            os.close(directory)
+
+    def _file(self, pid: int, name: str) -> bytes:
+        return proc.read_file(f"{self.root}/{pid}/{name}")
 
 
 @lru_cache(maxsize=1024)
 def user_name(uid: int) -> str:
-    """Name a user as this host's passwd does; a number that has no name stays a number."""
+    """Return the name of a user by this host's passwd; a number that has no name stays a number."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def _content(name: str, directory: int) -> bytes:
-    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        return b"".join(iter(lambda: os.read(descriptor, _PORTION_BYTES), b""))
-    finally:
-        os.close(descriptor)
-
-
-def _content_if_shown(name: str, directory: int) -> bytes:
-    """Read a file that a kernel may not have, or not show."""
-    try:
-        return _content(name, directory)
-    except (FileNotFoundError, PermissionError):
-        return b""
-
-
-def _sockets(pid: int, directory: Path) -> Iterator[ProcessSockets]:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        names = os.listdir(descriptor)  # noqa: PTH208  (pathlib takes no descriptor)
-        for start in range(0, len(names), _PORTION):
-            inodes = (_inode(name, descriptor) for name in names[start : start + _PORTION])
-            yield ProcessSockets(pid, frozenset(inode for inode in inodes if inode is not None))
-    finally:
-        os.close(descriptor)
-
-
-def _inode(name: str, directory: int) -> int | None:
-    try:
-        match = _SOCKET.fullmatch(os.readlink(name, dir_fd=directory))
-    except FileNotFoundError:
-        return None
-    return int(match[1]) if match else None

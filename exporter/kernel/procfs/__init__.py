@@ -1,1 +1,1 @@
-"""Files below /proc/net and /proc/sys/net: listeners, counters, reference counts."""
+"""Files below /proc/net and /proc/sys/net: listeners, counters, settings, reference counts."""

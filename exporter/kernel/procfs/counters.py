@@ -1,8 +1,7 @@
-"""A namespace's TCP counters and settings, from /proc.
+"""The TCP counters and settings of a network namespace, from /proc.
 
 Source: net/ipv4/proc.c (snmp_seq_show, netstat_seq_show) and
-https://docs.kernel.org/networking/ip-sysctl.html. The files under /proc/net and /proc/sys/net
-speak of the network namespace of the process that opens them.
+https://docs.kernel.org/networking/ip-sysctl.html.
 """
 
 from __future__ import annotations
@@ -11,21 +10,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError, UnavailableError
-from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
+from exporter.kernel.procfs.files import ProcfsFiles
 
-_PAIR = 2
+_PAIR: Final = 2
+_SNMP: Final = "net/snmp"
 _NETSTAT: Final = "net/netstat"
 _SOMAXCONN: Final = "sys/net/core/somaxconn"
 _MAX_SYN_BACKLOG: Final = "sys/net/ipv4/tcp_max_syn_backlog"
 _SYNCOOKIES: Final = "sys/net/ipv4/tcp_syncookies"
 _ABORT_ON_OVERFLOW: Final = "sys/net/ipv4/tcp_abort_on_overflow"
-# What read_counters and read_sysctls open.
+# The files of read_counters and read_sysctls, and of read_tcp_segments.
 COUNTER_FILES: Final = (_NETSTAT, _SOMAXCONN, _MAX_SYN_BACKLOG, _SYNCOOKIES, _ABORT_ON_OVERFLOW)
+SEGMENT_FILES: Final = (_SNMP,)
 
 
 @dataclass(frozen=True, slots=True)
 class TcpCounters:
-    """Counters of a namespace since it was made; None where this kernel does not count it."""
+    """Counters of a namespace since it was created; None where this kernel does not have one."""
 
     listen_overflows: int | None
     listen_drops: int | None
@@ -38,7 +39,7 @@ class TcpCounters:
 
 @dataclass(frozen=True, slots=True)
 class Sysctls:
-    """Settings of a namespace that rule its listen queues; None where it may not be read."""
+    """Settings of a namespace that limit its listen queues; None where one may not be read."""
 
     somaxconn: int | None
     max_syn_backlog: int | None
@@ -46,9 +47,9 @@ class Sysctls:
     abort_on_overflow: int | None
 
 
-def read_counters(proc: ProcfsFiles = OWN_PROCFS) -> TcpCounters:
-    """Read TcpExt of the caller's network namespace. Raises KernelError."""
-    tcp = parse_table(proc.read(_NETSTAT), "TcpExt", _NETSTAT)
+def read_counters(files: ProcfsFiles) -> TcpCounters:
+    """Read TcpExt. Raises KernelError."""
+    tcp = parse_table(files.read(_NETSTAT), "TcpExt", _NETSTAT)
     return TcpCounters(
         listen_overflows=tcp.get("ListenOverflows"),
         listen_drops=tcp.get("ListenDrops"),
@@ -60,19 +61,19 @@ def read_counters(proc: ProcfsFiles = OWN_PROCFS) -> TcpCounters:
     )
 
 
-def read_sysctls(proc: ProcfsFiles = OWN_PROCFS) -> Sysctls:
-    """Read the settings of the caller's network namespace. Raises MalformedReplyError."""
+def read_sysctls(files: ProcfsFiles) -> Sysctls:
+    """Read the settings. Raises KernelError."""
     return Sysctls(
-        somaxconn=_setting(proc, _SOMAXCONN),
-        max_syn_backlog=_setting(proc, _MAX_SYN_BACKLOG),
-        syncookies=_setting(proc, _SYNCOOKIES),
-        abort_on_overflow=_setting(proc, _ABORT_ON_OVERFLOW),
+        somaxconn=_setting(files, _SOMAXCONN),
+        max_syn_backlog=_setting(files, _MAX_SYN_BACKLOG),
+        syncookies=_setting(files, _SYNCOOKIES),
+        abort_on_overflow=_setting(files, _ABORT_ON_OVERFLOW),
     )
 
 
-def read_tcp_segments(proc: ProcfsFiles = OWN_PROCFS) -> int | None:
-    """Read how many TCP segments have come in (InSegs). None of them, no new half-open connection."""
-    return parse_table(proc.read("net/snmp"), "Tcp", "net/snmp").get("InSegs")
+def read_tcp_segments(files: ProcfsFiles) -> int | None:
+    """Read how many TCP segments have come in (InSegs), None where it is not counted. Raises KernelError."""
+    return parse_table(files.read(_SNMP), "Tcp", _SNMP).get("InSegs")
 
 
 def parse_table(text: bytes, section: str, name: str) -> dict[str, int]:
@@ -90,9 +91,10 @@ def parse_table(text: bytes, section: str, name: str) -> dict[str, int]:
         raise MalformedReplyError(f"{name}: {section}: {error}") from error
 
 
-def _setting(proc: ProcfsFiles, name: str) -> int | None:
+def _setting(files: ProcfsFiles, name: str) -> int | None:
+    """Read a number, None where the file is missing or may not be read. Raises KernelError."""
     try:
-        text = proc.read(name)
+        text = files.read(name)
     except UnavailableError:
         return None
     try:

@@ -1,51 +1,43 @@
-"""The files of /proc that speak of one network namespace: net/* and sys/net/*.
+"""The files of /proc that show one network namespace: net/* and sys/net/*.
 
-Which namespace they speak of is settled when they are opened (proc_get_net in fs/proc/proc_net.c,
-net_ctl_header_lookup in net/sysctl_net.c), so whoever opens them decides, and anyone may read on.
+Which namespace they show is settled when they are opened (proc_get_net in fs/proc/proc_net.c,
+net_ctl_header_lookup in net/sysctl_net.c), so a process that is in another one may read them on.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Self
+from typing import Final
 
-from exporter.kernel.errors import from_errno
+from exporter import proc
+from exporter.kernel.errors import from_os_error
 
-_PORTION = 65536
 
+class ProcfsFiles(ABC):
+    """The files of one network namespace."""
 
-@dataclass(frozen=True, slots=True)
-class ProcfsFiles:
-    """How these files are opened. `open` takes a path below /proc, and raises OSError or KernelError."""
-
-    open: Callable[[str], int]
-
-    @classmethod
-    def at(cls, root: Path) -> Self:
-        """Open them under `root`, as the namespace that the caller is in sees them."""
-        return cls(partial(_open, f"{root}/"))
+    @abstractmethod
+    def open(self, name: str) -> int:
+        """Open a file by its path below /proc and return its descriptor. Raises OSError or KernelError."""
 
     def read(self, name: str) -> bytes:
         """Read a whole file. Raises KernelError."""
         try:
-            descriptor = self.open(name)
-            try:
-                portions = []
-                while portion := os.read(descriptor, _PORTION):
-                    portions.append(portion)
-            finally:
-                os.close(descriptor)
+            return proc.read_descriptor(self.open(name))
         except OSError as error:
-            raise from_errno(f"cannot read /proc/{name}", error.errno or 0) from error
-        return b"".join(portions)
+            raise from_os_error(f"cannot read /proc/{name}", error) from error
 
 
-def _open(root: str, name: str) -> int:
-    return os.open(root + name, os.O_RDONLY | os.O_CLOEXEC)
+class ProcfsDirectory(ProcfsFiles):
+    """A mount of procfs, which shows the network namespace that the process is in."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+
+    def open(self, name: str) -> int:
+        """Open a file by its path below the mount. Raises OSError."""
+        return proc.open_file(f"{self._root}/{name}")
 
 
-OWN_PROCFS = ProcfsFiles.at(Path("/proc"))
+OWN_PROCFS: Final = ProcfsDirectory(Path("/proc"))

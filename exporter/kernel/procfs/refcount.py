@@ -1,9 +1,9 @@
-"""How many references the kernel holds to each TCP listener, from the head of /proc/net/tcp and tcp6.
+"""How many references the kernel holds to each TCP listener, from the first lines of /proc/net/tcp and tcp6.
 
 Every half-open request holds one reference to its listener, and so does every connection in the
-accept queue that no SYN cookie made (reqsk_queue_hash_req, net/ipv4/inet_connection_sock.c). So the
-half-open connections of a socket follow from its line alone, without a walk over all connections.
-Listeners stand first in these files (tcp_seq_start, net/ipv4/tcp_ipv4.c), and only they are read.
+accept queue that was not made from a SYN cookie (reqsk_queue_hash_req, net/ipv4/inet_connection_sock.c). So
+the half-open connections of a socket follow from its line alone, without a walk over all connections.
+Listeners come first in these files (tcp_seq_start, net/ipv4/tcp_ipv4.c), and only they are read.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from exporter.kernel.errors import MalformedReplyError, from_errno
-from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
+from exporter.kernel.errors import MalformedReplyError, from_os_error
+from exporter.kernel.procfs.files import ProcfsFiles
 
 _FILES: Final = {socket.AF_INET: "net/tcp", socket.AF_INET6: "net/tcp6"}
 _LISTEN: Final = b"0A"
-_LINE = re.compile(
+_LINE: Final = re.compile(
     rb" *\d+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) [0-9A-F]+:([0-9A-F]{1,16})"
     rb" [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +\d+ +\d+ +(\d{1,20}) (\d{1,10}) .*"
 )
-# No line is shorter. To ask for more than the lines that are wanted would make the kernel look for
-# connections to fill the rest, and where there are few it looks through its whole table.
-_SHORTEST_LINE: Final = {socket.AF_INET: 150, socket.AF_INET6: 140}
+# No line is shorter. To read more than the lines that are wanted would make the kernel look for connections
+# to fill the rest, and where there are few it searches its whole table.
+_MIN_LINE_BYTES: Final = {socket.AF_INET: 150, socket.AF_INET6: 140}
 
 
 class RefCount(NamedTuple):
@@ -36,36 +36,37 @@ class RefCount(NamedTuple):
 
 
 class RefCountReader:
-    """Reads the references of the TCP listeners of one namespace, and remembers the last answer.
+    """Reads the references of the TCP listeners of one namespace.
 
-    A line that is as it was is not parsed again. Where nothing has changed at all the answer is the
-    very mapping that was given before.
+    A line that is equal to one of the last read is not parsed again. Where nothing has changed at all, the
+    mapping that was returned before is returned again.
     """
 
-    def __init__(self, proc: ProcfsFiles = OWN_PROCFS) -> None:
-        """Take the /proc that shows the namespace; nothing is read yet."""
-        self._proc = proc
+    def __init__(self, files: ProcfsFiles) -> None:
+        """Take the files of the namespace; nothing is read yet."""
+        self._files = files
         self._parsed: dict[bytes, tuple[int, RefCount] | None] = {}
         self._found: dict[int, RefCount] = {}
 
     def read(self, listeners: Mapping[int, int]) -> dict[int, RefCount]:
-        """Return the references by inode; `listeners` says how many each family has.
+        """Return the references by inode; `listeners` has the number of listeners of each address family.
 
-        A listener that opened a moment ago may be missing. Raises KernelError.
+        A listener that has opened since they were counted may be missing. Raises KernelError.
         """
         parsed: dict[bytes, tuple[int, RefCount] | None] = {}
         for family, count in listeners.items():
             name = _FILES[socket.AddressFamily(family)]
-            for line in _first_lines(self._proc, name, count, _SHORTEST_LINE[socket.AddressFamily(family)]):
+            min_bytes = _MIN_LINE_BYTES[socket.AddressFamily(family)]
+            for line in _first_lines(self._files, name, count, min_bytes):
                 parsed[line] = self._parsed[line] if line in self._parsed else _parse(line, name)
         if parsed.keys() != self._parsed.keys():
             self._parsed = parsed
-            self._found = dict(one for one in parsed.values() if one is not None)
+            self._found = dict(found for found in parsed.values() if found is not None)
         return self._found
 
 
 def _parse(line: bytes, name: str) -> tuple[int, RefCount] | None:
-    """Read a line; None where it is no listener's. `name` is for the error."""
+    """Parse a line; None where it is not that of a listener. Raises MalformedReplyError."""
     match = _LINE.fullmatch(line)
     if match is None:
         raise MalformedReplyError(f"/proc/{name}: cannot read {line!r}")
@@ -74,20 +75,20 @@ def _parse(line: bytes, name: str) -> tuple[int, RefCount] | None:
     return int(match[3]), RefCount(int(match[4]), int(match[2], 16))
 
 
-def _first_lines(proc: ProcfsFiles, name: str, count: int, shortest: int) -> Iterator[bytes]:
-    """Read the first lines after the heading, and hardly more of the file."""
+def _first_lines(files: ProcfsFiles, name: str, count: int, min_bytes: int) -> Iterator[bytes]:
+    """Read the first lines after the heading, and hardly more of the file. Raises KernelError."""
     read = b""
     try:
-        descriptor = proc.open(name)
+        descriptor = files.open(name)
         try:
             while (missing := count + 1 - read.count(b"\n")) > 0:
-                portion = os.read(descriptor, missing * shortest)
+                portion = os.read(descriptor, missing * min_bytes)
                 if not portion:
                     break
                 read += portion
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise from_errno(f"cannot read /proc/{name}", error.errno or 0) from error
+        raise from_os_error(f"cannot read /proc/{name}", error) from error
     lines = read.split(b"\n")[:-1]
     return iter(lines[1 : count + 1])

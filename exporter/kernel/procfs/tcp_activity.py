@@ -1,4 +1,4 @@
-"""Whether anything has come in over TCP: without a segment no queue of a listener can grow.
+"""Whether TCP segments have come in: without one no queue of a listener can grow.
 
 Source: Tcp InSegs of /proc/net/snmp, which counts every segment that reaches the namespace, over
 loopback too (tcp_v4_rcv, net/ipv4/tcp_ipv4.c).
@@ -6,43 +6,41 @@ loopback too (tcp_v4_rcv, net/ipv4/tcp_ipv4.c).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from exporter.kernel.errors import UnavailableError
+from exporter.kernel.procfs.counters import read_tcp_segments
+from exporter.kernel.procfs.files import ProcfsFiles
 
-# The files of /proc that are read.
-SEGMENT_FILES: Final = ("net/snmp",)
-
-# Where segments come in all the time a look is wasted, so the next one waits this long.
-_BUSY_SECONDS = 0.5
+# Where segments come in all the time it is useless to read the counter, so it is left alone for this long.
+_BUSY_SECONDS: Final = 0.5
 
 
 class TcpActivity:
-    """Shut while no segment has come in since the look before."""
+    """Compares the number of segments with that of the call before."""
 
-    def __init__(self, segments: Callable[[], int | None]) -> None:
-        """Take the way to read InSegs; the first look finds the gate open."""
-        self._segments = segments
+    def __init__(self, files: ProcfsFiles) -> None:
+        """Take the files of the namespace; nothing is read yet."""
+        self._files = files
         self._last: int | None = None
-        self._look_at = float("-inf")
+        self._read_at: float | None = None
 
     def idle(self, now: float) -> bool:
-        """Look, at `now` in monotonic seconds. Where InSegs may not be read the gate is open.
+        """Tell whether no segment has come in since the call before, at `now` in monotonic seconds.
 
-        Whoever finds it shut may take the state that was read since the last open look for the
-        present one. Raises KernelError.
+        Where it is true, the state that was read after the last call that was false still holds. The first
+        call is false, and so is every call where InSegs may not be read. Raises KernelError.
         """
-        if now < self._look_at:
+        if self._read_at is not None and now < self._read_at:
             return False
-        before, self._last = self._last, self._read()
+        before, self._last = self._last, self._segments()
         if self._last is not None and self._last == before:
             return True
-        self._look_at = now + _BUSY_SECONDS if before is not None else now
+        self._read_at = now + _BUSY_SECONDS if before is not None else now
         return False
 
-    def _read(self) -> int | None:
+    def _segments(self) -> int | None:
         try:
-            return self._segments()
+            return read_tcp_segments(self._files)
         except UnavailableError:
             return None

@@ -1,57 +1,38 @@
 """A sock_diag socket that stays open between dumps.
 
-Only for the namespace this process lives in, which outlives the socket anyway: in any other it would
-keep a dead container's namespace from going. After a pause the opening, setting up and closing of a
-socket costs as much as a small dump itself.
+It is for the network namespace of this process only, which exists as long as the process does. In any other
+an open socket would keep the namespace of a container that has ended. To open, set up and close a socket for
+each dump costs as much as a small dump.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 
-from exporter.kernel.sock_diag import dump as netlink
+from exporter.kernel.sock_diag.diag_socket import DiagSockets, ForeignDatagrams, open_socket
 
 
-class CachedSocket:
-    """Lends out one socket at a time; who asks meanwhile gets one of their own."""
+class CachedSocket(DiagSockets):
+    """Keeps one socket open; a dump that begins while another has it gets a new one."""
 
-    def __init__(self, connect: Callable[[], socket.socket] = netlink.connect) -> None:
+    def __init__(self, foreign_datagrams: ForeignDatagrams | None = None) -> None:
         """Open nothing yet."""
-        self._connect = connect
+        self._foreign_datagrams = foreign_datagrams or ForeignDatagrams()
         self._idle: socket.socket | None = None
 
-    def __call__(self) -> AbstractContextManager[socket.socket]:
-        """Lend the socket. After an error, or a dump that was left half-way, it is not used again."""
+    def acquire(self) -> socket.socket:
+        """Return the socket that is kept, or a new one. Raises KernelError."""
         idle, self._idle = self._idle, None
-        return _Loan(idle or self._connect(), self._give_back)
+        return idle or open_socket(self._foreign_datagrams)
+
+    def release(self, channel: socket.socket) -> None:
+        """Keep the socket, or close it where one is kept already."""
+        if self._idle is None:
+            self._idle = channel
+        else:
+            channel.close()
 
     def __del__(self) -> None:
-        """Close the socket with its keeper."""
+        """Close the socket that is kept."""
         if self._idle is not None:
             self._idle.close()
-
-    def _give_back(self, lent: socket.socket) -> None:
-        if self._idle is None:
-            self._idle = lent
-        else:
-            lent.close()
-
-
-class _Loan:
-    # What contextlib makes of a generator takes longer than a system call, twenty times a second.
-    __slots__ = ("_give_back", "_lent")
-
-    def __init__(self, lent: socket.socket, give_back: Callable[[socket.socket], None]) -> None:
-        self._lent = lent
-        self._give_back = give_back
-
-    def __enter__(self) -> socket.socket:
-        return self._lent
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._give_back(self._lent)
-        else:
-            self._lent.close()

@@ -1,4 +1,4 @@
-"""One row of a TCP dump: struct inet_diag_msg behind its netlink header.
+"""One row of a TCP dump: struct inet_diag_msg after its netlink header.
 
 Source: include/uapi/linux/inet_diag.h. Offsets count from the start of the netlink message.
 """
@@ -14,8 +14,9 @@ from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.records import Endpoint
 
 ROW_BYTES: Final = 88
-_ADDRESS = struct.Struct(">16x BB 2x H 2x 16s 16x")
-_INTERFACE = struct.Struct("=56x I")
+_ADDRESS: Final = struct.Struct(">16x BB 2x H 2x 16s 16x")
+_INTERFACE: Final = struct.Struct("=56x I")
+_INODE: Final = struct.Struct("=84x I")
 _ADDRESS_BYTES: Final = {socket.AF_INET: 4, socket.AF_INET6: 16}
 
 
@@ -29,7 +30,7 @@ def endpoint(row: bytes, states: Collection[int]) -> Endpoint:
     """Decode the local side of a row.
 
     Raises MalformedReplyError on a row that is too short, of another family than IPv4 and IPv6,
-    or in another state than the ones that were asked for.
+    or in a state that was not asked for.
     """
     check_size(row)
     family, state, port, address = _ADDRESS.unpack_from(row)
@@ -38,3 +39,10 @@ def endpoint(row: bytes, states: Collection[int]) -> Endpoint:
             f"inet_diag row of family {family} in state {state}, asked for {sorted(states)}"
         )
     return Endpoint(family, address[: _ADDRESS_BYTES[family]], port, _INTERFACE.unpack_from(row)[0])
+
+
+def inode(row: bytes) -> int:
+    """Return the inode of the socket, 0 where it has no file. Raises MalformedReplyError."""
+    check_size(row)
+    number: int = _INODE.unpack_from(row)[0]
+    return number

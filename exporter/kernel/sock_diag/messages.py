@@ -1,4 +1,4 @@
-"""The messages that lie one behind the other in a netlink datagram, and the attributes in a message.
+"""The messages in a netlink datagram, one after the other, and the attributes in a message.
 
 Source: include/uapi/linux/netlink.h.
 """
@@ -9,20 +9,21 @@ import struct
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import zip_longest
+from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError
-from exporter.kernel.sock_diag.dump import HEADER_BYTES
 
-_ATTRIBUTE = struct.Struct("=HH")
-_TYPE_MASK = 0x3FFF
-_LENGTH = struct.Struct("=I")
+HEADER_BYTES: Final = 16
+_ATTRIBUTE: Final = struct.Struct("=HH")
+_TYPE_MASK: Final = 0x3FFF
+_LENGTH: Final = struct.Struct("=I")
 
 
 def row_size(datagram: bytes) -> int:
     """Return the length that every message of a datagram has, or 0 where they differ.
 
-    Where each multiple of the first message's length holds that same length, the chain of
-    messages can only be those rows, so nothing has to be walked in Python.
+    Where that same length stands at each multiple of the first message's length, the datagram consists of
+    messages of this length, and none has to be looked at in Python.
     """
     if len(datagram) < HEADER_BYTES:
         return 0
@@ -35,9 +36,9 @@ def row_size(datagram: bytes) -> int:
 
 
 def messages(datagram: bytes) -> list[bytes]:
-    """Cut a datagram into its messages, headers included.
+    """Split a datagram into its messages, headers included.
 
-    Raises MalformedReplyError where a length points outside, or nowhere.
+    Raises MalformedReplyError where a length points outside of the datagram, or is shorter than a header.
     """
     size = row_size(datagram)
     if size:
@@ -52,23 +53,23 @@ def messages(datagram: bytes) -> list[bytes]:
 
 
 def different_messages(old: bytes, new: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Compare the messages of two datagrams place by place and yield the pairs that differ.
+    """Compare the messages of two datagrams by their position and yield the pairs that differ.
 
-    Where one datagram has more, the other's side of the pair is empty. `old` is a datagram that was
-    cut before. Raises MalformedReplyError.
+    Where one datagram has more messages, the other half of the pair is empty. `old` is a datagram that was
+    split before. Raises MalformedReplyError.
     """
     size = row_size(new)
     if not size or size != row_size(old):
-        yield from _different_in_step(old, new)
+        yield from _different_by_length(old, new)
         return
-    cut = _row(size).iter_unpack
-    for before, after in zip_longest(cut(old), cut(new), fillvalue=(b"",)):
+    split = _row(size).iter_unpack
+    for before, after in zip_longest(split(old), split(new), fillvalue=(b"",)):
         if before != after:
             yield before[0], after[0]
 
 
-def _different_in_step(old: bytes, new: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Walk both datagrams at once as long as their messages have the same lengths, then each by itself."""
+def _different_by_length(old: bytes, new: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Compare in place as long as the messages have the same lengths, and what follows after a split."""
     at = 0
     while at < len(new):
         length = _length(new, at)

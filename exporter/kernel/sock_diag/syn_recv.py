@@ -1,8 +1,8 @@
 """Half-open connections (SYN_RECV), counted where they arrived.
 
-Request sockets live in the established hash and name no listener. Source: net/ipv4/inet_diag.c
-(inet_req_diag_fill). Rows are counted in C and never become one object each: a SYN flood is just
-the moment in which this has to be cheap.
+Request sockets are in the hash table of established connections and name no listener. Source:
+net/ipv4/inet_diag.c (inet_req_diag_fill). Rows are counted in C and not made an object each, since in a SYN
+flood there are very many of them.
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ import struct
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
 
 from exporter.kernel.records import Endpoint
 from exporter.kernel.sock_diag.inet_row import ROW_BYTES, endpoint
 from exporter.kernel.sock_diag.messages import messages, row_size
-from exporter.kernel.sock_diag.requests import TCP_NEW_SYN_RECV
+from exporter.kernel.sock_diag.requests import TCP_NEW_SYN_RECV, tcp_request
 
-# The columns that tell connections of one listener from another's: the row without its header,
-# timer, peer, cookie and owner.
-_KEY = "16x 2s 2x 2s 2x 16s 16x 4s 28x"
-# Where the same columns stand, those first that differ most often between listeners.
-_KEY_COLUMNS = (21, 20, *range(27, 23, -1), 39, *range(28, 39), 16, 17, *range(56, 60))
-_TCP_SYN_RECV = 3
-# The kernel shows a request socket as SYN_RECV even when it was asked for as NEW_SYN_RECV.
-_STATES = frozenset({_TCP_SYN_RECV, TCP_NEW_SYN_RECV})
+# State 12, not 3: TCP_SYN_RECV also returns Fast Open children, which the accept queue counts.
+REQUEST: Final = tcp_request(1 << TCP_NEW_SYN_RECV)
+# The bytes of a row that differ between connections of different listeners: all but its header, timer, peer,
+# cookie and owner.
+_KEY: Final = "16x 2s 2x 2s 2x 16s 16x 4s 28x"
+# The offsets of the same bytes, those first that differ most often between listeners.
+_KEY_OFFSETS: Final = (21, 20, *range(27, 23, -1), 39, *range(28, 39), 16, 17, *range(56, 60))
+_TCP_SYN_RECV: Final = 3
+# The kernel shows a request socket as SYN_RECV also when it was asked for as NEW_SYN_RECV.
+_STATES: Final = frozenset({_TCP_SYN_RECV, TCP_NEW_SYN_RECV})
 
 
 def count(datagrams: Iterable[bytes]) -> dict[Endpoint, int]:
     """Count the half-open connections of each endpoint in a dump's datagrams.
 
-    Raises MalformedReplyError on rows that are no whole inet_diag_msg in that state.
+    Raises MalformedReplyError on rows that are too short, or were not asked for.
     """
     keys: Counter[tuple[bytes, ...]] = Counter()
     for datagram in datagrams:
@@ -51,9 +54,9 @@ def count(datagrams: Iterable[bytes]) -> dict[Endpoint, int]:
 
 
 def _alike(datagram: bytes, size: int) -> bool:
-    """Tell whether all rows have one key, as in a flood on one listener: compared column by column."""
+    """Tell whether all rows have one key, as in a flood on one listener: compared offset by offset."""
     rows = len(datagram) // size
-    return all(datagram[at::size].count(datagram[at]) == rows for at in _KEY_COLUMNS)
+    return all(datagram[at::size].count(datagram[at]) == rows for at in _KEY_OFFSETS)
 
 
 @lru_cache(maxsize=8)

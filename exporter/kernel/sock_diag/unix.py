@@ -5,54 +5,71 @@ Source: include/uapi/linux/unix_diag.h, net/unix/diag.c (sk_diag_fill, sk_diag_s
 
 from __future__ import annotations
 
+import socket
 import struct
+from typing import Final
+
+from pyroute2.netlink.diag import SOCK_DIAG_BY_FAMILY, UDIAG_SHOW_NAME, UDIAG_SHOW_RQLEN, unix_diag_req
 
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.records import Listener, QueueReading
 from exporter.kernel.sock_diag.messages import attributes
-from exporter.kernel.sock_diag.requests import TCP_LISTEN
+from exporter.kernel.sock_diag.requests import TCP_LISTEN, encode
+from exporter.kernel.sock_diag.rows import ListenerRows
+from exporter.kernel.text import unix_address
 
-_MESSAGE_BYTES = 32
-_MESSAGE = struct.Struct("=16x BBBx I Q")
-_AF_UNIX = 1
-_UNIX_DIAG_NAME = 0
-_UNIX_DIAG_RQLEN = 4
-_UNIX_DIAG_UID = 7
-_RQLEN = struct.Struct("=II")
-_UID = struct.Struct("=I")
-
-
-def cookie(row: bytes) -> int:
-    """Return the socket's cookie, from a row of at least a whole unix_diag_msg."""
-    if len(row) < _MESSAGE_BYTES:
-        raise MalformedReplyError(f"unix_diag row of {len(row)} bytes, fewer than {_MESSAGE_BYTES}")
-    number: int = _MESSAGE.unpack_from(row)[4]
-    return number
+_ROW_BYTES: Final = 32
+_ROW: Final = struct.Struct("=16x BBBx I Q")
+_UDIAG_SHOW_UID: Final = 0x40
+_UNIX_DIAG_NAME: Final = 0
+_UNIX_DIAG_RQLEN: Final = 4
+_UNIX_DIAG_UID: Final = 7
+_RQLEN: Final = struct.Struct("=II")
+_UID: Final = struct.Struct("=I")
 
 
-def listener(row: bytes) -> Listener:
-    """Decode who a listener is. Raises MalformedReplyError on anything but a whole LISTEN row."""
-    number = cookie(row)
-    family, _, state, inode, _ = _MESSAGE.unpack_from(row)
-    if family != _AF_UNIX or state != TCP_LISTEN:
-        raise MalformedReplyError(f"unix_diag row of family {family} in state {state}, asked for LISTEN")
-    name = b""
-    uid = None
-    for kind, at, size in attributes(row, _MESSAGE_BYTES):
-        if kind == _UNIX_DIAG_NAME:
-            name = _bound_name(row[at : at + size])
-        elif kind == _UNIX_DIAG_UID and size == _UID.size:
-            (uid,) = _UID.unpack_from(row, at)
-    return Listener(cookie=number, inode=inode, uid=uid, name=name)
+def _request() -> bytes:
+    request = unix_diag_req()
+    request["sdiag_family"] = socket.AF_UNIX
+    request["udiag_states"] = 1 << TCP_LISTEN
+    request["udiag_show"] = UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN | _UDIAG_SHOW_UID
+    return encode(request, SOCK_DIAG_BY_FAMILY)
 
 
-def reading(row: bytes) -> QueueReading:
-    """Decode the accept queue; for a listener the kernel shows pending connections and backlog."""
-    for kind, at, size in attributes(row, _MESSAGE_BYTES):
-        if kind == _UNIX_DIAG_RQLEN and size == _RQLEN.size:
-            length, limit = _RQLEN.unpack_from(row, at)
-            return QueueReading(cookie(row), length, limit, None)
-    return QueueReading(cookie(row), None, None, None)
+class UnixRows(ListenerRows):
+    """Rows of struct unix_diag_msg in state LISTEN."""
+
+    request = _request()
+
+    def cookie(self, row: bytes) -> int:
+        """Return the cookie of the socket. Raises MalformedReplyError."""
+        if len(row) < _ROW_BYTES:
+            raise MalformedReplyError(f"unix_diag row of {len(row)} bytes, fewer than {_ROW_BYTES}")
+        number: int = _ROW.unpack_from(row)[4]
+        return number
+
+    def listener(self, row: bytes) -> Listener:
+        """Decode what does not change. Raises MalformedReplyError."""
+        number = self.cookie(row)
+        family, _, state, inode, _ = _ROW.unpack_from(row)
+        if family != socket.AF_UNIX or state != TCP_LISTEN:
+            raise MalformedReplyError(f"unix_diag row of family {family} in state {state}, asked for LISTEN")
+        name = b""
+        uid = None
+        for kind, at, size in attributes(row, _ROW_BYTES):
+            if kind == _UNIX_DIAG_NAME:
+                name = _bound_name(row[at : at + size])
+            elif kind == _UNIX_DIAG_UID and size == _UID.size:
+                (uid,) = _UID.unpack_from(row, at)
+        return Listener(cookie=number, inode=inode, address=unix_address(name), uid=uid)
+
+    def reading(self, row: bytes) -> QueueReading:
+        """Decode the accept queue: for a listener the kernel shows pending connections and backlog."""
+        for kind, at, size in attributes(row, _ROW_BYTES):
+            if kind == _UNIX_DIAG_RQLEN and size == _RQLEN.size:
+                length, limit = _RQLEN.unpack_from(row, at)
+                return QueueReading(self.cookie(row), length, limit, None)
+        return QueueReading(self.cookie(row), None, None, None)
 
 
 def _bound_name(raw: bytes) -> bytes:

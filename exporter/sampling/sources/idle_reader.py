@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.kernel.fallback import MethodFallback
+from exporter.kernel.listener_reader import ListenerReader
 from exporter.kernel.procfs.tcp_activity import TcpActivity
-from exporter.kernel.readers import ListenerReader
 from exporter.kernel.records import UNCHANGED, Changes
 from exporter.sampling.clock import Clock
 

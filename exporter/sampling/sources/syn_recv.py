@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from exporter.config.model import Config
 from exporter.kernel.netns.namespace import Namespace
-from exporter.kernel.procfs.tcp_activity import SEGMENT_FILES
+from exporter.kernel.procfs.counters import SEGMENT_FILES
 from exporter.listeners.group import ListenerGroup
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_table import ListenerTable

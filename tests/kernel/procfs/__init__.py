@@ -1,1 +1,1 @@
-"""Files of /proc/net and /proc/sys/net, and what is parsed from them."""
+"""Files below /proc/net and /proc/sys/net, made by hand and of the kernel."""

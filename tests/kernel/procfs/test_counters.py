@@ -1,18 +1,18 @@
-"""A namespace's counters and settings, from files that pair names with numbers."""
+"""The counters and settings of a namespace, from files that pair names with numbers."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import errno
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.kernel.errors import MalformedReplyError, UnavailableError
+from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
 from exporter.kernel.procfs import counters
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
-from exporter.kernel.procfs.files import ProcfsFiles
-from tests.kernel.procfs_tree import put, table
+from tests.kernel.fake_kernel import FakeFiles
+from tests.kernel.procfs_tree import table
 
 FIGURES = {
     "SyncookiesSent": 1,
@@ -34,9 +34,16 @@ SETTINGS = {
 }
 
 
-def test_counters_are_found_by_their_names(tmp_path: Path) -> None:
-    put(tmp_path, "net/netstat", table("TcpExt", FIGURES) + IP)
-    assert counters.read_counters(ProcfsFiles.at(tmp_path)) == TcpCounters(
+def netstat(content: str) -> FakeFiles:
+    return FakeFiles({"net/netstat": content.encode()})
+
+
+def snmp(content: str) -> FakeFiles:
+    return FakeFiles({"net/snmp": content.encode()})
+
+
+def test_counters_are_found_by_their_names() -> None:
+    assert counters.read_counters(netstat(table("TcpExt", FIGURES) + IP)) == TcpCounters(
         listen_overflows=4,
         listen_drops=5,
         syn_queue_full_drops=2**64 - 1,
@@ -47,28 +54,24 @@ def test_counters_are_found_by_their_names(tmp_path: Path) -> None:
     )
 
 
-def test_the_order_of_sections_and_names_is_no_matter(tmp_path: Path) -> None:
-    put(tmp_path, "net/netstat", table("TcpExt", FIGURES))
-    expected = counters.read_counters(ProcfsFiles.at(tmp_path))
-    put(tmp_path, "net/netstat", IP + table("TcpExt", dict(reversed(FIGURES.items()))))
-    assert counters.read_counters(ProcfsFiles.at(tmp_path)) == expected
+def test_the_order_of_sections_and_names_does_not_matter() -> None:
+    expected = counters.read_counters(netstat(table("TcpExt", FIGURES)))
+    other = netstat(IP + table("TcpExt", dict(reversed(FIGURES.items()))))
+    assert counters.read_counters(other) == expected
 
 
-def test_what_a_kernel_does_not_count_is_none_and_not_zero(tmp_path: Path) -> None:
-    put(tmp_path, "net/netstat", table("TcpExt", {"ListenDrops": 0}))
-    found = counters.read_counters(ProcfsFiles.at(tmp_path))
+def test_what_a_kernel_does_not_count_is_none_and_not_zero() -> None:
+    found = counters.read_counters(netstat(table("TcpExt", {"ListenDrops": 0})))
     assert found.listen_drops == 0
     assert found.listen_overflows is None
 
 
-def test_segments_are_read_from_the_section_of_tcp(tmp_path: Path) -> None:
+def test_segments_are_read_from_the_section_of_tcp() -> None:
     content = (
         table("Ip", {"InSegs": 1}) + table("Tcp", {"RtoMax": -1, "InSegs": 42}) + table("TcpX", {"InSegs": 3})
     )
-    put(tmp_path, "net/snmp", content)
-    assert counters.read_tcp_segments(ProcfsFiles.at(tmp_path)) == 42
-    put(tmp_path, "net/snmp", table("Tcp", {"OutSegs": 42}))
-    assert counters.read_tcp_segments(ProcfsFiles.at(tmp_path)) is None
+    assert counters.read_tcp_segments(snmp(content)) == 42
+    assert counters.read_tcp_segments(snmp(table("Tcp", {"OutSegs": 42}))) is None
 
 
 @pytest.mark.parametrize(
@@ -85,43 +88,55 @@ def test_segments_are_read_from_the_section_of_tcp(tmp_path: Path) -> None:
         pytest.param(b"TcpExt: A\nTcpExt: 1\nTcpExt: 2\n", id="three lines"),
     ],
 )
-def test_a_malformed_table_is_an_error_that_names_file_and_section(tmp_path: Path, content: bytes) -> None:
-    put(tmp_path, "net/netstat", content)
+def test_a_malformed_table_is_an_error_that_names_file_and_section(content: bytes) -> None:
     with pytest.raises(MalformedReplyError, match=r"net/netstat.*TcpExt"):
-        counters.read_counters(ProcfsFiles.at(tmp_path))
+        counters.read_counters(FakeFiles({"net/netstat": content}))
 
 
-@pytest.mark.parametrize("read", [counters.read_counters, counters.read_tcp_segments])
-def test_a_file_that_is_not_there_is_named(tmp_path: Path, read: object) -> None:
-    assert callable(read)
-    with pytest.raises(UnavailableError, match="/proc/net/"):
-        read(ProcfsFiles.at(tmp_path))
+def test_a_missing_file_is_unavailable_and_named() -> None:
+    with pytest.raises(UnavailableError, match="/proc/net/netstat: ENOENT"):
+        counters.read_counters(FakeFiles())
+    with pytest.raises(UnavailableError, match="/proc/net/snmp: ENOENT"):
+        counters.read_tcp_segments(FakeFiles())
 
 
-def test_settings_are_read_each_from_its_file(tmp_path: Path) -> None:
-    for value, name in enumerate(SETTINGS):
-        put(tmp_path, f"sys/net/{name}", f"{value}\n")
-    assert counters.read_sysctls(ProcfsFiles.at(tmp_path)) == Sysctls(
+def settings_files() -> FakeFiles:
+    return FakeFiles({f"sys/net/{name}": b"%d\n" % value for value, name in enumerate(SETTINGS)})
+
+
+def test_settings_are_read_each_from_its_file() -> None:
+    assert counters.read_sysctls(settings_files()) == Sysctls(
         somaxconn=0, max_syn_backlog=1, syncookies=2, abort_on_overflow=3
     )
 
 
 @pytest.mark.parametrize("missing", SETTINGS)
-def test_a_setting_that_may_not_be_read_is_none_and_the_others_are_read(tmp_path: Path, missing: str) -> None:
-    for name in SETTINGS:
-        put(tmp_path, f"sys/net/{name}", "7\n")
-    (tmp_path / "sys/net" / missing).unlink()
-    found = counters.read_sysctls(ProcfsFiles.at(tmp_path))
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.EPERM])
+def test_a_setting_that_may_not_be_read_is_none_and_the_others_are_read(missing: str, number: int) -> None:
+    files = settings_files()
+    files.contents[f"sys/net/{missing}"] = OSError(number, "open")
+    found = counters.read_sysctls(files)
     assert {field: getattr(found, field) for field in SETTINGS.values()} == {
-        field: None if name == missing else 7 for name, field in SETTINGS.items()
+        field: None if name == missing else value for value, (name, field) in enumerate(SETTINGS.items())
     }
 
 
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO])
+def test_a_setting_that_cannot_be_read_now_is_a_kernel_error(number: int) -> None:
+    """None would be published as if the kernel had no such setting."""
+    files = settings_files()
+    files.contents["sys/net/core/somaxconn"] = OSError(number, "open")
+    with pytest.raises(KernelError) as failed:
+        counters.read_sysctls(files)
+    assert (type(failed.value), failed.value.errno) == (KernelError, number)
+
+
 @pytest.mark.parametrize("content", [b"", b"many\n", b"1 2\n", b"\xff\n", b"1" * 5000])
-def test_a_setting_that_is_no_number_is_an_error_that_names_its_file(tmp_path: Path, content: bytes) -> None:
-    put(tmp_path, "sys/net/core/somaxconn", content)
+def test_a_setting_that_is_no_number_is_malformed_and_its_file_is_named(content: bytes) -> None:
+    files = settings_files()
+    files.contents["sys/net/core/somaxconn"] = content
     with pytest.raises(MalformedReplyError, match="/proc/sys/net/core/somaxconn"):
-        counters.read_sysctls(ProcfsFiles.at(tmp_path))
+        counters.read_sysctls(files)
 
 
 WORDS = st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=8)
@@ -142,8 +157,7 @@ def test_any_text_is_a_table_or_malformed(text: bytes) -> None:
 
 
 @given(st.dictionaries(WORDS, st.integers(-1, 2**64 - 1), max_size=9), st.text(max_size=30))
-def test_a_table_reads_back_whatever_stands_around_it(figures: dict[str, int], other: str) -> None:
-    around = "".join(f"Other: {line}\n" for line in other.splitlines())
-    assert (
-        counters.parse_table((around + table("Tcp", figures) + around).encode(), "Tcp", "net/snmp") == figures
-    )
+def test_a_table_is_found_among_any_other_lines(figures: dict[str, int], other: str) -> None:
+    others = "".join(f"Other: {line}\n" for line in other.splitlines())
+    text = (others + table("Tcp", figures) + others).encode()
+    assert counters.parse_table(text, "Tcp", "net/snmp") == figures

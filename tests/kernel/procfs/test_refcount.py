@@ -1,19 +1,21 @@
-"""References of listeners, from files of a test's own and from the kernel's."""
+"""References of listeners, from lines made by hand and from the kernel."""
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
-from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.kernel.procfs.files import OWN_PROCFS
 from exporter.kernel.procfs.refcount import RefCount, RefCountReader
 from testbed import flood, namespace
+from tests.kernel.fake_kernel import FakeFiles
+from tests.kernel.limits import no_free_descriptor
 
 HEADING = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
 LISTENER = (
@@ -26,64 +28,68 @@ ESTABLISHED = (
 )
 
 
-def tree(folder: Path, *lines: bytes) -> Path:
-    (folder / "net").mkdir(exist_ok=True)
-    (folder / "net/tcp").write_bytes(b"".join(line.ljust(149) + b"\n" for line in (HEADING, *lines)))
-    return folder
+def content(*lines: bytes) -> bytes:
+    return b"".join(line.ljust(149) + b"\n" for line in (HEADING, *lines))
 
 
-def test_listeners_are_read_and_nothing_behind_them(tmp_path: Path) -> None:
-    proc = tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1), ESTABLISHED, b"what is this?")
-    assert RefCountReader(ProcfsFiles.at(proc)).read({socket.AF_INET: 2}) == {
-        7: RefCount(8, 3),
-        8: RefCount(1, 3),
-    }
+def files(*lines: bytes) -> FakeFiles:
+    return FakeFiles({"net/tcp": content(*lines)})
 
 
-def test_a_listener_that_closed_meanwhile_is_missing(tmp_path: Path) -> None:
-    proc = tree(tmp_path, LISTENER % (7, 8), ESTABLISHED)
-    assert RefCountReader(ProcfsFiles.at(proc)).read({socket.AF_INET: 3}) == {7: RefCount(8, 3)}
+def test_listeners_are_read_and_no_line_after_them() -> None:
+    reader = RefCountReader(files(LISTENER % (7, 8), LISTENER % (8, 1), ESTABLISHED, b"what is this?"))
+    assert reader.read({socket.AF_INET: 2}) == {7: RefCount(8, 3), 8: RefCount(1, 3)}
 
 
-def test_a_family_without_listeners_costs_no_file(tmp_path: Path) -> None:
-    assert RefCountReader(ProcfsFiles.at(tmp_path)).read({}) == {}
+def test_a_listener_that_has_closed_is_missing() -> None:
+    reader = RefCountReader(files(LISTENER % (7, 8), ESTABLISHED))
+    assert reader.read({socket.AF_INET: 3}) == {7: RefCount(8, 3)}
 
 
-def test_what_has_not_changed_is_the_very_same_answer(tmp_path: Path) -> None:
-    reader = RefCountReader(ProcfsFiles.at(tree(tmp_path, LISTENER % (7, 8), LISTENER % (8, 1))))
+def test_without_listeners_no_file_is_opened() -> None:
+    source = files()
+    assert RefCountReader(source).read({}) == {}
+    assert not source.opened
+
+
+def test_where_nothing_has_changed_the_same_mapping_is_returned() -> None:
+    source = files(LISTENER % (7, 8), LISTENER % (8, 1))
+    reader = RefCountReader(source)
     first = reader.read({socket.AF_INET: 2})
     assert reader.read({socket.AF_INET: 2}) is first
-    tree(tmp_path, LISTENER % (7, 9), LISTENER % (8, 1))
+    source.contents["net/tcp"] = content(LISTENER % (7, 9), LISTENER % (8, 1))
     assert reader.read({socket.AF_INET: 2}) == {7: RefCount(9, 3), 8: RefCount(1, 3)}
     assert first[7] == RefCount(8, 3)
 
 
-def test_a_line_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_malformed_line_is_an_error_that_names_file_and_line() -> None:
     with pytest.raises(MalformedReplyError, match="net/tcp: cannot read b'what is this"):
-        RefCountReader(ProcfsFiles.at(tree(tmp_path, b"what is this?"))).read({socket.AF_INET: 1})
+        RefCountReader(files(b"what is this?")).read({socket.AF_INET: 1})
 
 
-def test_a_file_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match="net/tcp"):
-        RefCountReader(ProcfsFiles.at(tmp_path)).read({socket.AF_INET: 1})
+def test_a_missing_file_is_unavailable_and_named() -> None:
+    with pytest.raises(UnavailableError, match="/proc/net/tcp6: ENOENT"):
+        RefCountReader(files()).read({socket.AF_INET6: 1})
+
+
+def test_without_a_free_descriptor_it_is_a_kernel_error() -> None:
+    reader = RefCountReader(OWN_PROCFS)
+    with no_free_descriptor(), pytest.raises(KernelError) as failed:
+        reader.read({socket.AF_INET: 1})
+    assert (type(failed.value), failed.value.errno) == (KernelError, errno.EMFILE)
 
 
 @given(st.binary(max_size=600), st.integers(1, 4))
-def test_anything_is_read_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes, count: int
-) -> None:
-    proc = tmp_path_factory.mktemp("proc")
-    (proc / "net").mkdir()
-    (proc / "net/tcp").write_bytes(content)
+def test_any_content_is_read_or_malformed(content: bytes, count: int) -> None:
     try:
-        found = RefCountReader(ProcfsFiles.at(proc)).read({socket.AF_INET: count})
-    except KernelError:
+        found = RefCountReader(FakeFiles({"net/tcp": content})).read({socket.AF_INET: count})
+    except MalformedReplyError:
         return
     assert len(found) <= count
 
 
 @pytest.mark.netns
-def test_each_syn_recv_connection_holds_one_and_each_waiting_one_as_well() -> None:
+def test_each_half_open_and_each_waiting_connection_holds_one() -> None:
     namespace.write_sysctl("net.core.somaxconn", 4096)
     with ExitStack() as stack:
         tun = stack.enter_context(flood.Tun())
@@ -94,7 +100,7 @@ def test_each_syn_recv_connection_holds_one_and_each_waiting_one_as_well() -> No
         ]
         clients = [stack.enter_context(socket.create_connection((address, 8081))) for _ in range(4)]
         flood.syn_flood(tun, address, 8081, 1000)
-        found = RefCountReader().read({socket.AF_INET: 3})
+        found = RefCountReader(OWN_PROCFS).read({socket.AF_INET: 3})
         del clients
     inodes = [number for number in found if found[number].held > 1]
     assert len(found) == len(listeners)

@@ -1,72 +1,76 @@
-"""The gate is shut only where nothing can have come in, and asks little where much does."""
+"""Whether TCP segments came in, without reading the counter too often where many do."""
 
 from __future__ import annotations
 
-from exporter.kernel.errors import UnavailableError
+import errno
+
+import pytest
+
+from exporter.kernel.errors import KernelError
 from exporter.kernel.procfs.tcp_activity import TcpActivity
+from tests.kernel.fake_kernel import FakeFiles
+from tests.kernel.procfs_tree import table
 
-BEAT = 0.05
-
-
-class Counter:
-    """A count of segments, and how often it was read."""
-
-    def __init__(self) -> None:
-        self.segments: int | None = 7
-        self.reads = 0
-
-    def __call__(self) -> int | None:
-        """Read it."""
-        self.reads += 1
-        return self.segments
+SNMP = "net/snmp"
+TICK = 0.05
 
 
-def test_the_first_look_finds_it_open_and_the_next_ones_shut() -> None:
-    activity = TcpActivity(Counter())
-    assert [activity.idle(beat * BEAT) for beat in range(4)] == [False, True, True, True]
+class Segments(FakeFiles):
+    """A namespace in which so many segments came in."""
+
+    def __init__(self, segments: int = 7) -> None:
+        super().__init__()
+        self.set(segments)
+
+    def set(self, segments: int) -> None:
+        """Change the number of segments."""
+        self.contents[SNMP] = table("Tcp", {"InSegs": segments}).encode()
 
 
-def test_a_segment_opens_it_and_silence_shuts_it_again() -> None:
-    counter = Counter()
-    activity = TcpActivity(counter)
+def test_the_first_call_is_not_idle_and_the_next_ones_are() -> None:
+    activity = TcpActivity(Segments())
+    assert [activity.idle(tick * TICK) for tick in range(4)] == [False, True, True, True]
+
+
+def test_it_is_not_idle_after_a_segment_until_none_comes_any_more() -> None:
+    segments = Segments()
+    activity = TcpActivity(segments)
     activity.idle(0.0)
-    counter.segments = 8
-    assert not activity.idle(BEAT)
+    segments.set(8)
+    assert not activity.idle(TICK)
     assert activity.idle(1.0)
 
 
-def test_while_segments_come_in_it_is_looked_at_twice_a_second() -> None:
-    counter = Counter()
-    activity = TcpActivity(counter)
+def test_while_segments_come_in_the_counter_is_read_twice_a_second() -> None:
+    segments = Segments()
+    activity = TcpActivity(segments)
     found = []
-    for beat in range(41):
-        counter.segments = 7 + beat
-        found.append(activity.idle(beat * BEAT))
+    for tick in range(41):
+        segments.set(7 + tick)
+        found.append(activity.idle(tick * TICK))
     assert found == [False] * 41
-    assert counter.reads <= 6
+    assert segments.opened[SNMP] <= 6
 
 
-def test_a_segment_between_two_looks_is_not_overlooked() -> None:
-    """However long ago the look before was."""
-    counter = Counter()
-    activity = TcpActivity(counter)
-    for now, segments in ((0.0, 7), (BEAT, 8), (2 * BEAT, 9)):
-        counter.segments = segments
+def test_a_segment_between_two_reads_is_not_missed() -> None:
+    segments = Segments()
+    activity = TcpActivity(segments)
+    for now, count in ((0.0, 7), (TICK, 8), (2 * TICK, 9)):
+        segments.set(count)
         activity.idle(now)
     assert not activity.idle(1.0)
     assert activity.idle(2.0)
 
 
-def test_without_the_counter_it_is_open() -> None:
-    counter = Counter()
-    counter.segments = None
-    activity = TcpActivity(counter)
+@pytest.mark.parametrize(
+    "content",
+    [table("Tcp", {"OutSegs": 1}).encode(), OSError(errno.EACCES, "open"), OSError(errno.ENOENT, "")],
+)
+def test_without_the_counter_it_is_never_idle(content: bytes | Exception) -> None:
+    activity = TcpActivity(FakeFiles({SNMP: content}))
     assert [activity.idle(float(now)) for now in range(3)] == [False] * 3
 
 
-def test_where_it_may_not_be_read_it_is_open() -> None:
-    def refuse() -> int | None:
-        raise UnavailableError("cannot read net/snmp", "EACCES")
-
-    activity = TcpActivity(refuse)
-    assert [activity.idle(float(now)) for now in range(3)] == [False] * 3
+def test_an_error_that_may_pass_is_raised() -> None:
+    with pytest.raises(KernelError, match="EMFILE"):
+        TcpActivity(FakeFiles({SNMP: OSError(errno.EMFILE, "open")})).idle(0.0)

@@ -1,102 +1,89 @@
-"""The socket that stays open: one for all dumps, and never one that an error has touched."""
+"""The socket that stays open: one for all dumps, and never one with which a dump has failed."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from exporter.kernel.errors import UnavailableError
+from exporter.kernel.family import FAMILIES, TCP
+from exporter.kernel.sock_diag import mptcp
 from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.dump import dump
-from exporter.kernel.sock_diag.requests import TCP_LISTENERS, UNIX_LISTENERS, mptcp_listeners
+
+LISTENERS = TCP.rows.request
+NO_FAMILY = 0
+pytestmark = pytest.mark.netns
 
 
 def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 # a count is all that is wanted
 
 
-class OpenedDescriptors:
-    """Opens sockets and remembers them."""
-
-    def __init__(self) -> None:
-        self.sockets: list[socket.socket] = []
-
-    def __call__(self) -> socket.socket:
-        """Open one more."""
-        opened, other = socket.socketpair()
-        other.close()
-        self.sockets.append(opened)
-        return opened
-
-    @property
-    def closed(self) -> list[bool]:
-        """Which of them are closed."""
-        return [opened.fileno() == -1 for opened in self.sockets]
+def closed(*sockets: socket.socket) -> list[bool]:
+    return [each.fileno() == -1 for each in sockets]
 
 
-@pytest.fixture
-def opened() -> Iterator[OpenedDescriptors]:
-    made = OpenedDescriptors()
-    yield made
-    for each in made.sockets:
-        each.close()
-
-
-def test_one_socket_serves_one_dump_after_another(opened: OpenedDescriptors) -> None:
-    kept = CachedSocket(opened)
-    lent = []
+def test_one_socket_serves_one_dump_after_another() -> None:
+    sockets = CachedSocket()
+    used = []
     for _ in range(3):
-        with kept() as channel:
-            lent.append(channel)
-    assert lent == opened.sockets * 3
-    assert opened.closed == [False]
+        with sockets.borrow() as channel:
+            used.append(channel)
+    assert used == used[:1] * 3
+    assert closed(used[0]) == [False]
 
 
-def test_after_an_error_the_next_gets_a_fresh_one(opened: OpenedDescriptors) -> None:
-    kept = CachedSocket(opened)
-    with pytest.raises(OSError, match="busy"), kept():
+def test_after_an_error_the_next_dump_gets_a_new_one() -> None:
+    sockets = CachedSocket()
+    with sockets.borrow() as channel:
+        first = channel
+    with pytest.raises(OSError, match="busy"), sockets.borrow():
         raise OSError("busy")
-    with kept():
-        assert opened.closed == [True, False]
+    with sockets.borrow() as channel:
+        assert closed(first, channel) == [True, False]
 
 
-def test_who_asks_meanwhile_gets_one_of_their_own_that_is_closed_after(opened: OpenedDescriptors) -> None:
-    kept = CachedSocket(opened)
-    with kept() as first, kept() as second:
+def test_a_dump_beside_another_gets_a_socket_of_its_own_which_is_closed_after() -> None:
+    sockets = CachedSocket()
+    with sockets.borrow() as first, sockets.borrow() as second:
         assert first is not second
-    assert sorted(opened.closed) == [False, True]
+    assert sorted(closed(first, second)) == [False, True]
 
 
-@pytest.mark.netns
+def test_the_socket_is_closed_with_its_owner() -> None:
+    sockets = CachedSocket()
+    with sockets.borrow() as channel:
+        pass
+    del sockets
+    assert closed(channel) == [True]
+
+
 def test_dumps_of_all_kinds_leave_one_descriptor_open() -> None:
-    kept = CachedSocket()
+    sockets = CachedSocket()
     with socket.create_server(("127.0.0.1", 0)):
-        list(dump(TCP_LISTENERS, kept))
+        list(dump(LISTENERS, sockets))
         before = open_descriptors()
         for _ in range(50):
-            assert len(list(dump(TCP_LISTENERS, kept))) == 1
-            list(dump(UNIX_LISTENERS, kept))
-            half = dump(TCP_LISTENERS, kept)
-            next(half)
-            half.close()
-            try:
-                list(dump(mptcp_listeners(socket.AF_UNIX), kept))
-            except UnavailableError:
-                list(dump(TCP_LISTENERS, kept))
+            for family in FAMILIES:
+                list(dump(family.rows.request, sockets))
+            with closing(dump(LISTENERS, sockets)) as left:
+                next(left)
+            with pytest.raises(UnavailableError):
+                list(dump(mptcp.request(NO_FAMILY), sockets))
+            assert len(list(dump(LISTENERS, sockets))) == 1
         assert open_descriptors() == before
 
 
-@pytest.mark.netns
-def test_a_dump_after_one_left_half_way_is_whole() -> None:
-    kept = CachedSocket()
+def test_a_dump_after_one_that_was_left_is_whole() -> None:
+    sockets = CachedSocket()
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(500)]
-    whole = list(dump(TCP_LISTENERS, kept))
-    half = dump(TCP_LISTENERS, kept)
-    next(half)
-    half.close()
-    assert list(map(len, dump(TCP_LISTENERS, kept))) == list(map(len, whole))
+    whole = list(dump(LISTENERS, sockets))
+    with closing(dump(LISTENERS, sockets)) as left:
+        next(left)
+    assert list(map(len, dump(LISTENERS, sockets))) == list(map(len, whole))
     assert len(whole) > 1
     del servers

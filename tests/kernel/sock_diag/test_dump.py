@@ -1,11 +1,10 @@
-"""A dump: what of the kernel's reply comes out, what is raised, and that the socket never stays open."""
+"""A dump: which datagrams it yields, which errors it raises, and that its socket never stays open."""
 
 from __future__ import annotations
 
 import errno
 import socket
 from collections.abc import Callable
-from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -18,10 +17,9 @@ from exporter.kernel.errors import (
     MalformedReplyError,
     UnavailableError,
 )
-from exporter.kernel.sock_diag import dump as netlink
-from exporter.kernel.sock_diag import requests
-from exporter.kernel.sock_diag import tcp as inet
-from exporter.kernel.sock_diag.messages import messages
+from exporter.kernel.family import TCP
+from exporter.kernel.sock_diag.diag_socket import DiagSockets
+from exporter.kernel.sock_diag.dump import dump
 from tests.kernel import recordings
 from tests.kernel.datagrams import (
     NLMSG_NOOP,
@@ -34,16 +32,17 @@ from tests.kernel.datagrams import (
 )
 from tests.kernel.fake_kernel import FakeKernel
 
+REQUEST = TCP.rows.request
 ROW = tcp_row(1)
 OTHER = tcp_row(2)
 
 
 def dumped(kernel: FakeKernel) -> list[bytes]:
-    return list(netlink.dump(requests.TCP_LISTENERS, kernel.connect))
+    return list(dump(REQUEST, kernel))
 
 
 def raised(kernel: FakeKernel) -> KernelError:
-    """The error of a dump, which must have closed its socket."""
+    """Return the error of a dump, which must have closed its socket."""
     with pytest.raises(KernelError) as caught:
         dumped(kernel)
     assert kernel.all_closed()
@@ -55,23 +54,21 @@ def raised(kernel: FakeKernel) -> KernelError:
     [
         pytest.param([done()], [], id="alone"),
         pytest.param([ROW, done()], [ROW], id="in a datagram of its own"),
-        pytest.param([ROW + done()], [ROW], id="behind a row"),
-        pytest.param([ROW, OTHER + ROW + done()], [ROW, OTHER + ROW], id="behind the last of many rows"),
+        pytest.param([ROW + done()], [ROW], id="after a row"),
+        pytest.param([ROW, OTHER + ROW + done()], [ROW, OTHER + ROW], id="after the last of many rows"),
         pytest.param([ROW, OTHER, ROW, done()], [ROW, OTHER, ROW], id="after many datagrams"),
     ],
 )
-def test_the_closing_message_is_taken_off_wherever_it_stands(
-    reply: list[bytes], expected: list[bytes]
-) -> None:
+def test_the_closing_message_is_taken_off_at_any_position(reply: list[bytes], expected: list[bytes]) -> None:
     kernel = FakeKernel(*reply)
     assert dumped(kernel) == expected
     assert kernel.all_closed()
 
 
 @pytest.mark.parametrize("name", recordings.names())
-def test_a_recorded_reply_comes_out_whole_but_for_its_closing_message(name: str) -> None:
+def test_a_recorded_reply_is_yielded_without_its_closing_message(name: str) -> None:
     recording = recordings.load(name)
-    kernel = FakeKernel(*recording.datagrams, port=recording.port_id)
+    kernel = FakeKernel(*recording.datagrams)
     if name.startswith("error"):
         assert isinstance(raised(kernel), UnavailableError)
     else:
@@ -79,7 +76,7 @@ def test_a_recorded_reply_comes_out_whole_but_for_its_closing_message(name: str)
 
 
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), max_size=4), st.booleans())
-def test_rows_come_out_as_they_were_sent_however_they_were_packed(
+def test_rows_are_yielded_as_they_were_sent_however_they_were_packed(
     packed: list[list[int]],
     appended: bool,  # noqa: FBT001
 ) -> None:
@@ -91,7 +88,7 @@ def test_rows_come_out_as_they_were_sent_however_they_were_packed(
 def test_the_request_is_sent_as_it_is_and_once() -> None:
     kernel = FakeKernel(done())
     dumped(kernel)
-    assert kernel.requests == [requests.TCP_LISTENERS]
+    assert kernel.requests == [REQUEST]
 
 
 @pytest.mark.parametrize("reply", [[error(-errno.ENOBUFS, b"request")], [done(-errno.ENOBUFS)]])
@@ -101,14 +98,14 @@ def test_an_error_is_raised_from_its_own_message_and_from_the_closing_one(reply:
     assert not isinstance(found, UnavailableError)
 
 
-def test_an_error_behind_rows_is_raised_after_them() -> None:
+def test_an_error_after_rows_is_raised_after_them() -> None:
     kernel = FakeKernel(ROW + OTHER + done(-errno.ENOMEM))
     assert raised(kernel).reason == "ENOMEM"
     kernel = FakeKernel(ROW, done(-errno.ENOMEM))
-    dump = netlink.dump(requests.TCP_LISTENERS, kernel.connect)
-    assert next(dump) == ROW
+    datagrams = dump(REQUEST, kernel)
+    assert next(datagrams) == ROW
     with pytest.raises(KernelError, match="ENOMEM"):
-        next(dump)
+        next(datagrams)
     assert kernel.all_closed()
 
 
@@ -121,14 +118,14 @@ def test_a_status_above_zero_is_no_error() -> None:
     [errno.ENOENT, errno.EINVAL, errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT],
 )
 @pytest.mark.parametrize("answer", [done, error])
-def test_an_interface_that_is_not_there_is_told_apart(number: int, answer: Callable[[int], bytes]) -> None:
+def test_an_interface_that_is_not_there_is_unavailable(number: int, answer: Callable[[int], bytes]) -> None:
     found = raised(FakeKernel(answer(-number)))
     assert isinstance(found, UnavailableError)
-    assert found.reason == errno.errorcode[number]
+    assert (found.reason, found.errno) == (errno.errorcode[number], number)
 
 
 @pytest.mark.parametrize("status", [-(2**31), -4095, -200])
-def test_an_error_number_that_nobody_knows_is_still_an_error_of_the_kernel(status: int) -> None:
+def test_an_unknown_errno_is_a_kernel_error(status: int) -> None:
     for answer in (done(status), error(status)):
         assert raised(FakeKernel(answer)).reason == f"errno_{-status}"
 
@@ -137,11 +134,11 @@ def test_an_error_number_that_nobody_knows_is_still_an_error_of_the_kernel(statu
     "fault",
     [
         pytest.param(b"", id="empty"),
-        pytest.param(ROW[:19], id="shorter than any answer"),
+        pytest.param(ROW[:19], id="shorter than any reply"),
         pytest.param(message(b"", kind=NLMSG_NOOP), id="a header and nothing else"),
         pytest.param(message(bytes(72), sequence=SEQUENCE + 1), id="another sequence"),
         pytest.param(done(sequence=0), id="the end of another dump"),
-        pytest.param(error(-errno.ENOENT, sequence=SEQUENCE + 1), id="an error for somebody else"),
+        pytest.param(error(-errno.ENOENT, sequence=SEQUENCE + 1), id="an error for another request"),
     ],
 )
 def test_what_was_not_asked_for_is_refused(fault: bytes) -> None:
@@ -157,132 +154,62 @@ def test_what_was_not_asked_for_is_refused(fault: bytes) -> None:
         pytest.param(message(bytes(4)), id="another type"),
     ],
 )
-def test_rows_that_end_almost_like_a_dump_stay_rows(ending: bytes) -> None:
+def test_rows_that_end_almost_like_a_dump_are_rows(ending: bytes) -> None:
     assert dumped(FakeKernel(ROW + ending, done())) == [ROW + ending]
 
 
 @pytest.mark.parametrize("reply", [ROW, done(), error(-errno.ENOENT)])
-def test_another_process_is_never_taken_for_the_kernel(reply: bytes) -> None:
+def test_a_datagram_of_another_process_is_refused(reply: bytes) -> None:
     found = raised(FakeKernel(reply, sender=1234))
     assert isinstance(found, ForeignDatagramError)
     assert "1234" in str(found)
 
 
 @pytest.mark.parametrize("reply", [[], [ROW]])
-def test_a_dump_that_falls_silent_is_given_up(reply: list[bytes]) -> None:
+def test_a_reply_that_does_not_come_to_its_end_is_a_timeout(reply: list[bytes]) -> None:
     assert raised(FakeKernel(*reply)).reason == "EAGAIN"
 
 
 @pytest.mark.parametrize("number", [errno.ENOBUFS, errno.EINTR, errno.EBADF])
-def test_a_socket_that_fails_is_an_error_of_the_kernel(number: int) -> None:
+def test_a_socket_that_fails_is_a_kernel_error(number: int) -> None:
     assert raised(FakeKernel(ROW, OSError(number, "receive"))).reason == errno.errorcode[number]
 
 
-def test_a_socket_that_cannot_be_opened_is_nothing_to_close() -> None:
-    def refused() -> socket.socket:
-        raise UnavailableError("cannot open a sock_diag socket", "EACCES")
+class NoSockets(DiagSockets):
+    """A namespace in which no socket can be opened."""
 
+    def acquire(self) -> socket.socket:
+        """Fail."""
+        raise UnavailableError("cannot open a sock_diag socket", "EACCES", errno.EACCES)
+
+    def release(self, channel: socket.socket) -> None:
+        """Fail the test: there was no socket."""
+        raise AssertionError(channel)
+
+
+def test_an_error_of_opening_a_socket_is_raised() -> None:
     with pytest.raises(UnavailableError):
-        list(netlink.dump(requests.TCP_LISTENERS, refused))
+        list(dump(REQUEST, NoSockets()))
 
 
-def test_nothing_is_opened_before_the_first_datagram_is_wanted() -> None:
+def test_no_socket_is_opened_before_the_first_datagram_is_asked_for() -> None:
     kernel = FakeKernel(ROW, done())
-    netlink.dump(requests.TCP_LISTENERS, kernel.connect)
+    dump(REQUEST, kernel)
     assert kernel.sockets == []
 
 
-def test_the_socket_is_closed_when_the_reader_stops_half_way() -> None:
+def test_the_socket_is_closed_when_the_dump_is_closed_before_its_end() -> None:
     kernel = FakeKernel(ROW, ROW, ROW, done())
-    dump = netlink.dump(requests.TCP_LISTENERS, kernel.connect)
-    next(dump)
+    datagrams = dump(REQUEST, kernel)
+    next(datagrams)
     assert not kernel.all_closed()
-    del dump
+    datagrams.close()
     assert kernel.all_closed()
     assert kernel.sockets[0].received == 1
 
 
-def test_an_error_of_the_kernel_says_what_was_asked_and_what_the_kernel_said() -> None:
+def test_an_error_has_the_request_and_the_errno_in_its_text() -> None:
     found = raised(FakeKernel(done(-errno.ENOENT)))
     assert isinstance(found, RunError)
     assert str(found) == "sock_diag dump failed: ENOENT"
     assert found.__notes__ == ["No such file or directory"]
-
-
-def diag() -> socket.socket:
-    """A socket that anybody may send to."""
-    opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, netlink.NETLINK_SOCK_DIAG)
-    opened.bind((0, 0))
-    return opened
-
-
-def listened_on(channel: socket.socket) -> list[int]:
-    """The ports in a dump over this socket."""
-    rows = (row for part in netlink.dump(requests.TCP_LISTENERS, lambda: channel) for row in messages(part))
-    found = [inet.listener(row).endpoint for row in rows]
-    return sorted(endpoint.port for endpoint in found if endpoint is not None)
-
-
-@pytest.mark.netns
-@pytest.mark.parametrize("count", [0, 1, 20])
-def test_what_others_sent_before_is_counted_and_never_taken_for_a_reply(count: int) -> None:
-    foreign_datagrams = netlink.ForeignDatagrams()
-    with socket.create_server(("127.0.0.1", 80)), diag() as channel, diag() as forger:
-        for _ in range(count):
-            forger.sendto(ROW + done(), channel.getsockname())
-        netlink.accept_kernel_only(channel, foreign_datagrams)
-        assert foreign_datagrams.datagrams == count
-        with pytest.raises(ConnectionRefusedError):
-            forger.sendto(ROW + done(), channel.getsockname())
-        assert listened_on(channel) == [80]
-    assert foreign_datagrams.datagrams == count
-
-
-@pytest.mark.netns
-def test_a_flood_that_was_more_than_the_buffer_holds_is_counted_and_done_with() -> None:
-    foreign_datagrams = netlink.ForeignDatagrams()
-    with socket.create_server(("127.0.0.1", 80)), diag() as channel, diag() as forger:
-        forger.settimeout(0)
-        channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        sent, lost = 0, 0
-        for _ in range(200):
-            try:
-                forger.sendto(ROW, channel.getsockname())
-                sent += 1
-            except OSError:
-                lost += 1
-        assert sent
-        assert lost
-        netlink.accept_kernel_only(channel, foreign_datagrams)
-        assert sent <= foreign_datagrams.datagrams <= sent + lost
-        assert listened_on(channel) == [80]
-
-
-def test_a_buffer_that_overflowed_counts_and_any_other_error_is_raised() -> None:
-    class Flooded(socket.socket):
-        errors: ClassVar = [errno.ENOBUFS, errno.ENOBUFS, errno.EIO]
-
-        def connect(self, _address: object) -> None:
-            """Be connected."""
-
-        def recv(self, _size: int, _flags: int = 0) -> bytes:
-            """Fail in this way and that."""
-            number = self.errors.pop(0)
-            raise OSError(number, "receive")
-
-    foreign_datagrams = netlink.ForeignDatagrams()
-    with (
-        Flooded(socket.AF_NETLINK, socket.SOCK_RAW) as channel,
-        pytest.raises(OSError, match="receive") as raised,
-    ):
-        netlink.accept_kernel_only(channel, foreign_datagrams)
-    assert raised.value.errno == errno.EIO
-    assert foreign_datagrams.datagrams == 2
-
-
-@pytest.mark.netns
-def test_a_socket_of_the_own_namespace_hears_nobody_but_the_kernel() -> None:
-    with netlink.connect() as channel, diag() as forger:
-        with pytest.raises(ConnectionRefusedError):
-            forger.sendto(ROW, channel.getsockname())
-        assert listened_on(channel) == []

@@ -1,4 +1,4 @@
-"""However dumps are cut, shuffled, doubled or broken off, a watch ends where a naive model ends."""
+"""Dumps that are split, shuffled, repeated or broken off lead to the same listeners as a simple model."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ADDRESSES = ("127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Dump:
-    """Rows as (cookie, length) in the kernel's order, the ends of datagrams, and whether it breaks off."""
+    """Rows as (cookie, length) in the kernel's order, where datagrams end, and whether the dump fails."""
 
     rows: tuple[tuple[int, int], ...]
     cuts: tuple[int, ...]
     fails: bool
 
     def datagrams(self) -> Iterator[bytes]:
-        """The dump as the kernel would send it."""
+        """Yield the dump as the kernel would send it."""
         ends = sorted({min(cut, len(self.rows)) for cut in self.cuts} | {0, len(self.rows)})
         for start, end in pairwise(ends):
-            # Rows of two sizes, so that datagrams are cut apart in both ways.
+            # Rows of two sizes, so that datagrams are split in both ways.
             yield datagram(
                 tcp_row(cookie, length=length, address=ADDRESSES[cookie % 3 == 0])
                 for cookie, length in self.rows[start:end]
@@ -49,7 +49,7 @@ DUMPS = st.builds(
 )
 # One dump often resembles the one before: the same, a row more or less, or a row changed.
 HISTORIES = st.lists(
-    st.tuples(DUMPS, st.sampled_from(["new", "same", "cut anew", "less", "more"])), max_size=12
+    st.tuples(DUMPS, st.sampled_from(["new", "same", "split anew", "less", "more"])), max_size=12
 )
 
 
@@ -59,7 +59,7 @@ def history(steps: list[tuple[Dump, str]]) -> Iterator[Dump]:
         match how:
             case "same":
                 last = Dump(last.rows, last.cuts, fresh.fails)
-            case "cut anew":
+            case "split anew":
                 last = Dump(last.rows, fresh.cuts, fresh.fails)
             case "less":
                 last = Dump(last.rows[1:], last.cuts, fresh.fails)
@@ -72,13 +72,13 @@ def history(steps: list[tuple[Dump, str]]) -> Iterator[Dump]:
 
 @dataclass
 class Model:
-    """Everything is decoded every time. A listener with several readings in one dump may have any."""
+    """Decodes everything each time. A listener with several readings in one dump may have any of them."""
 
     missing: set[int] = field(default_factory=set)
     lengths: dict[int, set[int]] = field(default_factory=dict)
 
     def update(self, dump: Dump) -> None:
-        """Take a whole dump; who is missing for the second time goes."""
+        """Take a whole dump; a listener that is missing for the second time is closed."""
         present: dict[int, set[int]] = {}
         for cookie, length in dump.rows:
             present.setdefault(cookie, set()).add(length)
@@ -90,14 +90,14 @@ class Model:
 
 
 @dataclass
-class Believer:
-    """Whoever is told of changes and knows nothing else, as the register of listeners does."""
+class Applied:
+    """The listeners according to the changes alone, as the registry has them."""
 
     listeners: dict[int, Listener] = field(default_factory=dict)
     readings: dict[int, QueueReading] = field(default_factory=dict)
 
     def apply(self, changes: Changes) -> None:
-        """Believe what is said, and that nothing is said of strangers."""
+        """Apply changes, which may only concern listeners that are open."""
         for cookie in changes.closed:
             del self.listeners[cookie], self.readings[cookie]
         for listener, reading in changes.opened:
@@ -112,40 +112,38 @@ class Believer:
 
 @given(HISTORIES)
 @settings(max_examples=500)
-def test_a_watch_ends_where_the_model_ends(steps: list[tuple[Dump, str]]) -> None:
-    watch, model, believer = DumpComparison(TCP.rows), Model(), Believer()
+def test_the_listeners_are_those_of_the_model(steps: list[tuple[Dump, str]]) -> None:
+    comparison, model, applied = DumpComparison(TCP.rows), Model(), Applied()
     for dump in history(steps):
         if dump.fails:
             with pytest.raises(KernelError):
-                watch.update(dump.datagrams())
+                comparison.update(dump.datagrams())
         else:
             model.update(dump)
-            believer.apply(watch.update(dump.datagrams()))
-        assert watch.known == believer.listeners.keys() == model.lengths.keys()
-        for cookie, reading in believer.readings.items():
+            applied.apply(comparison.update(dump.datagrams()))
+        assert comparison.known == applied.listeners.keys() == model.lengths.keys()
+        for cookie, reading in applied.readings.items():
             assert reading.length in model.lengths[cookie]
 
 
 @given(HISTORIES, DUMPS)
-def test_a_dump_that_comes_again_is_unchanged_once_all_is_settled(
-    steps: list[tuple[Dump, str]], last: Dump
-) -> None:
-    watch = DumpComparison(TCP.rows)
+def test_a_dump_that_comes_three_times_is_unchanged(steps: list[tuple[Dump, str]], last: Dump) -> None:
+    comparison = DumpComparison(TCP.rows)
     settled = Dump(last.rows, last.cuts, fails=False)
     for dump in (*history(steps), settled, settled):
         if not dump.fails:
-            watch.update(dump.datagrams())
-    assert watch.update(settled.datagrams()) is UNCHANGED
-    assert watch.known == {cookie for cookie, _ in last.rows}
+            comparison.update(dump.datagrams())
+    assert comparison.update(settled.datagrams()) is UNCHANGED
+    assert comparison.known == {cookie for cookie, _ in last.rows}
 
 
 @given(st.dictionaries(st.integers(1, 60), st.integers(0, 3)), st.randoms(use_true_random=False), DUMPS)
-def test_a_table_that_is_only_shuffled_and_cut_anew_tells_of_nothing(
+def test_rows_that_are_only_shuffled_and_split_anew_are_no_change(
     table: dict[int, int], random: object, cuts: Dump
 ) -> None:
     rows = list(table.items())
-    watch = DumpComparison(TCP.rows)
-    watch.update(Dump(tuple(rows), cuts.cuts, fails=False).datagrams())
+    comparison = DumpComparison(TCP.rows)
+    comparison.update(Dump(tuple(rows), cuts.cuts, fails=False).datagrams())
     random.shuffle(rows)  # type: ignore[attr-defined]
-    changes = watch.update(Dump(tuple(rows), (), fails=False).datagrams())
+    changes = comparison.update(Dump(tuple(rows), (), fails=False).datagrams())
     assert changes == UNCHANGED

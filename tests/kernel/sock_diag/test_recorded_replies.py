@@ -1,4 +1,4 @@
-"""Recorded replies are decoded to what there was, according to the calls that made it."""
+"""Recorded replies are decoded to the sockets that had been made."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from collections.abc import Iterable
 
 import pytest
 
+from exporter.kernel.family import TCP, UNIX
 from exporter.kernel.records import Endpoint, Listener, QueueReading
-from exporter.kernel.sock_diag import accept_wait as waiting
-from exporter.kernel.sock_diag import dump as netlink
-from exporter.kernel.sock_diag import messages, syn_recv, unix
-from exporter.kernel.sock_diag import tcp as inet
-from tests.kernel import recorded_cases as situations
+from exporter.kernel.sock_diag import accept_wait, messages, mptcp, syn_recv
+from exporter.kernel.sock_diag.dump import dump
+from exporter.kernel.text import unix_address
 from tests.kernel import recordings
 from tests.kernel.fake_kernel import FakeKernel
-from tests.kernel.recorded_cases import LINK_LOCAL, SITUATIONS, Fact
+from tests.kernel.recorded_cases import CASES, LINK_LOCAL, MANY, Fact
 from tests.kernel.recordings import Recording
 
 
 def replayed(recording: Recording) -> list[bytes]:
-    kernel = FakeKernel(*recording.datagrams, port=recording.port_id)
-    return list(netlink.dump(recording.request, kernel.connect))
+    kernel = FakeKernel(*recording.datagrams)
+    return list(dump(recording.request, kernel))
 
 
 def rows(name: str) -> list[bytes]:
@@ -33,8 +32,8 @@ def packed(address: str) -> tuple[int, bytes]:
     return family, socket.inet_pton(family, address)
 
 
-def told(found: Iterable[tuple[Listener, QueueReading]]) -> list[Fact]:
-    """Listeners in the words of the recording, by port."""
+def facts_of(found: Iterable[tuple[Listener, QueueReading]]) -> list[Fact]:
+    """Return what the recording tells of listeners, by port."""
     facts: list[Fact] = []
     for listener, reading in found:
         assert listener.endpoint is not None
@@ -44,45 +43,45 @@ def told(found: Iterable[tuple[Listener, QueueReading]]) -> list[Fact]:
         facts.append(
             {
                 "v6only": listener.v6only,
-                "device": listener.device,
+                "device": listener.address.partition("%")[2],
                 "length": reading.length,
                 "drops": reading.drops,
-                "address": socket.inet_ntop(listener.endpoint.family, listener.endpoint.address),
-                "port": listener.endpoint.port,
+                "address": listener.address.partition("%")[0],
+                "port": int(listener.port),
                 "limit": reading.limit,
             }
         )
     return sorted(facts, key=lambda fact: fact["port"])
 
 
-@pytest.mark.parametrize("name", SITUATIONS)
-def test_a_recording_is_an_answer_to_the_request_that_is_asked_today(name: str) -> None:
-    """Who changes a request records its replies anew."""
-    assert recordings.load(name).request == SITUATIONS[name].request
+@pytest.mark.parametrize("name", CASES)
+def test_a_recording_is_a_reply_to_the_request_as_it_is_encoded_now(name: str) -> None:
+    """When a request changes, its reply has to be recorded anew."""
+    assert recordings.load(name).request == CASES[name].request
 
 
-def test_there_is_a_recording_of_each_situation_and_no_other() -> None:
-    assert set(recordings.names()) == set(SITUATIONS)
+def test_there_is_a_recording_of_each_case_and_no_other() -> None:
+    assert set(recordings.names()) == set(CASES)
 
 
 def test_tcp_listeners_of_every_kind() -> None:
-    found = [(inet.listener(row), inet.reading(row)) for row in rows("tcp_listeners")]
-    assert told(found) == recordings.load("tcp_listeners").truth
+    found = [(TCP.rows.listener(row), TCP.rows.reading(row)) for row in rows("tcp_listeners")]
+    assert facts_of(found) == recordings.load("tcp_listeners").truth
 
 
 def test_tcp_listeners_have_what_belongs_to_every_socket() -> None:
-    found = [inet.listener(row) for row in rows("tcp_listeners")]
+    found = [TCP.rows.listener(row) for row in rows("tcp_listeners")]
     assert {listener.uid for listener in found} == {0}
-    assert {listener.name for listener in found} == {b""}
+    assert all(listener.endpoint and listener.port == str(listener.endpoint.port) for listener in found)
     assert len({listener.cookie for listener in found}) == len({listener.inode for listener in found})
     assert len({listener.cookie for listener in found}) == len(found)
     assert all(listener.inode for listener in found)
-    # They were made in the root of the tree.
+    # They were made in the root of the tree of cgroups.
     assert {listener.cgroup_id for listener in found} == {1}
 
 
 def test_only_a_listener_bound_to_a_device_has_an_interface() -> None:
-    found = [inet.listener(row) for row in rows("tcp_listeners")]
+    found = [TCP.rows.listener(row) for row in rows("tcp_listeners")]
     bound = [listener.endpoint for listener in found if listener.endpoint and listener.endpoint.interface]
     assert {(endpoint.address, endpoint.port) for endpoint in bound} == {
         (packed(LINK_LOCAL)[1], 8005),
@@ -92,9 +91,9 @@ def test_only_a_listener_bound_to_a_device_has_an_interface() -> None:
 
 def test_a_reading_repeats_the_cookie_of_its_listener() -> None:
     for row in rows("tcp_listeners"):
-        assert inet.cookie(row) == inet.reading(row).cookie == inet.listener(row).cookie
+        assert TCP.rows.cookie(row) == TCP.rows.reading(row).cookie == TCP.rows.listener(row).cookie
     for row in rows("unix_listeners"):
-        assert unix.cookie(row) == unix.reading(row).cookie == unix.listener(row).cookie
+        assert UNIX.rows.cookie(row) == UNIX.rows.reading(row).cookie == UNIX.rows.listener(row).cookie
 
 
 def test_listeners_of_many_datagrams() -> None:
@@ -104,36 +103,46 @@ def test_listeners_of_many_datagrams() -> None:
     found = [row for datagram in datagrams for row in messages.messages(datagram)]
     limits = {}
     for row in found:
-        endpoint = inet.listener(row).endpoint
+        endpoint = TCP.rows.listener(row).endpoint
         assert endpoint is not None
-        limits[endpoint.port] = inet.reading(row).limit
-    assert limits == {8000 + number: 1 + number for number in range(situations.MANY)}
-    assert len(found) == situations.MANY
+        limits[endpoint.port] = TCP.rows.reading(row).limit
+    assert limits == {8000 + number: 1 + number for number in range(MANY)}
+    assert len(found) == MANY
 
 
 def test_rows_of_one_family_have_one_size() -> None:
-    """What the comparison of whole datagrams, and half_open's counting in C, rest on."""
+    """The comparison of datagrams and the counting of half-open connections in C rely on it."""
     for name in ("tcp_listeners_many", "half_open"):
         sizes = {(row[16], len(row)) for row in rows(name)}
         assert len(sizes) == len({family for family, _ in sizes})
 
 
 def test_an_mptcp_listener_is_in_both_dumps_under_one_inode_each() -> None:
+    recording = recordings.load("mptcp_listeners")
     (row,) = rows("mptcp_listeners")
-    (fact,) = recordings.load("mptcp_listeners").truth
-    listener = inet.listener(row)
+    (fact,) = recording.truth
+    listener = TCP.rows.listener(row)
     assert listener.endpoint == Endpoint(*packed(str(fact["address"])), int(fact["port"]), 0)
+    assert list(mptcp.inodes(replayed(recording))) == [listener.inode]
     assert listener.inode
 
 
 def test_unix_listeners_of_every_kind() -> None:
-    found = [(unix.listener(row), unix.reading(row)) for row in rows("unix_listeners")]
+    found = [(UNIX.rows.listener(row), UNIX.rows.reading(row)) for row in rows("unix_listeners")]
     facts = [
-        {"name": listener.name.hex(), "length": reading.length, "limit": reading.limit}
+        {"address": listener.address, "length": reading.length, "limit": reading.limit}
         for listener, reading in found
     ]
-    truth = recordings.load("unix_listeners").truth
-    assert sorted(facts, key=str) == sorted(truth, key=str)
+    expected = [
+        {
+            "address": unix_address(bytes.fromhex(str(fact["name"]))),
+            "length": fact["length"],
+            "limit": fact["limit"],
+        }
+        for fact in recordings.load("unix_listeners").truth
+    ]
+    assert sorted(facts, key=str) == sorted(expected, key=str)
+    assert {listener.port for listener, _ in found} == {""}
     assert {listener.uid for listener, _ in found} == {0}
     assert {reading.drops for _, reading in found} == {None}
 
@@ -151,7 +160,7 @@ def test_syn_recv_connections_at_each_endpoint() -> None:
 def test_the_oldest_wait_at_each_endpoint(name: str) -> None:
     """Neither an accepted connection nor the client's side of one is waiting."""
     recording = recordings.load(name)
-    found = waiting.oldest(replayed(recording))
+    found = accept_wait.oldest(replayed(recording))
     expected = {
         Endpoint(*packed(str(fact["address"])), int(fact["port"]), 0): float(fact["seconds"])
         for fact in recording.truth
@@ -162,8 +171,8 @@ def test_the_oldest_wait_at_each_endpoint(name: str) -> None:
         assert seconds - 0.02 <= found[endpoint] < seconds + 0.1
 
 
-def test_a_row_is_smaller_for_an_asker_without_privilege() -> None:
-    """INET_DIAG_MARK is missing, so no decoder may count on where an attribute stands."""
+def test_a_row_is_smaller_without_privilege() -> None:
+    """INET_DIAG_MARK is missing, so no decoder may rely on the position of an attribute."""
     assert {len(row) for row in rows("waiting")}.isdisjoint(len(row) for row in rows("waiting_unprivileged"))
 
 

@@ -1,4 +1,4 @@
-"""Differential: pyroute2's classes read the same from recorded replies, and from the requests."""
+"""pyroute2's classes decode recorded replies, and the requests, to the same values."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
 from pyroute2.netlink.diag import SS_LISTEN, inet_diag_msg, inet_diag_req, unix_diag_msg, unix_diag_req
 
+from exporter.kernel.family import TCP, UNIX
 from exporter.kernel.records import Endpoint
-from exporter.kernel.sock_diag import accept_wait as waiting
-from exporter.kernel.sock_diag import messages, requests, syn_recv, unix
-from exporter.kernel.sock_diag import tcp as inet
+from exporter.kernel.sock_diag import accept_wait, messages, mptcp, syn_recv
+from exporter.kernel.text import unix_address
 from tests.kernel import recordings
 from tests.kernel.datagrams import tcp_row, unix_row
 
@@ -26,7 +26,7 @@ NLMSG_DONE = 3
 
 
 def decoded(name: str, kind: type[Any]) -> Iterator[Any]:
-    """Walk the datagrams of a recording as pyroute2's marshal does."""
+    """Decode the datagrams of a recording as pyroute2's marshal does."""
     for datagram in recordings.load(name).datagrams:
         at = 0
         while at < len(datagram):
@@ -39,7 +39,7 @@ def decoded(name: str, kind: type[Any]) -> Iterator[Any]:
 
 
 def rows(name: str) -> list[bytes]:
-    """The messages that our own code finds, the closing one left out."""
+    """Return the messages that the exporter finds, without the closing one."""
     return [row for datagram in recordings.load(name).datagrams[:-1] for row in messages.messages(datagram)]
 
 
@@ -49,7 +49,7 @@ def endpoint(message: Any) -> Endpoint:
 
 
 def drops(message: Any) -> int:
-    """The ninth number of SK_MEMINFO, which pyroute2 hands out as text in hexadecimal."""
+    """Return the ninth number of SK_MEMINFO, of which pyroute2 makes a text in hexadecimal."""
     raw = bytes.fromhex(message.get_attr("INET_DIAG_SKMEMINFO").replace(":", ""))
     return int(struct.unpack("=9I", raw)[8])
 
@@ -71,28 +71,25 @@ def test_tcp_listeners_are_the_same(name: str) -> None:
     ]
     ours = []
     for row in rows(name):
-        listener, reading = inet.listener(row), inet.reading(row)
-        who = (listener.cookie, listener.inode, listener.uid, listener.endpoint, listener.v6only)
-        ours.append((*who, reading.length, reading.limit, reading.drops))
+        listener, reading = TCP.rows.listener(row), TCP.rows.reading(row)
+        identity = (listener.cookie, listener.inode, listener.uid, listener.endpoint, listener.v6only)
+        ours.append((*identity, reading.length, reading.limit, reading.drops))
     assert ours == theirs
 
 
 def test_unix_listeners_are_the_same() -> None:
-    """pyroute2 knows no UNIX_DIAG_UID, and strips a name of the NULs around it."""
+    """pyroute2 does not decode UNIX_DIAG_UID, and strips a name of the NULs around it."""
     theirs = []
     for message in decoded("unix_listeners", unix_diag_msg):
         name, queue = message.get_attr("UNIX_DIAG_NAME"), message.get_attr("UNIX_DIAG_RQLEN")
-        who = (
-            message["udiag_cookie"],
-            message["udiag_ino"],
-            name if isinstance(name, bytes) else name.encode(),
-        )
-        theirs.append((*who, queue["udiag_rqueue"], queue["udiag_wqueue"]))
+        address = unix_address(name if isinstance(name, bytes) else name.encode())
+        identity = (message["udiag_cookie"], message["udiag_ino"], address)
+        theirs.append((*identity, queue["udiag_rqueue"], queue["udiag_wqueue"]))
     ours = []
     for row in rows("unix_listeners"):
-        listener, reading = unix.listener(row), unix.reading(row)
-        who = (listener.cookie, listener.inode, listener.name.strip(b"\0"))
-        ours.append((*who, reading.length, reading.limit))
+        listener, reading = UNIX.rows.listener(row), UNIX.rows.reading(row)
+        address = listener.address.removeprefix("@").removesuffix(r"\x00")
+        ours.append((listener.cookie, listener.inode, address, reading.length, reading.limit))
     assert ours == theirs
 
 
@@ -108,7 +105,7 @@ def test_waits_are_the_same(name: str) -> None:
         if message["idiag_inode"] == 0:
             age = message.get_attr("INET_DIAG_INFO")["tcpi_last_data_sent"] / 1000
             theirs[endpoint(message)] = max(age, theirs.get(endpoint(message), 0.0))
-    assert waiting.oldest(recordings.load(name).datagrams[:-1]) == theirs
+    assert accept_wait.oldest(recordings.load(name).datagrams[:-1]) == theirs
 
 
 @given(
@@ -122,13 +119,13 @@ def test_any_numbers_in_a_tcp_row_are_the_same(cookie: int, length: int, lost: i
     row = row[:60] + struct.pack("=Q", cookie) + row[68:]
     message = inet_diag_msg(row)
     message.decode()
-    assert inet.reading(row) == (
+    assert TCP.rows.reading(row) == (
         message["idiag_cookie"],
         message["idiag_rqueue"],
         message["idiag_wqueue"],
         drops(message),
     )
-    assert inet.listener(row).endpoint == endpoint(message)
+    assert TCP.rows.listener(row).endpoint == endpoint(message)
 
 
 @given(st.text(st.characters(exclude_characters="\0", codec="ascii"), min_size=1, max_size=100))
@@ -136,29 +133,29 @@ def test_any_text_as_a_unix_name_is_the_same(name: str) -> None:
     row = unix_row(1, name=name.encode() + b"\0")
     message = unix_diag_msg(row)
     message.decode()
-    assert unix.listener(row).name == message.get_attr("UNIX_DIAG_NAME").encode()
+    assert UNIX.rows.listener(row).address == unix_address(message.get_attr("UNIX_DIAG_NAME").encode())
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
-def test_the_request_for_mptcp_listeners_means_what_it_should(family: int) -> None:
-    """The protocol does not fit into a byte, so it stands in an attribute (inet_diag_get_protocol)."""
-    request = inet_diag_req(requests.mptcp_listeners(family))
+def test_the_request_for_mptcp_listeners_is_encoded_right(family: int) -> None:
+    """The protocol does not fit into a byte, so it is in an attribute (inet_diag_get_protocol)."""
+    request = inet_diag_req(mptcp.request(family))
     request.decode()
     assert request["header"]["type"] == 20
     assert request["header"]["flags"] == NLM_F_REQUEST | NLM_F_DUMP
-    assert request["header"]["length"] == len(requests.mptcp_listeners(family))
+    assert request["header"]["length"] == len(mptcp.request(family))
     assert request["sdiag_family"] == family
     assert request["idiag_states"] == 1 << SS_LISTEN
-    assert requests.mptcp_listeners(family)[-8:] == struct.pack("=HHI", 8, 3, 262)
+    assert mptcp.request(family)[-8:] == struct.pack("=HHI", 8, 3, 262)
 
 
-def test_the_request_for_unix_listeners_means_what_it_should() -> None:
+def test_the_request_for_unix_listeners_is_encoded_right() -> None:
     """It asks for names, queues and owners, and never for ICONS, which locks each queue."""
-    request = unix_diag_req(requests.UNIX_LISTENERS)
+    request = unix_diag_req(UNIX.rows.request)
     request.decode()
     assert request["header"]["type"] == 20
     assert request["header"]["flags"] == NLM_F_REQUEST | NLM_F_DUMP
-    assert request["header"]["length"] == len(requests.UNIX_LISTENERS)
+    assert request["header"]["length"] == len(UNIX.rows.request)
     assert request["sdiag_family"] == socket.AF_UNIX
     assert request["udiag_states"] == 1 << SS_LISTEN
     assert request["udiag_show"] == 0x01 | 0x10 | 0x40

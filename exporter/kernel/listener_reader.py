@@ -1,0 +1,57 @@
+"""Reading the listeners of one family in one namespace, by whichever method is in force."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from exporter.kernel.errors import UnavailableError
+from exporter.kernel.fallback import MethodFallback
+from exporter.kernel.family import SocketFamily
+from exporter.kernel.procfs.comparison import TableComparison
+from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.kernel.records import Changes, Method
+from exporter.kernel.sock_diag.comparison import DumpComparison
+from exporter.kernel.sock_diag.diag_socket import DiagSockets
+from exporter.kernel.sock_diag.dump import dump
+
+
+class ListenerReader:
+    """Returns what has changed since the last read. `fallback` has the method in force."""
+
+    def __init__(
+        self, family: SocketFamily, sockets: DiagSockets, files: ProcfsFiles, method: Method
+    ) -> None:
+        """Take what the namespace is read by; nothing is read yet."""
+        self.fallback = MethodFallback(method)
+        self._family = family
+        self._sockets = sockets
+        self._files = files
+        self._dumps = DumpComparison(family.rows)
+        self._tables = TableComparison()
+        self._last: DumpComparison | TableComparison = self._dumps
+
+    def read(self, now: float) -> Changes:
+        """Read all listeners, at `now` in monotonic seconds. Raises KernelError.
+
+        What has changed before an error is returned by the next read that succeeds.
+        """
+        return self.fallback.ask(now, sock_diag=self._dump, procfs=self._read_table)
+
+    def _dump(self) -> Changes:
+        changes = self._dumps.update(dump(self._family.rows.request, self._sockets))
+        if self._last is self._dumps:
+            return changes
+        changes = replace(changes, closed=tuple(self._tables.known))
+        self._last, self._tables = self._dumps, TableComparison()
+        return changes
+
+    def _read_table(self) -> Changes:
+        if self._family.table is None:
+            raise UnavailableError(f"no {self._family.protocol} listeners in /proc/net", "procfs")
+        changes = self._tables.update(self._family.table.listeners(self._files))
+        if self._last is self._tables:
+            return changes
+        # The two methods know a socket by different numbers.
+        changes = replace(changes, closed=tuple(self._dumps.known))
+        self._last, self._dumps = self._tables, DumpComparison(self._family.rows)
+        return changes

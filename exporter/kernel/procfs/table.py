@@ -1,0 +1,19 @@
+"""What each socket family has to know about its file below /proc/net."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.kernel.records import Listener, QueueReading
+
+# A socket that was found, and its queue.
+Found = tuple[Listener, QueueReading]
+
+
+class ListenerTable(ABC):
+    """Where /proc/net shows the listeners of one family, without backlogs and drops."""
+
+    @abstractmethod
+    def listeners(self, files: ProcfsFiles) -> list[Found]:
+        """Read all listeners. Raises KernelError."""

@@ -1,0 +1,81 @@
+"""Reading /proc, for the broker and for the kernel package alike.
+
+It imports nothing but the standard library, since the broker imports nothing else of the exporter. Functions
+raise OSError as the system call does. Source: https://docs.kernel.org/filesystems/proc.html,
+proc_pid_stat(5), proc_pid_fd(5), namespaces(7).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_READ_BYTES: Final = 65536
+_SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
+_NETWORK_NAMESPACE: Final = re.compile(r"net:\[(\d+)\]")
+# The number of the column after the name in parentheses, counted from 0 (proc_pid_stat(5), field 22).
+_START_COLUMN: Final = 19
+
+
+def open_file(path: str) -> int:
+    """Open a file for reading and return its descriptor, which programs that are started do not inherit."""
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def read_descriptor(descriptor: int) -> bytes:
+    """Read a file from where it stands to its end, and close it."""
+    try:
+        return b"".join(iter(lambda: os.read(descriptor, _READ_BYTES), b""))
+    finally:
+        os.close(descriptor)
+
+
+def read_file(path: str) -> bytes:
+    """Read a whole file."""
+    return read_descriptor(open_file(path))
+
+
+def pids(root: str = "/proc") -> list[int]:
+    """Return the number of every process that `root` shows, in no particular order."""
+    return [int(name) for name in os.listdir(root) if name.isdecimal()]  # noqa: PTH208  (only names are needed)
+
+
+def start_ticks(stat: bytes) -> int:
+    """Return when a process started, in clock ticks since boot, from the content of its file `stat`.
+
+    Raises ValueError where the content is not that of such a file.
+    """
+    # The name may hold any byte, also parentheses and spaces, so the last parenthesis ends it.
+    columns = stat.rpartition(b")")[2].split()
+    if len(columns) <= _START_COLUMN:
+        raise ValueError(f"no start of the process in {stat!r}")
+    return int(columns[_START_COLUMN])
+
+
+def open_directory(path: str) -> int:
+    """Open a directory and return its descriptor. What is read below it is of one process, or is gone."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def socket_inodes(directory: int, names: Iterable[str]) -> list[int]:
+    """Return the inodes of the sockets among these names in an open /proc/<pid>/fd.
+
+    Descriptors that were closed since they were listed are left out.
+    """
+    inodes = []
+    for name in names:
+        try:
+            link = os.readlink(name, dir_fd=directory)
+        except FileNotFoundError:
+            continue
+        if match := _SOCKET.fullmatch(link):
+            inodes.append(int(match[1]))
+    return inodes
+
+
+def network_namespace(pid: int, root: str = "/proc") -> int | None:
+    """Return the inode of a process's network namespace; None for one that has ended and has none."""
+    match = _NETWORK_NAMESPACE.fullmatch(os.readlink(f"{root}/{pid}/ns/net"))  # noqa: PTH115
+    return int(match[1]) if match else None

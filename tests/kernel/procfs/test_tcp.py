@@ -1,0 +1,160 @@
+"""TCP listeners and half-open connections from net/tcp and net/tcp6."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
+from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.kernel.procfs.table import Found
+from exporter.kernel.procfs.tcp import TcpTable, syn_recv
+from exporter.kernel.records import Endpoint
+from tests.kernel.fake_kernel import FakeFiles
+from tests.kernel.procfs_tree import tcp_contents, tcp_line
+
+SYN_RECV = 3
+GOOD = tcp_line("127.0.0.1", 8000)
+
+
+def endpoint(address: str, port: int) -> Endpoint:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return Endpoint(family, socket.inet_pton(family, address), port, 0)
+
+
+def files(lines: list[str], lines6: list[str] | None = None) -> FakeFiles:
+    return FakeFiles(tcp_contents(lines, lines6))
+
+
+def listeners(source: ProcfsFiles) -> list[Found]:
+    return TcpTable().listeners(source)
+
+
+def test_listeners_have_their_length_and_no_limit() -> None:
+    found = listeners(
+        files(
+            [tcp_line("127.0.0.1", 8000, length=3, uid=1000, inode=77), tcp_line("0.0.0.0", 65535, inode=78)],
+            [tcp_line("::", 1, inode=79), tcp_line("fe80::1", 443, length=0x1000, uid=4294967294, inode=80)],
+        )
+    )
+    assert [(listener.address, listener.port, reading.length) for listener, reading in found] == [
+        ("127.0.0.1", "8000", 3),
+        ("0.0.0.0", "65535", 0),
+        ("::", "1", 0),
+        ("fe80::1", "443", 0x1000),
+    ]
+    assert [(listener.endpoint, listener.uid, listener.inode) for listener, _ in found] == [
+        (endpoint("127.0.0.1", 8000), 1000, 77),
+        (endpoint("0.0.0.0", 65535), 0, 78),
+        (endpoint("::", 1), 0, 79),
+        (endpoint("fe80::1", 443), 4294967294, 80),
+    ]
+    for listener, reading in found:
+        assert listener.cookie == reading.cookie == listener.inode
+        assert (reading.limit, reading.drops) == (None, None)
+
+
+def test_only_listening_sockets_are_listeners_and_only_syn_recv_ones_are_counted() -> None:
+    every_state = files([tcp_line("127.0.0.1", state, state=state, inode=state) for state in range(1, 13)])
+    assert [listener.inode for listener, _ in listeners(every_state)] == [10]
+    assert syn_recv(every_state) == {endpoint("127.0.0.1", SYN_RECV): 1}
+
+
+def test_half_open_connections_are_counted_by_endpoint() -> None:
+    lines = [
+        tcp_line("10.0.0.1", port, state=SYN_RECV, inode=0)
+        for port, many in ((80, 3), (81, 1))
+        for _ in range(many)
+    ]
+    lines6 = [
+        tcp_line(address, 80, state=SYN_RECV, inode=0)
+        for address in ("::ffff:10.0.0.1", "fd00::1", "::ffff:10.0.0.1")
+    ]
+    assert syn_recv(files([tcp_line("10.0.0.1", 80), *lines], lines6)) == {
+        endpoint("10.0.0.1", 80): 3,
+        endpoint("10.0.0.1", 81): 1,
+        endpoint("::ffff:10.0.0.1", 80): 2,
+        endpoint("fd00::1", 80): 1,
+    }
+
+
+def test_a_kernel_without_ipv6_has_ipv4_listeners() -> None:
+    without_ipv6 = files([GOOD])
+    assert len(listeners(without_ipv6)) == 1
+    assert syn_recv(without_ipv6) == {}
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE])
+def test_an_ipv6_file_that_cannot_be_read_is_an_error(number: int) -> None:
+    contents = tcp_contents([GOOD]) | {"net/tcp6": OSError(number, "open")}
+    with pytest.raises(KernelError) as failed:
+        listeners(FakeFiles(contents))
+    assert failed.value.errno == number
+
+
+def test_a_file_with_nothing_but_its_title_is_empty() -> None:
+    assert listeners(files([], [])) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("garbage", id="no line of this file"),
+        pytest.param(GOOD.rstrip()[:60], id="cut off"),
+        pytest.param(GOOD.replace("0100007F", "0100007f"), id="small letters"),
+        pytest.param(GOOD.replace("0100007F", "0100007"), id="short address"),
+        pytest.param(GOOD.replace(" 0A ", " A "), id="short state"),
+        pytest.param(tcp_line("::1", 8000), id="an address of the other family"),
+        pytest.param(GOOD.replace(" 1 1 ", f" {'1' * 5000} 1 "), id="an endless inode"),
+        pytest.param(GOOD.replace(" 0A ", " 0A\x00"), id="NUL"),
+    ],
+)
+def test_a_malformed_line_is_an_error_that_names_file_and_line(line: str) -> None:
+    for read in (listeners, syn_recv):
+        with pytest.raises(MalformedReplyError) as caught:
+            read(files([GOOD, line, GOOD], []))
+        assert "/proc/net/tcp" in str(caught.value)
+        assert line.strip()[:20] in str(caught.value)
+
+
+def test_a_malformed_line_of_tcp6_names_that_file() -> None:
+    with pytest.raises(MalformedReplyError, match="net/tcp6"):
+        listeners(files([GOOD], [GOOD]))
+
+
+def test_a_missing_file_is_unavailable_and_named() -> None:
+    for read in (listeners, syn_recv):
+        with pytest.raises(UnavailableError, match="/proc/net/tcp") as missing:
+            read(FakeFiles())
+        assert missing.value.errno == errno.ENOENT
+
+
+LINES = st.binary(max_size=60) | st.sampled_from(
+    [GOOD, tcp_line("::1", 1), tcp_line("127.0.0.1", 1, state=SYN_RECV)]
+).map(str.encode)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> bytes:
+    """A file of good and bad lines, with a few of its bytes changed."""
+    content = b"\n".join([b"title", *draw(st.lists(LINES, max_size=5))])
+    at = draw(st.integers(0, len(content)))
+    return content[:at] + draw(st.binary(max_size=3)) + content[at + draw(st.integers(0, 3)) :]
+
+
+@given(contents(), contents())
+@settings(max_examples=300)
+def test_any_content_is_read_or_malformed(ipv4: bytes, ipv6: bytes) -> None:
+    source = FakeFiles({"net/tcp": ipv4, "net/tcp6": ipv6})
+    try:
+        found = [listener.endpoint for listener, _ in listeners(source)]
+        endpoints = [*found, *syn_recv(source)]
+    except MalformedReplyError:
+        return
+    sizes = {socket.AF_INET: 4, socket.AF_INET6: 16}
+    assert all(each and len(each.address) == sizes[socket.AddressFamily(each.family)] for each in endpoints)

@@ -1,0 +1,200 @@
+"""Reading listeners: what changed since the last read, by either method and over a change of it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exporter.kernel.errors import MalformedReplyError, UnavailableError
+from exporter.kernel.family import FAMILIES, TCP, UNIX, SocketFamily
+from exporter.kernel.listener_reader import ListenerReader
+from exporter.kernel.netns.namespace import own_namespace
+from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.kernel.procfs.table import Found, ListenerTable
+from exporter.kernel.records import UNCHANGED, Listener, Method, QueueReading
+from testbed import seccomp
+from tests.kernel.datagrams import done, error, tcp_row
+from tests.kernel.fake_kernel import FakeFiles, FakeKernel
+
+MINUTE = 60.0
+
+
+class Table(ListenerTable):
+    """The listeners of /proc/net, by their inodes."""
+
+    def __init__(self) -> None:
+        self.inodes: list[int] = []
+
+    def listeners(self, files: ProcfsFiles) -> list[Found]:
+        """Return them without a look at the files."""
+        assert isinstance(files, FakeFiles)
+        return [
+            (Listener(inode, inode, "127.0.0.1", "80"), QueueReading(inode, 0, None, None))
+            for inode in self.inodes
+        ]
+
+
+class Host:
+    """Listeners by the cookies of sock_diag and by the inodes of /proc, and a fault of sock_diag."""
+
+    def __init__(self) -> None:
+        self.kernel = FakeKernel(done())
+        self.table = Table()
+        self.family = replace(TCP, table=self.table)
+
+    def sock_diag(self, *cookies: int) -> None:
+        """Have a dump show these listeners."""
+        self.kernel.datagrams = (*map(tcp_row, cookies), done())
+
+    def break_sock_diag(self, reply: bytes) -> None:
+        """Have a dump get this reply."""
+        self.kernel.datagrams = (reply,)
+
+    def reader(self, method: Method) -> ListenerReader:
+        """Return a reader that has read nothing yet."""
+        return ListenerReader(self.family, self.kernel, FakeFiles(), method)
+
+
+MISSING = error(-errno.ENOENT)
+
+
+@pytest.fixture
+def host() -> Host:
+    made = Host()
+    made.sock_diag(1, 2)
+    made.table.inodes = [11, 12]
+    return made
+
+
+def opened_and_closed(reader: ListenerReader, now: float) -> tuple[set[int], set[int]]:
+    """Read, and return the cookies of what opened and of what closed."""
+    changes = reader.read(now)
+    return {listener.cookie for listener, _ in changes.opened}, set(changes.closed)
+
+
+def test_listeners_are_read_by_sock_diag_where_it_is_available(host: Host) -> None:
+    reader = host.reader(Method.AUTO)
+    assert opened_and_closed(reader, 0.0) == ({1, 2}, set())
+    assert reader.read(0.1) is UNCHANGED
+    assert host.kernel.requests == [TCP.rows.request] * 2
+    assert host.kernel.all_closed()
+
+
+def test_a_change_to_procfs_closes_what_sock_diag_had_found(host: Host) -> None:
+    """The two methods know a socket by different numbers."""
+    reader = host.reader(Method.AUTO)
+    reader.read(0.0)
+    host.break_sock_diag(MISSING)
+    assert opened_and_closed(reader, 0.1) == ({11, 12}, {1, 2})
+    assert reader.read(0.2) is UNCHANGED
+
+
+def test_a_change_to_sock_diag_closes_what_procfs_had_found(host: Host) -> None:
+    host.break_sock_diag(MISSING)
+    reader = host.reader(Method.AUTO)
+    assert opened_and_closed(reader, 0.0) == ({11, 12}, set())
+    host.sock_diag(1, 2)
+    assert opened_and_closed(reader, MINUTE) == ({1, 2}, {11, 12})
+    assert reader.read(MINUTE + 0.1) is UNCHANGED
+
+
+def test_over_several_changes_every_listener_is_open_once(host: Host) -> None:
+    reader = host.reader(Method.AUTO)
+    present: set[int] = set()
+    for step in range(6):
+        if step % 2:
+            host.break_sock_diag(MISSING)
+        else:
+            host.sock_diag(1, 2)
+        opened, closed = opened_and_closed(reader, step * MINUTE)
+        assert closed <= present
+        assert not opened & (present - closed)
+        present = present - closed | opened
+        assert present == ({11, 12} if step % 2 else {1, 2})
+
+
+def test_a_listener_that_one_dump_lacked_is_closed_with_the_others(host: Host) -> None:
+    reader = host.reader(Method.AUTO)
+    reader.read(0.0)
+    host.sock_diag(1)
+    reader.read(0.1)
+    host.break_sock_diag(MISSING)
+    assert opened_and_closed(reader, 0.2) == ({11, 12}, {1, 2})
+
+
+def test_another_setting_changes_the_method_and_loses_no_listener(host: Host) -> None:
+    reader = host.reader(Method.AUTO)
+    reader.read(0.0)
+    reader.fallback.choose(Method.PROCFS)
+    assert opened_and_closed(reader, 0.1) == ({11, 12}, {1, 2})
+
+
+def test_with_sock_diag_alone_its_absence_is_raised_and_nothing_is_closed(host: Host) -> None:
+    reader = host.reader(Method.SOCK_DIAG)
+    reader.read(0.0)
+    host.break_sock_diag(MISSING)
+    for now in (0.1, MINUTE):
+        with pytest.raises(UnavailableError):
+            reader.read(now)
+    host.sock_diag(1, 2)
+    assert reader.read(MINUTE + 1) is UNCHANGED
+
+
+def test_after_an_error_that_does_not_last_nothing_is_lost(host: Host) -> None:
+    reader = host.reader(Method.AUTO)
+    reader.read(0.0)
+    host.break_sock_diag(b"short")
+    with pytest.raises(MalformedReplyError):
+        reader.read(0.1)
+    host.sock_diag(1, 2)
+    assert reader.read(0.2) is UNCHANGED
+
+
+def test_a_family_without_a_table_is_unavailable_where_sock_diag_is(host: Host) -> None:
+    host.family = replace(TCP, table=None)
+    host.break_sock_diag(MISSING)
+    for method in (Method.AUTO, Method.PROCFS):
+        with pytest.raises(UnavailableError, match="no tcp listeners in /proc/net"):
+            host.reader(method).read(0.0)
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EAFNOSUPPORT, errno.EACCES])
+def test_where_a_filter_forbids_netlink_procfs_is_read(number: int) -> None:
+    with socket.create_server(("127.0.0.1", 8000)):
+        seccomp.deny_socket_family(socket.AF_NETLINK, number)
+        reader = own_namespace().listeners(TCP, Method.AUTO)
+        assert [listener.port for listener, _ in reader.read(0.0).opened] == ["8000"]
+        assert reader.fallback.method is Method.PROCFS
+
+
+@pytest.mark.netns
+def test_both_methods_find_the_same_listeners(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        dual = socket.create_server(("::", 8001), family=socket.AF_INET6, dualstack_ipv6=True)
+        stack.enter_context(dual)
+        queued = stack.enter_context(socket.create_server(("127.0.0.1", 8000)))
+        stack.enter_context(socket.create_connection(queued.getsockname()))
+        for name in (bytes(tmp_path / "new\nline"), b"\0abstract"):
+            unix = stack.enter_context(socket.socket(socket.AF_UNIX))
+            unix.bind(name)
+            unix.listen(3)
+        for family in FAMILIES:
+            by_sock_diag = identities(family, Method.SOCK_DIAG)
+            assert len(by_sock_diag) == 2
+            assert by_sock_diag == identities(family, Method.PROCFS)
+        for family, lengths in ((TCP, {0, 1}), (UNIX, {None})):
+            changes = own_namespace().listeners(family, Method.PROCFS).read(0.0)
+            assert {reading.length for _, reading in changes.opened} == lengths
+
+
+def identities(family: SocketFamily, method: Method) -> set[object]:
+    changes = own_namespace().listeners(family, method).read(0.0)
+    return {
+        (listener.inode, listener.endpoint, listener.address, listener.port) for listener, _ in changes.opened
+    }
