@@ -1,4 +1,4 @@
-"""What the keys become: seconds, ratios, networks, patterns, and thresholds completed from the defaults."""
+"""What is read from keys: seconds, ratios, networks, patterns, and thresholds completed from `defaults`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_sampling_is_in_seconds_and_ratios(everything: Config) -> None:
     assert everything.sampling == Sampling(1.5, 0.005, Method.PROCFS, 3600.0, histogram=False)
 
 
-def test_the_other_namespaces_that_are_looked_into(everything: Config) -> None:
+def test_which_other_namespaces_are_sampled(everything: Config) -> None:
     assert everything.namespaces == Namespaces(AutoBool.TRUE, ("host", "web-*", "4026532008"), ("web-9",), 1)
 
 
@@ -35,7 +35,7 @@ def test_the_other_namespaces_that_are_looked_into(everything: Config) -> None:
     ("word", "enabled"),
     [("true", AutoBool.TRUE), ("false", AutoBool.FALSE), ("auto", AutoBool.AUTO), ('"auto"', AutoBool.AUTO)],
 )
-def test_namespaces_are_looked_into_always_never_or_where_possible(word: str, enabled: AutoBool) -> None:
+def test_namespaces_are_sampled_always_never_or_where_possible(word: str, enabled: AutoBool) -> None:
     assert parse(f"namespaces: {{enabled: {word}}}", "c.yaml").namespaces == Namespaces(enabled)
 
 
@@ -87,7 +87,7 @@ def test_a_rule_takes_from_the_defaults_what_it_leaves_out(everything: Config) -
     assert (rule.thresholds.hold_seconds, rule.thresholds.release_seconds) == (120.0, 0.25)
 
 
-def test_a_rule_that_says_nothing_has_the_thresholds_of_the_defaults(everything: Config) -> None:
+def test_a_rule_without_thresholds_has_those_of_the_defaults(everything: Config) -> None:
     assert everything.rules[1].thresholds == everything.defaults
 
 
@@ -127,6 +127,6 @@ def test_a_duration_is_the_nearest_number_of_seconds(text: str, seconds: float) 
     assert config.sampling.interval_seconds == seconds
 
 
-def test_a_byte_order_mark_and_line_ends_of_another_system_are_no_matter() -> None:
+def test_a_byte_order_mark_and_crlf_are_allowed() -> None:
     config = load(str(GOOD / "byte-order-mark-and-crlf.yaml"))
     assert (config.max_listeners, config.labels) == (10, ())
