@@ -71,11 +71,12 @@ class PanelData:
 
     def annotations(self) -> list[Annotation]:
         """The time spans of all annotations."""
+        dashboard = self.choice.dashboard
         return [
             Annotation(annotation["iconColor"], *span)
             for annotation, query in zip(
-                self.choice.dashboard["annotations"]["list"],
-                annotation_queries(self.choice.dashboard),
+                dashboard["annotations"]["list"],
+                annotation_queries(dashboard),
                 strict=True,
             )
             for span in _spans(self._query_range(query.expression, step=1))

@@ -15,7 +15,8 @@ from docs.dashboard.units import format_value
 from testbed.waiting import until
 from tests.deploy.dashboard import file
 from tests.deploy.dashboard.grafana import Choice, options
-from tests.deploy.dashboard.hosts import idle_host
+from tests.deploy.dashboard.hosts import EXPORTERS, idle_host
+from tests.deploy.dashboard.prometheus import Prometheus
 
 PICTURE = file.ROOT / "docs/dashboard.svg"
 MAX_BYTES = 300_000
@@ -47,17 +48,27 @@ def test_it_shows_the_titles_columns_and_variables_of_the_dashboard() -> None:
 def test_it_can_be_drawn_from_the_answers_of_prometheus(tmp_path: Path) -> None:
     dashboard = file.load()
     with idle_host(tmp_path) as (server, _):
-        fullest = until(partial(options, server, Choice(dashboard), "listener"), bool)[:1]
-        choice = Choice(dashboard, {"listener": fullest}, "4s")
-        # The query that takes longest to have an answer: an increase over several scrapes.
+        fullest = until(partial(options, server, Choice(dashboard), "listener"), bool)[0]
+        draw = partial(_draw_last_seconds, server, Choice(dashboard, {"listener": [fullest]}, "4s"))
+        # The heatmap has an increase over several scrapes, so it is the last to have an answer.
         (samples,) = file.panel(dashboard, "How often how full")["targets"]
-        until(partial(server.query, choice.fill(samples["expr"])), bool)
-        end = time.time()
-        shown = _texts(page.draw(PanelData(server, choice, end - 5, end)))
+        until(
+            partial(server.query, Choice(dashboard, {"listener": [fullest]}, "4s").fill(samples["expr"])),
+            bool,
+        )
+        shown = until(draw, lambda texts: len(_waiting(texts)) == len(EXPORTERS))
     assert {panel["title"] for panel in file.panels(dashboard) if panel["type"] == "stat"} <= shown
-    waiting = [each for each in shown if each.startswith("waiting · ")]
-    assert len(waiting) == 2
-    assert all(fullest[0] in each for each in waiting)
+    assert all(fullest in each for each in _waiting(shown))
+
+
+def _draw_last_seconds(server: Prometheus, choice: Choice) -> set[str]:
+    end = time.time()
+    return _texts(page.draw(PanelData(server, choice, end - 5, end)))
+
+
+def _waiting(texts: set[str]) -> list[str]:
+    """The names of the lines with the length of the queue, one for each exporter."""
+    return [text for text in texts if text.startswith("waiting · ")]
 
 
 @pytest.mark.parametrize(
