@@ -33,14 +33,15 @@ def test_a_flood_shows_in_its_own_namespace_only() -> None:
                 devices.append(stack.enter_context(flood.Tun()))
         flood.syn_flood(devices[-1], listening_sockets.TUN_IPV4, 8080, 77)
         until_figure(daemon, 77, "syn_recv", netns=names[-1], port="8080")
-        page = daemon.metrics()
+        page = until(
+            daemon.metrics, lambda page: set(page.all("listen_queue_syn_recv_unmatched").values()) == {0}
+        )
         counts = {
             (dict(labels)["netns"], dict(labels)["port"]): value
             for labels, value in page.all("listen_queue_syn_recv").items()
             if value
         }
         assert counts == {(names[-1], "8080"): 77}
-        assert set(page.all("listen_queue_syn_recv_unmatched").values()) == {0}
 
 
 @pytest.mark.netns

@@ -73,7 +73,7 @@ def test_a_listener_that_is_gone_leaves_queries_at_the_next_scrape(tmp_path: Pat
         stack.enter_context(running(config=EAGER))
         server = stack.enter_context(Prometheus(tmp_path))
         listener = listening_sockets.tcp("127.0.0.1")
-        lengths = partial(server.query, "listen_queue_accept_length")
+        lengths = partial(server.query, 'listen_queue_accept_length{port=~"8080|10511"}')
         until(lambda: ports(lengths()), equals({"8080", "10511"}))
         listener.close()
         until(lambda: ports(lengths()), equals({"10511"}))

@@ -25,7 +25,8 @@ FLOOD = 20_000
 def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A folder of tests that know the marker, to be run by a pytest of their own."""
     monkeypatch.setenv("COLUMNS", "200")
-    pytester.makeini("[pytest]\naddopts = -p testbed.plugin -p no:randomly -p no:cacheprovider -rfs")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini("[pytest]\naddopts = -p pytest_timeout -p testbed.plugin -p no:cacheprovider -rfs")
     return pytester
 
 
