@@ -26,8 +26,11 @@ from exporter.broker.supervisor import start
 from exporter.cli.build import build_info
 from exporter.cli.main import main
 from exporter.config.model import Config
+from exporter.kernel.family import TCP, UNIX
 from exporter.kernel.netns.broker_client import BrokerClient
-from exporter.kernel.sock_diag import dump, requests, syn_recv
+from exporter.kernel.netns.namespace import own_namespace
+from exporter.kernel.sock_diag import syn_recv
+from exporter.kernel.sock_diag.dump import dump
 from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK
@@ -38,9 +41,9 @@ from exporter.sampling.source_runner import SourceRunner
 
 VERSION: Final = __version__
 # The requests that the exporter sends, for programs that send the same.
-TCP_LISTENERS: Final = requests.TCP_LISTENERS
-UNIX_LISTENERS: Final = requests.UNIX_LISTENERS
-SYN_RECV: Final = requests.SYN_RECV
+TCP_LISTENERS: Final = TCP.rows.request
+UNIX_LISTENERS: Final = UNIX.rows.request
+SYN_RECV: Final = syn_recv.REQUEST
 
 _MAX_LISTENERS: Final = 100_000
 _MINUTE_SECONDS: Final = 60.0
@@ -93,6 +96,7 @@ def count_syn_recv() -> Repetition:
     Its number is what it added to the peak of resident memory, in bytes.
     """
     before = 0
+    sockets = own_namespace().sockets
 
     def prepare() -> None:
         nonlocal before
@@ -100,7 +104,7 @@ def count_syn_recv() -> Repetition:
         before = memory("VmRSS")
 
     def run() -> int:
-        syn_recv.count(dump.dump(requests.SYN_RECV))
+        syn_recv.count(dump(syn_recv.REQUEST, sockets))
         return memory("VmHWM") - before
 
     return Repetition(run, prepare)
