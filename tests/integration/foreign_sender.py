@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exporter.kernel.sock_diag import requests
-from exporter.kernel.sock_diag.dump import NETLINK_SOCK_DIAG, dump
+from exporter.kernel.family import TCP
+from exporter.kernel.netns.namespace import own_namespace
+from exporter.kernel.sock_diag.diag_socket import NETLINK_SOCK_DIAG
+from exporter.kernel.sock_diag.dump import dump
 
 Ready = Callable[[], object]
 FORGED_PORT, FORGED_BACKLOG = 6666, 666
@@ -83,7 +85,7 @@ def _ports() -> list[int]:
 def _forged_reply() -> bytes:
     """The real reply, with rows that name another port and backlog, and its end."""
     rows = bytearray()
-    for datagram in dump(requests.TCP_LISTENERS):
+    for datagram in dump(TCP.rows.request, own_namespace().sockets):
         row = bytearray(datagram[: int.from_bytes(datagram[:4], "little")])
         _PORT.pack_into(row, _PORT_AT, FORGED_PORT)
         # A socket that nobody has seen before.

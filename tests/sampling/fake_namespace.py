@@ -11,10 +11,11 @@ from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.family import TCP, UNIX, SocketFamily
 from exporter.kernel.netns.namespace import Namespace
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
+from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.procfs.refcount import RefCount
 from exporter.kernel.procfs.tcp_activity import TcpActivity
 from exporter.kernel.records import Changes, Endpoint, Listener, Method, QueueReading
-from exporter.kernel.sock_diag.dump import ForeignDatagrams
+from exporter.kernel.sock_diag.diag_socket import ForeignDatagrams
 
 COUNTERS = TcpCounters(*range(1, 8))
 SYSCTLS = Sysctls(somaxconn=4096, max_syn_backlog=1024, syncookies=1, abort_on_overflow=0)
@@ -111,6 +112,22 @@ class FakeSynRecv(FakeRequest):
         return dict(self.counts)
 
 
+class FakeSnmp(ProcfsFiles):
+    """Stands in for /proc/net/snmp; without segments it may not be read."""
+
+    def __init__(self, segments: Callable[[], int | None]) -> None:
+        self._segments = segments
+
+    def open(self, name: str) -> int:
+        raise NotImplementedError(name)
+
+    def read(self, name: str) -> bytes:
+        segments = self._segments()
+        if segments is None:
+            raise UnavailableError(f"cannot read /proc/{name}", "EACCES")
+        return f"Tcp: InSegs\nTcp: {segments}\n".encode()
+
+
 class FakeNamespace:
     """Stands in for Namespace. Without `segments` the number of TCP segments cannot be read."""
 
@@ -140,7 +157,7 @@ class FakeNamespace:
 
     def tcp_activity(self) -> TcpActivity:
         """Stand in for Namespace.tcp_activity."""
-        return TcpActivity(lambda: self.segments)
+        return TcpActivity(FakeSnmp(lambda: self.segments))
 
     def syn_recv(self, method: Method) -> FakeSynRecv:
         """Stand in for Namespace.syn_recv."""

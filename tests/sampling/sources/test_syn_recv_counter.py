@@ -22,6 +22,7 @@ from exporter.sampling.sources.syn_recv_counter import (
 )
 from tests.listeners.sockets import endpoint, tcp
 from tests.sampling.fake_clock import FakeClock
+from tests.sampling.fake_namespace import FakeSnmp
 
 HERE = endpoint("10.0.0.1")
 
@@ -63,7 +64,7 @@ class Host:
             [tcp(cookie + 1, inode=inode) for cookie, inode in enumerate(self.held)]
         )
         self.counter = SynRecvCounter(
-            self, self.ref_counts, TcpActivity(lambda: self.segments), self.clock.clock()
+            self, self.ref_counts, TcpActivity(FakeSnmp(lambda: self.segments)), self.clock.clock()
         )
 
     def listening(self, listeners: list[Listener]) -> Matcher:
