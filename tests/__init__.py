@@ -1,1 +1,1 @@
-"""The tests, one folder or file for each room of the exporter."""
+"""The tests, one folder or file for each package of the exporter."""

@@ -1,154 +1,306 @@
-"""Who holds which sockets, and who a process is, from trees that look like /proc."""
+"""Processes, read from /proc by this process and by the broker: both return the same in every case."""
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
-import pwd
+import signal
 import socket
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError
-from exporter.kernel.processes import process as processes
-from exporter.kernel.processes.process import Process, Processes, ProcessSockets
-from testbed import privileges
+from exporter.kernel.processes.brokered import BrokeredProcesses
+from exporter.kernel.processes.process import (
+    Process,
+    Processes,
+    ProcessSockets,
+    ProcessTable,
+    ProcfsProcesses,
+    user_name,
+)
+from testbed import privileges, syscalls
+from tests.broker.broker_thread import broker_thread
+from tests.kernel.limits import no_free_descriptor
 from tests.kernel.procfs_tree import descriptors, process, put
 
-NAMES = st.binary(min_size=1, max_size=15).filter(lambda name: b"\0" not in name)
+PROC = Path("/proc")
+NO_USER = 4294967294
+Reader = Callable[[Path], ProcessTable]
 
 
-def held(root: Path) -> dict[int, set[int]]:
+@pytest.fixture(params=["own", "brokered"])
+def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    """Read processes below a directory, by this process or by the broker."""
+    with ExitStack() as stack:
+
+        def brokered(root: Path) -> ProcessTable:
+            return BrokeredProcesses(stack.enter_context(broker_thread(root)))
+
+        yield Processes if request.param == "own" else brokered
+
+
+def all_sockets(table: ProcessTable) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
-    for holding in walk(root):
-        found.setdefault(holding.pid, set()).update(holding.inodes)
+    for pid in table.pids():
+        for portion in table.sockets(pid):
+            found.setdefault(pid, set()).update(portion.inodes)
     return found
 
 
-def walk(root: Path = Path("/proc")) -> Iterator[ProcessSockets]:
-    """Look into every process, as who looks for owners does."""
-    table = Processes(root)
-    for pid in table.pids():
-        yield from table.sockets(pid)
-
-
-def test_sockets_are_told_from_what_else_a_process_has_open(tmp_path: Path) -> None:
+def test_processes_and_their_sockets(reader: Reader, tmp_path: Path) -> None:
     descriptors(tmp_path, 10, ["socket:[4711]", "/dev/null", "pipe:[12]", "socket:[4712]", "anon_inode:[a]"])
     descriptors(tmp_path, 11, ["socket:[4711]", "/run/socket:[13]", "socket:[14] (deleted)"])
     descriptors(tmp_path, 12, [])
     put(tmp_path, "self", "")
     put(tmp_path, "net/tcp", "")
     put(tmp_path, "1a/fd/0", "")
-    assert {pid: inodes for pid, inodes in held(tmp_path).items() if inodes} == {10: {4711, 4712}, 11: {4711}}
+    table = reader(tmp_path)
+    assert sorted(table.pids()) == [10, 11, 12]
+    assert {pid: inodes for pid, inodes in all_sockets(table).items() if inodes} == {
+        10: {4711, 4712},
+        11: {4711},
+    }
 
 
-def test_a_process_with_very_many_descriptors_comes_in_portions(tmp_path: Path) -> None:
-    descriptors(tmp_path, 10, [f"socket:[{inode}]" for inode in range(1, 1001)])
-    portions = list(walk(tmp_path))
-    assert len(portions) > 1
-    assert max(len(portion.inodes) for portion in portions) < 500
-    assert held(tmp_path) == {10: set(range(1, 1001))}
+def test_a_process_with_very_many_descriptors(reader: Reader, tmp_path: Path) -> None:
+    descriptors(tmp_path, 10, [f"socket:[{inode}]" for inode in range(1, 5001)])
+    assert all_sockets(reader(tmp_path)) == {10: set(range(1, 5001))}
 
 
-def test_the_walk_holds_no_descriptor_when_it_is_given_up(tmp_path: Path) -> None:
-    descriptors(tmp_path, 10, [f"socket:[{inode}]" for inode in range(1, 1001)])
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    steps = walk(tmp_path)
-    next(steps)
-    del steps
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
-
-
-def test_a_process_that_ends_during_the_walk_is_skipped(tmp_path: Path) -> None:
-    for pid in (10, 11, 12):
-        descriptors(tmp_path, pid, ["socket:[1]"])
-    steps = walk(tmp_path)
-    first = next(steps).pid
-    gone = next(pid for pid in (10, 11, 12) if pid != first)
-    (tmp_path / str(gone) / "fd/0").unlink()
-    (tmp_path / str(gone) / "fd").rmdir()
-    assert {first, *(holding.pid for holding in steps)} == {10, 11, 12} - {gone}
-
-
-@pytest.mark.netns
-def test_a_process_of_another_user_is_denied_and_no_error() -> None:
-    privileges.drop_to()
-    found = {holding.pid: holding for holding in walk()}
-    assert found[1] == ProcessSockets(1, denied=True)
-    assert not found[os.getpid()].denied
-
-
-def test_a_socket_of_this_process_is_found_by_its_inode() -> None:
-    with socket.socket(socket.AF_UNIX) as opened:
-        assert os.fstat(opened.fileno()).st_ino in held(Path("/proc"))[os.getpid()]
-
-
-@given(NAMES, st.integers(0, 2**63))
-@example(b"a) S 1 2 (b", 5)
-@example(b"\xff\xfe)", 5)
-@example(b"\n", 5)
-def test_any_name_and_start_of_a_process_is_read(name: bytes, started: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        process(Path(folder), 10, name, started=started)
-        assert Processes(Path(folder)).read(10) == Process(10, started, name)
-
-
-def test_this_process_is_who_it_is() -> None:
-    found = Processes().read(os.getpid())
-    assert found is not None
-    assert found.name == Path("/proc/self/comm").read_bytes().rstrip(b"\n")
-    assert found.started > 0
-    assert found.cgroup == Path("/proc/self/cgroup").read_bytes()
-
-
-def test_the_cgroup_of_a_process_is_read_where_it_is_shown(tmp_path: Path) -> None:
-    process(tmp_path, 10, b"a")
+def test_a_process_with_a_cgroup(reader: Reader, tmp_path: Path) -> None:
+    process(tmp_path, 10, b"a", started=7)
     put(tmp_path, "10/cgroup", "0::/a.service\n")
-    process(tmp_path, 11, b"a")
-    read = Processes(tmp_path).read
-    assert (read(10), read(11)) == (Process(10, 1, b"a", b"0::/a.service\n"), Process(11, 1, b"a", b""))
+    assert reader(tmp_path).read(10) == Process(10, 7, b"a", b"0::/a.service\n")
 
 
-def test_no_proc_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(KernelError, match="ENOENT"):
-        Processes(tmp_path / "proc").pids()
+def test_a_kernel_without_cgroups_has_processes_without_one(reader: Reader, tmp_path: Path) -> None:
+    """It has no file for it, and the process is there all the same."""
+    process(tmp_path, 10, b"a", started=7)
+    assert reader(tmp_path).read(10) == Process(10, 7, b"a", b"")
+
+
+@pytest.mark.parametrize("name", [b"a b", b"a) S 1 2 (b", b"\xff\xfe)", b"\n", b"a\nb", b""])
+def test_a_name_of_any_bytes(reader: Reader, tmp_path: Path, name: bytes) -> None:
+    process(tmp_path, 10, name, started=7)
+    assert reader(tmp_path).read(10) == Process(10, 7, name)
+
+
+def test_a_kernel_thread_has_a_name_and_no_descriptor(reader: Reader, tmp_path: Path) -> None:
+    process(tmp_path, 2, b"kthreadd", started=0)
+    descriptors(tmp_path, 2, [])
+    put(tmp_path, "2/cgroup", "0::/\n")
+    table = reader(tmp_path)
+    assert table.read(2) == Process(2, 0, b"kthreadd", b"0::/\n")
+    assert {inode for portion in table.sockets(2) for inode in portion.inodes} == set()
+    assert not any(portion.denied for portion in table.sockets(2))
 
 
 @pytest.mark.parametrize("left", [[], ["comm"], ["stat"]])
-def test_a_process_that_is_gone_is_none(tmp_path: Path, left: list[str]) -> None:
+def test_a_process_that_is_gone_is_none(reader: Reader, tmp_path: Path, left: list[str]) -> None:
     process(tmp_path, 10, b"a")
     for name in {"comm", "stat"} - set(left):
         (tmp_path / "10" / name).unlink()
-    assert Processes(tmp_path).read(10) is None
+    table = reader(tmp_path)
+    assert table.read(10) is None
+    assert list(table.sockets(10)) == []
+
+
+def test_a_process_that_has_ended_is_none(reader: Reader) -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    table = reader(PROC)
+    assert (table.read(pid), list(table.sockets(pid))) == (None, [])
+    assert pid not in table.pids()
+
+
+def test_a_zombie_has_a_name_and_no_socket(reader: Reader) -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    table = reader(PROC)
+    found = table.read(pid)
+    assert found is not None
+    assert found.name == Path(f"/proc/{pid}/comm").read_bytes().removesuffix(b"\n")
+    assert {inode for portion in table.sockets(pid) for inode in portion.inodes} == set()
+    os.waitpid(pid, 0)
+
+
+def test_this_process(reader: Reader) -> None:
+    table = reader(PROC)
+    found = table.read(os.getpid())
+    assert found is not None
+    assert found.name == Path("/proc/self/comm").read_bytes().removesuffix(b"\n")
+    assert found.started > 0
+    assert found.cgroup == Path("/proc/self/cgroup").read_bytes()
+    with socket.socket(socket.AF_UNIX) as opened:
+        inodes = {inode for portion in table.sockets(os.getpid()) for inode in portion.inodes}
+        assert os.fstat(opened.fileno()).st_ino in inodes
+
+
+def process_of_root() -> int:
+    """Start a process that waits as long as the test runs, and return its number."""
+    pid = os.fork()
+    if pid == 0:
+        syscalls.die_with_parent()
+        while True:
+            signal.pause()
+    return pid
+
+
+@pytest.mark.netns
+def test_the_descriptors_of_another_user_are_denied(reader: Reader) -> None:
+    pid = process_of_root()
+    privileges.drop_to()
+    table = reader(PROC)
+    assert list(table.sockets(pid)) == [ProcessSockets(pid, denied=True)]
+    assert not any(portion.denied for portion in table.sockets(os.getpid()))
+    found = table.read(pid)
+    assert found is not None
+    assert found.name == Path(f"/proc/{pid}/comm").read_bytes().removesuffix(b"\n")
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(("hidepid", "listed"), [(1, True), (2, False)])
+def test_a_process_that_hidepid_hides_is_none(reader: Reader, hidepid: int, listed: bool) -> None:  # noqa: FBT001
+    """With 1 it is in the list and may not be read, with 2 it is not even in the list."""
+    pid = process_of_root()
+    syscalls.mount_empty("/run")
+    root = Path("/run/proc")
+    root.mkdir()
+    options = f"hidepid={hidepid}".encode()
+    try:
+        syscalls.call("mount", b"proc", bytes(root), b"proc", ctypes.c_ulong(0), options)
+    except OSError as refused:
+        pytest.skip(f"procfs cannot be mounted with {options.decode()}: {refused}")
+    privileges.drop_to()
+    table = reader(root)
+    assert (pid in table.pids()) is listed
+    assert table.read(pid) is None
+    assert list(table.sockets(pid)) == ([ProcessSockets(pid, denied=True)] if listed else [])
+    own = table.read(os.getpid())
+    assert own is not None
+    assert own.pid == os.getpid()
 
 
 @pytest.mark.parametrize("stat", [b"", b"10 (a) S 1 2", b"10 (a) " + b"x " * 40, b"10 a" + b" 1" * 15])
-def test_a_malformed_stat_is_an_error_that_names_the_file(tmp_path: Path, stat: bytes) -> None:
+def test_a_malformed_stat_is_an_error_that_names_the_file(
+    reader: Reader, tmp_path: Path, stat: bytes
+) -> None:
     process(tmp_path, 10, b"a")
-    path = put(tmp_path, "10/stat", stat)
-    with pytest.raises(MalformedReplyError, match=str(path)):
-        Processes(tmp_path).read(10)
+    put(tmp_path, "10/stat", stat)
+    with pytest.raises(MalformedReplyError, match="/10/stat: "):
+        reader(tmp_path).read(10)
+
+
+def test_without_proc_it_is_an_error(reader: Reader, tmp_path: Path) -> None:
+    with pytest.raises(KernelError, match="ENOENT"):
+        reader(tmp_path / "proc").pids()
+
+
+def test_without_a_free_descriptor_it_is_a_kernel_error(reader: Reader) -> None:
+    table = reader(PROC)
+    calls: list[Callable[[], object]] = [
+        table.pids,
+        lambda: table.read(os.getpid()),
+        lambda: list(table.sockets(os.getpid())),
+    ]
+    with no_free_descriptor():
+        for call in calls:
+            with pytest.raises(KernelError) as failed:
+                call()
+            assert (type(failed.value), failed.value.errno) == (KernelError, errno.EMFILE)
+
+
+def test_no_descriptor_stays_open_when_sockets_are_not_read_to_the_end(tmp_path: Path) -> None:
+    descriptors(tmp_path, 10, [f"socket:[{inode}]" for inode in range(1, 1001)])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    portions = Processes(tmp_path).sockets(10)
+    assert 0 < len(next(portions).inodes) < 500
+    del portions
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@dataclass
+class Replies(ProcfsProcesses):
+    """What each read of a file of a process returns, in turn; an error is raised."""
+
+    stat: list[bytes | OSError]
+    comm: list[bytes | OSError] = field(default_factory=lambda: [b"a\n"])
+    cgroup: list[bytes | OSError] = field(default_factory=lambda: [b"0::/\n"])
+
+    def _pids(self) -> list[int]:
+        raise AssertionError
+
+    def _socket_inodes(self, pid: int) -> Iterator[Collection[int]]:
+        raise AssertionError(pid)
+
+    def _file(self, pid: int, name: str) -> bytes:
+        assert pid == 10
+        reply = {"stat": self.stat, "comm": self.comm, "cgroup": self.cgroup}[name].pop(0)
+        if isinstance(reply, OSError):
+            raise reply
+        return reply
+
+
+def stat_of(started: int) -> bytes:
+    return b"10 (a) S " + b"0 " * 18 + b"%d 0\n" % started
+
+
+ENDED = OSError(errno.ESRCH, os.strerror(errno.ESRCH))
+MISSING = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        pytest.param(Replies([stat_of(1), stat_of(2)]), id="another has got its number"),
+        pytest.param(Replies([stat_of(1), ENDED]), id="at the end"),
+        pytest.param(Replies([stat_of(1)], comm=[ENDED]), id="before comm"),
+        pytest.param(Replies([stat_of(1), MISSING], cgroup=[MISSING]), id="before cgroup"),
+        pytest.param(Replies([stat_of(1), ENDED], cgroup=[ENDED]), id="while cgroup is read"),
+    ],
+)
+def test_a_process_that_ends_while_it_is_read_is_none(replies: Replies) -> None:
+    assert replies.read(10) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.EPERM])
+def test_a_cgroup_that_may_not_be_read_is_empty(number: int) -> None:
+    replies = Replies([stat_of(1), stat_of(1)], cgroup=[OSError(number, os.strerror(number))])
+    assert replies.read(10) == Process(10, 1, b"a", b"")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO])
+@pytest.mark.parametrize("name", ["stat", "comm", "cgroup"])
+def test_an_error_that_does_not_tell_of_the_process_is_raised(name: str, number: int) -> None:
+    replies = Replies([stat_of(1), stat_of(1)])
+    setattr(replies, name, [OSError(number, os.strerror(number))])
+    with pytest.raises(KernelError) as failed:
+        replies.read(10)
+    assert (type(failed.value), failed.value.errno) == (KernelError, number)
 
 
 @given(st.binary(max_size=200), st.binary(max_size=20))
-def test_any_stat_is_a_process_or_malformed(stat: bytes, name: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        put(Path(folder), "10/stat", stat)
-        put(Path(folder), "10/comm", name)
-        try:
-            assert isinstance(Processes(Path(folder)).read(10), Process)
-        except MalformedReplyError as error:
-            assert "10/stat" in str(error)  # noqa: PT017  (either outcome is right)
+def test_any_stat_and_name_are_a_process_or_malformed(stat: bytes, name: bytes) -> None:
+    try:
+        found = Replies([stat, stat], comm=[name]).read(10)
+    except MalformedReplyError as error:
+        assert "10/stat" in str(error)  # noqa: PT017  (either outcome is right)
+    else:
+        assert isinstance(found, Process)
 
 
-def test_a_user_is_named_where_there_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(_: int) -> None:
-        raise KeyError
-
-    assert processes.user_name(0) == pwd.getpwuid(0).pw_name
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
-    assert processes.user_name(4294967294) == "4294967294"
+def test_a_user_has_the_name_that_passwd_gives_it_or_its_number() -> None:
+    assert user_name(0) == "root"
+    assert user_name(NO_USER) == str(NO_USER)
