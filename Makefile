@@ -59,11 +59,12 @@ types: .venv/dev ## check types
 lock: .venv/dev ## choose the newest versions again and write locks/
 	@tools/lock
 
-reference: .venv/dev ## write docs/metrics.md, and the example, the page and the schema of the configuration
+reference: .venv/dev ## write docs/metrics.md, and the example, the page and the schemas of the configuration
 	@$(BIN)/python -m exporter.metrics.reference >docs/metrics.md
 	@$(BIN)/python -m exporter.config.example >config.example.yaml
 	@$(BIN)/python -m exporter.config.reference >docs/configuration.md
 	@$(BIN)/python -m exporter.config.schema >docs/config.schema.json
+	@$(BIN)/python -m deploy.kubernetes.chart_schema
 
 deploy: .venv/dev ## make the dashboard anew from its Python, and the rules for Kubernetes from those for Prometheus
 	@$(BIN)/python -m deploy.grafana

@@ -17,8 +17,7 @@ from exporter.config.patterns import PatternSet, is_literal
 from exporter.config.ranges import Ranges, blocks
 from exporter.kernel.family import AddressForm
 
-# More characters of a glob hardly tell more names apart, and each length in use costs a lookup for each
-# character.
+# A longer part hardly selects fewer names, and each length costs a lookup for each character of a name.
 _MAX_PART_LENGTH = 16
 
 

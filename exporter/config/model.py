@@ -96,7 +96,7 @@ class Namespaces:
         "max", WholeNumber(1, 10_000, example="1000"), "1000", "The most that are sampled; the oldest stay."
     )
 
-    def wants(self, name: str) -> bool:
+    def selects(self, name: str) -> bool:
         """Return whether include and exclude select the namespace of this name, whatever `enabled` says."""
         return any(fnmatchcase(name, glob) for glob in self.include) and not any(
             fnmatchcase(name, glob) for glob in self.exclude
@@ -143,9 +143,9 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a rule asks of a listener: of each key any of its values, of several keys all of them.
+    """The conditions of a rule: a listener has to have one of the values of each key.
 
-    An empty tuple asks nothing. `owners` has the facts about the owner that the rule names.
+    An empty tuple is no condition. `owners` has those facts about the owner that the rule names.
     """
 
     protocols: tuple[str, ...] = match_key(

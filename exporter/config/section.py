@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Section(Generic[T]):
-    """What the file says in one mapping: some of the fields of T.
+    """The content of one mapping of the file: some of the fields of T.
 
     `nodes` has the keys that are there; `values` the fields that could be read, of which those that are
     classes of the model are Sections or SectionLists. `known_keys` is false where a key is unknown or
@@ -34,7 +34,7 @@ class Section(Generic[T]):
         return cast("Section[Any]", self.values.get(name, Section()))
 
     def complete(self, base: T) -> T:
-        """Return `base` with what the file says instead; lists of sections stay as they are in `base`."""
+        """Return `base` with these values in place of its own; lists of sections stay as they are."""
         values = {
             name: value.complete(getattr(base, name)) if isinstance(value, Section) else value
             for name, value in self.values.items()
@@ -45,7 +45,7 @@ class Section(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class SectionList(Generic[T]):
-    """What the file says in a list of mappings."""
+    """The content of a list of mappings of the file."""
 
     sections: tuple[Section[T], ...] = ()
 
@@ -62,7 +62,7 @@ class MappingType(Generic[T]):
         self.format = Format("mapping", "", allowed, _schema(self.keys))
 
     def read(self, node: ConfigNode) -> Section[T]:
-        """Return what the mapping at `node` says. Errors are added to its diagnostics."""
+        """Return the content of the mapping at `node`. Errors are added to its diagnostics."""
         before = len(node.diagnostics)
         nodes = node.mapping(self.names, self.format.allowed, self._elsewhere)
         known_keys = len(node.diagnostics) == before
@@ -80,7 +80,7 @@ class MappingListType(Generic[T]):
         self.format = Format("list of mappings", "", allowed, schema)
 
     def read(self, node: ConfigNode) -> SectionList[T]:
-        """Return what the mappings at `node` say. Errors are added to its diagnostics."""
+        """Return the content of the list at `node`. Errors are added to its diagnostics."""
         return SectionList(tuple(self.mapping.read(item) for item in node.items(self.format.allowed)))
 
 
@@ -100,7 +100,7 @@ class IncludedKeys(Generic[T]):
         return tuple(replace(key, inherits_from=self.inherits_from) for key in keys_of(self.model))
 
     def read(self, nodes: Mapping[str, ConfigNode]) -> Section[T]:
-        """Return what the file says in these keys."""
+        """Return the content of these keys."""
         own = {key.name: nodes[key.name] for key in keys_of(self.model) if key.name in nodes}
         return Section(own, _values(self.model, own))
 

@@ -86,7 +86,7 @@ class Boolean(ScalarValue[bool]):
 
 
 class AutoBool(enum.StrEnum):
-    """Whether something is done: AUTO where the process has what it takes."""
+    """Whether something is done: AUTO where the process has the capabilities for it."""
 
     AUTO = "auto"
     TRUE = "true"

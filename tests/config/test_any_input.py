@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.config import Config, ConfigError, parse
 
-# How long an example takes depends on what else the machine does.
+# The time that an example takes depends on the load of the machine.
 each_input = settings(deadline=None)
 
 LINE = re.compile(r"c\.yaml:[1-9][0-9]*:[1-9][0-9]*: .+")

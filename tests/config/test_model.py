@@ -39,14 +39,14 @@ def test_namespaces_are_sampled_always_never_or_where_possible(word: str, enable
     assert parse(f"namespaces: {{enabled: {word}}}", "c.yaml").namespaces == Namespaces(enabled)
 
 
-def test_a_namespace_is_wanted_where_it_is_included_and_not_excluded() -> None:
+def test_a_namespace_is_selected_where_it_is_included_and_not_excluded() -> None:
     namespaces = Namespaces(include=("web-*", "4026532008"), exclude=("web-9", "*-test"))
-    wanted = ["web-1", "4026532008", "web-9", "web-test", "mail", "Web-1"]
-    assert list(map(namespaces.wants, wanted)) == [True, True, False, False, False, False]
+    names = ["web-1", "4026532008", "web-9", "web-test", "mail", "Web-1"]
+    assert list(map(namespaces.selects, names)) == [True, True, False, False, False, False]
 
 
-def test_every_namespace_is_wanted_by_default() -> None:
-    assert Namespaces().wants("4026532008")
+def test_every_namespace_is_selected_by_default() -> None:
+    assert Namespaces().selects("4026532008")
 
 
 def test_labels_keep_their_order(everything: Config) -> None:

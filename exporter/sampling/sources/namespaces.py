@@ -65,7 +65,7 @@ class Namespaces(Source[list[NamespaceRef]]):
     def apply(self, answer: list[NamespaceRef], now: float) -> None:  # noqa: ARG002
         """Choose those to sample. Where there are too many, those that are sampled already come first."""
         namespaces = self._config.namespaces
-        found = {name: ref for name, ref in _named(answer) if namespaces.wants(name)}
+        found = {name: ref for name, ref in _named(answer) if namespaces.selects(name)}
         known = {ref.inode for ref in self.chosen.values()}
         order = sorted(found.items(), key=lambda named: (named[1].inode not in known, named[1].inode))
         self.chosen = dict(order[: namespaces.max])
