@@ -56,8 +56,9 @@ def test_panels_show_what_happens_on_a_busy_host(tmp_path: Path) -> None:
             _now, server, Choice(dashboard, {"listener": [hosts.WEB, str(tmp_path / hosts.REGEX_PATH)]})
         )
         until(partial(ask, "Full now"), equals({"": 4.0}))
-        # nginx, php-fpm and redis, each by two exporters, and the flooded listener during the flood.
-        until(partial(ask, "Beyond warning"), lambda found: found.get("", 0) in {6, 8})
+        # By two exporters each. The flooded listener, of another process, is beyond it for some seconds only.
+        beyond = Choice(dashboard, {"process": ["nginx", "php-fpm", "postgres", "redis-server"]})
+        until(partial(_now, server, beyond, "Beyond warning"), equals({"": 6.0}))
         for title, reference in (
             ("Full in the last 5 minutes", "A"),
             ("Overflows in 5 minutes", "A"),
