@@ -23,7 +23,7 @@ run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.
 WORKERS = $(shell expr 2 '*' $$(nproc) + 1)
 PYTEST = LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest
 # Folders of tests that need root, namespaces, a network or programs beside Python.
-WHOLE := tests/deploy tests/e2e tests/integration tests/testbed
+WHOLE := tests/deploy tests/docs tests/e2e tests/integration tests/testbed
 N = 10
 
 test: .venv/dev ## run every check and every test; pytest's flags go in ARGS

@@ -1,4 +1,7 @@
-"""The marker `netns`: pytest makes the fixtures as always, the body of the test runs in a child process."""
+"""The marker `netns`: pytest makes the fixtures as always, the body of the test runs in a child process.
+
+Tests with a timeout longer than the usual one run first, so that no worker is left alone with one at the end.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from testbed.child import Ending, Outcome, run
 # pytest-timeout would report the stack of the process that waits, so it waits longer than the child may run.
 _FIXTURES_SECONDS = 15.0
 _TIMEOUT = pytest.StashKey[float]()
+_RUNS_LONG = pytest.StashKey[bool]()
 
 
 class FailedInChildError(Exception):
@@ -36,10 +40,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Give the child of a test marked netns the timeout of the test, and pytest-timeout a longer one."""
     seconds = _timeout_seconds(item)
+    item.stash[_RUNS_LONG] = seconds is None or seconds > float(item.config.getini("timeout") or 0)
     if item.get_closest_marker("netns") is None or seconds is None:
         return
     item.stash[_TIMEOUT] = seconds
     item.add_marker(pytest.mark.timeout(seconds + _FIXTURES_SECONDS), append=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests that may run long run first, and leave the order as it is otherwise."""
+    items.sort(key=lambda item: not item.stash.get(_RUNS_LONG, False))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,3 +1,3 @@
-"""What every test may use: the lab's marker `netns`."""
+"""What every test may use: the marker `netns`."""
 
 pytest_plugins = ["testbed.plugin"]

@@ -23,6 +23,9 @@ LOCK = ROOT / "locks" / "run.txt"
 # The top of the sdist; tests, benchmarks and the rest are in the repository only.
 _IN_SDIST = {"exporter", "LICENSE", "README.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
 
+# One worker builds the wheel and the sdist once.
+pytestmark = pytest.mark.xdist_group("package")
+
 
 def run(*command: str | Path) -> str:
     """Run a command outside of the repository, and return what it printed; fails the test where it fails."""

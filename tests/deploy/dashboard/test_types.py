@@ -20,7 +20,11 @@ HERE = Path(__file__).with_name("types")
 INSTALLED = ROOT / ".debian/dashboard-types"
 OFFLINE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH")
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    pytest.mark.timeout(300),
+    # npm writes into one folder, which stays from one run to the next.
+    pytest.mark.xdist_group("dashboard-types"),
+]
 
 
 @pytest.fixture(scope="module")

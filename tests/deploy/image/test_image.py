@@ -29,8 +29,12 @@ ADDRESS = "--web.listen-address=127.0.0.1:10511"
 # Measured: 51 on Debian 12, 41 on Debian 13, whose base has more of what Python needs.
 MAX_MEGABYTES = 58
 
-# The first test of each release makes the base and builds the image within its own time.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    # The first test of each release makes the base and builds the image within its own time.
+    pytest.mark.timeout(300),
+    # One worker builds each image once; several would write the same base.
+    pytest.mark.xdist_group("image"),
+]
 
 
 @pytest.fixture(scope="module")
