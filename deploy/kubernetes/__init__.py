@@ -1,1 +1,1 @@
-"""Manifests for Kubernetes; `python -m deploy.kubernetes.rules` writes those with the rules for Prometheus."""
+"""Manifests for Kubernetes; `python -m deploy.kubernetes.rules` writes those with Prometheus' rules."""
