@@ -31,7 +31,7 @@ class Alertmanager(Program):
             "--cluster.listen-address=",
         )
         super().__init__(
-            "alertmanager", (program, *flags), folder, before_exec=lambda: _mount_templates(program)
+            (program, *flags), folder / "alertmanager.log", before_exec=lambda: _mount_templates(program)
         )
 
     def wait_ready(self) -> None:

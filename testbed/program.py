@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from signal import SIGTERM, Signals
 from types import TracebackType
@@ -21,21 +21,23 @@ _PRINTED_LINES = 40
 class Program:
     """A program that runs until the end of a `with` block, where it and its descendants are killed.
 
-    What they write goes to FOLDER/NAME.log; its last lines are printed where the block raises. `user` is the
-    user and the group that it runs as. `before_exec` is called in the new process, as that user.
+    What they write goes to the file `log`; its last lines are printed where the block raises. The working
+    directory is that of `log` unless `cwd` says otherwise. `user` is the user and the group that it runs as.
+    `before_exec` is called in the new process, as that user.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # all but `log` are options of subprocess.Popen
         self,
-        name: str,
         command: Sequence[str],
-        folder: Path,
+        log: Path,
         *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
         user: int | None = None,
         before_exec: Callable[[], None] | None = None,
     ) -> None:
-        self.name = name
-        self._log = folder / f"{name}.log"
+        self.name = log.stem
+        self._log = log
 
         def prepare() -> None:
             if before_exec is not None:
@@ -43,15 +45,16 @@ class Program:
             # Last: a change of user or capabilities undoes it.
             syscalls.die_with_parent()
 
-        with self._log.open("wb") as log:
+        with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command,
-                cwd=folder,
+                cwd=cwd or log.parent,
+                env=env,
                 user=user,
                 group=user,
                 extra_groups=None if user is None else [],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 preexec_fn=prepare,  # noqa: PLW1509 # a test has one thread
             )
@@ -94,18 +97,18 @@ class Program:
         until(holds, bool)
         return self
 
-    def send_signal(self, number: Signals) -> None:
+    def signal(self, number: Signals) -> None:
         """Send a signal to the process that was started."""
         self._process.send_signal(number)
 
-    def terminate(self, number: Signals = SIGTERM) -> int:
+    def stop(self, number: Signals = SIGTERM, deadline_seconds: float = DEADLINE_SECONDS) -> int:
         """Send a signal and return the exit status, negative where a signal ended it."""
         self._process.send_signal(number)
-        return self.wait()
+        return self.wait(deadline_seconds)
 
-    def wait(self) -> int:
+    def wait(self, deadline_seconds: float = DEADLINE_SECONDS) -> int:
         """The exit status of a program that ends by itself; fails the test at the deadline."""
         try:
-            return self._process.wait(DEADLINE_SECONDS)
+            return self._process.wait(deadline_seconds)
         except subprocess.TimeoutExpired:
-            pytest.fail(f"{self.name} still ran after {DEADLINE_SECONDS:g} s")
+            pytest.fail(f"{self.name} still ran after {deadline_seconds:g} s")

@@ -1,4 +1,4 @@
-"""A real Prometheus, which scrapes the exporter each second and answers queries."""
+"""A real Prometheus, which scrapes the exporter and answers queries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +16,37 @@ from testbed import programs
 from testbed.program import Program
 
 _PORT = 9090
-_CONFIG = """\
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+_SCRAPE_EXPORTER = """\
+global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
   - job_name: exporter
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+    static_configs: [{targets: ["127.0.0.1:10511"]}]
 """
 
 
-class Running(Program):
-    """Prometheus on loopback, with its data in `folder` and the configuration of this text."""
-
-    def __init__(self, folder: Path, configured: str) -> None:
-        config = folder / "prometheus.yml"
-        config.write_text(configured)
-        flags = (
-            f"--config.file={config}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{_PORT}",
-        )
-        super().__init__("prometheus", (programs.find("prometheus"), *flags), folder)
+def flags(folder: Path, config: str) -> list[str]:
+    """The flags of a server on loopback, with its data and a configuration of this text in `folder`."""
+    file = folder / "prometheus.yml"
+    file.write_text(config)
+    return [
+        f"--config.file={file}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{_PORT}",
+    ]
 
 
-class Prometheus(Running):
-    """One that can be asked. It scrapes the exporter at its usual port, unless it is configured otherwise."""
+class Prometheus(Program):
+    """Prometheus on loopback, and its API. By default it scrapes the exporter at its default port.
 
-    def __init__(self, folder: Path, configured: str = _CONFIG.format(port=10511)) -> None:
-        super().__init__(folder, configured)
+    While it does not answer yet, it has no rules, no targets and no samples.
+    """
+
+    def __init__(self, folder: Path, server_flags: Sequence[str] | None = None) -> None:
+        chosen = flags(folder, _SCRAPE_EXPORTER) if server_flags is None else server_flags
+        super().__init__((programs.find("prometheus"), *chosen), folder / "prometheus.log")
 
     def rules(self) -> list[dict[str, Any]]:
-        """Every rule with its `name`, `health` and `lastError`; none while Prometheus does not answer yet."""
+        """Every rule with its `name`, `health`, `lastError` and `lastEvaluation`."""
         return [rule for group in self._api("rules").get("groups", []) for rule in group["rules"]]
 
     def alertmanagers(self) -> list[str]:
@@ -52,14 +54,14 @@ class Prometheus(Running):
         return [each["url"] for each in self._api("alertmanagers").get("activeAlertmanagers", [])]
 
     def query(self, expression: str) -> dict[frozenset[tuple[str, str]], float]:
-        """The instant vector of an expression; empty while Prometheus does not answer yet."""
+        """The instant vector of an expression."""
         found = self._api("query", query=expression)
         return {
             frozenset(each["metric"].items()): float(each["value"][1]) for each in found.get("result", [])
         }
 
     def value(self, expression: str) -> float | None:
-        """The one value of an expression; None where there is none."""
+        """The value of an expression that has one or none."""
         found = self.query(expression)
         assert len(found) <= 1, found
         return next(iter(found.values()), None)
@@ -70,7 +72,7 @@ class Prometheus(Running):
         return set(found.get("values", []))
 
     def targets(self) -> list[dict[str, Any]]:
-        """What Prometheus knows of its targets: `health`, `lastError` and more."""
+        """Every target with its `health`, `lastError` and more."""
         active: list[dict[str, Any]] = self._api("targets").get("activeTargets", [])
         return active
 

@@ -1,1 +1,1 @@
-"""Manifests for Kubernetes: `python -m deploy.kubernetes.rules` writes those that carry Prometheus' rules."""
+"""Manifests for Kubernetes; `python -m deploy.kubernetes.rules` writes those with Prometheus' rules."""

@@ -1,9 +1,9 @@
-"""Writes the rules of deploy/prometheus/rules where Kubernetes wants them.
+"""Writes the rules of deploy/prometheus/rules in the forms that Kubernetes and Helm use.
 
     python -m deploy.kubernetes.rules
 
-The kustomize base gets them as a PrometheusRule, the Helm chart as a file which its template takes in as it
-is: annotations are templates of Prometheus', and Helm would take their braces for its own.
+In the kustomize base they are a PrometheusRule. In the Helm chart they are a file that a template inserts as
+it is: the annotations are templates of Prometheus, and Helm would expand their braces.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _WIDTH = 110
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as a block, and everything in full, also what is there twice."""
+    """Writes text of several lines as a block, and repeats an object that occurs twice."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  (PyYAML's signature)
-        """Repeat it, since the API server knows no aliases."""
+        """True: the API server does not know aliases."""
         return True
 
 
@@ -37,13 +37,13 @@ _Dumper.add_representer(str, _text)
 
 
 def groups() -> list[Any]:
-    """Return every group of rules, file by file in the order of their names."""
+    """Return every group of rules, in the order of the names of the files."""
     loaded = (yaml.safe_load(source.read_text()) for source in sorted(_SOURCES.glob("*.yml")))
     return [group for file in loaded for group in file["groups"]]
 
 
 def written() -> dict[Path, str]:
-    """Return what each file has to be."""
+    """Return the text of each generated file."""
     spec = {"groups": groups()}
     rule = {
         "apiVersion": "monitoring.coreos.com/v1",

@@ -9,7 +9,7 @@ Labels = frozenset[tuple[str, str]]
 
 
 class AlertingPrometheus(Prometheus):
-    """Prometheus on loopback, with its data in `folder` and the configuration of this text."""
+    """Prometheus with the history of its series."""
 
     def alerts(self) -> list[Alert]:
         """Those that are pending or firing."""

@@ -13,6 +13,7 @@ from typing import Self
 import pytest
 
 from testbed.alertmanager import Alertmanager
+from testbed.prometheus import flags
 from testbed.waiting import equals, until
 from tests.e2e import shipped
 from tests.e2e.alert import Alert, listing
@@ -49,7 +50,9 @@ class Monitoring:
             self._alertmanager = self._programs.enter_context(Alertmanager(folder, config))
             rules = shipped.rule_files() if rule_files is None else rule_files
             self.prometheus = self._programs.enter_context(
-                AlertingPrometheus(folder, shipped.prometheus(rules, ports, Alertmanager.address))
+                AlertingPrometheus(
+                    folder, flags(folder, shipped.prometheus(rules, ports, Alertmanager.address))
+                )
             )
         except BaseException:
             self._programs.close()

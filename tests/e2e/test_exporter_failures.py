@@ -55,7 +55,7 @@ def test_each_failure_of_an_exporter_has_its_alert_until_it_is_over(folder: Path
         hanging = stack.enter_context(running(port=_HANGING))
         # For the programs that are started from here on.
         seccomp.deny_socket_family(socket.AF_NETLINK, errno.EPERM)
-        stack.enter_context(running(port=_BLIND, config="sampling: {source: sock_diag}\n"))
+        stack.enter_context(running(port=_BLIND, config="sampling: {method: sock_diag}\n"))
         monitoring.wait_ready()
         killed.stop(SIGKILL)
         misconfigured.config_file.write_text("labels: [colour]\n")

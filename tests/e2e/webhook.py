@@ -23,7 +23,7 @@ class Webhook(Program):
         self._notifications.touch()
         # -P: without the folder of the script on the path, whose modules would hide others.
         command = (sys.executable, "-P", receiver.__file__, str(_PORT), str(self._notifications))
-        super().__init__("webhook", command, folder)
+        super().__init__(command, folder / "webhook.log")
 
     def received(self) -> list[Alert]:
         """The alerts of all notifications so far; each comes again with every notification of its group."""

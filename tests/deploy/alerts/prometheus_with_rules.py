@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from testbed.prometheus import Prometheus
+from testbed.prometheus import Prometheus, flags
 from testbed.waiting import until
 
 RULES = Path(__file__).resolve().parents[3] / "deploy/prometheus/rules"
@@ -31,7 +31,8 @@ class PrometheusWithRules(Prometheus):
         self, folder: Path, *, job: str = "queues", labels: str = "", more: str = "", port: int = 10511
     ) -> None:
         files = ", ".join(f'"{file}"' for file in FILES)
-        super().__init__(folder, _CONFIG.format(files=files, job=job, more=more, port=port, labels=labels))
+        config = _CONFIG.format(files=files, job=job, more=more, port=port, labels=labels)
+        super().__init__(folder, flags(folder, config))
 
     def firing(self) -> dict[str, list[dict[str, str]]]:
         """The labels of the alerts that fire, by the name of the alert."""

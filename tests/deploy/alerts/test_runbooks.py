@@ -219,7 +219,7 @@ def test_a_reload_changes_the_backlog_of_nginx(tmp_path: Path) -> None:
         assert backlog() == 11
         config = tmp_path / "nginx.conf"
         config.write_text(config.read_text().replace("backlog=11", "backlog=12"))
-        program.send_signal(SIGHUP)
+        program.signal(SIGHUP)
         until(backlog, equals(12))
 
 

@@ -1,4 +1,4 @@
-"""What the compose files say, read by docker-compose itself, and laid out as the containers would see it."""
+"""The services of the compose files as docker-compose reads them, and the files that they mount."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ CONTAINERS = "compose.containers.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service as docker-compose understood it."""
+    """A service and its definition."""
 
     name: str
-    told: dict[str, Any]
+    definition: dict[str, Any]
 
     @property
     def mounts(self) -> dict[str, str]:
         """Folder of the host, or name of a volume, by the folder in the container."""
-        # The first docker-compose writes them in one line, the second as a mapping.
+        # docker-compose 1 prints a mount as a line, version 2 as a mapping.
         found = {}
-        for mount in self.told["volumes"]:
+        for mount in self.definition["volumes"]:
             if isinstance(mount, str):
                 source, target = mount.split(":")[:2]
             else:
@@ -42,18 +42,20 @@ class Service:
 
     @property
     def flags(self) -> dict[str, str]:
-        """The flags of its command line."""
-        return {name: value for name, _, value in (flag.partition("=") for flag in self.told["command"])}
+        """The flags of its command line, by name."""
+        return {
+            name: value for name, _, value in (flag.partition("=") for flag in self.definition["command"])
+        }
 
     def source(self, path: str) -> Path:
-        """The file of the repository that the container sees as `path`; fails the test where it sees none."""
+        """The file of the repository that is mounted at `path`; fails the test where none is."""
         for target, source in self.mounts.items():
             if Path(path).is_relative_to(target) and Path(source).is_relative_to(ROOT):
                 return Path(source) / Path(path).relative_to(target)
         pytest.fail(f"nothing of the repository is mounted at {path} of {self.name}")
 
     def lay_out(self, folder: Path) -> None:
-        """Put below `folder` what is mounted from the repository, and an empty folder for each volume."""
+        """Copy what is mounted from the repository below `folder`; for a volume make an empty folder."""
         for target, source in self.mounts.items():
             place = folder / target.lstrip("/")
             if Path(source).is_relative_to(ROOT):
@@ -62,7 +64,7 @@ class Service:
                 place.mkdir(parents=True)
 
     def command(self, folder: Path) -> list[str]:
-        """Its command line, with the paths of the container below `folder`."""
+        """Its arguments, with the paths of the container below `folder`."""
         return [
             f"{name}={folder}{value}" if value.startswith("/") else f"{name}={value}"
             for name, value in self.flags.items()
@@ -76,7 +78,7 @@ def services(*files: str) -> dict[str, Service]:
     environment = dict(os.environ)
     with Path(found).open("rb") as program:
         if program.read(2) == b"#!":
-            # It may only be unpacked, and is for the system's Python.
+            # It may be unpacked and not installed, and it needs the Python of the system.
             command = ["/usr/bin/python3", found]
             environment["PYTHONPATH"] = str(Path(found).parents[1] / "lib/python3/dist-packages")
     options = [f"--file={FOLDER / name}" for name in files]
@@ -88,6 +90,6 @@ def services(*files: str) -> dict[str, Service]:
         check=False,
     )
     if done.returncode != 0:
-        pytest.fail(f"docker-compose does not take {files}: {done.stderr}")
+        pytest.fail(f"docker-compose does not accept {files}: {done.stderr}")
     merged = yaml.safe_load(done.stdout)["services"]
-    return {name: Service(name, told) for name, told in merged.items()}
+    return {name: Service(name, definition) for name, definition in merged.items()}

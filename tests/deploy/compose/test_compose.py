@@ -1,10 +1,9 @@
-"""What the compose files start finds its files and each other, and may do no more than it has to."""
+"""The services of the compose files find their files and each other, and have few privileges."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +11,26 @@ import pytest
 import yaml
 
 from exporter.owners import runtime_files
-from testbed import programs, syscalls, waiting
+from testbed import programs
 from testbed.daemon import running
 from testbed.prometheus import Prometheus
 from testbed.waiting import equals, until
 from tests.deploy.compose.files import BASE, CONTAINERS, FOLDER, ROOT, Service, services
 
-# Folders of the host that may be seen, and never changed.
-_OF_THE_HOST = {"/sys/fs/cgroup", "/run/netns", "/var/lib/docker/containers"}
+# Folders of the host that may be mounted, read-only.
+_HOST_FOLDERS = {"/sys/fs/cgroup", "/run/netns", "/var/lib/docker/containers"}
 _LOOPBACK = "127.0.0.1"
 
 
 @pytest.fixture(scope="module")
-def stack() -> dict[str, Service]:
-    """The services of the one file."""
+def base() -> dict[str, Service]:
+    """The services of the first file."""
     return services(BASE)
 
 
 @pytest.fixture(scope="module")
-def everywhere() -> dict[str, Service]:
-    """The services with the file for all containers."""
+def with_containers() -> dict[str, Service]:
+    """The services of both files."""
     return services(BASE, CONTAINERS)
 
 
@@ -40,33 +39,33 @@ def read(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
-def test_every_service_gives_up_what_it_does_not_need(stack: dict[str, Service]) -> None:
-    for service in stack.values():
-        assert service.told["cap_drop"] == ["ALL"]
-        assert service.told["security_opt"] == ["no-new-privileges:true"]
-        assert service.told["read_only"] is True
-        assert {"cap_add", "pid", "privileged", "user"} & service.told.keys() == set()
+def test_no_service_has_capabilities_or_a_writable_root(base: dict[str, Service]) -> None:
+    for service in base.values():
+        assert service.definition["cap_drop"] == ["ALL"]
+        assert service.definition["security_opt"] == ["no-new-privileges:true"]
+        assert service.definition["read_only"] is True
+        assert {"cap_add", "pid", "privileged", "user"} & service.definition.keys() == set()
 
 
-def test_for_all_containers_the_exporter_gets_three_capabilities_and_the_rest_stays(
-    stack: dict[str, Service], everywhere: dict[str, Service]
+def test_with_containers_the_exporter_has_three_capabilities_and_nothing_else_changes(
+    base: dict[str, Service], with_containers: dict[str, Service]
 ) -> None:
-    told = everywhere["exporter"].told
-    assert set(told["cap_add"]) == {"SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH"}
-    assert (told["user"], told["pid"]) == ("0:0", "host")
-    assert set(told["security_opt"]) == {"no-new-privileges:true", "apparmor:unconfined"}
+    definition = with_containers["exporter"].definition
+    assert set(definition["cap_add"]) == {"SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH"}
+    assert (definition["user"], definition["pid"]) == ("0:0", "host")
+    assert set(definition["security_opt"]) == {"no-new-privileges:true", "apparmor:unconfined"}
     for name in ("build", "command", "cap_drop", "read_only", "network_mode"):
-        assert told[name] == stack["exporter"].told[name]
-    assert stack["exporter"].mounts.items() <= everywhere["exporter"].mounts.items()
-    for name in stack.keys() - {"exporter"}:
-        assert everywhere[name].mounts == stack[name].mounts
-        assert {**everywhere[name].told, "volumes": []} == {**stack[name].told, "volumes": []}
+        assert definition[name] == base["exporter"].definition[name]
+    assert base["exporter"].mounts.items() <= with_containers["exporter"].mounts.items()
+    for name in base.keys() - {"exporter"}:
+        assert with_containers[name].mounts == base[name].mounts
+        assert {**with_containers[name].definition, "volumes": []} == {**base[name].definition, "volumes": []}
 
 
-def test_everything_that_is_mounted_is_there_and_read_only(everywhere: dict[str, Service]) -> None:
+def test_everything_that_is_mounted_exists_and_is_read_only(with_containers: dict[str, Service]) -> None:
     volumes = set()
-    for service in everywhere.values():
-        for mount in service.told["volumes"]:
+    for service in with_containers.values():
+        for mount in service.definition["volumes"]:
             source, _, options = mount.split(":")
             if not source.startswith("/"):
                 volumes.add(source)
@@ -75,11 +74,11 @@ def test_everything_that_is_mounted_is_there_and_read_only(everywhere: dict[str,
             if Path(source).is_relative_to(ROOT):
                 assert Path(source).is_dir(), mount
             else:
-                assert source in _OF_THE_HOST, mount
+                assert source in _HOST_FOLDERS, mount
     assert volumes == read(FOLDER / BASE)["volumes"].keys()
 
 
-def test_the_file_for_containers_has_every_folder_that_names_come_from() -> None:
+def test_the_file_for_containers_names_every_folder_that_container_names_are_read_from() -> None:
     lines = (FOLDER / CONTAINERS).read_text().splitlines()
     mounted = {line.strip("# -").split(":")[0] for line in lines if re.match(r"\s*(# )?- /", line)}
     read_from = {
@@ -91,91 +90,93 @@ def test_the_file_for_containers_has_every_folder_that_names_come_from() -> None
     assert mounted == read_from | {"/run/netns"}
 
 
-def test_the_exporter_is_built_from_what_is_here_and_the_others_have_a_version(
-    stack: dict[str, Service],
+def test_the_exporter_is_built_from_the_repository_and_the_other_images_have_a_version(
+    base: dict[str, Service],
 ) -> None:
-    build = stack["exporter"].told["build"]
+    build = base["exporter"].definition["build"]
     assert Path(build["context"]) == ROOT
     # docker-compose 1 prints no dockerfile where it is the default.
     assert (ROOT / build.get("dockerfile", "Dockerfile")).is_file()
-    others = [service.told["image"] for name, service in stack.items() if name != "exporter"]
+    others = [service.definition["image"] for name, service in base.items() if name != "exporter"]
     assert len(others) == 3
     assert [image for image in others if not re.fullmatch(r"\w+/\w+:v?\d+\.\d+\.\d+", image)] == []
 
 
-def test_nothing_listens_where_other_machines_reach_it(stack: dict[str, Service]) -> None:
+def test_every_service_listens_on_loopback(base: dict[str, Service]) -> None:
     for name in ("exporter", "prometheus", "alertmanager"):
-        assert stack[name].flags["--web.listen-address"].startswith(f"{_LOOPBACK}:")
-    assert stack["alertmanager"].flags["--cluster.listen-address"] == ""
-    assert stack["grafana"].told["environment"]["GF_SERVER_HTTP_ADDR"] == _LOOPBACK
-    assert {service.told["network_mode"] for service in stack.values()} == {"host"}
+        assert base[name].flags["--web.listen-address"].startswith(f"{_LOOPBACK}:")
+    assert base["alertmanager"].flags["--cluster.listen-address"] == ""
+    assert base["grafana"].definition["environment"]["GF_SERVER_HTTP_ADDR"] == _LOOPBACK
+    assert {service.definition["network_mode"] for service in base.values()} == {"host"}
 
 
-def test_each_is_asked_where_it_listens(stack: dict[str, Service]) -> None:
-    """Prometheus asks the exporter and tells Alertmanager; Grafana asks Prometheus."""
-    config = read(stack["prometheus"].source(stack["prometheus"].flags["--config.file"]))
+def test_each_service_is_configured_with_the_addresses_of_the_others(base: dict[str, Service]) -> None:
+    """Prometheus with those of the exporter and Alertmanager, Grafana with that of Prometheus."""
+    config = read(base["prometheus"].source(base["prometheus"].flags["--config.file"]))
     (job,) = config["scrape_configs"]
     (receiver,) = config["alerting"]["alertmanagers"]
-    (told,) = receiver["static_configs"]
-    (asked,) = job["static_configs"]
-    (source,) = _data_sources(stack)
+    (alerts,) = receiver["static_configs"]
+    (scraped,) = job["static_configs"]
+    (source,) = _data_sources(base)
     found = {
-        "exporter": asked["targets"],
-        "alertmanager": told["targets"],
+        "exporter": scraped["targets"],
+        "alertmanager": alerts["targets"],
         "prometheus": [source["url"].removeprefix("http://")],
     }
     for name, addresses in found.items():
-        listens = stack[name].flags["--web.listen-address"]
+        listens = base[name].flags["--web.listen-address"]
         assert addresses == [listens.replace(_LOOPBACK, "localhost")]
 
 
-def test_prometheus_takes_its_configuration_and_every_rule(stack: dict[str, Service], tmp_path: Path) -> None:
-    service = stack["prometheus"]
+def test_prometheus_accepts_its_configuration_and_every_rule(
+    base: dict[str, Service], tmp_path: Path
+) -> None:
+    service = base["prometheus"]
     service.lay_out(tmp_path)
     config = Path(f"{tmp_path}{service.flags['--config.file']}")
-    said = programs.output("promtool", "check", "config", str(config))
-    # Rule files that are named and missing fail; a pattern that matches none does not.
-    found = {Path(name).name for name in re.findall(r"Checking (\S+\.yml)\n  SUCCESS: \d+ rules", said)}
+    output = programs.output("promtool", "check", "config", str(config))
+    # A rule file that is missing is an error, a pattern that matches none is not.
+    found = {Path(name).name for name in re.findall(r"Checking (\S+\.yml)\n  SUCCESS: \d+ rules", output)}
     assert found == {"alerts.yml", "recording.yml"}
 
 
-def test_alertmanager_takes_its_configuration(stack: dict[str, Service], tmp_path: Path) -> None:
-    service = stack["alertmanager"]
+def test_alertmanager_accepts_its_configuration(base: dict[str, Service], tmp_path: Path) -> None:
+    service = base["alertmanager"]
     service.lay_out(tmp_path)
     programs.output("amtool", "check-config", f"{tmp_path}{service.flags['--config.file']}")
 
 
-def test_grafana_opens_on_the_dashboard_that_is_mounted(stack: dict[str, Service]) -> None:
-    grafana = stack["grafana"]
+def test_the_home_page_of_grafana_is_the_dashboard_that_is_mounted(base: dict[str, Service]) -> None:
+    grafana = base["grafana"]
     (provider,) = read(grafana.source("/etc/grafana/provisioning/dashboards/listen-queue.yaml"))["providers"]
-    home = grafana.told["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    home = grafana.definition["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert provider["type"] == "file"
     assert Path(home).parent == Path(provider["options"]["path"])
-    # Whatever else ends so in that folder would be taken for a dashboard.
+    # Grafana reads every file of this name in the folder as a dashboard.
     assert list(grafana.source(provider["options"]["path"]).rglob("*.json")) == [grafana.source(home)]
 
 
-def test_the_dashboard_asks_a_data_source_that_there_is(stack: dict[str, Service]) -> None:
-    grafana = stack["grafana"]
-    home = grafana.told["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+def test_the_data_source_of_the_dashboard_exists(base: dict[str, Service]) -> None:
+    grafana = base["grafana"]
+    home = grafana.definition["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     dashboard = json.loads(grafana.source(home).read_text())
-    (source,) = _data_sources(stack)
+    (source,) = _data_sources(base)
     assert (source["type"], source["isDefault"]) == ("prometheus", True)
-    asked = {each["uid"] for each in _ref_counts(dashboard) if each.get("type") == "prometheus"}
-    # A variable of this kind begins with the default one.
-    chosen = {
+    used = {each["uid"] for each in _data_sources_in(dashboard) if each.get("type") == "prometheus"}
+    # The first value of such a variable is the default data source.
+    variables = {
         f"${{{variable['name']}}}"
         for variable in dashboard["templating"]["list"]
         if (variable["type"], variable.get("query")) == ("datasource", "prometheus")
     }
-    assert asked
-    assert asked <= chosen | {source["uid"]}
+    assert used
+    assert used <= variables | {source["uid"]}
 
 
-def test_nobody_can_log_in_to_grafana_with_a_password_that_everybody_knows(
-    stack: dict[str, Service],
+def test_grafana_has_no_user_with_a_default_password(
+    base: dict[str, Service],
 ) -> None:
-    environment = stack["grafana"].told["environment"]
+    environment = base["grafana"].definition["environment"]
     assert environment["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
     assert environment["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
     assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == "true"
@@ -183,51 +184,44 @@ def test_nobody_can_log_in_to_grafana_with_a_password_that_everybody_knows(
 
 
 class ComposedPrometheus(Prometheus):
-    """Prometheus as the compose file starts it, with its files in `folder`."""
+    """Prometheus with the files and the flags of the compose file, below `folder`."""
 
     def __init__(self, service: Service, folder: Path) -> None:
         service.lay_out(folder)
-        self._log = folder / "prometheus.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [programs.find("prometheus"), *service.command(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the lab has one thread
-            )
+        config = Path(f"{folder}{service.flags['--config.file']}")
+        # A test would wait half a minute for the first scrape and the first evaluation.
+        config.write_text(config.read_text().replace("15s", "1s"))
+        super().__init__(folder, service.command(folder))
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(150)
-def test_the_prometheus_that_it_starts_scrapes_the_exporter_and_evaluates_every_rule(
-    stack: dict[str, Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.timeout(120)
+def test_its_prometheus_scrapes_the_exporter_and_evaluates_every_rule(
+    base: dict[str, Service], tmp_path: Path
 ) -> None:
-    # A scrape, and an evaluation behind it, come within 15 s each.
-    monkeypatch.setattr(waiting, "DEADLINE_SECONDS", 60.0)
-    config = stack["exporter"].source(stack["exporter"].flags["--config.file"])
+    config = base["exporter"].source(base["exporter"].flags["--config.file"])
     with (
+        ComposedPrometheus(base["prometheus"], tmp_path) as prometheus,
         running(config=config.read_text()) as exporter,
-        ComposedPrometheus(stack["prometheus"], tmp_path) as prometheus,
     ):
-        assert stack["exporter"].flags["--web.listen-address"] == f"{_LOOPBACK}:{exporter.port}"
-        until(lambda: [each["health"] for each in prometheus.targets()], lambda found: found == ["up"])
+        assert base["exporter"].flags["--web.listen-address"] == f"{_LOOPBACK}:{exporter.port}"
+        until(lambda: [each["health"] for each in prometheus.targets()], equals(["up"]))
         until(lambda: prometheus.value('listen_queue_accept_limit{port="9090"}'), bool)
         until(lambda: {each["health"] for each in prometheus.rules()}, equals({"ok"}))
         until(prometheus.alertmanagers, equals(["http://localhost:9093/api/v2/alerts"]))
 
 
-def _data_sources(stack: dict[str, Service]) -> list[dict[str, Any]]:
-    path = stack["grafana"].source("/etc/grafana/provisioning/datasources/prometheus.yaml")
+def _data_sources(base: dict[str, Service]) -> list[dict[str, Any]]:
+    path = base["grafana"].source("/etc/grafana/provisioning/datasources/prometheus.yaml")
     found: list[dict[str, Any]] = read(path)["datasources"]
     return found
 
 
-def _ref_counts(part: Any) -> list[dict[str, Any]]:
+def _data_sources_in(part: Any) -> list[dict[str, Any]]:
     """Every mapping below a key `datasource`."""
     if isinstance(part, list):
-        return [found for each in part for found in _ref_counts(each)]
+        return [found for each in part for found in _data_sources_in(each)]
     if not isinstance(part, dict):
         return []
     own = [part["datasource"]] if isinstance(part.get("datasource"), dict) else []
-    return own + [found for each in part.values() for found in _ref_counts(each)]
+    return own + [found for each in part.values() for found in _data_sources_in(each)]

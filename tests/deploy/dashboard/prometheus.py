@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from testbed.prometheus import Running
+from testbed import programs
+from testbed.program import Program
+from testbed.prometheus import flags
 
 _PORT = 9090
 _ADDRESS = f"http://127.0.0.1:{_PORT}"
@@ -52,7 +52,7 @@ class PrometheusError(Exception):
     """Prometheus refused a query; the text is that of its answer."""
 
 
-class Prometheus(Running):
+class Prometheus(Program):
     """Prometheus on loopback with its data in `folder`, which scrapes exporters at these ports by instance.
 
     `labels` are further labels of the targets, as service discovery in a cluster adds them.
@@ -71,7 +71,8 @@ class Prometheus(Running):
             _TARGET.format(port=port, labels=json.dumps({"instance": name, **(labels or {})}))
             for name, port in exporters.items()
         )
-        super().__init__(folder, _CONFIG.format(rules=rule_file) + targets + _ITSELF)
+        config = _CONFIG.format(rules=rule_file) + targets + _ITSELF
+        super().__init__((programs.find("prometheus"), *flags(folder, config)), folder / "prometheus.log")
 
     def ready(self) -> bool:
         """Whether it answers queries yet."""
@@ -104,8 +105,7 @@ class Prometheus(Running):
         return text
 
     def _api(self, path: str, **parameters: str) -> Any:
-        if self._process.poll() is not None:
-            pytest.fail(f"prometheus exited with {self._process.returncode}")
+        self.expect_running()
         url = f"{_ADDRESS}/api/v1/{path}"
         asked = urllib.parse.urlencode(parameters)
         # By POST, as Grafana does: a query may be longer than a URL. The values of labels need GET.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM, Signals
+from types import TracebackType
 from typing import Any
 
-from testbed import programs, syscalls
-from testbed.daemon import Daemon
+from testbed import programs
+from testbed.daemon import ExporterProgram
 from testbed.waiting import until
 from tests.deploy.image.buildah import Buildah
 
@@ -67,7 +67,7 @@ class Container:
         return [*unshare, "sh", "-ec", _READ_ONLY, "sh", str(self.root), " ".join(mounts), *hardened]
 
 
-class ContainerDaemon(Daemon):
+class ContainerDaemon(ExporterProgram):
     """An exporter that was started by a command of a container, for tests marked netns."""
 
     def __init__(self, container: Container, command: Sequence[str], port: int = 10511) -> None:
@@ -75,25 +75,23 @@ class ContainerDaemon(Daemon):
         self.port = port
         self._program = container.entrypoint[0]
         self._folder = tempfile.TemporaryDirectory(prefix="container-")
-        self._log = Path(self._folder.name, "log")
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                env=container.buildah.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the test has one thread
-            )
+        log = Path(self._folder.name, "exporter.log")
+        super().__init__(command, log, env=container.buildah.environment)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._folder.cleanup()
 
     def processes(self) -> list[int]:
         """The process ids of the exporter, the lowest first."""
         return sorted(pid for pid in _in_this_namespace() if _program_of(pid) == self._program)
 
-    def stop(self, number: Signals = SIGTERM, deadline_seconds: float = 20) -> int:
+    def stop(self, number: Signals = SIGTERM) -> int:
         """Send the exporter a signal, as a container runtime does, and return the container's exit status."""
         os.kill(until(self.processes, bool)[0], number)
-        return self.wait(deadline_seconds)
+        return self.wait()
 
 
 def _in_this_namespace() -> list[int]:

@@ -98,7 +98,7 @@ class Service:
     @contextmanager
     def running(self) -> Iterator[Program]:
         """Start it; before the body begins it answers at each of its listeners."""
-        with Program(self.name, self.command, self.folder, user=self.user) as program:
+        with Program(self.command, self.folder / f"{self.name}.log", user=self.user) as program:
             for listener in self.listeners:
                 program.wait_until(partial(self.answers, listener))
             yield program
