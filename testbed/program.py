@@ -101,10 +101,10 @@ class Program:
         """Send a signal to the process that was started."""
         self._process.send_signal(number)
 
-    def stop(self, number: Signals = SIGTERM, deadline_seconds: float = DEADLINE_SECONDS) -> int:
+    def stop(self, number: Signals = SIGTERM) -> int:
         """Send a signal and return the exit status, negative where a signal ended it."""
         self._process.send_signal(number)
-        return self.wait(deadline_seconds)
+        return self.wait()
 
     def wait(self, deadline_seconds: float = DEADLINE_SECONDS) -> int:
         """The exit status of a program that ends by itself; fails the test at the deadline."""
