@@ -1,10 +1,9 @@
-"""The exporter's side of a test: a broker that was started, and the processes behind it."""
+"""A broker that runs as it does beside the exporter, and its processes."""
 
 from __future__ import annotations
 
 import os
 import socket
-import struct
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,76 +11,74 @@ from pathlib import Path
 from exporter.broker import supervisor
 from exporter.broker.capabilities import Capability
 from exporter.broker.server import serve
+from exporter.broker.supervisor import BROKER, SUPERVISOR
 from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.netns.broker_client import BrokerClient, OpenedDescriptors
-from tests.broker.namespaced_process import until
+from testbed.waiting import until
 
 
 @contextmanager
-def brokered(
-    wanted: Collection[Capability] = tuple(Capability),
-    run: Callable[[socket.socket], None] = serve,
-    patience_seconds: int = 10,
+def running_broker(
+    capabilities: Collection[Capability] = tuple(Capability),
+    serve: Callable[[socket.socket], None] = serve,
+    timeout_seconds: float = 10,
+    client: type[BrokerClient] = BrokerClient,
 ) -> Iterator[BrokerClient]:
-    """Start a broker and let it go at the end, with its keeper.
+    """Start a supervisor and a broker, and end both.
 
-    It is waited for longer than the exporter would, since a busy machine is no reason for a test to fail.
+    The broker has more time to answer than the exporter gives it, since the machine may be busy.
     """
-    channel = supervisor.start(wanted, run)
-    broker = BrokerClient(channel)
-    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", patience_seconds, 0))
-    kept_by = keeper_of(os.getpid())
+    channel = supervisor.start(capabilities, serve)
+    asking = client(channel, timeout_seconds=timeout_seconds)
+    supervising = supervisor_of(os.getpid())
     try:
-        yield broker
+        yield asking
     finally:
-        broker.close()
-        until(lambda: state(kept_by) in {"Z", ""})
-        os.waitpid(kept_by, 0)
+        asking.close()
+        until(lambda: state(supervising), lambda letter: letter in {"Z", ""})
+        os.waitpid(supervising, 0)
 
 
-def keeper_of(exporter: int) -> int:
-    """The keeper that this process started last."""
-    return max(wait_for_child(exporter, "lqe-keeper"))
+def supervisor_of(exporter: int) -> int:
+    """Return the supervisor that a process started last."""
+    return max(wait_for_child(exporter, SUPERVISOR))
 
 
-def broker_of(kept_by: int) -> int:
-    """The broker that a keeper runs now."""
-    return wait_for_child(kept_by, "lqe-broker")[0]
+def broker_of(supervising: int) -> int:
+    """Return the broker that a supervisor runs now."""
+    return wait_for_child(supervising, BROKER)[0]
 
 
 def wait_for_child(parent: int, name: str) -> list[int]:
-    """The children of a process with this name, once there is one."""
-    found: list[int] = []
+    """Return the children of a process with this name, once there is one."""
 
-    def there() -> bool:
-        found[:] = [child for child, of, called in _processes() if of == parent and called == name]
-        return bool(found)
+    def found() -> list[int]:
+        return [child for child, of, called in _processes() if (of, called) == (parent, name)]
 
-    until(there)
-    return found
+    return until(found, bool)
 
 
 def parents() -> set[int]:
-    """The parents of all processes that live."""
+    """Return the parents of all processes that run."""
     return {parent for _, parent, _ in _processes()}
 
 
 def state(pid: int) -> str:
-    """The letter of a process's state; empty where there is none."""
+    """Return the letter of a process's state; empty where there is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
 def status(pid: int | str) -> dict[str, str]:
-    """The lines of /proc/<pid>/status."""
+    """Return the lines of /proc/<pid>/status."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def one(broker: BrokerClient, target: NamespaceTarget) -> OpenedDescriptors:
-    """What was opened in one namespace."""
+def open_one(broker: BrokerClient, target: NamespaceTarget) -> OpenedDescriptors:
+    """Return what was opened in one namespace. Raises OSError."""
     (opened,) = broker.enter([target])
     if isinstance(opened, OSError):
         raise opened
@@ -89,10 +86,10 @@ def one(broker: BrokerClient, target: NamespaceTarget) -> OpenedDescriptors:
 
 
 def _processes() -> Iterator[tuple[int, int, str]]:
-    """Every process that lives, with its parent and its name."""
+    """Yield every process that runs, with its parent and its name."""
     for directory in Path("/proc").glob("[0-9]*"):
         try:
-            head, _, tail = (directory / "stat").read_text().rpartition(")")
+            head, _, tail = (directory / "stat").read_text(errors="replace").rpartition(")")
         except (FileNotFoundError, ProcessLookupError):
             continue
         letter, parent = tail.split()[:2]

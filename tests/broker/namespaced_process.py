@@ -1,4 +1,4 @@
-"""A process that lives in another network namespace, and ends with the test."""
+"""A process in another network namespace, which ends with the test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import gc
 import os
 import signal
 import socket
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,11 +26,11 @@ _MS_BIND = 0x1000
 _PR_SET_DUMPABLE = 4
 
 
-class Neighbour:
+class NamespacedProcess:
     """Listens on TCP ports of the loopback in a namespace of its own, in `with`.
 
-    `prepare` is called there before it listens. A stranger is root in a user namespace of its own. `pid`,
-    `inode` and `cookie` are those of its process and namespace.
+    `prepare` is called there before it listens. `user` is the user that it becomes; with `user_namespace` it
+    is root in one of its own. `pid`, `inode` and `cookie` are those of its process and namespace.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class Neighbour:
         *ports: int,
         prepare: Callable[[], object] = lambda: None,
         user: int = 0,
-        stranger: bool = False,
+        user_namespace: bool = False,
     ) -> None:
         if user:
             _skip_unless_root("be several users")
@@ -49,15 +48,15 @@ class Neighbour:
         if self.pid == 0:
             try:
                 os.close(receiver)
-                self._live(ports, prepare, user, sender, parent, stranger=stranger)
-            except BaseException:  # noqa: BLE001  (nobody above this fork would show it)
+                self._run(ports, prepare, user, sender, parent, user_namespace=user_namespace)
+            except BaseException:  # noqa: BLE001  (no caller above the fork would show it)
                 os.write(2, traceback.format_exc().encode())
             finally:
                 os._exit(1)
         os.close(sender)
         words = os.read(receiver, 100).split()
         os.close(receiver)
-        assert len(words) == 2, "the neighbour did not get as far as to live there"
+        assert len(words) == 2, "the process did not get into its namespace"
         self.inode, self.cookie = map(int, words)
 
     def __enter__(self) -> Self:
@@ -69,49 +68,49 @@ class Neighbour:
         self.end()
 
     def end(self) -> None:
-        """Let the process end, and wait until it has."""
+        """Kill the process, and wait until it has ended."""
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self.pid = 0
 
     def started(self) -> int:
-        """When the process started, in clock ticks."""
+        """Return when the process started, in clock ticks."""
         return int(Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[19])
 
     @staticmethod
-    def _live(
+    def _run(
         ports: Sequence[int],
         prepare: Callable[[], object],
         user: int,
         sender: int,
         parent: int,
         *,
-        stranger: bool,
+        user_namespace: bool,
     ) -> None:
-        # Objects of the test must not close numbers that are given anew here.
+        # Objects of the test must not close descriptors that get their numbers here.
         gc.disable()
         os.closerange(3, sender)
         os.closerange(sender + 1, _MOST_FILES)
         root, group = os.geteuid(), os.getegid()
-        syscalls.unshare(syscalls.CLONE_NEWNET | (syscalls.CLONE_NEWUSER if stranger else 0))
-        if stranger:
+        syscalls.unshare(syscalls.CLONE_NEWNET | (syscalls.CLONE_NEWUSER if user_namespace else 0))
+        if user_namespace:
             _become_root(root, group)
         programs.output("ip", "link", "set", "lo", "up")
         prepare()
         listening = [socket.create_server(("127.0.0.1", port)) for port in ports]
         inode = Path("/proc/self/ns/net").stat().st_ino
         with socket.socket(socket.AF_UNIX) as any_socket:
-            known = cookie_of(any_socket)
+            cookie = cookie_of(any_socket)
         if user:
             os.setresgid(user, user, user)
             os.setresuid(user, user, user)
-            # Who changed its user belongs to root in /proc, one that was started as it does not.
+            # The files in /proc of a process that changed its user belong to root, unless it is dumpable.
             syscalls.prctl(_PR_SET_DUMPABLE, 1)
         syscalls.die_with_parent()
         if os.getppid() != parent:
             os._exit(1)
-        os.write(sender, f"{inode} {known}".encode())
+        os.write(sender, f"{inode} {cookie}".encode())
         os.close(sender)
         while True:
             signal.pause()
@@ -124,19 +123,19 @@ def _become_root(user: int, group: int) -> None:
     Path("/proc/self/gid_map").write_text(f"0 {group} 1")
 
 
-def cookie_of(of: socket.socket) -> int:
-    """The cookie of a socket's network namespace."""
-    return int.from_bytes(of.getsockopt(socket.SOL_SOCKET, _COOKIE, 8), "little")
+def cookie_of(channel: socket.socket) -> int:
+    """Return the cookie of a socket's network namespace."""
+    return int.from_bytes(channel.getsockopt(socket.SOL_SOCKET, _COOKIE, 8), "little")
 
 
 def own_cookie() -> int:
-    """The cookie of the namespace of this process."""
+    """Return the cookie of the namespace of this process."""
     with socket.socket(socket.AF_UNIX) as any_socket:
         return cookie_of(any_socket)
 
 
 def hide_named() -> None:
-    """Have names of namespaces of the test's own; skips where /run may not be mounted over."""
+    """Give the test an empty /run/netns; skips it where nothing may be mounted there."""
     _skip_unless_root(f"mount over {_NAMED}")
     namespace.hide_named()
 
@@ -162,13 +161,15 @@ def take_name(name: str) -> None:
     target.unlink()
 
 
-def inside(neighbour: Neighbour, work: Callable[[], object], *, flags: int = syscalls.CLONE_NEWNET) -> None:
-    """Call `work` in the namespace of a neighbour, in a process that ends with it."""
+def run_inside(
+    process: NamespacedProcess, work: Callable[[], object], *, flags: int = syscalls.CLONE_NEWNET
+) -> None:
+    """Call `work` in the namespace of a process, in a child that ends after it."""
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            pidfd = os.pidfd_open(neighbour.pid)
+            pidfd = os.pidfd_open(process.pid)
             syscalls.call("setns", pidfd, flags)
             os.close(pidfd)
             work()
@@ -178,18 +179,10 @@ def inside(neighbour: Neighbour, work: Callable[[], object], *, flags: int = sys
     assert os.waitpid(pid, 0)[1] == 0
 
 
-def until(holds: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.01)
-
-
 def descriptors(pid: int | str = "self") -> int:
-    """How many descriptors a process has open."""
+    """Return how many descriptors a process has open."""
     if pid == "self":
-        # What tests before left to the garbage collector must not go between two counts.
+        # What earlier tests left to the garbage collector must not be closed between two counts.
         gc.collect()
-    with contextlib.closing(os.scandir(f"/proc/{pid}/fd")) as targets:
-        return sum(1 for _ in targets)
+    with contextlib.closing(os.scandir(f"/proc/{pid}/fd")) as entries:
+        return sum(1 for _ in entries)

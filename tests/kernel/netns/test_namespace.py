@@ -1,4 +1,4 @@
-"""Every question to a namespace goes to its own sockets and its own /proc, and leaves nothing open."""
+"""A namespace is read by its own sockets and files, and nothing stays open."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
 from exporter.kernel.errors import KernelError, MalformedReplyError
-from exporter.kernel.family import TCP, UNIX
+from exporter.kernel.family import FAMILIES, TCP, UNIX
 from exporter.kernel.netns.namespace import Namespace, own_namespace
 from exporter.kernel.procfs.counters import TcpCounters
-from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
+from exporter.kernel.procfs.files import OWN_PROCFS
 from exporter.kernel.records import Endpoint, Method
-from exporter.kernel.sock_diag import requests
+from exporter.kernel.sock_diag import accept_wait, mptcp, syn_recv
+from testbed import seccomp
 from tests.kernel import recordings
 from tests.kernel.datagrams import ESTABLISHED, done, error, inet_row, message, tcp_info, tcp_row, unix_row
-from tests.kernel.fake_kernel import FakeKernel
-from tests.kernel.procfs_tree import put, table, tcp_files, tcp_line, unix_file, unix_line
+from tests.kernel.fake_kernel import FakeFiles, FakeKernel
+from tests.kernel.limits import no_free_descriptor
+from tests.kernel.procfs_tree import table, tcp_contents, tcp_line, unix_contents, unix_line
+
+IPPROTO_MPTCP = 262
 
 
-def namespace(kernel: FakeKernel, proc: Path = Path("/nowhere")) -> Namespace:
-    return Namespace("test", kernel.connect, ProcfsFiles.at(proc))
+def namespace(kernel: FakeKernel, files: FakeFiles | None = None) -> Namespace:
+    return Namespace("test", kernel, files or FakeFiles())
 
 
 def waiting_row(port: int, milliseconds: int) -> bytes:
@@ -35,28 +39,26 @@ def endpoint(port: int) -> Endpoint:
     return Endpoint(socket.AF_INET, socket.inet_aton("127.0.0.1"), port, 0)
 
 
-def test_tcp_listeners_come_from_its_sockets() -> None:
+def test_tcp_listeners_are_read_by_its_sockets() -> None:
     kernel = FakeKernel(tcp_row(1), tcp_row(2) + done())
     changes = namespace(kernel).listeners(TCP, Method.SOCK_DIAG).read(0.0)
     assert [listener.cookie for listener, _ in changes.opened] == [1, 2]
-    assert kernel.requests == [requests.TCP_LISTENERS]
+    assert kernel.requests == [TCP.rows.request]
     assert kernel.all_closed()
 
 
-def test_unix_listeners_come_from_its_sockets() -> None:
+def test_unix_listeners_are_read_by_its_sockets() -> None:
     kernel = FakeKernel(unix_row(1, name=b"\0a"), done())
     changes = namespace(kernel).listeners(UNIX, Method.SOCK_DIAG).read(0.0)
-    assert [listener.name for listener, _ in changes.opened] == [b"\0a"]
-    assert kernel.requests == [requests.UNIX_LISTENERS]
+    assert [listener.address for listener, _ in changes.opened] == ["@a"]
+    assert kernel.requests == [UNIX.rows.request]
     assert kernel.all_closed()
 
 
-def test_where_it_has_no_sock_diag_its_proc_is_read(tmp_path: Path) -> None:
+def test_where_it_has_no_sock_diag_its_files_are_read() -> None:
     kernel = FakeKernel(error(-errno.ENOENT))
-    tcp_files(tmp_path, [tcp_line("127.0.0.1", 8000, inode=7), tcp_line("127.0.0.1", 80, state=3)], None)
-    unix_file(tmp_path, [unix_line(8, b"/a")])
-    put(tmp_path, "net/snmp", table("Tcp", {"InSegs": 1}))
-    asked = namespace(kernel, tmp_path)
+    lines = [tcp_line("127.0.0.1", 8000, inode=7), tcp_line("127.0.0.1", 80, state=3)]
+    asked = namespace(kernel, FakeFiles(tcp_contents(lines) | unix_contents([unix_line(8, b"/a")])))
     for family, inode in ((TCP, 7), (UNIX, 8)):
         changes = asked.listeners(family, Method.AUTO).read(0.0)
         assert [listener.inode for listener, _ in changes.opened] == [inode]
@@ -64,44 +66,45 @@ def test_where_it_has_no_sock_diag_its_proc_is_read(tmp_path: Path) -> None:
     assert kernel.all_closed()
 
 
-def test_syn_recv_connections_come_from_its_sockets(tmp_path: Path) -> None:
+def test_half_open_connections_are_counted_by_its_sockets() -> None:
     recording = recordings.load("half_open")
-    kernel = FakeKernel(*recording.datagrams, port=recording.port_id)
-    reader = namespace(kernel, tmp_path).syn_recv(Method.SOCK_DIAG)
+    kernel = FakeKernel(*recording.datagrams)
+    reader = namespace(kernel).syn_recv(Method.SOCK_DIAG)
     assert sum(reader.read(0.0).values()) == sum(int(fact["count"]) for fact in recording.truth)
-    assert kernel.requests == [requests.SYN_RECV]
+    assert kernel.requests == [syn_recv.REQUEST]
 
 
-def test_its_gate_counts_its_segments(tmp_path: Path) -> None:
-    activity = namespace(FakeKernel(), tmp_path).tcp_activity()
+def test_its_activity_is_that_of_its_files() -> None:
+    files = FakeFiles()
+    activity = namespace(FakeKernel(), files).tcp_activity()
     idle = []
     for now, segments in enumerate((1, 1, 2, 2)):
-        put(tmp_path, "net/snmp", table("Tcp", {"InSegs": segments}))
+        files.contents["net/snmp"] = table("Tcp", {"InSegs": segments}).encode()
         idle.append(activity.idle(float(now)))
     assert idle == [False, True, False, True]
 
 
-def test_waits_are_asked_for_at_these_ports_once() -> None:
+def test_waits_at_several_ports_take_one_request() -> None:
     kernel = FakeKernel(waiting_row(80, 1500), waiting_row(81, 20), waiting_row(80, 3000), done())
     assert namespace(kernel).oldest_waits({80, 81}) == {endpoint(80): 3.0, endpoint(81): 0.02}
-    assert kernel.requests == [requests.waiting({80, 81})]
+    assert kernel.requests == [accept_wait.request({80, 81})]
     assert kernel.all_closed()
 
 
-def test_no_ports_are_no_question() -> None:
+def test_for_no_port_there_is_no_request() -> None:
     """The kernel would refuse an empty filter."""
     kernel = FakeKernel()
     assert namespace(kernel).oldest_waits([]) == {}
     assert kernel.requests == []
 
 
-@pytest.mark.parametrize("count", [requests.MOST_PORTS, requests.MOST_PORTS + 1, 65536])
-def test_more_ports_than_one_filter_can_hold_are_asked_for_in_portions(count: int) -> None:
+@pytest.mark.parametrize("count", [accept_wait.MAX_PORTS, accept_wait.MAX_PORTS + 1, 65536])
+def test_more_ports_than_one_filter_has_take_several_requests(count: int) -> None:
     kernel = FakeKernel(waiting_row(80, 1000), done())
     assert namespace(kernel).oldest_waits(range(count)) == {endpoint(80): 1.0}
     expected = [
-        requests.waiting(range(start, min(start + requests.MOST_PORTS, count)))
-        for start in range(0, count, requests.MOST_PORTS)
+        accept_wait.request(range(start, min(start + accept_wait.MAX_PORTS, count)))
+        for start in range(0, count, accept_wait.MAX_PORTS)
     ]
     assert kernel.requests == expected
 
@@ -123,26 +126,23 @@ def ask_unix(asked: Namespace) -> object:
 
 
 @pytest.mark.parametrize("ask", [ask_waits, ask_syn_recv, ask_tcp, ask_unix])
-def test_an_error_that_is_kept_keeps_no_socket_open(
-    ask: Callable[[Namespace], object], tmp_path: Path
-) -> None:
-    """A source remembers its last error, and an error the frames it went through."""
-    put(tmp_path, "net/snmp", table("Tcp", {"InSegs": 1}))
+def test_an_error_that_is_kept_keeps_no_socket_open(ask: Callable[[Namespace], object]) -> None:
+    """A source keeps its last error, and an error its frames."""
     kernel = FakeKernel(message(bytes(4)), tcp_row(1), done())
     with pytest.raises(MalformedReplyError) as kept:
-        ask(namespace(kernel, tmp_path))
+        ask(namespace(kernel))
     assert kernel.all_closed()
     assert kept.value.reason == "malformed"
 
 
 def test_mptcp_listeners_are_known_by_their_inodes() -> None:
     recording = recordings.load("mptcp_listeners")
-    kernel = FakeKernel(*recording.datagrams, port=recording.port_id)
+    kernel = FakeKernel(*recording.datagrams)
     found = namespace(kernel).mptcp_inodes()
     assert len(found) == 1
     assert kernel.requests == [
-        requests.mptcp_listeners(socket.AF_INET),
-        requests.mptcp_listeners(socket.AF_INET6),
+        mptcp.request(socket.AF_INET),
+        mptcp.request(socket.AF_INET6),
     ]
 
 
@@ -153,22 +153,83 @@ def test_a_kernel_without_mptcp_has_no_such_listener(reply: bytes) -> None:
     assert kernel.all_closed()
 
 
-def test_counters_and_settings_come_from_its_proc(tmp_path: Path) -> None:
-    put(tmp_path, "net/netstat", table("TcpExt", {"ListenDrops": 3}))
-    put(tmp_path, "sys/net/core/somaxconn", "99\n")
-    asked = namespace(FakeKernel(), tmp_path)
+def test_counters_and_settings_are_those_of_its_files() -> None:
+    contents = {
+        "net/netstat": table("TcpExt", {"ListenDrops": 3}).encode(),
+        "sys/net/core/somaxconn": b"99\n",
+    }
+    asked = namespace(FakeKernel(), FakeFiles({**contents}))
     assert asked.counters() == TcpCounters(None, 3, None, None, None, None, None)
     assert asked.sysctls().somaxconn == 99
 
 
-def test_the_host_is_this_very_namespace() -> None:
+def test_the_own_namespace_is_that_of_this_process() -> None:
     assert own_namespace().name == "host"
-    assert own_namespace().proc is OWN_PROCFS
+    assert own_namespace().files is OWN_PROCFS
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208  (the names are all that is wanted)
-    with own_namespace().connect() as opened:
+    with own_namespace().sockets.borrow() as opened:
         assert opened.getpeername() == (0, 0)
     try:
         own_namespace().counters()
     except KernelError as error:
         pytest.fail(str(error))
     assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+@pytest.mark.netns
+def test_waits_at_any_number_of_ports_are_found() -> None:
+    with ExitStack() as stack:
+        for port in (1, 30000, 65535):
+            server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            stack.enter_context(socket.create_connection(server.getsockname()))
+        assert own_namespace().oldest_waits([]) == {}
+        found = own_namespace().oldest_waits(range(65536))
+        assert {1, 30000, 65535} <= {endpoint.port for endpoint in found}
+
+
+@pytest.mark.netns
+def test_mptcp_listeners_have_the_inode_of_their_tcp_row() -> None:
+    """So that rows of the plain dump can be marked."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP) as opened:
+        opened.bind(("127.0.0.1", 8000))
+        opened.listen()
+        with socket.create_server(("127.0.0.1", 8001)):
+            changes = own_namespace().listeners(TCP, Method.SOCK_DIAG).read(0.0)
+            inodes = own_namespace().mptcp_inodes()
+    assert [listener.port for listener, _ in changes.opened if listener.inode in inodes] == ["8000"]
+
+
+@pytest.mark.netns
+def test_without_a_free_descriptor_every_read_is_a_kernel_error() -> None:
+    own = own_namespace()
+    calls: list[Callable[[], object]] = [
+        *(
+            lambda family=family, method=method: own.listeners(family, method).read(0.0)  # type: ignore[misc]
+            for family in FAMILIES
+            for method in (Method.AUTO, Method.PROCFS)
+        ),
+        lambda: own.syn_recv(Method.AUTO).read(0.0),
+        lambda: own.syn_recv(Method.PROCFS).read(0.0),
+        lambda: own.oldest_waits([80]),
+        own.mptcp_inodes,
+        own.counters,
+        own.sysctls,
+        lambda: own.tcp_activity().idle(0.0),
+        lambda: own.ref_counts().read({socket.AF_INET: 1}),
+    ]
+    with no_free_descriptor():
+        for call in calls:
+            with pytest.raises(KernelError) as failed:
+                call()
+            assert (type(failed.value), failed.value.errno) == (KernelError, errno.EMFILE)
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("number", [errno.ENFILE, errno.ENOMEM])
+def test_a_file_that_cannot_be_opened_now_is_a_kernel_error(number: int) -> None:
+    own = own_namespace()
+    seccomp.deny_call("openat", number)
+    for call in (own.counters, own.sysctls, lambda: own.listeners(UNIX, Method.PROCFS).read(0.0)):
+        with pytest.raises(KernelError) as failed:
+            call()
+        assert (type(failed.value), failed.value.errno) == (KernelError, number)
