@@ -1,4 +1,4 @@
-"""How the broker lives and dies: with the exporter, and not before it."""
+"""The broker is started again whenever it ends, and ends with the exporter."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ import pytest
 
 from exporter.broker import supervisor
 from exporter.broker.capabilities import Capability
+from exporter.broker.supervisor import BROKER
 from exporter.broker.wire import NamespaceTarget
-from exporter.kernel.netns.broker_client import BrokerClient, BrokerLostError
+from exporter.kernel.errors import BrokerUnavailableError
+from exporter.kernel.netns.broker_client import BrokerClient
 from testbed import syscalls
-from tests.broker.broker_processes import broker_of, brokered, keeper_of, one, parents, state, wait_for_child
-from tests.broker.namespaced_process import Neighbour, descriptors, until
+from testbed.waiting import until
+from tests.broker.broker_processes import (
+    broker_of,
+    open_one,
+    parents,
+    running_broker,
+    state,
+    supervisor_of,
+    wait_for_child,
+)
+from tests.broker.namespaced_process import NamespacedProcess, descriptors
 
 pytestmark = pytest.mark.netns
 
@@ -27,7 +38,7 @@ def ended(*pids: int) -> bool:
 
 
 class Exporter:
-    """A process that started a broker and then sleeps, leading a process group of its own."""
+    """A process that started a broker and then waits, in a process group of its own."""
 
     def __init__(self, work: Callable[[], object] = lambda: None) -> None:
         receiver, sender = os.pipe()
@@ -48,7 +59,7 @@ class Exporter:
         os.close(sender)
         assert os.read(receiver, 1) == b"!"
         os.close(receiver)
-        self.supervisor = keeper_of(self.pid)
+        self.supervisor = supervisor_of(self.pid)
         self.broker = broker_of(self.supervisor)
 
     def end(self, number: int) -> None:
@@ -57,146 +68,147 @@ class Exporter:
         os.waitpid(self.pid, 0)
 
 
-def test_a_broker_killed_while_it_is_asked_is_lost_once_and_the_next_question_is_answered() -> None:
-    with Neighbour(81) as neighbour, brokered() as broker:
+def test_a_broker_killed_before_it_has_answered_is_lost_once_and_the_next_request_is_answered() -> None:
+    with NamespacedProcess(81) as process, running_broker() as broker:
         broker.pids()
         before = descriptors()
-        first = broker_of(keeper_of(os.getpid()))
+        first = broker_of(supervisor_of(os.getpid()))
         os.kill(first, signal.SIGSTOP)
-        attach_all = broker.enter([NamespaceTarget(pid=neighbour.pid)] * 4)
+        entered = broker.enter([NamespaceTarget(pid=process.pid)] * 4)
         pid = os.fork()
         if pid == 0:
             time.sleep(0.2)
             os.kill(first, signal.SIGKILL)
             os._exit(0)
-        with pytest.raises(BrokerLostError, match="ended"):
-            next(attach_all)
+        with pytest.raises(BrokerUnavailableError, match="ended"):
+            next(entered)
         os.waitpid(pid, 0)
         assert broker.ended == 1
         for _ in range(3):
-            one(broker, NamespaceTarget(pid=neighbour.pid)).close()
+            open_one(broker, NamespaceTarget(pid=process.pid)).close()
             assert os.getpid() in broker.pids()
         assert broker.ended == 1
         assert descriptors() == before
 
 
-def test_a_broker_killed_while_nobody_asks_is_replaced_unnoticed() -> None:
-    with Neighbour(81) as neighbour, brokered() as broker:
-        kept_by = keeper_of(os.getpid())
+def test_a_broker_killed_between_two_requests_is_replaced() -> None:
+    with NamespacedProcess(81) as process, running_broker() as broker:
+        supervising = supervisor_of(os.getpid())
         for count in (1, 2, 3):
             broker.pids()
-            first = broker_of(kept_by)
+            first = broker_of(supervising)
             os.kill(first, signal.SIGKILL)
-            # The news is there once the keeper has noticed.
-            until(lambda first=first: state(first) == "")  # type: ignore[misc]
-            time.sleep(0.02)
-            one(broker, NamespaceTarget(pid=neighbour.pid)).close()
+            # The supervisor has waited for it, tells of it, and starts another.
+            until(lambda: broker_of(supervising), lambda pid, first=first: pid != first)  # type: ignore[misc]
+            open_one(broker, NamespaceTarget(pid=process.pid)).close()
             assert broker.ended == count
-            assert broker_of(kept_by) != first
 
 
-def test_a_broker_that_fails_is_started_again_and_says_why(capfd: pytest.CaptureFixture[str]) -> None:
-    def run(channel: socket.socket) -> None:
+def test_a_broker_that_fails_writes_its_error_and_is_started_again(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail(channel: socket.socket) -> None:
         if channel.recv(100):
             raise RuntimeError("a bug")
 
-    with brokered(run=run) as broker:
+    with running_broker(serve=fail) as broker:
         for count in (1, 2):
-            with pytest.raises(BrokerLostError, match="ended"):
+            with pytest.raises(BrokerUnavailableError, match="ended"):
                 broker.pids()
             assert broker.ended == count
     assert capfd.readouterr().err == "listen-queue-exporter: lqe-broker: RuntimeError: a bug\n" * 2
 
 
-def test_without_a_keeper_every_question_fails_and_none_waits() -> None:
+def test_without_a_supervisor_every_request_fails_at_once() -> None:
     broker = BrokerClient(supervisor.start(tuple(Capability)))
     broker.pids()
-    kept_by = keeper_of(os.getpid())
-    at = broker_of(kept_by)
-    os.kill(kept_by, signal.SIGKILL)
-    os.waitpid(kept_by, 0)
-    until(lambda: ended(at))
+    supervising = supervisor_of(os.getpid())
+    brokering = broker_of(supervising)
+    os.kill(supervising, signal.SIGKILL)
+    os.waitpid(supervising, 0)
+    until(lambda: ended(brokering), bool)
     started = time.monotonic()
-    for ask in (broker.pids, broker.namespaces, lambda: list(broker.enter([NamespaceTarget(pid=1)]))):
-        with pytest.raises(BrokerLostError, match="gone"):
-            ask()
+    for call in (broker.pids, broker.namespaces, lambda: list(broker.enter([NamespaceTarget(pid=1)]))):
+        with pytest.raises(BrokerUnavailableError, match="gone"):
+            call()
     assert time.monotonic() - started < 0.5
     broker.close()
 
 
-def test_without_a_keeper_the_question_under_way_fails_too() -> None:
+def test_when_the_supervisor_is_killed_the_request_under_way_fails() -> None:
     broker = BrokerClient(supervisor.start(tuple(Capability)))
     broker.pids()
-    kept_by = keeper_of(os.getpid())
-    at = broker_of(kept_by)
-    os.kill(at, signal.SIGSTOP)
+    supervising = supervisor_of(os.getpid())
+    brokering = broker_of(supervising)
+    os.kill(brokering, signal.SIGSTOP)
     pid = os.fork()
     if pid == 0:
         time.sleep(0.2)
-        os.kill(kept_by, signal.SIGKILL)
+        os.kill(supervising, signal.SIGKILL)
         os._exit(0)
-    with pytest.raises(BrokerLostError, match="gone"):
+    with pytest.raises(BrokerUnavailableError, match="gone"):
         broker.pids()
-    for child in (pid, kept_by):
+    for child in (pid, supervising):
         os.waitpid(child, 0)
-    until(lambda: ended(at))
+    until(lambda: ended(brokering), bool)
     broker.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_keeper_and_broker_end_with_the_exporter(number: int) -> None:
+def test_supervisor_and_broker_end_with_the_exporter(number: int) -> None:
     exporter = Exporter()
     assert not ended(exporter.supervisor, exporter.broker)
     exporter.end(number)
-    until(lambda: ended(exporter.supervisor, exporter.broker))
+    until(lambda: ended(exporter.supervisor, exporter.broker), bool)
 
 
-def test_keeper_and_broker_end_with_the_exporter_also_while_a_broker_is_lost() -> None:
+def test_the_supervisor_ends_with_the_exporter_also_while_there_is_no_broker() -> None:
     exporter = Exporter()
     os.kill(exporter.broker, signal.SIGKILL)
     exporter.end(signal.SIGKILL)
-    until(lambda: ended(exporter.supervisor))
-    time.sleep(0.3)
-    assert exporter.supervisor not in parents()
+    until(lambda: ended(exporter.supervisor), bool)
+    until(parents, lambda found: exporter.supervisor not in found)
 
 
-def test_keeper_and_broker_end_when_they_are_let_go() -> None:
+def test_supervisor_and_broker_end_when_the_socket_is_closed() -> None:
     broker = BrokerClient(supervisor.start(tuple(Capability)))
-    kept_by = keeper_of(os.getpid())
-    at = broker_of(kept_by)
+    supervising = supervisor_of(os.getpid())
+    brokering = broker_of(supervising)
     broker.close()
-    assert os.waitstatus_to_exitcode(os.waitpid(kept_by, 0)[1]) == 0
-    assert ended(at)
+    assert os.waitstatus_to_exitcode(os.waitpid(supervising, 0)[1]) == 0
+    assert ended(brokering)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_to_all_of_them_is_for_the_exporter(number: int) -> None:
-    def take_it() -> None:
+def test_a_signal_to_the_process_group_ends_neither_supervisor_nor_broker(number: int) -> None:
+    def handle() -> None:
         signal.signal(number, lambda *_: None)
 
-    exporter = Exporter(take_it)
+    exporter = Exporter(handle)
     assert os.getpgid(exporter.broker) == os.getpgid(exporter.supervisor) == exporter.pid
     for _ in range(3):
         os.killpg(exporter.pid, number)
         time.sleep(0.05)
     assert not ended(exporter.supervisor, exporter.broker, exporter.pid)
-    assert wait_for_child(exporter.supervisor, "lqe-broker") == [exporter.broker]
+    assert wait_for_child(exporter.supervisor, BROKER) == [exporter.broker]
     exporter.end(signal.SIGKILL)
-    until(lambda: ended(exporter.supervisor, exporter.broker))
+    until(lambda: ended(exporter.supervisor, exporter.broker), bool)
 
 
-def test_they_hold_nothing_of_the_exporter_but_the_line_and_the_standard_streams() -> None:
+def test_they_have_no_descriptor_of_the_exporter_but_the_socket_and_the_standard_streams() -> None:
     with (
         socket.create_server(("127.0.0.1", 80)) as server,
         Path("/proc/self/net/tcp").open() as file,
-        brokered() as broker,
+        running_broker() as broker,
     ):
         broker.pids()
-        kept_by = keeper_of(os.getpid())
-        at = broker_of(kept_by)
+        supervising = supervisor_of(os.getpid())
+        brokering = broker_of(supervising)
         assert not file.closed
-        assert descriptors(kept_by) == 4
-        # And where home is.
-        assert descriptors(at) == 5
-        held = [str(link.readlink()) for pid in (kept_by, at) for link in Path(f"/proc/{pid}/fd").iterdir()]
+        assert descriptors(supervising) == 4
+        # The namespace to go back to.
+        assert descriptors(brokering) == 5
+        held = [
+            str(link.readlink())
+            for pid in (supervising, brokering)
+            for link in Path(f"/proc/{pid}/fd").iterdir()
+        ]
         assert f"socket:[{os.fstat(server.fileno()).st_ino}]" not in held

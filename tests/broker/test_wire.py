@@ -1,4 +1,4 @@
-"""Messages: what is written is read again, and what is anything else is refused."""
+"""Messages are decoded as they were encoded, and anything else is malformed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from exporter.broker.wire import (
     BrokerRequest,
     MalformedMessageError,
     NamespaceTarget,
+    Portion,
     RequestType,
 )
 
@@ -22,50 +23,60 @@ U16, U32, U64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
 names = st.binary(min_size=1, max_size=255).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
 )
-files = st.integers(0, U16)
+files = st.sets(st.sampled_from(wire.NAMESPACE_FILES)).map(
+    lambda chosen: tuple(name for name in wire.NAMESPACE_FILES if name in chosen)
+)
 by_process = st.builds(
     NamespaceTarget, pid=st.integers(1, 2**31 - 1), started=st.integers(0, U64), files=files
 )
 by_name = st.builds(NamespaceTarget, name=names, started=st.integers(0, U64), files=files)
 targets = st.lists(by_process | by_name, max_size=wire.MAX_TARGETS).map(tuple)
 numbers = st.integers(0, U32)
-attach_all = st.builds(BrokerRequest, numbers, st.just(RequestType.ENTER), targets)
-looks = st.builds(
+entering = st.builds(BrokerRequest, numbers, st.just(RequestType.ENTER), targets)
+listing = st.builds(
     BrokerRequest,
     numbers,
-    st.sampled_from([kind for kind in RequestType if kind is not RequestType.ENTER]),
+    st.sampled_from([RequestType.NAMESPACES, RequestType.PIDS, RequestType.SOCKETS]),
     pid=numbers,
     start=numbers,
 )
+opening = st.builds(
+    BrokerRequest,
+    numbers,
+    st.just(RequestType.FILE),
+    pid=numbers,
+    file=st.sampled_from(wire.PROCESS_FILES),
+)
+portions = st.builds(Portion, st.lists(st.integers(0, U64), max_size=20).map(tuple), numbers)
 replies = st.builds(
     BrokerReply,
     numbers,
     st.integers(-(2**31), 2**31 - 1),
     st.integers(0, U64),
     files,
-    st.binary(max_size=100),
+    st.none() | portions,
 )
 
 
-def entering(*packed: bytes) -> bytes:
+def enter_request(*packed: bytes) -> bytes:
     return struct.pack("=IH", 7, RequestType.ENTER) + b"".join(packed)
 
 
-def packed_entry(pid: int = 0, name: bytes = b"", length: int | None = None) -> bytes:
+def packed_target(pid: int = 0, name: bytes = b"", length: int | None = None) -> bytes:
     return struct.pack("=IQHB", pid, 0, 0, len(name) if length is None else length) + name
 
 
-@given(attach_all | looks)
-def test_a_request_is_read_as_it_was_written(request: BrokerRequest) -> None:
+@given(entering | listing | opening)
+def test_a_request_is_decoded_as_it_was_encoded(request: BrokerRequest) -> None:
     assert wire.unpack_request(wire.pack_request(request)) == request
 
 
 @given(replies)
-def test_a_reply_is_read_as_it_was_written(reply: BrokerReply) -> None:
+def test_a_reply_is_decoded_as_it_was_encoded(reply: BrokerReply) -> None:
     assert wire.unpack_reply(wire.pack_reply(reply)) == reply
 
 
-@given(st.binary(max_size=200) | st.binary(max_size=100).map(entering))
+@given(st.binary(max_size=200) | st.binary(max_size=100).map(enter_request))
 def test_any_bytes_are_a_request_or_malformed(message: bytes) -> None:
     try:
         request = wire.unpack_request(message)
@@ -89,8 +100,8 @@ def test_any_bytes_are_a_reply_or_malformed(message: bytes) -> None:
     assert wire.pack_reply(reply) == message
 
 
-@given(attach_all, st.integers(1, 300))
-def test_a_request_that_was_cut_off_is_malformed_or_ends_between_two_entries(
+@given(entering, st.integers(1, 300))
+def test_a_request_that_was_cut_off_is_malformed_or_ends_between_two_targets(
     request: BrokerRequest, missing: int
 ) -> None:
     message = wire.pack_request(request)[:-missing]
@@ -107,43 +118,83 @@ def test_a_request_that_was_cut_off_is_malformed_or_ends_between_two_entries(
 )
 def test_a_name_that_is_not_one_file_of_its_directory_is_refused(name: bytes) -> None:
     with pytest.raises(MalformedMessageError):
-        wire.unpack_request(entering(packed_entry(name=name)))
+        wire.unpack_request(enter_request(packed_target(name=name)))
 
 
 @pytest.mark.parametrize("name", [b"web", b"...", b".hidden", b"a..b", b"\xff\n", b" ", b"x" * 255])
-def test_any_other_name_is_taken(name: bytes) -> None:
-    (target,) = wire.unpack_request(entering(packed_entry(name=name))).targets
+def test_any_other_name_is_accepted(name: bytes) -> None:
+    (target,) = wire.unpack_request(enter_request(packed_target(name=name))).targets
     assert target == NamespaceTarget(name=name)
 
 
 @pytest.mark.parametrize(
     "target",
     [
-        pytest.param(packed_entry(), id="neither a process nor a name"),
-        pytest.param(packed_entry(pid=1, name=b"web"), id="both"),
-        pytest.param(packed_entry(pid=2**31), id="no process has this number"),
-        pytest.param(packed_entry(name=b"web", length=4), id="a name that is longer than the message"),
-        pytest.param(packed_entry(name=b"web", length=2), id="a name that is longer than it says"),
-        pytest.param(packed_entry(pid=1)[:-1], id="half an entry"),
+        pytest.param(packed_target(), id="neither a process nor a name"),
+        pytest.param(packed_target(pid=1, name=b"web"), id="both"),
+        pytest.param(packed_target(pid=2**31), id="no process has this number"),
+        pytest.param(packed_target(name=b"web", length=4), id="a name that is longer than the message"),
+        pytest.param(packed_target(name=b"web", length=2), id="a name that is longer than it says"),
+        pytest.param(packed_target(pid=1)[:-1], id="half a target"),
     ],
 )
-def test_what_is_no_way_into_a_namespace_is_refused(target: bytes) -> None:
-    for message in (entering(target), entering(packed_entry(pid=1), target)):
+def test_a_malformed_target_is_refused(target: bytes) -> None:
+    for message in (enter_request(target), enter_request(packed_target(pid=1), target)):
         with pytest.raises(MalformedMessageError):
             wire.unpack_request(message)
 
 
 def test_more_namespaces_at_once_than_are_allowed_are_refused() -> None:
-    target = packed_entry(pid=1)
-    assert len(wire.unpack_request(entering(*[target] * wire.MAX_TARGETS)).targets) == wire.MAX_TARGETS
+    target = packed_target(pid=1)
+    assert len(wire.unpack_request(enter_request(*[target] * wire.MAX_TARGETS)).targets) == wire.MAX_TARGETS
     with pytest.raises(MalformedMessageError, match="33 namespaces at once"):
-        wire.unpack_request(entering(*[target] * (wire.MAX_TARGETS + 1)))
+        wire.unpack_request(enter_request(*[target] * (wire.MAX_TARGETS + 1)))
 
 
 @pytest.mark.parametrize("kind", [0, 6, U16])
-def test_a_kind_that_there_is_not_is_refused(kind: int) -> None:
+def test_an_unknown_type_is_refused(kind: int) -> None:
     with pytest.raises(MalformedMessageError):
         wire.unpack_request(struct.pack("=IHII", 1, kind, 1, 0))
+
+
+@pytest.mark.parametrize("file", [len(wire.PROCESS_FILES), U32])
+def test_an_unknown_file_of_a_process_is_refused(file: int) -> None:
+    with pytest.raises(MalformedMessageError):
+        wire.unpack_request(struct.pack("=IHII", 1, RequestType.FILE, 1, file))
+
+
+@pytest.mark.parametrize("bits", [1 << len(wire.NAMESPACE_FILES), U16])
+def test_an_unknown_file_of_a_namespace_is_refused(bits: int) -> None:
+    with pytest.raises(MalformedMessageError):
+        wire.unpack_request(enter_request(struct.pack("=IQHB", 1, 0, bits, 0)))
+    with pytest.raises(MalformedMessageError):
+        wire.unpack_reply(struct.pack("=IiQH", 1, 0, 0, bits))
+
+
+def test_a_file_that_is_not_to_be_opened_cannot_be_encoded() -> None:
+    for request in (
+        BrokerRequest(1, RequestType.FILE, pid=1, file="environ"),
+        BrokerRequest(1, RequestType.ENTER, (NamespaceTarget(pid=1, files=("net/raw",)),)),
+    ):
+        with pytest.raises(ValueError, match="not in tuple"):
+            wire.pack_request(request)
+
+
+def test_a_file_that_is_named_twice_is_opened_once() -> None:
+    request = BrokerRequest(1, RequestType.ENTER, (NamespaceTarget(pid=1, files=("net/tcp", "net/tcp")),))
+    assert wire.unpack_request(wire.pack_request(request)).targets[0].files == ("net/tcp",)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 11, 13])
+def test_a_portion_that_was_cut_off_is_malformed(size: int) -> None:
+    with pytest.raises(MalformedMessageError):
+        wire.unpack_reply(struct.pack("=IiQH", 1, 0, 0, 0) + bytes(size))
+
+
+def test_numbers_go_on_after_the_largest_and_none_is_that_of_an_ended_broker() -> None:
+    assert wire.next_number(wire.BROKER_ENDED) == 1
+    assert wire.next_number(1) == 2
+    assert wire.next_number(U32) == 1
 
 
 def test_the_largest_request_fits_into_a_message() -> None:
@@ -152,8 +203,14 @@ def test_the_largest_request_fits_into_a_message() -> None:
     assert len(wire.pack_request(request)) < wire.MAX_MESSAGE_BYTES
 
 
-def test_the_files_are_those_that_a_sampler_reads_and_have_a_bit_each() -> None:
-    """A request carries bits and no path, so whatever it says, it names none but these."""
+def test_the_largest_reply_fits_into_a_message() -> None:
+    """Namespaces have two numbers each."""
+    reply = BrokerReply(1, portion=Portion((U64,) * 2 * wire.MAX_PER_REPLY, U32))
+    assert len(wire.pack_reply(reply)) < wire.MAX_MESSAGE_BYTES
+
+
+def test_the_files_are_those_that_the_exporter_reads() -> None:
+    """A request has bits and no path, so it can name no other file."""
     assert len(wire.NAMESPACE_FILES) <= 16
     assert set(wire.NAMESPACE_FILES) == {
         "net/snmp",
