@@ -1,17 +1,19 @@
-"""Bytes of the kernel become text that is safe, and that names no other bytes."""
+"""Bytes of the kernel as text that is safe to show, and from which the bytes can be read."""
 
 from __future__ import annotations
 
 import re
+import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.kernel.text import printable
+from exporter.kernel.records import Endpoint
+from exporter.kernel.text import ip_address, printable, unix_address
 
 ESCAPE = re.compile(r"\\x([0-9a-f]{2})|([^\\])")
-AWKWARD = st.sampled_from(
+SPECIAL = st.sampled_from(
     [
         b"\\",
         b"\\x41",
@@ -26,12 +28,12 @@ AWKWARD = st.sampled_from(
         "\u202e\u2028\ue000".encode(),
     ]
 )
-NAMES = st.binary(max_size=20) | st.text(max_size=20).map(str.encode) | st.lists(AWKWARD).map(b"".join)
+NAMES = st.binary(max_size=20) | st.text(max_size=20).map(str.encode) | st.lists(SPECIAL).map(b"".join)
 
 
 def read_back(text: str) -> bytes:
-    """The bytes that a printed name stands for."""
-    assert ESCAPE.sub("", text) == "", "a backslash begins an escape and nothing else"
+    """Return the bytes of a printed name."""
+    assert ESCAPE.sub("", text) == "", "a backslash only begins an escape"
     return b"".join(
         bytes.fromhex(found[1]) if found[1] else found[2].encode() for found in ESCAPE.finditer(text)
     )
@@ -39,13 +41,13 @@ def read_back(text: str) -> bytes:
 
 @given(NAMES)
 def test_bytes_can_be_read_back(raw: bytes) -> None:
-    """Two names never look alike, since each can be read in one way only."""
+    """So two names never have the same text."""
     assert read_back(printable(raw)) == raw
 
 
 @given(NAMES)
 def test_text_is_safe_to_show(raw: bytes) -> None:
-    """No control character, no turn of the writing direction, nothing that UTF-8 cannot write."""
+    """No control character, no change of the writing direction, nothing that UTF-8 cannot encode."""
     text = printable(raw)
     assert text.isprintable()
     assert text.encode().decode() == text
@@ -66,5 +68,46 @@ def test_text_is_safe_to_show(raw: bytes) -> None:
         (b"", ""),
     ],
 )
-def test_name_is_shown(raw: bytes, text: str) -> None:
+def test_printed_name(raw: bytes, text: str) -> None:
     assert printable(raw) == text
+
+
+def endpoint(address: str) -> Endpoint:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return Endpoint(family, socket.inet_pton(family, address), 80, 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "device", "text"),
+    [
+        ("0.0.0.0", "", "0.0.0.0"),
+        ("::", "", "::"),
+        ("2001:db8::1", "", "2001:db8::1"),
+        ("::ffff:10.0.0.1", "", "::ffff:10.0.0.1"),
+        ("0.0.0.0", "eth0", "0.0.0.0%eth0"),
+        ("fe80::1", "eth0", "fe80::1%eth0"),
+        ("0.0.0.0", "we\udcffird\n", r"0.0.0.0%we\xffird\x0a"),
+    ],
+)
+def test_ip_address(address: str, device: str, text: str) -> None:
+    assert ip_address(endpoint(address), device) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (b"/run/docker.sock", "/run/docker.sock"),
+        (b"relative.sock", "relative.sock"),
+        (b"\0abstract", "@abstract"),
+        (b"\0", "@"),
+        (b"\0with\0nul", r"@with\x00nul"),
+        (b"/run/\xff.sock", r"/run/\xff.sock"),
+    ],
+)
+def test_unix_address(name: bytes, text: str) -> None:
+    assert unix_address(name) == text
+
+
+@given(st.binary(min_size=1, max_size=12), st.binary(min_size=1, max_size=12))
+def test_abstract_addresses_differ_where_their_bytes_do(name: bytes, other: bytes) -> None:
+    assert (unix_address(b"\0" + name) == unix_address(b"\0" + other)) == (name == other)

@@ -1,1 +1,1 @@
-"""What a listener is, tested without a kernel."""
+"""Tests of exporter.listeners, without a kernel."""

@@ -1,4 +1,4 @@
-"""What the sockets of one place add up to."""
+"""The sums of a group of sockets, and its fullest socket."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from exporter.listeners.key import key_of
 from tests.listeners.sockets import reading, tcp
 
 WRAP = 1 << 32
+STEPS = st.sampled_from(["open", "update", "close"])
 COUNTS = st.none() | st.integers(0, 50)
 
 
@@ -29,7 +30,7 @@ def present(group: ListenerGroup) -> tuple[int | None, int | None, float | None]
 
 
 def added_up(readings: Iterable[QueueReading]) -> tuple[int | None, int | None, float | None]:
-    """The same in the plainest words; a sum of which a part is unknown is unknown."""
+    """Return the same, computed anew; a sum of which a part is not known is not known."""
     lengths = [each.length for each in readings]
     limits = [each.limit for each in readings]
     ratios = [
@@ -44,73 +45,76 @@ def added_up(readings: Iterable[QueueReading]) -> tuple[int | None, int | None, 
     )
 
 
-def test_group_adds_up_and_shows_its_fullest_socket() -> None:
-    """Two sockets, one full and one idle, are no half-full listener: every second client suffers."""
+def test_a_group_has_sums_and_the_utilization_of_its_fullest_socket() -> None:
+    """With one full and one idle socket every second client fails, so the listener is not half full."""
     group = group_of(reading(1, length=10, limit=9), reading(2, length=0, limit=29))
     assert present(group) == (10, 38, 1.0)
 
 
-def test_queue_is_full_at_backlog_and_one() -> None:
+def test_a_queue_is_full_at_its_backlog_and_one() -> None:
     assert group_of(reading(1, length=128, limit=128)).utilization == 128 / 129
     assert group_of(reading(1, length=129, limit=128)).utilization == 1.0
     assert group_of(reading(1, length=1, limit=0)).utilization == 1.0
 
 
 def test_utilization_may_exceed_one() -> None:
-    """A backlog that was made smaller by a second listen() leaves the queue longer than it may be."""
+    """A second listen() with a smaller backlog leaves the queue longer than the limit."""
     assert group_of(reading(1, length=20, limit=4)).utilization == 4.0
 
 
-def test_group_without_a_socket_knows_nothing() -> None:
+def test_a_group_without_a_socket_has_no_sums() -> None:
     group = group_of(reading(1, length=3))
     group.close(1)
     assert present(group) == (None, None, None)
     assert not group.members
 
 
-def test_limit_that_the_source_does_not_tell_makes_no_ratio() -> None:
-    """/proc/net shows how many wait, and not how many may."""
+def test_without_a_limit_there_is_no_utilization() -> None:
+    """/proc/net shows how many connections wait, and not the backlog."""
     assert present(group_of(reading(1, length=3, limit=None))) == (3, None, None)
 
 
 @given(
     st.dictionaries(st.integers(1, 5), st.tuples(COUNTS, COUNTS), min_size=1),
-    st.lists(st.tuples(st.sampled_from("omc"), st.integers(1, 5), COUNTS, COUNTS), max_size=12),
+    st.lists(
+        st.tuples(st.sampled_from(["open", "update", "close"]), st.integers(1, 5), COUNTS, COUNTS),
+        max_size=12,
+    ),
 )
-def test_group_is_always_the_sum_of_its_sockets(
+def test_the_sums_are_those_of_the_present_sockets(
     start: dict[int, tuple[int | None, int | None]],
     steps: list[tuple[str, int, int | None, int | None]],
 ) -> None:
-    """Whatever opened, moved and closed before."""
+    """Whatever opened, changed and closed before."""
     sockets = {cookie: QueueReading(cookie, *counts, None) for cookie, counts in start.items()}
     group = group_of(*sockets.values())
     for step, cookie, length, limit in steps:
         new = QueueReading(cookie, length, limit, None)
-        if step == "o" and cookie not in sockets:
+        if step == "open" and cookie not in sockets:
             group.open(tcp(cookie), new)
             sockets[cookie] = new
-        elif step == "m" and cookie in sockets:
-            group.move(new)
+        elif step == "update" and cookie in sockets:
+            group.update(new)
             sockets[cookie] = new
-        elif step == "c" and cookie in sockets:
+        elif step == "close" and cookie in sockets:
             group.close(cookie)
             del sockets[cookie]
         assert present(group) == added_up(sockets.values())
 
 
-def test_drops_of_a_socket_count_from_its_birth() -> None:
-    """A socket that opened and dropped between two samples has dropped all of that for this group."""
+def test_drops_of_a_socket_count_from_its_creation() -> None:
+    """What a socket dropped before the first sample belongs to the group too."""
     group = group_of(reading(1, drops=5))
     assert group.drops == 5
 
 
 @given(st.integers(0, WRAP - 1), st.lists(st.integers(0, WRAP - 1), max_size=10))
-def test_drops_go_on_where_32_bits_end(first: int, steps: list[int]) -> None:
+def test_drops_continue_where_32_bits_wrap(first: int, steps: list[int]) -> None:
     group = group_of(reading(1, drops=first))
     total = first
     for step in steps:
         total += step
-        group.move(reading(1, drops=total % WRAP))
+        group.update(reading(1, drops=total % WRAP))
     assert group.drops == total
 
 
@@ -118,25 +122,25 @@ def test_drops_are_kept_when_the_service_restarts() -> None:
     group = group_of(reading(1, drops=7))
     group.close(1)
     group.open(tcp(2), reading(2, drops=0))
-    group.move(reading(2, drops=3))
+    group.update(reading(2, drops=3))
     assert group.drops == 10
 
 
 def test_drops_of_one_socket_of_many_are_added() -> None:
     group = group_of(reading(1, drops=1), reading(2, drops=10))
     group.close(1)
-    group.move(reading(2, drops=11))
+    group.update(reading(2, drops=11))
     assert group.drops == 12
 
 
-def test_drops_are_unknown_where_no_source_ever_told() -> None:
+def test_drops_are_none_where_no_method_tells_them() -> None:
     group = group_of(reading(1, drops=None))
-    group.move(reading(1, length=2, drops=None))
+    group.update(reading(1, length=2, drops=None))
     assert group.drops is None
 
 
-def test_drops_are_not_counted_again_when_sock_diag_comes_back() -> None:
-    """procfs knows a socket by another number and no drops; the socket then returns with its cookie."""
+def test_drops_are_not_counted_again_after_a_change_to_procfs_and_back() -> None:
+    """procfs knows a socket by another number and without drops; then the socket opens with its cookie."""
     group = group_of(reading(1, drops=100), reading(2, drops=0))
     for cookie in (1, 2):
         group.close(cookie)
@@ -150,17 +154,17 @@ def test_drops_are_not_counted_again_when_sock_diag_comes_back() -> None:
     assert group.drops == 102
 
 
-def test_memory_of_closed_sockets_is_bounded() -> None:
+def test_the_number_of_closed_sockets_that_are_kept_is_limited() -> None:
     """A service that restarts every second on one port must not fill the memory, and loses no drop."""
     group = group_of()
     for cookie in range(1000):
         group.open(tcp(cookie), reading(cookie, drops=1))
         group.close(cookie)
     assert group.drops == 1000
-    assert len(group._closed) <= 256  # noqa: SLF001 # memory has no public face
+    assert len(group._closed) <= 256  # noqa: SLF001  (the memory that is used is no part of the interface)
 
 
-def test_past_drops_are_forgotten_when_another_program_takes_the_place() -> None:
+def test_drops_of_closed_sockets_can_be_discarded() -> None:
     group = group_of(reading(1, drops=7))
     group.close(1)
     group.open(tcp(2), reading(2, drops=3))
@@ -169,7 +173,7 @@ def test_past_drops_are_forgotten_when_another_program_takes_the_place() -> None
 
 
 @pytest.mark.parametrize(
-    ("limits", "most", "expected"),
+    ("limits", "max_each", "expected"),
     [
         ([9], None, 10),
         ([9, 99], None, 110),
@@ -179,8 +183,8 @@ def test_past_drops_are_forgotten_when_another_program_takes_the_place() -> None
     ],
 )
 def test_syn_recv_limit_is_one_more_than_each_backlog(
-    limits: list[int | None], most: int | None, expected: int | None
+    limits: list[int | None], max_each: int | None, expected: int | None
 ) -> None:
-    """And no more than the namespace grants one socket, where it has a say."""
+    """And no more than the namespace allows each socket, where it has a limit."""
     group = group_of(*(reading(cookie, limit=limit) for cookie, limit in enumerate(limits)))
-    assert group.syn_recv_limit(most) == expected
+    assert group.syn_recv_limit(max_each) == expected

@@ -1,4 +1,4 @@
-"""Which listener a connection belongs to, as the kernel would have said."""
+"""The listener that a connection belongs to is the one that the kernel finds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LISTENERS = st.builds(
 
 
 def index(*listeners: Listener) -> tuple[Matcher, dict[Endpoint | None, ListenerGroup]]:
-    """A matcher of these, and the group of each place."""
+    """Return a matcher of these, and the group of each endpoint."""
     groups = {each.endpoint: ListenerGroup(key_of(each, "host", "tcp")) for each in listeners}
     return Matcher([(each, groups[each.endpoint]) for each in listeners]), groups
 
@@ -40,60 +40,60 @@ def found(arrived: Endpoint, *listeners: Listener) -> str | None:
     return group.key.address if group else None
 
 
-def test_exact_address_comes_before_the_wildcard() -> None:
+def test_the_exact_address_comes_before_the_wildcard() -> None:
     both = tcp(1, "0.0.0.0"), tcp(2, "127.0.0.1")
     assert found(endpoint("127.0.0.1"), *both) == "127.0.0.1"
     assert found(endpoint("10.0.0.1"), *both) == "0.0.0.0"
 
 
-def test_bound_device_comes_before_none() -> None:
+def test_a_bound_device_comes_before_none() -> None:
     both = tcp(1, "0.0.0.0"), tcp(2, "0.0.0.0", device=ETH0)
     assert found(endpoint("10.0.0.1", interface=2), *both) == "0.0.0.0%eth0"
     assert found(endpoint("10.0.0.1", interface=3), *both) == "0.0.0.0"
     assert found(endpoint("10.0.0.1"), *both) == "0.0.0.0"
 
 
-def test_address_weighs_more_than_the_device() -> None:
-    """The kernel looks the address up first, and only there compares devices."""
+def test_the_address_comes_before_the_device() -> None:
+    """The kernel looks the address up first, and compares devices among those that fit."""
     both = tcp(1, "10.0.0.1"), tcp(2, "0.0.0.0", device=ETH0)
     assert found(endpoint("10.0.0.1", interface=2), *both) == "10.0.0.1"
 
 
-def test_listener_on_another_device_has_no_part() -> None:
+def test_a_listener_on_another_device_does_not_fit() -> None:
     assert found(endpoint("10.0.0.1", interface=3), tcp(1, "0.0.0.0", device=ETH0)) is None
 
 
 @pytest.mark.parametrize("arrived", [endpoint("10.0.0.1", 81), endpoint("::1"), endpoint("::ffff:10.0.0.1")])
-def test_other_port_or_family_fits_no_listener(arrived: Endpoint) -> None:
+def test_another_port_or_family_does_not_fit(arrived: Endpoint) -> None:
     assert found(arrived, tcp(1, "0.0.0.0", 80), unix(2)) is None
 
 
-def test_ipv4_client_of_a_dual_stack_listener_is_its_own() -> None:
+def test_an_ipv4_client_belongs_to_a_dual_stack_listener() -> None:
     assert found(endpoint("::ffff:10.0.0.1"), tcp(1, "::")) == "::"
 
 
-def test_v6only_listener_has_no_ipv4_clients() -> None:
+def test_an_ipv4_client_does_not_belong_to_a_v6only_listener() -> None:
     assert found(endpoint("::ffff:10.0.0.1"), tcp(1, "::", v6only=True)) is None
     assert found(endpoint("::1"), tcp(1, "::", v6only=True)) == "::"
 
 
-def test_listener_on_a_mapped_address_comes_before_the_wildcard() -> None:
+def test_a_mapped_address_comes_before_the_wildcard() -> None:
     both = tcp(1, "::"), tcp(2, "::ffff:10.0.0.1")
     assert found(endpoint("::ffff:10.0.0.1"), *both) == "::ffff:10.0.0.1"
     assert found(endpoint("::ffff:10.0.0.2"), *both) == "::"
 
 
-def test_listener_on_the_mapped_wildcard_takes_every_ipv4_client() -> None:
+def test_every_ipv4_client_belongs_to_a_listener_on_the_mapped_wildcard() -> None:
     """bind() to ::ffff:0.0.0.0 keeps that address, and the row of a client shows the client's own."""
     both = tcp(1, "::ffff:0.0.0.0"), tcp(2, "::1")
     assert found(endpoint("::ffff:10.0.0.1"), *both) == "::ffff:0.0.0.0"
     assert found(endpoint("2001:db8::1"), *both) is None
 
 
-def takes(listener: Listener, arrived: Endpoint) -> tuple[int, int] | None:
-    """How well a listener fits, as a rank; None where the connection cannot be its own.
+def score(listener: Listener, arrived: Endpoint) -> tuple[int, int] | None:
+    """Return how well a listener fits; None where the connection cannot belong to it.
 
-    compute_score and inet_lookup_listener in plain words: one look at each listener there is.
+    As compute_score and inet_lookup_listener in the kernel, applied to each listener there is.
     """
     at = listener.endpoint
     if at is None or (at.family, at.port) != (arrived.family, arrived.port):
@@ -116,11 +116,11 @@ def takes(listener: Listener, arrived: Endpoint) -> tuple[int, int] | None:
 
 
 @given(st.lists(LISTENERS, max_size=12), ADDRESSES, PORTS, st.sampled_from([0, 2, 3, 4]))
-def test_index_finds_whom_a_look_at_everybody_finds(
+def test_the_index_finds_the_listener_with_the_best_score(
     listeners: list[Listener], address: str, port: int, interface: int
 ) -> None:
     arrived = endpoint(address, port, interface)
     matcher, groups = index(*listeners)
-    ranks = {each.endpoint: rank for each in listeners if (rank := takes(each, arrived)) is not None}
-    best = max(ranks, key=lambda at: ranks[at], default=None)
+    scores = {each.endpoint: found for each in listeners if (found := score(each, arrived)) is not None}
+    best = max(scores, key=lambda at: scores[at], default=None)
     assert matcher.find(arrived) is (groups[best] if best is not None else None)

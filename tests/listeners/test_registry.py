@@ -1,4 +1,4 @@
-"""Who listens in a namespace, and who left not long ago."""
+"""The listeners of a namespace, and those that closed lately."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pytest
 
 from exporter.kernel.records import Changes, Listener
 from exporter.listeners.group import ListenerGroup
-from exporter.listeners.registry import REMEMBER_GROUPS, ListenerRegistry
+from exporter.listeners.registry import MAX_CLOSED, ListenerRegistry
 from tests.listeners.sockets import reading, tcp, unix
 
 FIVE_MINUTES = 300.0
 
 
 def present(registry: ListenerRegistry) -> list[ListenerGroup]:
-    """The groups that have a socket."""
+    """Return the groups that have a socket."""
     return list(dict.fromkeys(group for _, group in registry.listeners()))
 
 
@@ -34,7 +34,7 @@ def names(groups: list[ListenerGroup]) -> list[str]:
     return [group.key.address + ":" + group.key.port for group in groups]
 
 
-def test_sockets_in_one_place_are_one_group(registry: ListenerRegistry) -> None:
+def test_sockets_on_one_address_are_one_group(registry: ListenerRegistry) -> None:
     (group,) = registry.apply(opened(tcp(1), tcp(2)), 0.0)
     assert set(group.members) == {1, 2}
     assert present(registry) == [group]
@@ -42,12 +42,12 @@ def test_sockets_in_one_place_are_one_group(registry: ListenerRegistry) -> None:
 
 
 def test_only_groups_that_changed_are_returned(registry: ListenerRegistry) -> None:
-    """The loop does no work for the other ten thousand."""
+    """There may be ten thousand others."""
     registry.apply(opened(tcp(1, port=80), tcp(2, port=81), tcp(3, port=82)), 0.0)
-    touched = registry.apply(
+    changed = registry.apply(
         Changes(opened=((tcp(4, port=83), reading(4)),), updated=(reading(1, 5),), closed=(2,)), 1.0
     )
-    assert sorted(names(touched)) == ["0.0.0.0:80", "0.0.0.0:81", "0.0.0.0:83"]
+    assert sorted(names(changed)) == ["0.0.0.0:80", "0.0.0.0:81", "0.0.0.0:83"]
     assert registry.apply(Changes(), 2.0) == []
 
 
@@ -59,8 +59,8 @@ def test_group_that_changed_twice_is_returned_once(registry: ListenerRegistry) -
     assert group.length == 11
 
 
-def test_restart_between_two_samples_never_leaves(registry: ListenerRegistry) -> None:
-    """The old socket closed and the new one opened: to everybody else nothing happened."""
+def test_a_group_whose_socket_is_replaced_between_two_samples_stays(registry: ListenerRegistry) -> None:
+    """As when a service restarts."""
     (group,) = registry.apply(opened(tcp(1), drops=5), 0.0)
     changes = Changes(opened=((tcp(2), reading(2, drops=1)),), closed=(1,))
     assert registry.apply(changes, 1.0) == [group]
@@ -68,7 +68,7 @@ def test_restart_between_two_samples_never_leaves(registry: ListenerRegistry) ->
     assert (set(group.members), group.drops) == ({2}, 6)
 
 
-def test_listener_that_comes_back_in_time_goes_on(registry: ListenerRegistry) -> None:
+def test_a_listener_that_opens_again_in_time_continues(registry: ListenerRegistry) -> None:
     (group,) = registry.apply(opened(unix(1), drops=5), 0.0)
     registry.apply(closed(1), 10.0)
     assert present(registry) == []
@@ -77,7 +77,7 @@ def test_listener_that_comes_back_in_time_goes_on(registry: ListenerRegistry) ->
     assert group.drops == 5
 
 
-def test_listener_that_stays_away_is_forgotten(registry: ListenerRegistry) -> None:
+def test_a_listener_that_stays_closed_expires(registry: ListenerRegistry) -> None:
     (group,) = registry.apply(opened(tcp(1), drops=5), 0.0)
     registry.apply(closed(1), 10.0)
     assert registry.expire(10.1 + FIVE_MINUTES) == [group]
@@ -87,7 +87,7 @@ def test_listener_that_stays_away_is_forgotten(registry: ListenerRegistry) -> No
     assert again.drops == 0
 
 
-def test_five_minutes_begin_anew_with_each_leaving(registry: ListenerRegistry) -> None:
+def test_five_minutes_begin_anew_with_each_closing(registry: ListenerRegistry) -> None:
     registry.apply(opened(tcp(1, port=80), tcp(2, port=81)), 0.0)
     registry.apply(closed(1), 10.0)
     registry.apply(closed(2), 20.0)
@@ -98,25 +98,27 @@ def test_five_minutes_begin_anew_with_each_leaving(registry: ListenerRegistry) -
     assert names(registry.expire(45.0 + FIVE_MINUTES)) == ["0.0.0.0:80"]
 
 
-def test_listener_that_is_here_is_never_forgotten(registry: ListenerRegistry) -> None:
+def test_an_open_listener_does_not_expire(registry: ListenerRegistry) -> None:
     registry.apply(opened(tcp(1), tcp(2)), 0.0)
     registry.apply(closed(1), 1.0)
     assert registry.expire(1e9) == []
     assert len(present(registry)) == 1
 
 
-def test_of_too_many_that_left_the_first_are_forgotten(registry: ListenerRegistry) -> None:
+def test_of_too_many_closed_listeners_the_oldest_expire(registry: ListenerRegistry) -> None:
     """A program that listens on a new name each time must not fill the memory."""
     extra = 3
-    for cookie in range(REMEMBER_GROUPS + extra):
+    for cookie in range(MAX_CLOSED + extra):
         registry.apply(opened(unix(cookie, b"/run/%d" % cookie)), 0.0)
         registry.apply(closed(cookie), 0.0)
     assert [group.key.address for group in registry.expire(0.0)] == ["/run/0", "/run/1", "/run/2"]
     assert registry.expire(0.0) == []
 
 
-def test_same_number_may_stand_for_a_socket_that_left_and_one_that_came(registry: ListenerRegistry) -> None:
-    """When the source changes, a cookie of the one may be an inode of the other."""
+def test_a_number_may_belong_to_a_socket_that_closed_and_to_one_that_opened(
+    registry: ListenerRegistry,
+) -> None:
+    """When the method changes, the cookie of one socket may be the inode of another."""
     registry.apply(opened(tcp(1, port=80), tcp(2, port=81)), 0.0)
     registry.apply(
         Changes(opened=((tcp(2, port=80), reading(2)), (tcp(1, port=81), reading(1))), closed=(1, 2)), 1.0

@@ -204,7 +204,7 @@ def test_without_a_free_descriptor_every_read_is_a_kernel_error() -> None:
     own = own_namespace()
     calls: list[Callable[[], object]] = [
         *(
-            lambda family=family, method=method: own.listeners(family, method).read(0.0)  # type: ignore[misc]
+            lambda family=family, method=method: own.listeners(family, method).read(0.0)
             for family in FAMILIES
             for method in (Method.AUTO, Method.PROCFS)
         ),
