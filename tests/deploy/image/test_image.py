@@ -29,12 +29,8 @@ ADDRESS = "--web.listen-address=127.0.0.1:10511"
 # Measured: 51 on Debian 12, 41 on Debian 13, whose base has more of what Python needs.
 MAX_MEGABYTES = 58
 
-pytestmark = [
-    # The first test of each release makes the base and builds the image within its own time.
-    pytest.mark.timeout(300),
-    # One worker builds each image once; several would write the same base.
-    pytest.mark.xdist_group("image"),
-]
+# The first test of each release makes the base and builds the image within its own time.
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +40,14 @@ def buildah() -> Iterator[Buildah]:
         yield Buildah(Path(folder))
 
 
-@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+# With pytest-xdist the tests of one release run in one worker, which builds the image once.
+_RELEASES = [
+    pytest.param(release, marks=pytest.mark.xdist_group(f"image of {release}"))
+    for release in ("bookworm", "trixie")
+]
+
+
+@pytest.fixture(scope="module", params=_RELEASES)
 def release(request: pytest.FixtureRequest) -> str:
     """The Debian release that the image is built on."""
     return str(request.param)
