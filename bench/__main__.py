@@ -24,7 +24,7 @@ _INTERRUPTED: Final = 130
 
 
 def main() -> int:
-    """Return 1 where a program in C cannot be compiled, or a limit of the quick benchmark is not kept."""
+    """Return 1 where a program in C cannot be compiled, or a limit of the quick benchmark is not met."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--quick",
@@ -80,9 +80,9 @@ def _print(results: Results) -> None:
         measured = results.limited.get(limit.name)
         if measured is not None:
             value = limit_in_force(limit, results.limited)
-            kept = "kept    " if limit.kept_by(measured.median, value) else "NOT KEPT"
+            met = "met     " if limit.met_by(measured.median, value) else "NOT MET"
             print(
-                f"{kept}  {limit.unit.format(measured.median):>8}  {limit.text(value):>17}  "
+                f"{met}  {limit.unit.format(measured.median):>8}  {limit.text(value):>17}  "
                 f"{limit.workload}: {limit.measure}"
             )
     _print_not_measured(results)
@@ -90,10 +90,10 @@ def _print(results: Results) -> None:
 
 def _check(results: Results) -> int:
     checked = list(regression.check(results.limited, regression.quick_limits()))
-    for kept, line in checked:
-        print(line, file=sys.stdout if kept else sys.stderr)
+    for met, line in checked:
+        print(line, file=sys.stdout if met else sys.stderr)
     _print_not_measured(results)
-    return 0 if all(kept for kept, _ in checked) else 1
+    return 0 if all(met for met, _ in checked) else 1
 
 
 def _print_not_measured(results: Results) -> None:

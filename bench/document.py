@@ -14,7 +14,7 @@ from bench.units import Unit, format_seconds
 
 NAME: Final = "performance.md"
 _CHART_FILES: Final = "performance-*.svg"
-# The limits of ratios to other programs, which not every kernel and machine allows to be kept.
+# The limits of ratios to other programs, which not every kernel and machine allows to be met.
 _PEER_LIMITS: Final = ("ss", "raindrops", "procfs")
 _FORMATS: Final = {"s": format_seconds, "B": Unit.BYTES.format, "share": Unit.SHARE.format}
 
@@ -102,34 +102,34 @@ def _environment(results: Results) -> Iterator[str]:
 
 def _limits(results: Results) -> Iterator[str]:
     yield "## Limits\n"
-    yield "| workload | measure | limit | median | minimum | maximum | kept |\n|---|---|---|---|---|---|---|"
+    yield "| workload | measure | limit | median | minimum | maximum | met |\n|---|---|---|---|---|---|---|"
     for limit in LIMITS:
         value = limit_in_force(limit, results.limited)
         measured = results.limited.get(limit.name)
         if measured is None:
             yield f"| {limit.workload} | {limit.measure} | {limit.text(value)} | | | | not measured |"
             continue
-        kept = "yes" if limit.kept_by(measured.median, value) else "**no**"
+        met = "yes" if limit.met_by(measured.median, value) else "**no**"
         cells = " | ".join(
             limit.unit.format(each) for each in (measured.median, measured.minimum, measured.maximum)
         )
-        yield f"| {limit.workload} | {limit.measure} | {limit.text(value)} | {cells} | {kept} |"
+        yield f"| {limit.workload} | {limit.measure} | {limit.text(value)} | {cells} | {met} |"
     yield ""
     yield from _unreachable(results)
 
 
 def _unreachable(results: Results) -> Iterator[str]:
-    """Name the limits that the C baseline does not keep either."""
+    """Name the limits that the C baseline does not meet either."""
     idle = results.limited.get("idle")
     for limit in LIMITS:
         measured = results.limited.get(limit.name)
         if limit.name in _PEER_LIMITS and measured is not None and idle is not None:
             ratio = measured.median * idle.median
-            if not limit.kept_by(ratio):
+            if not limit.met_by(ratio):
                 name = limit.measure.partition(" / one")[0]
                 yield (
-                    f"The limit for {name} cannot be kept here: it takes {ratio:.3g} times as long as the C "
-                    "baseline, so a program that only receives would not keep it either.\n"
+                    f"The limit for {name} cannot be met here: it takes {ratio:.3g} times as long as the C "
+                    "baseline, so a program that only receives would not meet it either.\n"
                 )
 
 

@@ -1,4 +1,4 @@
-"""The limits that the exporter has to keep: each is a row of the first table of docs/performance.md."""
+"""The limits that the exporter has to meet: each is a row of the first table of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Limit:
     value: float
     unit: Unit = Unit.RATIO
 
-    def kept_by(self, measured: float, value: float | None = None) -> bool:
-        """Tell whether a measured value keeps the limit, or another `value` of it."""
+    def met_by(self, measured: float, value: float | None = None) -> bool:
+        """Tell whether a measured value meets the limit, or another `value` of it."""
         value = self.value if value is None else value
         return measured <= value if self.direction is Direction.AT_MOST else measured >= value
 

@@ -14,7 +14,7 @@ QUICK_LIMITS: Final = Path(__file__).with_name("quick_limits.toml")
 
 
 def check(measured: Mapping[str, Summary], limits: Mapping[str, float]) -> Iterator[tuple[bool, str]]:
-    """Yield, for each limit by its name, whether it is kept and a line that says so.
+    """Yield, for each limit by its name, whether it is met and a line that says so.
 
     The best round counts: what else runs on the machine makes a program slower, never faster.
     """
@@ -26,9 +26,9 @@ def check(measured: Mapping[str, Summary], limits: Mapping[str, float]) -> Itera
             continue
         limit = known[name]
         best = summary.minimum if limit.direction is Direction.AT_MOST else summary.maximum
-        kept = limit.kept_by(best, value)
-        result = "ok" if kept else "REGRESSION"
-        yield kept, f"{result:12}  {name}: {best:.3g}, {limit.direction.value} {value:g} ({limit.measure})"
+        met = limit.met_by(best, value)
+        result = "ok" if met else "REGRESSION"
+        yield met, f"{result:12}  {name}: {best:.3g}, {limit.direction.value} {value:g} ({limit.measure})"
 
 
 def quick_limits() -> dict[str, float]:

@@ -73,22 +73,22 @@ def lateness(sockets: Sockets, seconds: float, rounds: int, progress: Progress) 
             progress((number + 1) / rounds)
         daemon.stop()
         samples = [tuple(map(float, line.split())) for line in noted.read_text().splitlines()]
-    without, beside = (
+    without_scrapers, with_scrapers = (
         Summary.of(
             [_percentile([late for now, late in samples if begin <= now < end]) for begin, end in spans[each]]
         )
         for each in (False, True)
     )
     rows = (
-        ("99th percentile, no scrapers", without),
-        (f"99th percentile, {_SCRAPERS} scrapers in a loop", beside),
+        ("99th percentile, no scrapers", without_scrapers),
+        (f"99th percentile, {_SCRAPERS} scrapers in a loop", with_scrapers),
     )
     return CaseResult(
         tuple(
             Measurement(LATENESS_TABLE, str(sockets), sockets.listeners, name, "s", summary)
             for name, summary in rows
         ),
-        (("lateness", beside), ("lateness_without_scrapers", without)),
+        (("lateness", with_scrapers), ("lateness_without_scrapers", without_scrapers)),
     )
 
 

@@ -21,7 +21,7 @@ from bench.results import CaseResult, Measurement, Summary
 from bench.timing import Progress, Rounds, measure
 from bench.workloads.sockets import OpenSockets, Sockets
 
-CONNECTIONS_TABLE: Final = "Beside established connections"
+CONNECTIONS_TABLE: Final = "With established connections"
 HALF_OPEN_TABLE: Final = "Half-open connections"
 _NANOSECOND: Final = 1e-9
 

@@ -12,7 +12,7 @@ from bench.results import CaseResult
 from bench.timing import Progress, Rounds, measure
 from bench.workloads.sockets import OpenSockets, Sockets
 
-TABLE: Final = "Unix listeners beside connected unix sockets"
+TABLE: Final = "Unix listeners with connected unix sockets"
 
 
 def connected(compiled: Compiled, sockets: Sockets, rounds: Rounds, progress: Progress) -> CaseResult:

@@ -14,7 +14,7 @@ AT_LEAST = Limit("ss", "workload", "measure", Direction.AT_LEAST, 4.0)
 
 
 @pytest.mark.parametrize(
-    ("limit", "measured", "kept"),
+    ("limit", "measured", "met"),
     [
         (AT_MOST, 2.0, True),
         (AT_MOST, 2.1, False),
@@ -22,12 +22,12 @@ AT_LEAST = Limit("ss", "workload", "measure", Direction.AT_LEAST, 4.0)
         (AT_LEAST, 3.9, False),
     ],
 )
-def test_a_limit_is_kept_on_its_side(limit: Limit, measured: float, *, kept: bool) -> None:
-    assert limit.kept_by(measured) is kept
+def test_a_limit_is_met_on_its_side(limit: Limit, measured: float, *, met: bool) -> None:
+    assert limit.met_by(measured) is met
 
 
 def test_another_value_may_be_in_force() -> None:
-    assert AT_MOST.kept_by(2.5, 3.0)
+    assert AT_MOST.met_by(2.5, 3.0)
     assert AT_MOST.text(3.0) == "at most 3"
 
 
@@ -40,7 +40,7 @@ def test_lateness_may_be_twice_what_it_is_without_scrapers(without_scrapers: flo
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "kept"),
+    ("name", "values", "met"),
     [
         ("idle", [3.0, 1.5, 9.0], True),
         ("idle", [1.7, 1.9], False),
@@ -48,10 +48,10 @@ def test_lateness_may_be_twice_what_it_is_without_scrapers(without_scrapers: flo
         ("ss", [1.0, 3.9], False),
     ],
 )
-def test_the_best_round_counts_in_the_quick_form(name: str, values: list[float], *, kept: bool) -> None:
+def test_the_best_round_counts_in_the_quick_form(name: str, values: list[float], *, met: bool) -> None:
     ((found, line),) = check({name: Summary.of(values)}, {name: {"idle": 1.6, "ss": 4.0}[name]})
-    assert found is kept
-    assert line.startswith("ok" if kept else "REGRESSION")
+    assert found is met
+    assert line.startswith("ok" if met else "REGRESSION")
 
 
 def test_what_was_not_measured_is_told_and_no_failure() -> None:
