@@ -1,7 +1,7 @@
-"""The lab: real kernels in throw-away namespaces, for tests that need sockets of their own.
+"""Linux kernels, programs and privileges as tests need them, without a trace on the machine.
 
-A test marked `netns` runs in a process with its own network namespace. Within it, `flood` makes half-open
-connections, `netns` makes further namespaces beside it, `daemon` runs the exporter as a process, `page` reads
-what it serves, `privileges` and `seccomp` take things away, `programs` finds the tools of the system or skips
-the test.
+A test marked `netns` runs in a process with its own network, mount and PID namespace. Within it, `flood`
+makes half-open connections, `netns` makes further network namespaces, `daemon` runs the exporter, `page`
+reads what it serves, `prometheus` and `alertmanager` run these programs, `privileges` and `seccomp` take
+rights away, and `programs` finds the programs of the system or skips the test.
 """

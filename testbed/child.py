@@ -17,11 +17,14 @@ import select
 import signal
 import sys
 import time
+import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from typing import NoReturn
+
+import coverage
 
 from testbed import namespace, syscalls
 
@@ -182,7 +185,8 @@ def _call(body: Callable[[], Outcome], sender: Connection, timeout_seconds: floa
     try:
         faulthandler.register(signal.SIGALRM, file=2, all_threads=True)
         signal.setitimer(signal.ITIMER_REAL, timeout_seconds or 0)
-        outcome = body()
+        with _coverage_of_its_own():
+            outcome = body()
         sys.stdout.flush()
         sys.stderr.flush()
         try:
@@ -190,8 +194,29 @@ def _call(body: Callable[[], Outcome], sender: Connection, timeout_seconds: floa
         except (pickle.PicklingError, TypeError, AttributeError):
             sender.send(Outcome(outcome.ending, str(outcome.detail), outcome.log))
         status = 0
+    except BaseException:  # noqa: BLE001  (nothing above this fork would show it)
+        os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(status)
+
+
+@contextlib.contextmanager
+def _coverage_of_its_own() -> Iterator[None]:
+    """Where pytest runs under coverage, write what this process runs to a file of its own."""
+    measured = coverage.Coverage.current()
+    if measured is None:
+        yield
+        return
+    measured.stop()
+    own = coverage.Coverage(data_suffix=True)
+    own.start()
+    try:
+        yield
+    finally:
+        own.stop()
+        # The test may have given up the right to write there.
+        with contextlib.suppress(OSError, coverage.CoverageException):
+            own.save()
 
 
 def _die_with(parent: int) -> None:

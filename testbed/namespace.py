@@ -34,9 +34,9 @@ def enter() -> int:
     try:
         syscalls.unshare(flags)
         if user != 0:
-            _become_root(user, group)
+            become_root(user, group)
         syscalls.keep_mounts_private()
-        _bring_up("lo")
+        bring_up("lo")
     except OSError as refused:
         kind = "network namespace" if user == 0 else "network namespace in a user namespace"
         raise NamespaceUnavailableError(f"cannot make a {kind}: {refused}") from refused
@@ -54,14 +54,16 @@ def write_sysctl(name: str, value: int | str) -> None:
     Path("/proc/sys", *name.split(".")).write_text(f"{value}\n")
 
 
-def _become_root(user: int, group: int) -> None:
+def become_root(user: int, group: int) -> None:
+    """Map a user and group to root of the user namespace that this process has just made."""
     # The kernel takes a group map from an unprivileged process only once setgroups is given up.
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {user} 1")
     Path("/proc/self/gid_map").write_text(f"0 {group} 1")
 
 
-def _bring_up(interface: str) -> None:
+def bring_up(interface: str) -> None:
+    """Set a network interface up. Raises OSError."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         request = struct.pack("16sH22x", interface.encode(), 0)
         (flags,) = struct.unpack_from("H", fcntl.ioctl(handle, _SIOCGIFFLAGS, request), 16)

@@ -1,7 +1,7 @@
 """Network namespaces beside the one of the test: as containers have them, or named as by `ip netns add`.
 
-Each is made by a process of its own, which does in there what the test asks for. Use it in tests marked
-`netns`: names are then seen in the test alone, and whatever is left ends with it.
+Each is made by a process of its own, which runs the commands of the test in there. Use it in tests marked
+`netns`: names are then seen in the test alone, and all processes end with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Namespaces:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._hidden = False
+        self._mounted = False
 
     def __enter__(self) -> Self:
         return self
@@ -47,37 +47,37 @@ class Namespaces:
 
         Skips the test where the machine or the user may not make it.
         """
-        made = Container(process, user_namespace=user_namespace)
-        self._stack.callback(made.stop)
-        return made
+        container = Container(process, user_namespace=user_namespace)
+        self._stack.callback(container.stop)
+        return container
 
     def named(self, name: str, *, process: str = "container", user_namespace: bool = False) -> Container:
-        """The same with a name in /run/netns, by which it stays when its process stops.
+        """The same with a name in /run/netns, by which it stays when its process ends.
 
         Skips the test where only root may mount over /run/netns.
         """
-        self._hide()
-        made = self.container(process=process, user_namespace=user_namespace)
-        place = _NAMED / name
-        place.touch(exist_ok=False)
-        syscalls.mount_same(f"/proc/{made.pid}/ns/net", str(place))
-        self._stack.callback(self.forget, name)
-        return made
+        self._mount_empty_run_netns()
+        container = self.container(process=process, user_namespace=user_namespace)
+        file = _NAMED / name
+        file.touch(exist_ok=False)
+        syscalls.mount_same(f"/proc/{container.pid}/ns/net", str(file))
+        self._stack.callback(self.remove_name, name)
+        return container
 
-    def forget(self, name: str) -> None:
-        """Take a name away, as `ip netns delete` does; the namespace stays while a process is in it."""
-        place = _NAMED / name
-        if place.exists():
-            syscalls.unmount(str(place))
-            place.unlink()
+    def remove_name(self, name: str) -> None:
+        """Remove a name, as `ip netns delete` does; the namespace stays while a process is in it."""
+        file = _NAMED / name
+        if file.exists():
+            syscalls.unmount(str(file))
+            file.unlink()
 
-    def _hide(self) -> None:
-        if self._hidden:
+    def _mount_empty_run_netns(self) -> None:
+        if self._mounted:
             return
         if os.geteuid() != 0 or Path("/proc/self/uid_map").read_text().split()[2] == "1":
             pytest.skip("only root may mount over /run/netns")
         namespace.hide_named()
-        self._hidden = True
+        self._mounted = True
 
 
 class Container:
@@ -85,17 +85,17 @@ class Container:
 
     def __init__(self, process: str, *, user_namespace: bool) -> None:
         """Fork the process, which has no file of the test open."""
-        self._orders, theirs = Pipe()
+        self._commands, theirs = Pipe()
         parent = os.getpid()
         with warnings.catch_warnings():
             # Newer Pythons warn of a fork beside threads; the child does only what is written here.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.pid = os.fork()
         if self.pid == 0:
-            _be_inside(theirs, process, parent, user_namespace=user_namespace)
+            _run_in_namespace(theirs, process, parent, user_namespace=user_namespace)
         theirs.close()
         self._running = True
-        refused = self._orders.recv()
+        refused = self._commands.recv()
         if refused:
             self.stop()
             pytest.skip(f"cannot make a network namespace: {refused}")
@@ -103,19 +103,19 @@ class Container:
 
     def listen_tcp(self, *ports: int, backlog: int = 128, host: str = "0.0.0.0") -> None:
         """Listen on these ports, and never accept."""
-        self._order("listen_tcp", ports, backlog, host)
+        self._command("listen_tcp", ports, backlog, host)
 
     def listen_unix(self, *names: str, backlog: int = 128) -> None:
         """Listen under these abstract names, written without @, and never accept."""
-        self._order("listen_unix", names, backlog)
+        self._command("listen_unix", names, backlog)
 
     def fill_tcp(self, port: int, connections: int) -> None:
         """Have so many more clients wait in the queue of a port; fails the test where they do not fit."""
-        self._order("fill_tcp", port, connections)
+        self._command("fill_tcp", port, connections)
 
     def fill_unix(self, name: str, connections: int) -> None:
         """The same for an abstract name."""
-        self._order("fill_unix", name, connections)
+        self._command("fill_unix", name, connections)
 
     def veth(self, ours: str, theirs: str, device: str = "veth0") -> None:
         """Connect it with the test's namespace: two ends with addresses such as 10.98.0.1/30.
@@ -127,8 +127,8 @@ class Container:
         programs.output("ip", "address", "add", ours, "dev", device)
         programs.output("ip", "link", "set", device, "up")
         ip = programs.find("ip")
-        self._order("run", [ip, "address", "add", theirs, "dev", "eth0"])
-        self._order("run", [ip, "link", "set", "eth0", "up"])
+        self._command("run", [ip, "address", "add", theirs, "dev", "eth0"])
+        self._command("run", [ip, "link", "set", "eth0", "up"])
 
     def stop(self) -> None:
         """Kill the process, and with it all it listened on; the namespace goes too unless it has a name."""
@@ -136,43 +136,43 @@ class Container:
             self._running = False
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-            self._orders.close()
+            self._commands.close()
 
-    def _order(self, *order: object) -> None:
-        self._orders.send(order)
-        refused = self._orders.recv()
+    def _command(self, *command: object) -> None:
+        self._commands.send(command)
+        refused = self._commands.recv()
         if refused:
-            pytest.fail(f"in the namespace of process {self.pid}: {order}: {refused}")
+            pytest.fail(f"in the namespace of process {self.pid}: {command}: {refused}")
 
 
-class _Inside:
-    """What the process can be asked to do."""
+class _Commands:
+    """What the process in the namespace can do."""
 
     def __init__(self) -> None:
-        self._kept: list[socket.socket] = []
+        self._open: list[socket.socket] = []
 
     def listen_tcp(self, ports: tuple[int, ...], backlog: int, host: str) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         for port in ports:
-            self._kept.append(socket.create_server((host, port), family=family, backlog=backlog))
+            self._open.append(socket.create_server((host, port), family=family, backlog=backlog))
 
     def listen_unix(self, names: tuple[str, ...], backlog: int) -> None:
         for name in names:
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(f"\0{name}")
             listener.listen(backlog)
-            self._kept.append(listener)
+            self._open.append(listener)
 
     def fill_tcp(self, port: int, connections: int) -> None:
         for _ in range(connections):
-            self._kept.append(socket.create_connection(("localhost", port), timeout=_CONNECT_SECONDS))
+            self._open.append(socket.create_connection(("localhost", port), timeout=_CONNECT_SECONDS))
 
     def fill_unix(self, name: str, connections: int) -> None:
         for _ in range(connections):
             client = socket.socket(socket.AF_UNIX)
             client.settimeout(_CONNECT_SECONDS)
             client.connect(f"\0{name}")
-            self._kept.append(client)
+            self._open.append(client)
 
     def run(self, command: list[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -180,20 +180,20 @@ class _Inside:
             raise OSError(done.stderr.strip())
 
 
-def _be_inside(orders: Connection, process: str, parent: int, *, user_namespace: bool) -> NoReturn:
+def _run_in_namespace(commands: Connection, process: str, parent: int, *, user_namespace: bool) -> NoReturn:
     try:
         # Objects of the test must not close numbers that are given anew here.
         gc.disable()
-        os.closerange(3, orders.fileno())
-        os.closerange(orders.fileno() + 1, _MOST_FILES)
+        os.closerange(3, commands.fileno())
+        os.closerange(commands.fileno() + 1, _MOST_FILES)
         try:
             _enter(process, user_namespace=user_namespace)
         except OSError as refused:
-            orders.send(str(refused))
+            commands.send(str(refused))
             os._exit(0)
         if os.getppid() == parent:
-            orders.send(None)
-            _obey(orders)
+            commands.send(None)
+            _run_commands(commands)
     finally:
         os._exit(0)
 
@@ -202,21 +202,21 @@ def _enter(process: str, *, user_namespace: bool) -> None:
     user, group = os.geteuid(), os.getegid()
     syscalls.unshare(syscalls.CLONE_NEWNET | (syscalls.CLONE_NEWUSER if user_namespace else 0))
     if user_namespace:
-        namespace._become_root(user, group)  # noqa: SLF001  (the lab's own)
-    namespace._bring_up("lo")  # noqa: SLF001  (the lab's own)
+        namespace.become_root(user, group)
+    namespace.bring_up("lo")
     Path("/proc/self/comm").write_text(process)
     # Last: the capabilities gained in a user namespace would undo it.
     syscalls.die_with_parent()
 
 
-def _obey(orders: Connection) -> None:
-    inside = _Inside()
+def _run_commands(commands: Connection) -> None:
+    known = _Commands()
     with suppress(EOFError):
         while True:
-            name, *arguments = orders.recv()
+            name, *arguments = commands.recv()
             try:
-                getattr(inside, name)(*arguments)
+                getattr(known, name)(*arguments)
             except OSError as refused:
-                orders.send(str(refused) or type(refused).__name__)
+                commands.send(str(refused) or type(refused).__name__)
             else:
-                orders.send(None)
+                commands.send(None)

@@ -1,4 +1,4 @@
-"""Cgroups of a test's own, and moving into them."""
+"""Cgroups that a test makes, and moving into them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from testbed.waiting import until
 
 
 @contextmanager
-def made() -> Iterator[Path]:
-    """A cgroup until the end; what is made below it goes with it. Skips the test where none can be made."""
+def new_cgroup() -> Iterator[Path]:
+    """A new cgroup, removed at the end with all below it. Skips the test where none can be made."""
     mount = CgroupTree().mount
     if mount is None:
         pytest.skip("no cgroups of version 2 here")
@@ -31,7 +31,7 @@ def made() -> Iterator[Path]:
 
 
 def enter(cgroup: Path) -> None:
-    """Move to a cgroup, which is made if it is not there."""
+    """Move this process to a cgroup, which is made where it does not exist."""
     cgroup.mkdir(parents=True, exist_ok=True)
     (cgroup / "cgroup.procs").write_text(f"{os.getpid()}\n")
 

@@ -1,4 +1,4 @@
-"""Namespaces that come and go, each with a listener that tells whose it is."""
+"""Namespaces that are made and removed, each with a listener that identifies it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from testbed import programs
 from testbed.netns import Container, Namespaces
 from testbed.page import Page
-from tests.integration.other_namespaces import Pair, listeners
+from tests.integration.other_namespaces import PortAndBacklog, listeners
 
 _SERIAL = itertools.count()
 # Fewer than somaxconn, and a prime, so that neighbouring numbers do not meet again soon.
@@ -19,20 +19,20 @@ _BACKLOGS = 4093
 
 @dataclass
 class Churn:
-    """Makes namespaces and removes them again, and knows what may be shown of each name.
+    """Makes namespaces and removes them again, and knows which listeners each name has had.
 
-    With `names` they are named, in turn; without, they have the numbers of their inodes. Every
+    With `names` they have these names, in turn; without, they are known by their inodes. Every
     namespace listens on a port and with a backlog of its own, and has one end of a veth.
     """
 
     namespaces: Namespaces
     names: tuple[str, ...] = ()
     alive_at_once: int = 20
-    mine: dict[str, set[Pair]] = field(default_factory=dict)
+    listeners: dict[str, set[PortAndBacklog]] = field(default_factory=dict)
     _alive: deque[tuple[str, Container]] = field(default_factory=deque)
 
     def run(self, count: int, per_second: float) -> None:
-        """Make so many, and keep the newest few alive."""
+        """Make so many, and keep the newest `alive_at_once`."""
         began = time.monotonic()
         for index in range(count):
             time.sleep(max(0.0, began + index / per_second - time.monotonic()))
@@ -41,20 +41,20 @@ class Churn:
             self._begin()
 
     def end(self) -> None:
-        """Remove the last ones."""
+        """Remove those that are left."""
         while self._alive:
             self._end(*self._alive.popleft())
 
     def check(self, page: Page) -> int:
-        """Fail where a page shows anything of a namespace under another's name; return how many it shows.
+        """How many listeners a page shows; fails where it shows one under the name of another namespace.
 
-        A name that was used again shows one namespace at a time.
+        A name that was given again shows the listeners of one namespace at a time.
         """
         shown = 0
         for name, pairs in listeners(page).items():
             if name == "host":
                 continue
-            wrong = pairs - self.mine.get(name, set())
+            wrong = pairs - self.listeners.get(name, set())
             assert not wrong, f"{name} shows {wrong}"
             assert len(pairs) <= 1, f"{name} shows two namespaces at once: {pairs}"
             shown += len(pairs)
@@ -73,11 +73,11 @@ class Churn:
         programs.output(
             "ip", "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", str(made.pid)
         )
-        self.mine.setdefault(name, set()).add(pair)
+        self.listeners.setdefault(name, set()).add(pair)
         made.listen_tcp(pair[0], backlog=pair[1])
         self._alive.append((name, made))
 
     def _end(self, name: str, made: Container) -> None:
         made.stop()
         if self.names:
-            self.namespaces.forget(name)
+            self.namespaces.remove_name(name)

@@ -1,4 +1,4 @@
-"""The command as it is typed, run to its end."""
+"""The command `listen-queue-exporter`, run to its end."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended, and what it wrote."""
+class Completed:
+    """The exit status of a command, and what it wrote."""
 
     status: int
     output: str
     errors: str
 
 
-def run(*arguments: str) -> Ended:
+def run(*arguments: str) -> Completed:
     """Run `listen-queue-exporter` with these arguments; fails where it does not end by itself."""
     done = subprocess.run(
         [sys.executable, "-m", "exporter", *arguments],
@@ -32,4 +32,4 @@ def run(*arguments: str) -> Ended:
         timeout=30,
         preexec_fn=privileges.stay_at_home,  # tests have one thread
     )
-    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Completed(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -1,4 +1,4 @@
-"""The exporter run by a fork of the test itself, for tests whose user could not start an interpreter."""
+"""The exporter in a fork of the test, for tests whose user may not read the files of the interpreter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
-# The commands import these when they run, and by then the files may be out of reach.
+# The commands import these when they run, and by then their files may be unreadable.
 import exporter.cli.daemon as _daemon  # noqa: F401
 import exporter.cli.show as _show  # noqa: F401
 from exporter.cli.main import main
@@ -28,7 +28,7 @@ _PORT = 10511
 
 
 def load_everything() -> None:
-    """Take one sample, so that all that Python loads at its first use is there before it is out of reach."""
+    """Take one sample, so that Python loads all that it needs while it may read the files."""
     Sampler(Config(), host_environment()).sample()
 
 
@@ -114,11 +114,11 @@ def _run(command: Callable[[], int], output: int, errors: int) -> None:
         syscalls.die_with_parent()
         os.dup2(output, 1)
         os.dup2(errors, 2)
-        # pytest's capture stands before the descriptors.
+        # pytest has replaced them with objects that do not write to the descriptors.
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
         status = command()
-    except BaseException:  # noqa: BLE001  (nobody above this fork would show it)
+    except BaseException:  # noqa: BLE001  (nothing above this fork would show it)
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""One figure of the page at a time, waited for."""
+"""Single values of a page, and waiting for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EAGER = "sampling: {interval: 10ms, cpu_budget: 100%}\n"
 
 
 class Served(Protocol):
-    """Whatever serves a page of metrics."""
+    """What serves a page of metrics."""
 
     def metrics(self) -> Page:
         """The page, parsed."""
@@ -20,14 +20,14 @@ class Served(Protocol):
 
 
 def figure(served: Served, name: str, **labels: str) -> float | None:
-    """A figure by its name without `listen_queue_`; None where no series has these labels."""
+    """A value by the name of its metric without `listen_queue_`; None where no series has these labels."""
     found = served.metrics().all(f"listen_queue_{name}", **labels)
     assert len(found) <= 1, found
     return next(iter(found.values()), None)
 
 
 def until_figure(served: Served, wanted: float | None, name: str, **labels: str) -> None:
-    """Return when a figure has this value; fails the test at the deadline."""
+    """Return when a series has this value, or for None does not exist; fails the test at the deadline."""
     until(lambda: figure(served, name, **labels), lambda found: found == wanted)
 
 

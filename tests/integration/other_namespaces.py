@@ -1,4 +1,4 @@
-"""What tests of other namespaces ask of the exporter, and of the processes behind it."""
+"""An exporter that samples other network namespaces: its configuration, its processes, and its page."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from testbed.waiting import until
 from tests.broker.broker_processes import broker_of, wait_for_child
 from tests.integration.metric_values import figure
 
-Pair = tuple[int, int]
+PortAndBacklog = tuple[int, int]
 # Enough for a rate, and two seconds on a machine that has nothing else to do.
 _SAMPLES = 200
 
 
 def only(*patterns: str, sampling: str = "interval: 10ms, cpu_budget: 50%", enabled: str = "auto") -> str:
-    """A configuration that looks into these namespaces alone, and not into those of tests beside this one."""
+    """A configuration that samples the test's namespace and those whose names match a pattern."""
     return f"sampling: {{{sampling}}}\nnamespaces: {{enabled: {enabled}, include: {list(patterns)}}}\n"
 
 
@@ -37,38 +37,38 @@ def watching(config: str, *flags: str) -> Daemon:
         raise
 
 
-def keeper_and_broker(daemon: Daemon) -> Pair:
-    """The two processes that a daemon has started."""
+def supervisor_and_broker(daemon: Daemon) -> tuple[int, int]:
+    """The PIDs of the two processes that a daemon has started."""
     supervisor = wait_for_child(daemon.pid, "lqe-keeper")[0]
     return supervisor, broker_of(supervisor)
 
 
-def listeners(page: Page) -> dict[str, set[Pair]]:
+def listeners(page: Page) -> dict[str, set[PortAndBacklog]]:
     """Port and backlog of every TCP listener on a page, by the name of its namespace."""
-    found: dict[str, set[Pair]] = {}
+    found: dict[str, set[PortAndBacklog]] = {}
     for labels, limit in page.all("listen_queue_accept_limit", protocol="tcp").items():
         known = dict(labels)
         found.setdefault(known["netns"], set()).add((int(known["port"]), int(limit)))
     return found
 
 
-def of(daemon: Daemon, name: str) -> set[Pair]:
+def listeners_of(daemon: Daemon, name: str) -> set[PortAndBacklog]:
     """Port and backlog of every TCP listener that the daemon shows of a namespace."""
     return listeners(daemon.metrics()).get(name, set())
 
 
-def until_shown(daemon: Daemon, name: str, *wanted: Pair) -> None:
+def until_shown(daemon: Daemon, name: str, *wanted: PortAndBacklog) -> None:
     """Return when just these listeners are shown of a namespace; fails the test at the deadline."""
-    until(lambda: of(daemon, name), lambda found: found == set(wanted))
+    until(lambda: listeners_of(daemon, name), lambda found: found == set(wanted))
 
 
-def named_on(page: Page) -> set[str]:
+def namespaces_of(page: Page) -> set[str]:
     """Every value of the label `netns` on a page."""
     return {value for _, labels in page.samples for label, value in labels if label == "netns"}
 
 
 def success(daemon: Daemon, source: str, name: str) -> float | None:
-    """Whether a source of a namespace succeeds; None where the page says nothing of it."""
+    """Whether a source of a namespace succeeds; None where the page has no such series."""
     return figure(daemon, "exporter_source_success", source=source, netns=name)
 
 
@@ -118,9 +118,9 @@ def resident_mib(pid: int) -> float:
 
 @contextmanager
 def inside(container: Container, *works: Callable[[Callable[[], object]], object]) -> Iterator[None]:
-    """Have processes in a container until the end, as root of its user namespace where it has one.
+    """Run functions in processes of a container until the end, as root of its user namespace if it has one.
 
-    Each is given a function to call when it is ready, and must not end by itself.
+    Each is given a function to call when it is ready, and must not return.
     """
     pids = [_start_inside(container, work) for work in works]
     try:
@@ -133,7 +133,7 @@ def inside(container: Container, *works: Callable[[Callable[[], object]], object
 
 
 def _start_inside(container: Container, work: Callable[[Callable[[], object]], object]) -> int:
-    ready, say_ready = os.pipe()
+    ready, report_ready = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
@@ -142,15 +142,15 @@ def _start_inside(container: Container, work: Callable[[Callable[[], object]], o
             syscalls.call("setns", pidfd, syscalls.CLONE_NEWNET | _user_namespace_of(container))
             # After that: the capabilities gained in a user namespace would undo it.
             syscalls.die_with_parent()
-            work(lambda: os.write(say_ready, b"!"))
-        except BaseException:  # noqa: BLE001  (nobody above this fork would show it)
+            work(lambda: os.write(report_ready, b"!"))
+        except BaseException:  # noqa: BLE001  (nothing above this fork would show it)
             os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(1)
-    os.close(say_ready)
-    said = os.read(ready, 1)
+    os.close(report_ready)
+    received = os.read(ready, 1)
     os.close(ready)
-    assert said == b"!", "the process in the container did not get ready"
+    assert received == b"!", "the process in the container did not get ready"
     return pid
 
 

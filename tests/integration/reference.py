@@ -1,6 +1,6 @@
-"""What others say of the listeners of this namespace: `ss`, /proc/net, and the exporter in its two ways.
+"""The listeners of this namespace by `ss`, by /proc/net, and by the exporter's page and its command `show`.
 
-All of them are brought into one form: for each place the sockets that listen there, added up.
+All are in one form: for each address and port the sockets that listen there, added up.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SO_ACCEPTCON = 0x10000
 
 
 class CgroupLocation(NamedTuple):
-    """Where somebody listens, as the exporter's labels name it."""
+    """Where sockets listen, by the exporter's labels."""
 
     protocol: str
     address: str
@@ -36,7 +36,7 @@ class CgroupLocation(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What is known of one place; None where the source cannot tell."""
+    """The values of the sockets at one address; None where the source does not have them."""
 
     sockets: float
     length: float
@@ -46,7 +46,7 @@ class Figures(NamedTuple):
 
 
 class _Socket(NamedTuple):
-    place: CgroupLocation
+    endpoint: CgroupLocation
     length: int
     limit: int
     drops: int | None
@@ -54,13 +54,13 @@ class _Socket(NamedTuple):
 
 @contextmanager
 def within(pid: int) -> Iterator[None]:
-    """Be in the network namespace of a process: what is opened or started there belongs to it for good."""
-    with open("/proc/self/ns/net") as home, open(f"/proc/{pid}/ns/net") as there:  # noqa: PTH123
-        syscalls.call("setns", there.fileno(), syscalls.CLONE_NEWNET)
+    """Enter the network namespace of a process until the end; sockets and processes made there stay in it."""
+    with open("/proc/self/ns/net") as own, open(f"/proc/{pid}/ns/net") as other:  # noqa: PTH123
+        syscalls.call("setns", other.fileno(), syscalls.CLONE_NEWNET)
         try:
             yield
         finally:
-            syscalls.call("setns", home.fileno(), syscalls.CLONE_NEWNET)
+            syscalls.call("setns", own.fileno(), syscalls.CLONE_NEWNET)
 
 
 def from_ss() -> dict[CgroupLocation, Figures]:
@@ -78,13 +78,15 @@ def of_namespace(page: Page, **netns: str) -> dict[CgroupLocation, Figures]:
 
     def of(name: str) -> dict[CgroupLocation, float]:
         found = page.all(f"listen_queue_{name}", **netns)
-        return {_place(dict(labels)): value for labels, value in found.items()}
+        return {_endpoint(dict(labels)): value for labels, value in found.items()}
 
     sockets, lengths, limits = of("sockets"), of("accept_length"), of("accept_limit")
     ratios, drops = of("accept_utilization_ratio"), of("drops_total")
     return {
-        place: Figures(count, lengths[place], limits.get(place), ratios.get(place), drops.get(place))
-        for place, count in sockets.items()
+        endpoint: Figures(
+            count, lengths[endpoint], limits.get(endpoint), ratios.get(endpoint), drops.get(endpoint)
+        )
+        for endpoint, count in sockets.items()
     }
 
 
@@ -104,7 +106,7 @@ def from_show() -> dict[CgroupLocation, Figures]:
 def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[CgroupLocation, Figures]:
     """Rows that `show --json` printed."""
     return {
-        _place(row): Figures(
+        _endpoint(row): Figures(
             row["sockets"],
             row["accept_length"],
             row["accept_limit"],
@@ -116,31 +118,31 @@ def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[CgroupLocation, Figures]:
 
 
 def from_proc() -> dict[CgroupLocation, tuple[int, int | None]]:
-    """How many sockets and waiting connections /proc/net has; it knows neither device nor unix queue."""
+    """How many sockets and waiting connections /proc/net has; it has no devices and no unix queues."""
     found: dict[CgroupLocation, tuple[int, int | None]] = {}
     for name in ("tcp", "tcp6"):
         for line in Path("/proc/net", name).read_text().splitlines()[1:]:
             _, local, _, state, queues, *_ = line.split()
             if state == "0A":
-                place = _proc_place(local)
-                sockets, length = found.get(place, (0, 0))
-                found[place] = (sockets + 1, (length or 0) + int(queues.partition(":")[2], 16))
+                endpoint = _proc_endpoint(local)
+                sockets, length = found.get(endpoint, (0, 0))
+                found[endpoint] = (sockets + 1, (length or 0) + int(queues.partition(":")[2], 16))
     for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
         _, _, _, flags, _, _, _, name = [*line.split(maxsplit=7), ""][:8]
         if int(flags, 16) & _SO_ACCEPTCON:
-            place = CgroupLocation("unix", name, "")
-            found[place] = (found.get(place, (0, None))[0] + 1, None)
+            endpoint = CgroupLocation("unix", name, "")
+            found[endpoint] = (found.get(endpoint, (0, None))[0] + 1, None)
     return found
 
 
 def as_in_proc(figures: Mapping[CgroupLocation, Figures]) -> dict[CgroupLocation, tuple[int, int | None]]:
-    """What /proc would show of these figures."""
+    """What /proc shows of these figures."""
     found: dict[CgroupLocation, tuple[int, int | None]] = {}
-    for place, known in figures.items():
-        there = place._replace(address=place.address.partition("%")[0])
-        sockets, length = found.get(there, (0, 0))
-        waiting = None if place.protocol == "unix" else int(known.length) + (length or 0)
-        found[there] = (sockets + int(known.sockets), waiting)
+    for endpoint, known in figures.items():
+        without_device = endpoint._replace(address=endpoint.address.partition("%")[0])
+        sockets, length = found.get(without_device, (0, 0))
+        waiting = None if endpoint.protocol == "unix" else int(known.length) + (length or 0)
+        found[without_device] = (sockets + int(known.sockets), waiting)
     return found
 
 
@@ -178,8 +180,8 @@ def _ss_tcp() -> Iterable[_Socket]:
         assert parts is not None, line
         assert drops is not None, line
         address = parts["address"].replace("*", "::") + (parts["device"] or "")
-        place = CgroupLocation("tcp", address, parts["port"])
-        yield _Socket(place, int(length), int(limit), int(drops[1]))
+        endpoint = CgroupLocation("tcp", address, parts["port"])
+        yield _Socket(endpoint, int(length), int(limit), int(drops[1]))
 
 
 def _ss_unix() -> Iterable[_Socket]:
@@ -190,26 +192,26 @@ def _ss_unix() -> Iterable[_Socket]:
 
 
 def _added_up(sockets: Iterable[_Socket]) -> dict[CgroupLocation, Figures]:
-    places: dict[CgroupLocation, list[_Socket]] = {}
+    endpoints: dict[CgroupLocation, list[_Socket]] = {}
     for each in sockets:
-        places.setdefault(each.place, []).append(each)
+        endpoints.setdefault(each.endpoint, []).append(each)
     return {
-        place: Figures(
+        endpoint: Figures(
             len(group),
             sum(each.length for each in group),
             sum(each.limit for each in group),
             max(each.length / (each.limit + 1) for each in group),
-            sum(each.drops or 0 for each in group) if place.protocol == "tcp" else None,
+            sum(each.drops or 0 for each in group) if endpoint.protocol == "tcp" else None,
         )
-        for place, group in places.items()
+        for endpoint, group in endpoints.items()
     }
 
 
-def _place(labels: Mapping[str, str]) -> CgroupLocation:
+def _endpoint(labels: Mapping[str, str]) -> CgroupLocation:
     return CgroupLocation(labels["protocol"], labels["address"], labels["port"])
 
 
-def _proc_place(local: str) -> CgroupLocation:
+def _proc_endpoint(local: str) -> CgroupLocation:
     address, _, port = local.partition(":")
     words = [struct.pack("=I", int(address[at : at + 8], 16)) for at in range(0, len(address), 8)]
     family = socket.AF_INET if len(words) == 1 else socket.AF_INET6

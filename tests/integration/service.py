@@ -1,4 +1,4 @@
-"""A process with a name of its own that listens, as the programs do that the exporter watches."""
+"""A process with a command name that listens, as the programs do that the exporter watches."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _PR_SET_NAME = 15
 class Service:
     """A child that has set its command name, opened its sockets with `listen`, and sleeps.
 
-    With `workers` it forks so many children after that, who hold the same sockets under another name.
+    With `workers` it forks so many children after that, which hold the same sockets under another name.
     """
 
     def __init__(self, name: bytes, listen: Callable[[], list[socket.socket]], workers: int = 0) -> None:
-        ready, say_ready = os.pipe()
-        stay, self._leave = os.pipe()
+        ready, report_ready = os.pipe()
+        wait, self._leave = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._leave)
-            self._serve(name, listen, workers, say_ready, stay)
-        os.close(say_ready)
-        os.close(stay)
+            self._serve(name, listen, workers, report_ready, wait)
+        os.close(report_ready)
+        os.close(wait)
         if os.read(ready, 1) != b"r":
             raise ChildProcessError("the service ended before it listened")
         os.close(ready)
@@ -42,7 +42,7 @@ class Service:
         self.end()
 
     def end(self) -> None:
-        """End it, and its workers with it, also when this process may no longer send it a signal."""
+        """End it and its workers, also where this process may no longer send them a signal."""
         if self._pid:
             os.close(self._leave)
             os.waitpid(self._pid, 0)
@@ -50,7 +50,7 @@ class Service:
 
     @staticmethod
     def _serve(
-        name: bytes, listen: Callable[[], list[socket.socket]], workers: int, say_ready: int, stay: int
+        name: bytes, listen: Callable[[], list[socket.socket]], workers: int, report_ready: int, wait: int
     ) -> None:
         status = 1
         try:
@@ -61,17 +61,17 @@ class Service:
                 if os.fork() == 0:
                     syscalls.die_with_parent()
                     set_name(b"worker")
-                    os.close(say_ready)
+                    os.close(report_ready)
                     break
             else:
-                os.write(say_ready, b"r")
-            os.read(stay, 1)
+                os.write(report_ready, b"r")
+            os.read(wait, 1)
             status = 0
         finally:
             os._exit(status)
 
 
 def set_name(name: bytes) -> None:
-    """Give the calling process a command name, of 15 bytes at most."""
+    """Set the command name of the calling process, of 15 bytes at most."""
     buffer = ctypes.create_string_buffer(name)
     syscalls.prctl(_PR_SET_NAME, ctypes.addressof(buffer))

@@ -1,4 +1,4 @@
-"""A service manager's end of sd_notify(3): a socket on which the exporter says how it is."""
+"""A service manager's end of sd_notify(3): a socket that receives the messages of the exporter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Notification:
     """One message: its fields by name, and the process that sent it."""
 
     fields: dict[str, str]
@@ -27,12 +27,12 @@ class Said:
 
     @property
     def status(self) -> str:
-        """The line for people, empty where there is none."""
+        """The field STATUS, empty where there is none."""
         return self.fields.get("STATUS", "")
 
 
-class Manager:
-    """Listens at a path, or where it begins with @ at an abstract name, and is told things."""
+class NotificationSocket:
+    """Receives notifications at a path, or where it begins with @ at an abstract name."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -48,7 +48,7 @@ class Manager:
     ) -> None:
         self._socket.close()
 
-    def next(self, seconds: float = DEADLINE_SECONDS) -> Said | None:
+    def next(self, seconds: float = DEADLINE_SECONDS) -> Notification | None:
         """The next message; None where none comes in time."""
         self._socket.settimeout(seconds)
         try:
@@ -56,26 +56,26 @@ class Manager:
         except (TimeoutError, BlockingIOError):
             return None
         pid, _, _ = _CREDENTIALS.unpack(ancillary[0][2])
-        return Said(dict(line.split("=", 1) for line in message.decode().split("\n")), pid)
+        return Notification(dict(line.split("=", 1) for line in message.decode().split("\n")), pid)
 
-    def hear(self) -> Said:
+    def receive(self) -> Notification:
         """The next message; fails the test at the deadline."""
-        said = self.next()
-        if said is None:
-            pytest.fail(f"nothing was said for {DEADLINE_SECONDS:g} s")
-        return said
+        notification = self.next()
+        if notification is None:
+            pytest.fail(f"no notification came in {DEADLINE_SECONDS:g} s")
+        return notification
 
-    def until(self, right: Callable[[Said], bool]) -> list[Said]:
-        """All messages up to the one that is right; fails the test with the last one at the deadline."""
+    def until(self, condition: Callable[[Notification], bool]) -> list[Notification]:
+        """All messages up to the first for which it holds; the deadline fails the test with the last one."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        heard = [self.hear()]
-        while not right(heard[-1]):
+        received = [self.receive()]
+        while not condition(received[-1]):
             if time.monotonic() > deadline:
-                pytest.fail(f"still {heard[-1]} after {DEADLINE_SECONDS:g} s")
-            heard.append(self.hear())
-        return heard
+                pytest.fail(f"still {received[-1]} after {DEADLINE_SECONDS:g} s")
+            received.append(self.receive())
+        return received
 
 
-def says(**fields: str) -> Callable[[Said], bool]:
+def has(**fields: str) -> Callable[[Notification], bool]:
     """A condition for `until`: the message has these fields."""
-    return lambda said: fields.items() <= said.fields.items()
+    return lambda notification: fields.items() <= notification.fields.items()

@@ -1,4 +1,4 @@
-"""One thread of a process that stands still while the others go on, as in a system call that never returns.
+"""One thread of a process that is stopped while the others go on, as in a system call that never returns.
 
 The thread is stopped by ptrace(2), so nothing in the process has to be prepared for it.
 """
@@ -25,20 +25,20 @@ _TRIES = 50
 
 
 @contextmanager
-def sampler_of(pid: int, ask: Callable[[], object]) -> Iterator[None]:
-    """Stop the sampling thread of an exporter, and let it go on at the end.
+def sampler_of(pid: int, scrape: Callable[[], object]) -> Iterator[None]:
+    """Stop the sampling thread of an exporter, and continue it at the end.
 
-    `ask` gets a page of it: the thread is not stopped where it holds what others wait for.
+    `scrape` gets a page of it: the thread is not stopped where it holds a lock that others wait for.
     """
     for _ in range(_TRIES):
         with _stopped(_second_thread(pid)):
             try:
-                ask()
+                scrape()
             except (OSError, http.client.HTTPException):
                 continue
             yield
             return
-    pytest.fail(f"process {pid} answered never while its sampler stood still")
+    pytest.fail(f"process {pid} never answered while its sampler was stopped")
 
 
 def _second_thread(pid: int) -> int:

@@ -1,4 +1,4 @@
-"""An ordinary user without any capability sees everything but who owns what."""
+"""An ordinary user without any capability sees everything but the owners of other users' sockets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.service import Service
 SOURCE_SUCCESS = "exporter_source_success"
 
 
-SAID = "listen-queue-exporter: the owners of some sockets belong to other users: EACCES"
+MESSAGE = "listen-queue-exporter: the owners of some sockets belong to other users: EACCES"
 
 
 def of_root() -> list[socket.socket]:
@@ -36,7 +36,7 @@ def become_nobody() -> None:
 
 
 @pytest.mark.netns
-def test_nobody_sees_every_figure_and_is_told_that_owners_are_missing() -> None:
+def test_nobody_sees_every_figure_and_that_owners_are_missing() -> None:
     with flood.Tun() as tun, Service(b"of-root", of_root):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 5)
         become_nobody()
@@ -60,7 +60,7 @@ def test_nobody_sees_every_figure_and_is_told_that_owners_are_missing() -> None:
 
 
 @pytest.mark.netns
-def test_the_owners_are_no_failure_where_nobody_elses_socket_listens() -> None:
+def test_owners_succeed_where_only_own_sockets_listen() -> None:
     become_nobody()
     with listening_sockets.tcp("127.0.0.1"), ForkedExporter() as exporter:
         until_figure(exporter, 1, SOURCE_SUCCESS, source="owners")
@@ -68,11 +68,11 @@ def test_the_owners_are_no_failure_where_nobody_elses_socket_listens() -> None:
 
 
 @pytest.mark.netns
-def test_show_works_for_nobody_and_says_in_one_line_what_is_missing() -> None:
+def test_show_works_for_nobody_and_reports_in_one_line_what_is_missing() -> None:
     with Service(b"of-root", of_root):
         become_nobody()
         show = Fork("show", "--json")
         assert show.wait() == 0
         found = {row["port"]: row["process"] for row in json.loads(show.output)}
         assert found == {"8080": "", "8081": "", "": ""}
-        assert show.errors == f"{SAID}\n"
+        assert show.errors == f"{MESSAGE}\n"

@@ -1,4 +1,4 @@
-"""The command fails in one clear line, with the exit status that says whose fault it is."""
+"""The command fails in one line, with exit status 1 for a failure at run time and 2 for wrong use."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ rules:
   - name: edge
     match: {port: 70000}
 """
-# Every fault of the file above, in one run: where it is and which key it is about.
-FAULTS = [(2, 13, "sampling.interval"), (3, 3, "sampling.colour"), (6, 19, "rules")]
+# Every error of the file above, in one run: its position and its key.
+ERRORS = [(2, 13, "sampling.interval"), (3, 3, "sampling.colour"), (6, 19, "rules")]
 
 
 @pytest.fixture
 def wrong(tmp_path: Path) -> Path:
-    """A file with several faults."""
+    """A file with several errors."""
     file = tmp_path / "wrong.yml"
     file.write_text(WRONG)
     return file
 
 
-def expect_faults(ended: command.Ended, file: Path) -> None:
-    """All faults of the wrong file, each with its place, and nothing else."""
+def expect_errors(ended: command.Completed, file: Path) -> None:
+    """All errors of the wrong file, each with its position, and nothing else."""
     assert (ended.status, ended.output) == (2, "")
     found = [
         re.fullmatch(rf"{re.escape(str(file))}:(\d+):(\d+): (.+)", line) for line in ended.errors.splitlines()
     ]
     assert all(found), ended.errors
-    places = [(int(fault[1]), int(fault[2]), fault[3]) for fault in found if fault]
-    assert [place[:2] for place in places] == [fault[:2] for fault in FAULTS], ended.errors
-    assert all(place[2].startswith(fault[2]) for place, fault in zip(places, FAULTS, strict=True))
+    places = [(int(error[1]), int(error[2]), error[3]) for error in found if error]
+    assert [place[:2] for place in places] == [error[:2] for error in ERRORS], ended.errors
+    assert all(place[2].startswith(error[2]) for place, error in zip(places, ERRORS, strict=True))
 
 
-def expect_one_line(ended: command.Ended, status: int, *words: str) -> None:
+def expect_one_line(ended: command.Completed, status: int, *words: str) -> None:
     """Nothing but one line on stderr with these words."""
     assert (ended.status, ended.output) == (status, ""), ended
     assert len(ended.errors.splitlines()) == 1, ended.errors
@@ -89,8 +89,10 @@ def test_wrong_use_is_one_line_and_status_2(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "arguments", [["--config.file={}"], ["show", "--config.file={}"], ["check-config", "{}"]]
 )
-def test_every_fault_of_a_configuration_is_told_with_its_place(arguments: list[str], wrong: Path) -> None:
-    expect_faults(command.run(*(each.format(wrong) for each in arguments)), wrong)
+def test_every_error_of_a_configuration_is_printed_with_its_position(
+    arguments: list[str], wrong: Path
+) -> None:
+    expect_errors(command.run(*(each.format(wrong) for each in arguments)), wrong)
 
 
 @pytest.mark.netns

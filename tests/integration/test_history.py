@@ -1,4 +1,4 @@
-"""What samples add up to: peaks, the histogram, and the time in which a queue was full."""
+"""What is computed from samples: peaks, the histogram, and the time in which a queue was full."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ FORMATS = {
 }
 
 
-def with_odd_names(stack: ExitStack) -> Daemon:
-    """A daemon, and one process with an odd name that listens under every odd name."""
+def with_hostile_names(stack: ExitStack) -> Daemon:
+    """A daemon, and a process with a hostile name that listens under every hostile name."""
     every = list(hostile_names.ABSTRACT)
     stack.enter_context(
         Service(hostile_names.PROCESS, lambda: [listening_sockets.unix(b"\0" + name) for name in every])
@@ -39,7 +39,7 @@ def with_odd_names(stack: ExitStack) -> Daemon:
 
 
 def addresses(text: str) -> set[str]:
-    """The addresses of the unix listeners on a page that belong to the process with the odd name."""
+    """The addresses of the unix listeners on a page that belong to the process with the hostile name."""
     found = metrics(text).all(LENGTH, protocol="unix", process=hostile_names.PROCESS_LABEL)
     return {dict(labels)["address"] for labels in found}
 
@@ -49,7 +49,7 @@ def addresses(text: str) -> set[str]:
 def test_the_page_parses_and_names_every_listener_by_its_bytes(wanted: str) -> None:
     accept, content_type = FORMATS[wanted]
     with ExitStack() as stack:
-        daemon = with_odd_names(stack)
+        daemon = with_hostile_names(stack)
         until(lambda: addresses(daemon.scrape(accept)), equals(set(hostile_names.ABSTRACT.values())))
         answer = daemon.ask("/metrics", headers={"Accept": accept})
         assert answer.headers["Content-Type"] == content_type
@@ -57,10 +57,10 @@ def test_the_page_parses_and_names_every_listener_by_its_bytes(wanted: str) -> N
 
 
 @pytest.mark.netns
-def test_promtool_finds_nothing_to_say_about_the_page() -> None:
+def test_promtool_finds_no_fault_in_the_page() -> None:
     with ExitStack() as stack:
         promtool = programs.find("promtool")
-        daemon = with_odd_names(stack)
+        daemon = with_hostile_names(stack)
         until(lambda: addresses(daemon.scrape()), equals(set(hostile_names.ABSTRACT.values())))
         done = subprocess.run(
             [promtool, "check", "metrics"],

@@ -1,4 +1,4 @@
-"""The exporter without the process that enters namespaces: what is left of the page, how it comes back."""
+"""The exporter without its broker: what is left of the page, and how the rest returns."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.integration import listening_sockets
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import (
     exporter_of_own_namespace,
-    keeper_and_broker,
     listeners,
-    named_on,
+    namespaces_of,
     only,
     relative_rates,
     sampled,
     samples,
+    supervisor_and_broker,
     until_shown,
     watching,
 )
@@ -31,12 +31,12 @@ from tests.integration.other_namespaces import (
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.netns
 
-CONFIG = only("away-*")
+CONFIG = only("other-*")
 
 
 def populate(namespaces: Namespaces) -> dict[str, set[tuple[int, int]]]:
-    """Three named namespaces, each with a listener of its own, and what the page has to show of them."""
-    shown = {f"away-{index}": {(8000 + index, 100 + index)} for index in range(3)}
+    """Three named namespaces, each with one listener; returns port and backlog by name."""
+    shown = {f"other-{index}": {(8000 + index, 100 + index)} for index in range(3)}
     for name, pairs in shown.items():
         made = namespaces.named(name)
         for port, backlog in pairs:
@@ -56,11 +56,11 @@ def until_sampled_more(daemon: Daemon, name: str, count: int) -> None:
     until(lambda: sampled(daemon, name), lambda now: now >= first + count)
 
 
-def until_others_are_gone(daemon: Daemon) -> None:
-    """Return when nothing but their failure is told of others, and fail unless it is told."""
+def until_others_have_failed(daemon: Daemon) -> None:
+    """Return when the page has no series of other namespaces but that their sources fail."""
     until(lambda: listeners(daemon.metrics()).keys(), equals({"host"}))
-    until_figure(daemon, None, "netns_listen_overflows_total", netns="away-0")
-    for name in ("away-0", "away-1", "away-2"):
+    until_figure(daemon, None, "netns_listen_overflows_total", netns="other-0")
+    for name in ("other-0", "other-1", "other-2"):
         until_success(daemon, 0, "inet", name)
     until_success(daemon, 0, "namespaces", "host")
     until_success(daemon, 1, "inet", "host")
@@ -70,13 +70,13 @@ def until_success(daemon: Daemon, wanted: float, source: str, name: str) -> None
     until_figure(daemon, wanted, "exporter_source_success", source=source, netns=name)
 
 
-def test_a_broker_that_is_killed_is_counted_and_nothing_wrong_is_shown_meanwhile() -> None:
+def test_a_killed_broker_is_counted_and_no_wrong_listener_is_shown_meanwhile() -> None:
     with Namespaces() as namespaces:
         shown = populate(namespaces)
         with watching(CONFIG) as daemon:
             until_all_shown(daemon, shown)
             for restarts in (1, 2):
-                _, broker = keeper_and_broker(daemon)
+                _, broker = supervisor_and_broker(daemon)
                 os.kill(broker, SIGKILL)
                 ended = time.monotonic()
                 while figure(daemon, "exporter_broker_restarts_total") != restarts:
@@ -94,7 +94,7 @@ def test_a_broker_that_is_killed_is_counted_and_nothing_wrong_is_shown_meanwhile
             until_figure(daemon, 4, "exporter_namespaces")
 
 
-def test_while_the_broker_stands_still_only_others_leave_the_page_and_the_host_is_sampled_on_time() -> None:
+def test_while_the_broker_is_stopped_only_others_leave_the_page_and_the_host_is_sampled_on_time() -> None:
     """A listener that opens meanwhile is shown as well."""
     with Namespaces() as namespaces:
         shown = populate(namespaces)
@@ -105,13 +105,13 @@ def test_while_the_broker_stands_still_only_others_leave_the_page_and_the_host_i
         ):
             until_all_shown(daemon, shown)
             usual = relative_rates(daemon, comparison, ["host"])["host"]
-            _, broker = keeper_and_broker(daemon)
+            _, broker = supervisor_and_broker(daemon)
             os.kill(broker, SIGSTOP)
             stopped = time.monotonic()
             meanwhile = relative_rates(daemon, comparison, ["host"])["host"]
             with listening_sockets.tcp("127.0.0.1", 8081):
                 until(lambda: figure(daemon, "accept_limit", netns="host", port="8081"), equals(16))
-            until_others_are_gone(daemon)
+            until_others_have_failed(daemon)
             gone = time.monotonic() - stopped
             log.info("host: relative rate %.2f, then %.2f; others gone after %.1f s", usual, meanwhile, gone)
             os.kill(broker, SIGCONT)
@@ -123,22 +123,22 @@ def test_while_the_broker_stands_still_only_others_leave_the_page_and_the_host_i
             assert meanwhile > usual / 2
 
 
-def test_without_a_keeper_others_leave_the_page_for_good_and_the_host_stays() -> None:
+def test_without_a_supervisor_others_leave_the_page_for_good_and_the_host_stays() -> None:
     with Namespaces() as namespaces:
         shown = populate(namespaces)
         with listening_sockets.tcp("127.0.0.1", 8080) as listener, watching(CONFIG) as daemon:
             until_all_shown(daemon, shown)
-            supervisor, broker = keeper_and_broker(daemon)
+            supervisor, broker = supervisor_and_broker(daemon)
             os.kill(supervisor, SIGKILL)
             until(lambda: state(broker) in {"", "Z", "X"}, bool)
-            until_others_are_gone(daemon)
+            until_others_have_failed(daemon)
             until_sampled_more(daemon, "host", 10)
             first = samples(daemon, "inet")
             until(lambda: samples(daemon, "inet"), lambda now: now >= first + 10)
             clients = listening_sockets.clients(listener, 3)
             until_figure(daemon, 3, "accept_length", netns="host", port="8080")
-            until(lambda: named_on(daemon.metrics()), equals({"host", *shown}))
-            until_others_are_gone(daemon)
+            until(lambda: namespaces_of(daemon.metrics()), equals({"host", *shown}))
+            until_others_have_failed(daemon)
             for client in clients:
                 client.close()
             assert daemon.stop() == 0
@@ -147,12 +147,12 @@ def test_without_a_keeper_others_leave_the_page_for_good_and_the_host_stays() ->
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGINT, SIGKILL], ids=lambda number: number.name)
 def test_a_daemon_that_ends_leaves_no_process_behind(number: Signals) -> None:
-    """While it enters namespaces all the time."""
+    """While the broker enters namespaces all the time."""
     with Namespaces() as namespaces:
         shown = populate(namespaces)
         with watching(CONFIG) as daemon:
             until_all_shown(daemon, shown)
-            both = keeper_and_broker(daemon)
+            both = supervisor_and_broker(daemon)
             assert [state(pid) in {"S", "R", "D"} for pid in both] == [True, True]
             daemon.stop(number)
             until(lambda: [state(pid) for pid in both], lambda left: set(left) <= {"", "Z", "X"})

@@ -1,4 +1,4 @@
-"""What the exporter keeps of its capabilities, and what it sees and says where some are missing."""
+"""The capabilities that the exporter keeps, and its page where some are missing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.broker.broker_processes import status
 from tests.integration import listening_sockets
 from tests.integration.forked_exporter import ForkedExporter, load_everything
 from tests.integration.metric_values import Served, figure, until_figure
-from tests.integration.other_namespaces import keeper_and_broker, only, watching
+from tests.integration.other_namespaces import only, supervisor_and_broker, watching
 from tests.integration.service import Service
 
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
 CAP_KILL = 5
 SUCCESS = "exporter_source_success"
-NO_NAMES = "exporter_sockets_without_owner"
+WITHOUT_OWNER = "exporter_sockets_without_owner"
 ALL_THREE = frozenset(Capability)
 NEEDED = "other network namespaces need CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 INNER = {"port": "8080"}
@@ -38,7 +38,7 @@ def inner(namespaces: Namespaces) -> Container:
 
 def of_nobody() -> list[socket.socket]:
     """A listener of another user."""
-    # What Python loads for this is out of reach later.
+    # The user may not read the modules that Python loads for this.
     listening_sockets.tcp("127.0.0.1", 0).close()
     privileges.drop_to()
     return [listening_sockets.tcp("127.0.0.1", 8081)]
@@ -51,7 +51,7 @@ def become_nobody_with(kept: frozenset[Capability]) -> None:
     os.setgroups([])
     os.setresgid(*[privileges.NOBODY] * 3)
     os.setresuid(*[privileges.NOBODY] * 3)
-    # And with one to end what this test has started.
+    # And with the one that lets it kill what this test has started.
     mask = sum(1 << capability for capability in (*kept, CAP_KILL))
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     sets = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)
@@ -60,8 +60,8 @@ def become_nobody_with(kept: frozenset[Capability]) -> None:
     syscalls.die_with_parent()
 
 
-def expect_sights_of(served: Served, made: Container, kept: frozenset[Capability]) -> None:
-    """The page has what these capabilities show, and says which way it was found."""
+def expect_page_with(served: Served, made: Container, kept: frozenset[Capability]) -> None:
+    """The page has what these capabilities allow to see, and the method by which it was found."""
     enters = kept >= {Capability.SYS_ADMIN, Capability.SYS_PTRACE}
     names = kept >= {Capability.SYS_PTRACE, Capability.DAC_READ_SEARCH}
     name = str(made.inode)
@@ -83,7 +83,7 @@ def config_file(folder: Path, text: str) -> str:
 
 
 @pytest.mark.netns
-def test_no_thread_of_the_daemon_has_a_capability_and_keeper_and_broker_have_three() -> None:
+def test_no_thread_of_the_daemon_has_a_capability_and_supervisor_and_broker_have_three() -> None:
     with Namespaces() as namespaces:
         made = inner(namespaces)
         with watching(only(str(made.inode))) as daemon:
@@ -92,7 +92,7 @@ def test_no_thread_of_the_daemon_has_a_capability_and_keeper_and_broker_have_thr
             assert len(threads) >= 2
             for thread in threads:
                 _expect_sets(f"{daemon.pid}/task/{thread.name}", 0)
-            for pid in keeper_and_broker(daemon):
+            for pid in supervisor_and_broker(daemon):
                 _expect_sets(str(pid), sum(1 << capability for capability in Capability))
 
 
@@ -105,17 +105,17 @@ def _expect_sets(process: str, mask: int) -> None:
 
 @pytest.mark.netns
 @pytest.mark.parametrize("missing", Capability, ids=lambda missing: missing.name)
-def test_root_without_one_of_them_sees_what_the_others_show(missing: Capability) -> None:
+def test_root_without_one_capability_sees_what_the_others_allow(missing: Capability) -> None:
     with Namespaces() as namespaces, Service(b"web", of_nobody):
         made = inner(namespaces)
         syscalls.prctl(PR_CAPBSET_DROP, missing)
         with watching(only(str(made.inode))) as daemon:
-            expect_sights_of(daemon, made, ALL_THREE - {missing})
+            expect_page_with(daemon, made, ALL_THREE - {missing})
 
 
 @pytest.mark.netns
 @pytest.mark.parametrize("missing", [None, *Capability], ids=["none", *Capability.__members__])
-def test_an_ordinary_user_with_capabilities_sees_what_they_show(
+def test_an_ordinary_user_with_capabilities_sees_what_they_allow(
     missing: Capability | None, tmp_path: Path
 ) -> None:
     kept = ALL_THREE - {missing}
@@ -124,14 +124,14 @@ def test_an_ordinary_user_with_capabilities_sees_what_they_show(
         flag = config_file(tmp_path, only(str(made.inode)))
         become_nobody_with(kept)
         with ForkedExporter(flag) as exporter:
-            expect_sights_of(exporter, made, kept)
+            expect_page_with(exporter, made, kept)
             found = status(exporter.pid)
             assert [int(found[name], 16) for name in ("CapEff", "CapPrm", "CapAmb")] == [0, 0, 0]
             assert found["NoNewPrivs"] == "1"
 
 
 @pytest.mark.netns
-def test_who_was_told_to_look_and_may_not_says_which_capabilities_are_missing() -> None:
+def test_where_other_namespaces_are_enabled_the_missing_capabilities_are_logged() -> None:
     with Namespaces() as namespaces:
         made = inner(namespaces)
         syscalls.prctl(PR_CAPBSET_DROP, Capability.SYS_ADMIN)
@@ -152,19 +152,19 @@ def test_where_proc_hides_other_processes_the_broker_finds_them_all_the_same() -
             until_figure(daemon, 9, "accept_limit", process="inner", netns=str(made.inode), **INNER)
             until_figure(daemon, 0, "accept_length", process="web", **OUTER)
             until_figure(daemon, 1, SUCCESS, source="owners")
-            until_figure(daemon, 0, NO_NAMES)
+            until_figure(daemon, 0, WITHOUT_OWNER)
 
 
 @pytest.mark.netns
-def test_where_proc_hides_other_processes_from_us_the_page_says_that_owners_are_missing() -> None:
-    """There is nobody who denies anything: who is hidden is not there."""
+def test_where_proc_hides_other_processes_and_there_is_no_broker_owners_are_missing() -> None:
+    """Reading /proc fails with no error: hidden processes are not listed."""
     with Service(b"web", lambda: [listening_sockets.tcp("127.0.0.1", 8081)]):
         hide_processes()
         load_everything()
         privileges.drop_to()
         with ForkedExporter() as exporter:
             until_figure(exporter, 0, "accept_length", process="", **OUTER)
-            until_figure(exporter, 1, NO_NAMES)
+            until_figure(exporter, 1, WITHOUT_OWNER)
             until_figure(exporter, 0, SUCCESS, source="owners")
             until_figure(exporter, 1, "exporter_source_info", source="namespaces", method="own")
 

@@ -1,4 +1,4 @@
-"""Namespaces that come and go: found soon, gone soon, never held, never taken for each other."""
+"""Namespaces that are made and removed: found soon, gone soon, never held, never confused."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.integration.churn import Churn
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import (
     descriptors,
-    keeper_and_broker,
     listeners,
-    named_on,
-    of,
+    listeners_of,
+    namespaces_of,
     only,
     resident_mib,
     samples,
+    supervisor_and_broker,
     until_shown,
     watching,
 )
@@ -39,40 +39,40 @@ EVERYONE = "sampling: {interval: 10ms, cpu_budget: 50%}\n"
 
 
 @contextmanager
-def judged(daemon: Daemon, churn: Churn) -> Iterator[list[int]]:
-    """Scrape without pause and judge each page; yields how many namespaces of the churn each one showed."""
+def pages_checked(daemon: Daemon, churn: Churn) -> Iterator[list[int]]:
+    """Scrape without pause and check each page; yields how many listeners each one showed."""
     shown: list[int] = []
-    wrong: list[BaseException] = []
+    errors: list[BaseException] = []
     ended = threading.Event()
 
-    def look() -> None:
+    def scrape() -> None:
         while not ended.wait(0.05):
             try:
                 shown.append(churn.check(daemon.metrics()))
-            except BaseException as error:  # noqa: BLE001  (told to the test's own thread)
-                wrong.append(error)
+            except BaseException as error:  # noqa: BLE001  (raised in the thread of the test)
+                errors.append(error)
                 return
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=scrape)
     thread.start()
     try:
         yield shown
     finally:
         ended.set()
         thread.join()
-        if wrong:
-            raise wrong[0]
+        if errors:
+            raise errors[0]
 
 
 def churn_and_settle(daemon: Daemon, churn: Churn, count: int, per_second: float) -> None:
-    """Churn once to warm up and once for the record; fails where the second time left anything behind."""
-    _, broker = keeper_and_broker(daemon)
+    """Make and remove a few, then `count`; fails where those leave anything behind."""
+    _, broker = supervisor_and_broker(daemon)
     churn.run(10, per_second)
     churn.end()
     until(lambda: churn.check(daemon.metrics()), equals(0))
     before = descriptors(daemon.pid), descriptors(broker)
     memory = resident_mib(daemon.pid), resident_mib(broker)
-    with judged(daemon, churn) as shown:
+    with pages_checked(daemon, churn) as shown:
         churn.run(count, per_second)
         until(lambda: shown[-1:] > [0], bool)
     churn.end()
@@ -94,7 +94,7 @@ def churn_and_settle(daemon: Daemon, churn: Churn, count: int, per_second: float
 
 
 def test_names_that_are_given_again_and_again_leave_nothing_behind() -> None:
-    """Twenty names, each given anew at once: a page shows of a name just one of those that have had it."""
+    """Twenty names, each given again at once: a page shows under a name one of the namespaces that had it."""
     with Namespaces() as namespaces, watching(only("again-*")) as daemon:
         churn = Churn(namespaces, names=tuple(f"again-{index}" for index in range(20)))
         until_figure(daemon, 1, "exporter_namespaces")
@@ -103,12 +103,12 @@ def test_names_that_are_given_again_and_again_leave_nothing_behind() -> None:
 
 
 def test_namespaces_of_processes_that_come_and_go_leave_nothing_behind() -> None:
-    """Their numbers are given again as well."""
+    """The kernel gives their inode numbers again."""
     with Namespaces() as namespaces, watching(EVERYONE) as daemon:
         churn_and_settle(daemon, Churn(namespaces), count=60, per_second=20)
 
 
-def veth_is_here(device: str) -> bool:
+def device_exists(device: str) -> bool:
     return device in (name for _, name in socket.if_nameindex())
 
 
@@ -117,46 +117,46 @@ def seconds_until_gone(*devices: str) -> list[float]:
     began = time.monotonic()
     gone: dict[str, float] = {}
 
-    def look() -> int:
+    def count_gone() -> int:
         for device in devices:
-            if device not in gone and not veth_is_here(device):
+            if device not in gone and not device_exists(device):
                 gone[device] = time.monotonic() - began
         return len(gone)
 
-    until(look, lambda count: count == len(devices))
+    until(count_gone, lambda count: count == len(devices))
     return [gone[device] for device in devices]
 
 
 def test_a_container_that_dies_takes_its_namespace_along_while_it_is_sampled_at_full_speed() -> None:
-    """At most a second later than one that nobody looks into.
+    """At most a second later than one that is not sampled.
 
     One of three has to: the kernel removes namespaces one after the other, those of other tests as well.
     """
     with Namespaces() as namespaces:
-        unseen = [namespaces.container() for _ in range(3)]
-        seen = [namespaces.container() for _ in range(3)]
-        for index, made in enumerate((*unseen, *seen)):
+        unsampled = [namespaces.container() for _ in range(3)]
+        sampled = [namespaces.container() for _ in range(3)]
+        for index, made in enumerate((*unsampled, *sampled)):
             made.veth(f"10.98.{index}.1/30", f"10.98.{index}.2/30", device=f"{made.inode}")
             made.listen_tcp(8080)
-        with watching(only(*(str(made.inode) for made in seen))) as daemon:
-            for made in seen:
+        with watching(only(*(str(made.inode) for made in sampled))) as daemon:
+            for made in sampled:
                 until_shown(daemon, str(made.inode), (8080, 128))
             later = []
-            for a_seen, an_unseen in zip(seen, unseen, strict=True):
-                a_seen.stop()
-                an_unseen.stop()
-                sampled_one, other = seconds_until_gone(str(a_seen.inode), str(an_unseen.inode))
-                log.info("gone after %.3f s, one that nobody looks into after %.3f s", sampled_one, other)
+            for a_sampled, an_unsampled in zip(sampled, unsampled, strict=True):
+                a_sampled.stop()
+                an_unsampled.stop()
+                sampled_one, other = seconds_until_gone(str(a_sampled.inode), str(an_unsampled.inode))
+                log.info("gone after %.3f s, one that is not sampled after %.3f s", sampled_one, other)
                 later.append(sampled_one - other)
             assert min(later) < 1
 
 
-def looks_until(daemon: Daemon, holds: Callable[[], bool]) -> float:
-    """How often it had looked for namespaces when something was last seen not to hold."""
+def discoveries_until(daemon: Daemon, holds: Callable[[], bool]) -> float:
+    """How many discoveries of namespaces there had been when `holds` was last false."""
     began = time.monotonic()
     first = seen = samples(daemon, "namespaces")
 
-    def look() -> bool:
+    def check() -> bool:
         nonlocal seen
         before = samples(daemon, "namespaces")
         if holds():
@@ -164,66 +164,66 @@ def looks_until(daemon: Daemon, holds: Callable[[], bool]) -> float:
         seen = before
         return False
 
-    until(look, bool)
+    until(check, bool)
     log.info("after %.2f s", time.monotonic() - began)
     return seen - first
 
 
 def test_a_namespace_is_on_the_page_soon_after_its_start_and_off_it_soon_after_its_end() -> None:
-    """A look is taken each second. One may be under way already, and owners have a second to be found."""
+    """There is a discovery each second; one may have begun already, and owners have a second to be found."""
     with Namespaces() as namespaces, watching(EVERYONE) as daemon:
         for backlog in (1234, 1235):
             made = namespaces.container()
             made.listen_tcp(8080, backlog=backlog)
             shown, name = (8080, backlog), str(made.inode)
-            assert looks_until(daemon, lambda: of(daemon, name) == {shown}) <= 3  # noqa: B023  (called at once)
+            assert discoveries_until(daemon, lambda: listeners_of(daemon, name) == {shown}) <= 3  # noqa: B023  (called at once)
             made.stop()
-            assert looks_until(daemon, lambda: shown not in of(daemon, name)) <= 2  # noqa: B023  (called at once)
+            assert discoveries_until(daemon, lambda: shown not in listeners_of(daemon, name)) <= 2  # noqa: B023  (called at once)
 
 
-def test_a_name_without_a_process_is_sampled_until_it_is_taken_away() -> None:
+def test_a_name_without_a_process_is_sampled_until_it_is_removed() -> None:
     """It has counters, and no listener."""
     with Namespaces() as namespaces, watching(only("lonely")) as daemon:
         namespaces.named("lonely").stop()
         overflows = "netns_listen_overflows_total"
-        assert looks_until(daemon, lambda: figure(daemon, overflows, netns="lonely") == 0) <= 2
+        assert discoveries_until(daemon, lambda: figure(daemon, overflows, netns="lonely") == 0) <= 2
         until_figure(daemon, 2, "exporter_namespaces")
-        namespaces.forget("lonely")
-        assert looks_until(daemon, lambda: named_on(daemon.metrics()) == {"host"}) <= 2
+        namespaces.remove_name("lonely")
+        assert discoveries_until(daemon, lambda: namespaces_of(daemon.metrics()) == {"host"}) <= 2
         until_figure(daemon, 1, "exporter_namespaces")
 
 
-def test_who_takes_over_a_name_and_a_port_has_no_past() -> None:
-    """The name leads to another namespace from one moment to the next."""
-    heir = Path("/run/netns/heir")
-    with Namespaces() as namespaces, ExitStack() as stack, watching(only("heir")) as daemon:
-        first = namespaces.named("heir")
+def test_a_namespace_that_gets_a_name_and_a_port_of_another_has_no_history() -> None:
+    """The name is mounted over with another namespace at once."""
+    file = Path("/run/netns/again")
+    with Namespaces() as namespaces, ExitStack() as stack, watching(only("again")) as daemon:
+        first = namespaces.named("again")
         first.listen_tcp(8080, backlog=1)
         first.fill_tcp(8080, 2)
         full = "accept_full_seconds_total"
-        until(lambda: figure(daemon, full, netns="heir") or 0, lambda seconds: seconds > 0.2)
+        until(lambda: figure(daemon, full, netns="again") or 0, lambda seconds: seconds > 0.2)
         for backlog in (7, 8, 9):
             another = namespaces.container()
             another.listen_tcp(8080, backlog=backlog)
-            syscalls.mount_same(f"/proc/{another.pid}/ns/net", str(heir))
-            stack.callback(syscalls.unmount, str(heir))
-            page = until(daemon.metrics, lambda page: listeners(page).get("heir") == {(8080, backlog)})  # noqa: B023
+            syscalls.mount_same(f"/proc/{another.pid}/ns/net", str(file))
+            stack.callback(syscalls.unmount, str(file))
+            page = until(daemon.metrics, lambda page: listeners(page).get("again") == {(8080, backlog)})  # noqa: B023
             for name in (full, "accept_peak_length", "accept_length"):
-                assert page.value(f"listen_queue_{name}", netns="heir") == 0
+                assert page.value(f"listen_queue_{name}", netns="again") == 0
 
 
-def test_a_reload_stops_looking_into_others_and_starts_again() -> None:
+def test_a_reload_stops_and_starts_the_sampling_of_other_namespaces() -> None:
     with Namespaces() as namespaces:
-        namespaces.named("kept").listen_tcp(8080, backlog=77)
-        with watching(only("kept"), "--web.enable-lifecycle") as daemon:
-            until_shown(daemon, "kept", (8080, 77))
-            daemon.config_file.write_text(only("kept", enabled="false"))
+        namespaces.named("web").listen_tcp(8080, backlog=77)
+        with watching(only("web"), "--web.enable-lifecycle") as daemon:
+            until_shown(daemon, "web", (8080, 77))
+            daemon.config_file.write_text(only("web", enabled="false"))
             assert daemon.ask("/-/reload", "POST").status == 200
-            until(lambda: named_on(daemon.metrics()), lambda found: found == {"host"})
+            until(lambda: namespaces_of(daemon.metrics()), lambda found: found == {"host"})
             until(lambda: listeners(daemon.metrics()).keys(), equals({"host"}))
             until_figure(daemon, 1, "exporter_namespaces")
             until_figure(daemon, None, "exporter_source_success", source="namespaces")
-            daemon.config_file.write_text(only("kept"))
+            daemon.config_file.write_text(only("web"))
             assert daemon.ask("/-/reload", "POST").status == 200
-            until_shown(daemon, "kept", (8080, 77))
+            until_shown(daemon, "web", (8080, 77))
             until_figure(daemon, 1, "exporter_source_success", source="namespaces")

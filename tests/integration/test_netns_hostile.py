@@ -1,4 +1,4 @@
-"""Namespaces whose root wants to mislead the exporter, or just has too much of everything."""
+"""Namespaces whose root sends false replies to the exporter, or has thousands of sockets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from testbed.daemon import Daemon
 from testbed.netns import Namespaces
 from testbed.waiting import DEADLINE_SECONDS, equals, until
 from tests.integration.foreign_sender import (
-    FORGED_BACKLOG,
-    FORGED_PORT,
+    FALSE_BACKLOG,
+    FALSE_PORT,
     Ready,
     flood_every_pid,
-    forge_to_every_pid,
-    forge_to_every_port,
+    reply_to_every_pid,
+    reply_to_every_port,
 )
 from tests.integration.metric_values import figure
 from tests.integration.other_namespaces import (
@@ -36,9 +36,9 @@ from tests.integration.other_namespaces import (
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.netns
 
-HOSTILE = "taken-hostile"
-CALM = {f"taken-calm-{index}": (8000 + index, 100 + index) for index in range(3)}
-CONFIG = only("taken-*")
+HOSTILE = "attack-hostile"
+CALM = {f"attack-calm-{index}": (8000 + index, 100 + index) for index in range(3)}
+CONFIG = only("attack-*")
 # An attack goes on for so long, and until each namespace was sampled so often meanwhile.
 ATTACK_SECONDS = 2.0
 ATTACK_SAMPLES = 20
@@ -52,34 +52,34 @@ def fewest_samples_since(daemon: Daemon, before: dict[str, float]) -> float:
     return min(sampled(daemon, name) - first for name, first in before.items())
 
 
-def judge(daemon: Daemon) -> None:
-    """Fail where one page shows anything forged, or anything but the truth of those that are calm."""
+def check_page(daemon: Daemon) -> None:
+    """Fail where a page shows a row of the attacker, or anything but the listeners of the calm namespaces."""
     page = daemon.metrics()
     shown = listeners(page)
     for labels in page.all("listen_queue_accept_limit"):
-        assert ("port", str(FORGED_PORT)) not in labels
+        assert ("port", str(FALSE_PORT)) not in labels
     for name, pair in CALM.items():
         assert shown.get(name) == {pair}
         assert page.value("listen_queue_exporter_source_success", source="inet", netns=name) == 1
-    trusted = page.value("listen_queue_exporter_source_success", source="inet", netns=HOSTILE)
-    assert shown.get(HOSTILE, set()) == ({(8080, 99)} if trusted else set())
-    assert FORGED_BACKLOG not in {limit for pairs in shown.values() for _, limit in pairs}
+    succeeds = page.value("listen_queue_exporter_source_success", source="inet", netns=HOSTILE)
+    assert shown.get(HOSTILE, set()) == ({(8080, 99)} if succeeds else set())
+    assert FALSE_BACKLOG not in {limit for pairs in shown.values() for _, limit in pairs}
 
 
 @pytest.mark.parametrize(
     "attacks",
     [
-        (forge_to_every_port,),
-        (forge_to_every_pid,),
+        (reply_to_every_port,),
+        (reply_to_every_pid,),
         (flood_every_pid,),
-        (forge_to_every_port, forge_to_every_pid, flood_every_pid),
+        (reply_to_every_port, reply_to_every_pid, flood_every_pid),
     ],
     ids=lambda attacks: "-and-".join(attack.__name__ for attack in attacks),
 )
-def test_what_the_root_of_a_container_forges_is_counted_and_never_shown(
+def test_false_replies_of_the_root_of_a_container_are_counted_and_never_shown(
     attacks: tuple[Callable[[Ready], None], ...],
 ) -> None:
-    """Nor does it keep others from being sampled."""
+    """And every namespace is sampled meanwhile."""
     with Namespaces() as namespaces:
         hostile = namespaces.named(HOSTILE, user_namespace=True)
         hostile.listen_tcp(8080, backlog=99)
@@ -98,13 +98,13 @@ def test_what_the_root_of_a_container_forges_is_counted_and_never_shown(
                     or not foreign_datagrams(daemon)
                     or fewest_samples_since(daemon, before) < ATTACK_SAMPLES
                 ):
-                    judge(daemon)
+                    check_page(daemon)
                     assert time.monotonic() < began + DEADLINE_SECONDS, fewest_samples_since(daemon, before)
-            log.info("%d forged in %.1f s", foreign_datagrams(daemon), time.monotonic() - began)
+            log.info("%d foreign datagrams in %.1f s", foreign_datagrams(daemon), time.monotonic() - began)
             assert all(foreign_datagrams(daemon, name) == 0 for name in CALM)
             until(lambda: success(daemon, "inet", HOSTILE), equals(1))
             until_shown(daemon, HOSTILE, (8080, 99))
-            judge(daemon)
+            check_page(daemon)
             assert figure(daemon, "exporter_broker_restarts_total") == 0
 
 

@@ -1,4 +1,4 @@
-"""How other network namespaces are called on the page."""
+"""The names of other network namespaces on the page."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from testbed.netns import Namespaces
 from testbed.waiting import equals, until
 from tests.broker.namespaced_process import give_name, hide_named
 from tests.integration import hostile_names
-from tests.integration.other_namespaces import named_on, only, until_shown, watching
+from tests.integration.other_namespaces import namespaces_of, only, until_shown, watching
 from tests.integration.test_netns_values import show
 
 QUEUE = (8080, 9)
-# Those of abstract names that a file can have.
-ODD = {
+# Those of the abstract names that a file can have.
+NAMES = {
     raw: shown.removeprefix("@")
     for raw, shown in hostile_names.ABSTRACT.items()
     if raw and b"\0" not in raw and b"/" not in raw
@@ -31,18 +31,18 @@ def test_names_of_any_bytes_are_shown_as_those_of_listeners_are() -> None:
     hide_named()
     with ExitStack() as stack:
         namespaces = stack.enter_context(Namespaces())
-        for number, raw in enumerate(ODD):
+        for number, raw in enumerate(NAMES):
             made = namespaces.container()
             give_name(os.fsdecode(raw), made.pid)
             made.listen_tcp(8000 + number, backlog=9)
         daemon = stack.enter_context(watching(only("*[!0-9]*")))
-        for number, shown in enumerate(ODD.values()):
+        for number, shown in enumerate(NAMES.values()):
             until_shown(daemon, shown, (8000 + number, 9))
 
 
 @pytest.mark.netns
 @pytest.mark.parametrize("name", ["host", "12345", "00", "٣"])
-def test_a_name_that_could_be_taken_for_another_gives_way_to_the_number(name: str) -> None:
+def test_a_name_that_could_be_confused_with_another_is_replaced_by_the_inode(name: str) -> None:
     hide_named()
     with ExitStack() as stack:
         made = stack.enter_context(Namespaces()).container()
@@ -50,12 +50,12 @@ def test_a_name_that_could_be_taken_for_another_gives_way_to_the_number(name: st
         made.listen_tcp(8080, backlog=9)
         daemon = stack.enter_context(watching(only(str(made.inode))))
         until_shown(daemon, str(made.inode), QUEUE)
-        until(lambda: named_on(daemon.metrics()), equals({"host", str(made.inode)}))
+        until(lambda: namespaces_of(daemon.metrics()), equals({"host", str(made.inode)}))
 
 
 @pytest.mark.netns
 def test_of_two_names_for_one_namespace_the_first_is_its_name() -> None:
-    """And when that goes the other is, from a fresh start."""
+    """When it is removed the other one is, with a new history."""
     hide_named()
     with ExitStack() as stack:
         namespaces = stack.enter_context(Namespaces())
@@ -65,11 +65,11 @@ def test_of_two_names_for_one_namespace_the_first_is_its_name() -> None:
         made.listen_tcp(8080, backlog=9)
         daemon = stack.enter_context(watching(only("web-*", str(made.inode))))
         until_shown(daemon, "web-a", QUEUE)
-        until(lambda: named_on(daemon.metrics()), equals({"host", "web-a"}))
-        namespaces.forget("web-a")
+        until(lambda: namespaces_of(daemon.metrics()), equals({"host", "web-a"}))
+        namespaces.remove_name("web-a")
         until_shown(daemon, "web-b", QUEUE)
-        until(lambda: named_on(daemon.metrics()), equals({"host", "web-b"}))
-        namespaces.forget("web-b")
+        until(lambda: namespaces_of(daemon.metrics()), equals({"host", "web-b"}))
+        namespaces.remove_name("web-b")
         until_shown(daemon, str(made.inode), QUEUE)
 
 
@@ -78,15 +78,15 @@ def test_a_name_for_the_own_namespace_changes_nothing() -> None:
     hide_named()
     with ExitStack() as stack:
         made = stack.enter_context(Namespaces()).container()
-        give_name("home", os.getpid())
+        give_name("own", os.getpid())
         made.listen_tcp(8080, backlog=9)
-        daemon = stack.enter_context(watching(only("home", str(made.inode))))
+        daemon = stack.enter_context(watching(only("own", str(made.inode))))
         until_shown(daemon, str(made.inode), QUEUE)
-        until(lambda: named_on(daemon.metrics()), equals({"host", str(made.inode)}))
+        until(lambda: namespaces_of(daemon.metrics()), equals({"host", str(made.inode)}))
 
 
 @pytest.mark.netns
-def test_a_name_that_leads_nowhere_is_said_by_show_and_keeps_nothing_else_off_it(tmp_path: Path) -> None:
+def test_a_name_of_no_network_namespace_is_reported_by_show_beside_all_others(tmp_path: Path) -> None:
     """A namespace of another kind, where setns() refuses."""
     hide_named()
     with ExitStack() as stack:
@@ -98,5 +98,5 @@ def test_a_name_that_leads_nowhere_is_said_by_show_and_keeps_nothing_else_off_it
         config.write_text(only("broken", str(made.inode)))
         done = show(config, "--json")
         assert [(row["netns"], row["port"]) for row in json.loads(done.stdout)] == [(str(made.inode), "8080")]
-        said = "listen-queue-exporter: broken: cannot enter a network namespace: EINVAL"
-        assert done.stderr.splitlines() == [said]
+        message = "listen-queue-exporter: broken: cannot enter a network namespace: EINVAL"
+        assert done.stderr.splitlines() == [message]

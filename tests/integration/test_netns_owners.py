@@ -1,4 +1,4 @@
-"""Who owns a listener in another network namespace: the host's cgroups and processes tell."""
+"""The owner of a listener in another network namespace: found by the cgroups and processes of the host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from testbed.netns import Namespaces
 from testbed.page import Page
 from testbed.waiting import until
 from tests.integration import listening_sockets
-from tests.integration.cgroups import enter, made
+from tests.integration.cgroups import enter, new_cgroup
 from tests.integration.metric_values import until_figure
 from tests.integration.other_namespaces import only, samples, watching
 from tests.integration.reference import within
@@ -42,12 +42,12 @@ Listen = Callable[[], list[socket.socket]]
 @pytest.fixture
 def cgroups() -> Iterator[Path]:
     """A cgroup of the test's own."""
-    with made() as top:
+    with new_cgroup() as top:
         yield top
 
 
 def listens(port: int, cgroup: Path | None = None) -> Listen:
-    """Listen on a port, from inside of a cgroup."""
+    """A function that moves to a cgroup and listens on a port there."""
 
     def listen() -> list[socket.socket]:
         if cgroup is not None:
@@ -58,20 +58,20 @@ def listens(port: int, cgroup: Path | None = None) -> Listen:
 
 
 def write(path: str, content: str) -> None:
-    """Write a file as a runtime does; /var is the test's own."""
+    """Write a file as a container runtime does; /var is a tmpfs of the test."""
     place = Path(path)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(content)
 
 
 def info(page: Page, port: int) -> dict[str, str]:
-    """All that is known of the listener on a port."""
+    """The labels of the info metric of the listener on a port."""
     (labels,) = page.all("listen_queue_listener_info", port=str(port))
     return dict(labels)
 
 
 def until_owned(daemon: Daemon, port: int, **wanted: str) -> None:
-    """Return when a listener has these labels on its info."""
+    """Return when the info metric of a listener has these labels."""
     until_figure(daemon, 1, "listener_info", port=str(port), **wanted)
 
 
@@ -121,7 +121,7 @@ def test_a_container_without_a_name_on_disk_has_its_short_id(cgroups: Path) -> N
 
 
 @pytest.mark.netns
-def test_where_the_cgroup_of_a_socket_is_gone_its_process_tells_where_it_is(cgroups: Path) -> None:
+def test_where_the_cgroup_of_a_socket_is_gone_that_of_its_process_counts(cgroups: Path) -> None:
     def listen_and_move() -> list[socket.socket]:
         opened = listens(8080, cgroups / "old.service")()
         enter(cgroups / "new.service")
@@ -149,7 +149,7 @@ def test_of_a_parent_and_its_children_the_parent_is_the_owner() -> None:
 @pytest.mark.netns
 def test_a_process_of_another_user_is_found_and_so_is_its_user() -> None:
     def as_nobody() -> list[socket.socket]:
-        # What Python loads for this is out of reach later.
+        # The user may not read the modules that Python loads for this.
         listening_sockets.tcp("127.0.0.1", 0).close()
         privileges.drop_to()
         return listens(8080)()
@@ -170,7 +170,7 @@ def test_a_process_that_renames_itself_keeps_the_name_it_was_found_with() -> Non
     def listen_and_wait() -> list[socket.socket]:
         opened = listens(8080)()
         if os.fork() == 0:
-            # The parent's name, not this one's.
+            # The name of the parent, not of this process.
             os.read(named, 1)
             Path(f"/proc/{os.getppid()}/comm").write_text("after")
             os._exit(0)
@@ -183,18 +183,18 @@ def test_a_process_that_renames_itself_keeps_the_name_it_was_found_with() -> Non
         daemon = stack.enter_context(watching(only(str(made.inode))))
         until_owned(daemon, 8080, process="before")
         os.write(rename, b"!")
-        _look_again(daemon, made.pid, stack)
+        _search_owners_again(daemon, made.pid, stack)
         until_owned(daemon, 8080, process="before")
 
 
 @pytest.mark.netns
-def test_a_socket_that_is_handed_on_keeps_the_name_of_who_was_found_with_it() -> None:
-    """The kernel's inode of the socket stays, and nobody tells that another process has it now."""
+def test_a_socket_that_is_passed_on_keeps_the_name_of_the_process_found_first() -> None:
+    """The socket keeps its inode, and the kernel does not report that another process holds it now."""
     ours, theirs = socket.socketpair()
 
-    def give() -> list[socket.socket]:
+    def pass_on() -> list[socket.socket]:
         if os.fork() == 0:
-            set_name(b"taker")
+            set_name(b"second")
             _kept = socket.recv_fds(theirs, 1, 1)
             signal.pause()
         (opened,) = listens(8080)()
@@ -204,19 +204,19 @@ def test_a_socket_that_is_handed_on_keeps_the_name_of_who_was_found_with_it() ->
     with ExitStack() as stack:
         made = stack.enter_context(Namespaces()).container()
         with within(made.pid):
-            giver = stack.enter_context(Service(b"giver", give))
+            first = stack.enter_context(Service(b"first", pass_on))
         daemon = stack.enter_context(watching(only(str(made.inode))))
-        until_owned(daemon, 8080, process="giver")
-        giver.end()
-        _look_again(daemon, made.pid, stack)
-        until_owned(daemon, 8080, process="giver")
+        until_owned(daemon, 8080, process="first")
+        first.end()
+        _search_owners_again(daemon, made.pid, stack)
+        until_owned(daemon, 8080, process="first")
         until_figure(daemon, 0, "exporter_sockets_without_owner")
 
 
-def _look_again(daemon: Daemon, pid: int, stack: ExitStack) -> None:
-    """Have owners looked for once more, for a listener that comes to the same namespace."""
+def _search_owners_again(daemon: Daemon, pid: int, stack: ExitStack) -> None:
+    """Have the exporter search for owners once more, by a new listener in the same namespace."""
     with within(pid):
-        stack.enter_context(Service(b"another", listens(9090)))
-    until_owned(daemon, 9090, process="another")
-    first = samples(daemon, "inet")
-    until(lambda: samples(daemon, "inet"), lambda taken: taken >= first + 10)
+        stack.enter_context(Service(b"third", listens(9090)))
+    until_owned(daemon, 9090, process="third")
+    before = samples(daemon, "inet")
+    until(lambda: samples(daemon, "inet"), lambda taken: taken >= before + 10)

@@ -17,7 +17,7 @@ from testbed.page import Page
 from testbed.waiting import equals, until
 from tests.integration import reference
 from tests.integration.metric_values import until_figure
-from tests.integration.other_namespaces import descriptors, keeper_and_broker, only, samples, watching
+from tests.integration.other_namespaces import descriptors, only, samples, supervisor_and_broker, watching
 from tests.integration.reference import CgroupLocation, Figures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def show(config: Path, *flags: str) -> subprocess.CompletedProcess[str]:
         check=True,
         text=True,
         timeout=30,
-        preexec_fn=syscalls.die_with_parent,  # the lab has one thread
+        preexec_fn=syscalls.die_with_parent,  # a test has one thread
     )
 
 
@@ -107,11 +107,11 @@ def test_show_lists_the_listeners_of_all_namespaces_with_their_names(tmp_path: P
         }
         lines = [line.split() for line in show(config).stdout.splitlines()[1:]]
         in_table = {(line[1], line[2], line[0]) for line in lines}
-        assert in_table == {(row["netns"], row["process"], _place(row)) for row in rows}
+        assert in_table == {(row["netns"], row["process"], _location(row)) for row in rows}
         assert len(lines) == len(rows) == 15 * 21
 
 
-def _place(row: dict[str, Any]) -> str:
+def _location(row: dict[str, Any]) -> str:
     return f"{row['address']}:{row['port']}" if row["port"] else row["address"]
 
 
@@ -137,7 +137,7 @@ def test_hundreds_of_passes_leave_no_descriptor_open() -> None:
     with Namespaces() as namespaces:
         made = busy(namespaces, 3)
         with watching(only(*numbers(made), sampling="interval: 1ms, cpu_budget: 100%")) as daemon:
-            processes = (daemon.pid, *keeper_and_broker(daemon))
+            processes = (daemon.pid, *supervisor_and_broker(daemon))
             _passes(daemon, 50 * 4)
             before = [_fewest(pid) for pid in processes]
             _passes(daemon, 300 * 4)

@@ -15,7 +15,7 @@ from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure, until_sampled
 
 OLDEST = "accept_oldest_wait_seconds"
-# The kernel counts in ticks of up to 10 ms, and is asked before the time stamp of the sample is taken.
+# The kernel counts in ticks of up to 10 ms, and answers before the time stamp of the sample is taken.
 TICKS_SECONDS = 0.03
 
 
@@ -102,7 +102,7 @@ def test_what_the_client_does_while_it_waits_changes_nothing(then: Callable[[soc
 
 
 @pytest.mark.netns
-def test_a_client_that_reset_its_connection_still_waits_and_its_age_is_not_made_up() -> None:
+def test_a_client_that_reset_its_connection_still_waits_and_has_no_age() -> None:
     """The kernel keeps it in the queue and shows it to nobody, so there is a length and no age."""
     with listening_sockets.tcp("127.0.0.1") as listener, running(config=EAGER) as daemon:
         client, _ = one_client(listener)

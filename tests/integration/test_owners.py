@@ -69,8 +69,8 @@ def test_a_group_of_several_processes_is_one_listener_of_the_first() -> None:
 
 
 @pytest.mark.netns
-def test_another_program_in_the_same_place_starts_its_own_series() -> None:
-    """What the one before dropped is not its doing."""
+def test_another_program_at_the_same_address_starts_its_own_series() -> None:
+    """The drops of the program before are not counted for it."""
     with ExitStack() as stack, running(config=EAGER) as daemon:
         with Service(b"before", lambda: [listening_sockets.tcp("127.0.0.1", backlog=0)]):
             stack.enter_context(_client())
@@ -98,10 +98,10 @@ def test_the_user_of_a_listener_is_on_its_info() -> None:
 
 
 @pytest.mark.netns
-def test_a_socket_that_changes_hands_while_it_listens_keeps_a_series() -> None:
+def test_a_socket_that_is_inherited_while_it_listens_keeps_a_series() -> None:
     """The supervisor that opened it goes away, the worker stays; there is one listener all the time."""
     opened = listening_sockets.tcp("127.0.0.1")
-    with Service(b"heir", lambda: [opened]), running(config=EAGER) as daemon:
+    with Service(b"worker", lambda: [opened]), running(config=EAGER) as daemon:
         until_figure(daemon, 0, "accept_length", **QUEUE)
         opened.close()
         until_sampled(daemon, "inet", 30)

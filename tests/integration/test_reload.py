@@ -1,4 +1,4 @@
-"""Reading the configuration again: a good one takes effect, a wrong one changes nothing and is told."""
+"""Reading the configuration again: a good one takes effect, a wrong one changes nothing and is reported."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ def test_the_request_answers_with_what_happened() -> None:
         daemon.config_file.write_text(WRONG)
         answer = daemon.ask("/-/reload", "POST")
         assert answer.status == 500
-        told = answer.text.splitlines()
-        assert len(told) == 2
-        assert all(line.startswith(f"{daemon.config_file}:") for line in told)
+        lines = answer.text.splitlines()
+        assert len(lines) == 2
+        assert all(line.startswith(f"{daemon.config_file}:") for line in lines)
         assert daemon.ask("/-/reload").status == 405
 
 

@@ -1,4 +1,4 @@
-"""The exporter under a service manager: what it says, as a process, while it samples and serves."""
+"""The exporter under a service manager: the notifications that it sends while it samples and serves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testbed import seccomp
 from testbed.daemon import Daemon
 from tests.integration import listening_sockets
 from tests.integration.metric_values import figure
-from tests.integration.service_manager import Manager, Said, says
+from tests.integration.service_manager import Notification, NotificationSocket, has
 from tests.integration.stopped_thread import sampler_of
 
 GOOD = "defaults: {accept: {warning: 3, critical: 9}}\n"
@@ -28,52 +28,56 @@ WATCHDOG_SECONDS = 0.6
 
 
 @contextmanager
-def supervised(folder: Path, *flags: str, config: str | None = None) -> Iterator[tuple[Daemon, Manager]]:
-    """An exporter that was started with a manager to talk to."""
-    with Manager(str(folder / "notify")) as manager, pytest.MonkeyPatch.context() as environment:
+def supervised(
+    folder: Path, *flags: str, config: str | None = None
+) -> Iterator[tuple[Daemon, NotificationSocket]]:
+    """An exporter that was started with a socket for its notifications."""
+    with NotificationSocket(str(folder / "notify")) as manager, pytest.MonkeyPatch.context() as environment:
         environment.setenv("NOTIFY_SOCKET", manager.address)
         environment.setenv("WATCHDOG_USEC", f"{WATCHDOG_SECONDS * 1e6:.0f}")
         with Daemon(*flags, config=config) as daemon:
             yield daemon, manager
 
 
-def ready(manager: Manager) -> None:
-    manager.until(says(WATCHDOG="1"))
+def ready(manager: NotificationSocket) -> None:
+    manager.until(has(WATCHDOG="1"))
 
 
 @pytest.mark.netns
-def test_when_ready_is_said_the_page_has_every_listener(tmp_path: Path) -> None:
-    """It is the first thing that is said, and the exporter itself says it."""
+def test_at_the_notification_ready_the_page_has_every_listener(tmp_path: Path) -> None:
+    """It is the first notification, and comes from the exporter's main process."""
     with (
         listening_sockets.tcp("127.0.0.1"),
         listening_sockets.unix("\0queue"),
         supervised(tmp_path) as (daemon, manager),
     ):
-        assert manager.hear() == Said({"READY": "1"}, daemon.pid)
+        assert manager.receive() == Notification({"READY": "1"}, daemon.pid)
         assert daemon.ask("/-/ready").status == 200
         page = daemon.metrics()
         assert page.value("listen_queue_exporter_source_success", source="inet") == 1
-        heard = manager.until(lambda said: said.status == "3 listeners, 0 full; network namespaces: 1")
-        assert {said.pid for said in heard} == {daemon.pid}
+        received = manager.until(
+            lambda message: message.status == "3 listeners, 0 full; network namespaces: 1"
+        )
+        assert {message.pid for message in received} == {daemon.pid}
 
 
 @pytest.mark.netns
 def test_the_status_counts_what_is_full(tmp_path: Path) -> None:
     with listening_sockets.tcp("127.0.0.1", backlog=1) as listener, supervised(tmp_path) as (_, manager):
         clients = listening_sockets.clients(listener, 2)
-        manager.until(lambda said: said.status == "2 listeners, 1 full; network namespaces: 1")
+        manager.until(lambda message: message.status == "2 listeners, 1 full; network namespaces: 1")
         for client in clients:
             client.close()
 
 
 @pytest.mark.netns
-def test_who_is_blind_is_ready_and_says_what_it_cannot_see(tmp_path: Path) -> None:
-    """To be started again would not help."""
+def test_an_exporter_whose_sources_fail_is_ready_and_lists_them_in_its_status(tmp_path: Path) -> None:
+    """A restart would not help."""
     seccomp.deny_socket_family(socket.AF_NETLINK, errno.EPERM)
     with supervised(tmp_path, config=DIAG) as (_, manager):
-        heard = manager.until(says(WATCHDOG="1"))
-        assert heard[0].fields == {"READY": "1"}
-        assert "; cannot see: inet of host, unix of host, " in heard[-1].status
+        received = manager.until(has(WATCHDOG="1"))
+        assert received[0].fields == {"READY": "1"}
+        assert "; cannot see: inet of host, unix of host, " in received[-1].status
 
 
 def by_signal(daemon: Daemon) -> None:
@@ -93,11 +97,11 @@ def test_a_reload_ends_when_the_new_configuration_is_in_force(
         ready(manager)
         daemon.config_file.write_text(BETTER)
         reload(daemon)
-        begun = manager.until(lambda said: "RELOADING" in said.fields)[-1]
+        begun = manager.until(lambda message: "RELOADING" in message.fields)[-1]
         assert int(begun.fields["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
-        manager.until(says(READY="1"))
+        manager.until(has(READY="1"))
         assert figure(daemon, "threshold_connections", **LEVEL) == 2
-        manager.until(lambda said: said.status == "1 listeners, 0 full; network namespaces: 1")
+        manager.until(lambda message: message.status == "1 listeners, 0 full; network namespaces: 1")
 
 
 @pytest.mark.netns
@@ -107,30 +111,32 @@ def test_a_wrong_configuration_stays_in_the_status_until_it_is_right(tmp_path: P
         daemon.config_file.write_text(WRONG)
         by_signal(daemon)
         wrong = f"; configuration not reloaded: {daemon.config_file}:1:"
-        assert wrong in manager.until(says(READY="1"))[-1].status
-        assert wrong in manager.until(says(WATCHDOG="1"))[-1].status
+        assert wrong in manager.until(has(READY="1"))[-1].status
+        assert wrong in manager.until(has(WATCHDOG="1"))[-1].status
         daemon.config_file.write_text(BETTER)
         by_signal(daemon)
-        assert wrong not in manager.until(says(READY="1"))[-1].status
+        assert wrong not in manager.until(has(READY="1"))[-1].status
 
 
 @pytest.mark.netns
-def test_the_end_is_said_and_nothing_after_it(tmp_path: Path) -> None:
+def test_stopping_is_the_last_notification(tmp_path: Path) -> None:
     with supervised(tmp_path) as (daemon, manager):
         ready(manager)
         assert daemon.stop(SIGTERM) == 0
-        manager.until(says(STOPPING="1"))
+        manager.until(has(STOPPING="1"))
         assert manager.next(0) is None
 
 
 @pytest.mark.netns
-def test_all_is_not_well_where_the_loop_stands_still_and_pages_are_served(tmp_path: Path) -> None:
+def test_no_watchdog_notification_comes_while_the_sampler_is_stopped_and_pages_are_served(
+    tmp_path: Path,
+) -> None:
     with supervised(tmp_path) as (daemon, manager):
         ready(manager)
         with sampler_of(daemon.pid, daemon.scrape):
-            manager.until(lambda said: said.status.startswith("no sample for "))
+            manager.until(lambda message: message.status.startswith("no sample for "))
             before = figure(daemon, "exporter_samples_total", source="inet")
             for _ in range(3):
-                assert "WATCHDOG" not in manager.hear().fields
+                assert "WATCHDOG" not in manager.receive().fields
             assert figure(daemon, "exporter_samples_total", source="inet") == before
         ready(manager)

@@ -49,7 +49,7 @@ class Activated:
                 stdin=subprocess.DEVNULL,
                 stdout=written,
                 stderr=written,
-                preexec_fn=privileges.stay_at_home,  # noqa: PLW1509 # the lab has one thread
+                preexec_fn=privileges.stay_at_home,  # noqa: PLW1509 # a test has one thread
             ).pid
         until(log.read_text, lambda text: "Listening on" in text)
 
@@ -90,7 +90,7 @@ def test_addresses_in_flags_are_opened_besides(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-def test_keeper_and_broker_do_not_hold_the_port(tmp_path: Path) -> None:
+def test_supervisor_and_broker_do_not_hold_the_port(tmp_path: Path) -> None:
     """Else it would stay taken until the last of them is gone."""
     exporter = Activated(tmp_path)
     page(8099)

@@ -1,4 +1,4 @@
-"""A host that does not answer is said to be dark, and never looks idle."""
+"""Where sources fail the page has no series of listeners, and never shows an idle host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROCFS = "sampling: {interval: 10ms, cpu_budget: 100%, method: procfs}\n"
 ABSENT = pytest.mark.parametrize(
     "refusal", [errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT], ids=errno.errorcode.get
 )
-# Whatever is said of listeners, and nothing of the exporter, its settings or the namespace.
+# Every metric of listeners, and none of the exporter, its settings or the namespace.
 OF_LISTENERS = (
     "accept_length",
     "accept_limit",
@@ -55,7 +55,7 @@ def families(page: Page, names: Sequence[str] = OF_LISTENERS, **labels: str) -> 
 
 
 def expect_lengths_from_procfs(daemon: Daemon) -> None:
-    """Everything that /proc can tell of the listener with three waiting and five half-open, and no more."""
+    """Everything that /proc has of the listener with three waiting and five half-open, and no more."""
     until_figure(daemon, 3, "accept_length", port="8080")
     until_figure(daemon, 5, "syn_recv", port="8080")
     until_figure(daemon, 0, "exporter_source_success", source="oldest_wait")
@@ -64,9 +64,9 @@ def expect_lengths_from_procfs(daemon: Daemon) -> None:
         until_figure(daemon, 1, "exporter_source_success", source=source)
     until_figure(daemon, 1, "sockets", protocol="unix")
     page = daemon.metrics()
-    told = families(page, port="8080")
-    assert told >= {"accept_length", "accept_peak_length", "syn_recv", "sockets", "listener_info"}
-    assert not told & {
+    shown = families(page, port="8080")
+    assert shown >= {"accept_length", "accept_peak_length", "syn_recv", "sockets", "listener_info"}
+    assert not shown & {
         "accept_limit",
         "accept_utilization_ratio",
         "accept_peak_utilization_ratio",
@@ -98,7 +98,7 @@ def test_without_netlink_auto_falls_back_to_procfs(refusal: int) -> None:
 
 
 @pytest.mark.netns
-def test_procfs_can_be_asked_for() -> None:
+def test_procfs_can_be_configured() -> None:
     with (
         flood.Tun() as tun,
         listening_sockets.tcp(listening_sockets.TUN_IPV4) as listener,
@@ -125,23 +125,23 @@ def test_thresholds_in_connections_still_work_with_procfs() -> None:
 
 @pytest.mark.netns
 @ABSENT
-def test_without_netlink_sock_diag_alone_shows_nothing_and_says_so(refusal: int) -> None:
+def test_without_netlink_sock_diag_alone_shows_no_listener_and_fails(refusal: int) -> None:
     with listening_sockets.tcp("127.0.0.1"), listening_sockets.unix("\0queue"):
         seccomp.deny_socket_family(socket.AF_NETLINK, refusal)
         with running(config=DIAG) as daemon:
-            expect_darkness(daemon, errno.errorcode[refusal])
+            expect_no_listeners(daemon, errno.errorcode[refusal])
             until_figure(daemon, 1, "exporter_source_success", source="netstat")
 
 
 @pytest.mark.netns
-def test_a_refusal_that_may_pass_is_no_reason_to_fall_back() -> None:
+def test_a_temporary_error_is_no_reason_to_fall_back() -> None:
     with listening_sockets.tcp("127.0.0.1"):
         seccomp.deny_socket_family(socket.AF_NETLINK, errno.ENOBUFS)
         with running(config=EAGER) as daemon:
-            expect_darkness(daemon, "ENOBUFS")
+            expect_no_listeners(daemon, "ENOBUFS")
 
 
-def expect_darkness(daemon: Daemon, reason: str) -> None:
+def expect_no_listeners(daemon: Daemon, reason: str) -> None:
     """No series of a listener, success 0, and the reason in a counter that goes on."""
     for source in ("inet", "unix", "syn_recv"):
         until_figure(daemon, 0, "exporter_source_success", source=source)
@@ -178,7 +178,7 @@ def test_a_source_that_fails_takes_its_series_off_the_page_until_it_works_again(
 
 @pytest.mark.netns
 def test_listeners_go_on_where_no_more_files_can_be_opened() -> None:
-    """The socket to the kernel is open already; what needs a new one says so."""
+    """The socket to the kernel is open already; sources that open files fail."""
     with listening_sockets.tcp("127.0.0.1") as listener, running(config=EAGER) as daemon:
         until_figure(daemon, 0, "accept_length", port="8080")
         with Connection(daemon) as connection:

@@ -1,4 +1,4 @@
-"""The exporter ends when it is told to, whatever it is doing."""
+"""The exporter ends at a signal, whatever it is doing."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def test_a_flood_does_not_keep_it_from_ending_in_time() -> None:
 
 @pytest.mark.netns
 @SIGNALS
-def test_clients_that_are_connected_do_not_keep_it(number: Signals) -> None:
-    """One that says nothing, one in the middle of a header, and one that does not take its page."""
+def test_connected_clients_do_not_keep_it_from_ending(number: Signals) -> None:
+    """One that sends nothing, one in the middle of a header, and one that does not read its page."""
     with ExitStack() as stack, running(config=BUSY) as daemon:
-        for said in (b"", b"GET /metrics HT", b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"):
+        for sent in (b"", b"GET /metrics HT", b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port)))
-            client.sendall(said)
+            client.sendall(sent)
         idle = http.client.HTTPConnection("127.0.0.1", daemon.port)
         idle.request("GET", "/-/healthy")
         idle.getresponse().read()

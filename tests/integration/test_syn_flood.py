@@ -112,7 +112,7 @@ def test_always_cookies_leave_no_syn_recv_connection() -> None:
         running(config=EAGER) as daemon,
     ):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 50)
-        # Those who scrape get cookies as well.
+        # Scrapes get cookies as well.
         until(
             lambda: figure(daemon, "netns_syncookies_sent_total"),
             lambda sent: sent is not None and sent >= 50,

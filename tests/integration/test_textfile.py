@@ -48,7 +48,7 @@ def test_node_exporter_serves_the_page_as_its_own(tmp_path: Path) -> None:
                 f"--web.listen-address=127.0.0.1:{_PORT}",
             ],
             stderr=subprocess.DEVNULL,
-            preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the lab has one thread
+            preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # a test has one thread
         )
         try:
             page = until(_served, lambda found: bool(found.samples))

@@ -94,7 +94,7 @@ def test_a_named_one_stays_without_its_process_until_its_name_is_taken_away() ->
         assert not Path(f"/proc/{container.pid}").exists()
         assert "blue" in programs.output("ip", "netns", "list")
         assert programs.output("ip", "-n", "blue", "-o", "link").startswith("1: lo: <LOOPBACK,UP")
-        namespaces.forget("blue")
+        namespaces.remove_name("blue")
         assert list(NAMED.iterdir()) == []
 
 
