@@ -1,4 +1,4 @@
-"""The PodMonitor: what a real Prometheus scrapes that is set up as prometheus-operator would."""
+"""The PodMonitor: the labels that a real Prometheus gives, with the job that prometheus-operator makes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from tests.deploy.kubernetes.manifests import Manifests, kustomize
 from tests.integration import listening_sockets
 
 OWN_POD = "listen-queue-exporter-x7x7x"
+PORT = 8080
+
+Series = dict[str, str]
 
 
 @pytest.mark.netns
+@pytest.mark.timeout(120)
 def test_no_series_has_the_pod_of_the_exporter(tmp_path: Path) -> None:
-    """It would stand where the pod of the listener stands, also where the listener has none."""
-    found = _scraped(kustomize("base"), tmp_path)
+    """It would be in the place of the listener's pod, also where the listener has none."""
+    found = scraped(kustomize("base"), tmp_path)
     assert {"listen_queue_accept_length", "listen_queue_listener_info", "up"} <= {
         labels["__name__"] for labels in found
     }
@@ -30,34 +34,30 @@ def test_no_series_has_the_pod_of_the_exporter(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-def test_without_its_relabelings_the_monitor_would_give_listeners_the_pod_of_the_exporter(
-    tmp_path: Path,
-) -> None:
-    """So they are what the test above rests on."""
+@pytest.mark.timeout(120)
+def test_without_its_relabelings_listeners_would_have_the_pod_of_the_exporter(tmp_path: Path) -> None:
+    """The test above would pass on a monitor without them if the operator's labels were not simulated."""
     manifests = kustomize("base")
     (endpoint,) = manifests.one("PodMonitor")["spec"]["podMetricsEndpoints"]
     endpoint["relabelings"] = [each for each in endpoint["relabelings"] if each["action"] != "labeldrop"]
-    found = _scraped(manifests, tmp_path)
+    found = scraped(manifests, tmp_path)
     pods = {labels["pod"] for labels in found if labels["__name__"] == "listen_queue_listener_info"}
     assert pods == {OWN_POD}
 
 
-def _scraped(manifests: Manifests, folder: Path) -> list[dict[str, str]]:
-    """The labels of every series of a scrape that prometheus-operator would set up."""
+def scraped(manifests: Manifests, folder: Path) -> list[Series]:
+    """The labels of every series of a scrape."""
     monitor = manifests.one("PodMonitor")
     pod = {
         "metadata": {"name": OWN_POD, "labels": manifests.pod_metadata["labels"]},
         "spec": manifests.pod.spec,
     }
-    known = scrape_job.discovered(pod, monitor["metadata"]["namespace"], "node-1")
+    target = scrape_job.discovered(pod, monitor["metadata"]["namespace"], "node-1")
+    job, settings = scrape_job.name(monitor), scrape_job.settings(monitor)
     with (
-        listening_sockets.tcp("127.0.0.1", 8080),
+        PrometheusWithRules(folder, job=job, labels=target, more=settings) as server,
+        listening_sockets.tcp("127.0.0.1", PORT),
         running(config="namespaces: {enabled: false}\n"),
-        PrometheusWithRules(
-            folder, job=scrape_job.name(monitor), labels=known, more=scrape_job.settings(monitor)
-        ) as server,
     ):
-        info = 'count(listen_queue_listener_info{port="8080"})'
-        until(lambda: server.value(info), equals(1.0))
-        found = server.query('{__name__=~"listen_queue_[^:]*|up"}')
-        return [dict(labels) for labels in found]
+        until(lambda: server.value(f'count(listen_queue_listener_info{{port="{PORT}"}})'), equals(1.0))
+        return [dict(labels) for labels in server.query('{__name__=~"listen_queue_[^:]*|up"}')]
