@@ -45,7 +45,7 @@ class Node:
     @contextmanager
     def made(cls, root: Path) -> Iterator[Self]:
         """A node until the end; its cgroups go with it. Skips the test where none can be made."""
-        with cgroups.made() as top:
+        with cgroups.new_cgroup() as top:
             (root / _CONTAINER_LOGS[1:]).mkdir(parents=True)
             yield cls(top, root)
 
