@@ -37,9 +37,9 @@ def watching(config: str, *flags: str) -> Daemon:
         raise
 
 
-def keeper_and_broker(daemon: Daemon) -> Pair:
+def supervisor_and_broker(daemon: Daemon) -> Pair:
     """The two processes that a daemon has started."""
-    supervisor = wait_for_child(daemon.pid, "lqe-keeper")[0]
+    supervisor = wait_for_child(daemon.pid, "lqe-supervisor")[0]
     return supervisor, broker_of(supervisor)
 
 

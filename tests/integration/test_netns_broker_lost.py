@@ -17,13 +17,13 @@ from tests.integration import listening_sockets
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import (
     exporter_of_own_namespace,
-    keeper_and_broker,
     listeners,
     named_on,
     only,
     relative_rates,
     sampled,
     samples,
+    supervisor_and_broker,
     until_shown,
     watching,
 )
@@ -76,7 +76,7 @@ def test_a_broker_that_is_killed_is_counted_and_nothing_wrong_is_shown_meanwhile
         with watching(CONFIG) as daemon:
             until_all_shown(daemon, shown)
             for restarts in (1, 2):
-                _, broker = keeper_and_broker(daemon)
+                _, broker = supervisor_and_broker(daemon)
                 os.kill(broker, SIGKILL)
                 ended = time.monotonic()
                 while figure(daemon, "exporter_broker_restarts_total") != restarts:
@@ -105,7 +105,7 @@ def test_while_the_broker_stands_still_only_others_leave_the_page_and_the_host_i
         ):
             until_all_shown(daemon, shown)
             usual = relative_rates(daemon, comparison, ["host"])["host"]
-            _, broker = keeper_and_broker(daemon)
+            _, broker = supervisor_and_broker(daemon)
             os.kill(broker, SIGSTOP)
             stopped = time.monotonic()
             meanwhile = relative_rates(daemon, comparison, ["host"])["host"]
@@ -123,12 +123,12 @@ def test_while_the_broker_stands_still_only_others_leave_the_page_and_the_host_i
             assert meanwhile > usual / 2
 
 
-def test_without_a_keeper_others_leave_the_page_for_good_and_the_host_stays() -> None:
+def test_without_a_supervisor_others_leave_the_page_for_good_and_the_host_stays() -> None:
     with Namespaces() as namespaces:
         shown = populate(namespaces)
         with listening_sockets.tcp("127.0.0.1", 8080) as listener, watching(CONFIG) as daemon:
             until_all_shown(daemon, shown)
-            supervisor, broker = keeper_and_broker(daemon)
+            supervisor, broker = supervisor_and_broker(daemon)
             os.kill(supervisor, SIGKILL)
             until(lambda: state(broker) in {"", "Z", "X"}, bool)
             until_others_are_gone(daemon)
@@ -152,7 +152,7 @@ def test_a_daemon_that_ends_leaves_no_process_behind(number: Signals) -> None:
         shown = populate(namespaces)
         with watching(CONFIG) as daemon:
             until_all_shown(daemon, shown)
-            both = keeper_and_broker(daemon)
+            both = supervisor_and_broker(daemon)
             assert [state(pid) in {"S", "R", "D"} for pid in both] == [True, True]
             daemon.stop(number)
             until(lambda: [state(pid) for pid in both], lambda left: set(left) <= {"", "Z", "X"})

@@ -16,7 +16,7 @@ from tests.broker.broker_processes import status
 from tests.integration import listening_sockets
 from tests.integration.forked_exporter import ForkedExporter, load_everything
 from tests.integration.metric_values import Served, figure, until_figure
-from tests.integration.other_namespaces import keeper_and_broker, only, watching
+from tests.integration.other_namespaces import only, supervisor_and_broker, watching
 from tests.integration.service import Service
 
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
@@ -83,7 +83,7 @@ def config_file(folder: Path, text: str) -> str:
 
 
 @pytest.mark.netns
-def test_no_thread_of_the_daemon_has_a_capability_and_keeper_and_broker_have_three() -> None:
+def test_no_thread_of_the_daemon_has_a_capability_and_supervisor_and_broker_have_three() -> None:
     with Namespaces() as namespaces:
         made = inner(namespaces)
         with watching(only(str(made.inode))) as daemon:
@@ -92,7 +92,7 @@ def test_no_thread_of_the_daemon_has_a_capability_and_keeper_and_broker_have_thr
             assert len(threads) >= 2
             for thread in threads:
                 _expect_sets(f"{daemon.pid}/task/{thread.name}", 0)
-            for pid in keeper_and_broker(daemon):
+            for pid in supervisor_and_broker(daemon):
                 _expect_sets(str(pid), sum(1 << capability for capability in Capability))
 
 

@@ -20,13 +20,13 @@ from tests.integration.churn import Churn
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import (
     descriptors,
-    keeper_and_broker,
     listeners,
     named_on,
     of,
     only,
     resident_mib,
     samples,
+    supervisor_and_broker,
     until_shown,
     watching,
 )
@@ -66,7 +66,7 @@ def judged(daemon: Daemon, churn: Churn) -> Iterator[list[int]]:
 
 def churn_and_settle(daemon: Daemon, churn: Churn, count: int, per_second: float) -> None:
     """Churn once to warm up and once for the record; fails where the second time left anything behind."""
-    _, broker = keeper_and_broker(daemon)
+    _, broker = supervisor_and_broker(daemon)
     churn.run(10, per_second)
     churn.end()
     until(lambda: churn.check(daemon.metrics()), equals(0))

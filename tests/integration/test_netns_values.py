@@ -17,7 +17,7 @@ from testbed.page import Page
 from testbed.waiting import equals, until
 from tests.integration import reference
 from tests.integration.metric_values import until_figure
-from tests.integration.other_namespaces import descriptors, keeper_and_broker, only, samples, watching
+from tests.integration.other_namespaces import descriptors, only, samples, supervisor_and_broker, watching
 from tests.integration.reference import CgroupLocation, Figures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +137,7 @@ def test_hundreds_of_passes_leave_no_descriptor_open() -> None:
     with Namespaces() as namespaces:
         made = busy(namespaces, 3)
         with watching(only(*numbers(made), sampling="interval: 1ms, cpu_budget: 100%")) as daemon:
-            processes = (daemon.pid, *keeper_and_broker(daemon))
+            processes = (daemon.pid, *supervisor_and_broker(daemon))
             _passes(daemon, 50 * 4)
             before = [_fewest(pid) for pid in processes]
             _passes(daemon, 300 * 4)
