@@ -64,14 +64,9 @@ UNIX: Final = SocketFamily(
 )
 FAMILIES: Final = (TCP, UNIX)
 
-_BY_PROTOCOL: Final = {family.protocol: family for family in FAMILIES}
-
-
-def family_of(protocol: str) -> SocketFamily:
-    """Return the family with a value of the label `protocol`."""
-    return _BY_PROTOCOL[protocol]
+_ADDRESS_FORMS: Final = {family.protocol: family.address_form for family in FAMILIES}
 
 
 def address_form(protocol: str) -> AddressForm:
     """Return how the addresses of a protocol read."""
-    return _BY_PROTOCOL[protocol].address_form
+    return _ADDRESS_FORMS[protocol]

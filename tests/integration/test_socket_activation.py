@@ -94,7 +94,7 @@ def test_supervisor_and_broker_do_not_hold_the_port(tmp_path: Path) -> None:
     """Else it would stay taken until the last of them is gone."""
     exporter = Activated(tmp_path)
     page(8099)
-    supervisor = wait_for_child(exporter.pid, "lqe-keeper")[0]
+    supervisor = wait_for_child(exporter.pid, "lqe-supervisor")[0]
     passed = inode(Path(f"/proc/{exporter.pid}/fd/3"))
     assert passed.startswith("socket:")
     for child in (supervisor, broker_of(supervisor)):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.kernel.family import FAMILIES, TCP, UNIX, AddressForm, SocketFamily, address_form, family_of
+from exporter.kernel.family import FAMILIES, AddressForm, SocketFamily, address_form
 
 
 def test_labels_and_names_of_sources_are_those_that_users_rely_on() -> None:
     assert [(family.protocol, family.source) for family in FAMILIES] == [("tcp", "inet"), ("unix", "unix")]
 
 
-def test_a_family_is_found_by_its_protocol() -> None:
-    assert (family_of("tcp"), family_of("unix")) == (TCP, UNIX)
+def test_the_form_of_addresses_is_found_by_the_protocol() -> None:
     assert (address_form("tcp"), address_form("unix")) == (AddressForm.IP, AddressForm.PATH)
 
 
