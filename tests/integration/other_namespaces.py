@@ -37,15 +37,9 @@ def watching(config: str, *flags: str) -> Daemon:
         raise
 
 
-<<<<<<< HEAD
 def supervisor_and_broker(daemon: Daemon) -> tuple[int, int]:
     """The PIDs of the two processes that a daemon has started."""
-    supervisor = wait_for_child(daemon.pid, "lqe-keeper")[0]
-=======
-def supervisor_and_broker(daemon: Daemon) -> Pair:
-    """The two processes that a daemon has started."""
     supervisor = wait_for_child(daemon.pid, "lqe-supervisor")[0]
->>>>>>> w-kernel
     return supervisor, broker_of(supervisor)
 
 

@@ -65,11 +65,7 @@ def pages_checked(daemon: Daemon, churn: Churn) -> Iterator[list[int]]:
 
 
 def churn_and_settle(daemon: Daemon, churn: Churn, count: int, per_second: float) -> None:
-<<<<<<< HEAD
     """Make and remove a few, then `count`; fails where those leave anything behind."""
-=======
-    """Churn once to warm up and once for the record; fails where the second time left anything behind."""
->>>>>>> w-kernel
     _, broker = supervisor_and_broker(daemon)
     churn.run(10, per_second)
     churn.end()
