@@ -6,7 +6,6 @@ listeners of a third is not found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.config.model import Match, Network
@@ -73,8 +72,8 @@ def contradiction(match: Match) -> tuple[str, str] | None:
     """Return the key that is wrong and why no listener can match, or None where one can."""
     if _possible_protocols(match):
         return None
-    with_ip, with_path = (_named(PROTOCOLS, form) for form in AddressForm)
-    wanted = _named(match.protocols, AddressForm.IP)
+    with_ip, with_path = (_with_addresses(form) for form in AddressForm)
+    wanted = [protocol for protocol in with_ip if protocol in match.protocols]
     if wanted or not match.protocols:
         subject = f"protocol {either(wanted)}" if wanted else "a port"
         return "address", (
@@ -101,8 +100,8 @@ def _is_possible(match: Match, form: AddressForm) -> bool:
     return bool(match.networks) or not match.paths
 
 
-def _named(protocols: Iterable[str], form: AddressForm) -> list[str]:
-    return [protocol for protocol in protocols if address_form(protocol) is form]
+def _with_addresses(form: AddressForm) -> list[str]:
+    return [protocol for protocol in PROTOCOLS if address_form(protocol) is form]
 
 
 def _range(network: Network) -> tuple[int, int]:

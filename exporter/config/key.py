@@ -1,8 +1,8 @@
 """How a key of the configuration file is declared: as a field of a class in model.py.
 
 A class of the model is a mapping of the file. Each of its fields carries, in its metadata, the keys that it
-is read from: one (`key`, `required_key`, `match_key`) or several of one type (`key_group`); section.py has
-`section` and `included` for fields that are classes of the model themselves.
+is read from: one (`key`, `required_key`, `match_key`) or several of one type (`match_key_group`); section.py
+has `section`, `section_list` and `included` for fields that are made from classes of the model.
 """
 
 from __future__ import annotations

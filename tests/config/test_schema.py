@@ -37,6 +37,7 @@ NOT_EXPRESSIBLE = {
     *(
         "peak-window-below-interval",
         "port-with-unix-name",
+        "tcp-twice-with-unix-name",
         "tcp-with-unix-name",
         "unix-with-ip",
         "unix-with-port",
@@ -47,7 +48,7 @@ NOT_EXPRESSIBLE = {
     *("rule-after-one-without-match", "rule-inside-a-part-of-an-earlier-one", "rule-inside-earlier-network"),
     *("rule-inside-earlier-pattern", "rule-inside-earlier-ports", "rule-inside-earlier-protocol"),
     *("rule-inside-earlier-star", "rule-name-twice"),
-    # what a parser of YAML does not hand on
+    # what is lost when YAML is loaded
     *("duplicate-key", "top-is-null"),
 }
 
