@@ -1,4 +1,4 @@
-"""The drop-in for containers: everything is seen, and only broker and keeper may do what that takes."""
+"""The drop-in for containers: everything is seen, and only broker and supervisor may do what that takes."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ def test_every_namespace_is_seen_and_every_owner_is_named(installation: Installa
 
 
 @pytest.mark.netns
-def test_keeper_and_broker_have_just_the_three_capabilities_and_the_exporter_none(
+def test_supervisor_and_broker_have_just_the_three_capabilities_and_the_exporter_none(
     installation: Installation, tmp_path: Path
 ) -> None:
     """All are one user of its own, and none may get more."""
     with Booted(installation, tmp_path) as systemd:
         start_exporter(systemd)
         processes = by_name(systemd)
-        assert set(processes) == {"exporter", "lqe-keeper", "lqe-broker"}
+        assert set(processes) == {"exporter", "lqe-supervisor", "lqe-broker"}
         for name, pid in processes.items():
             held = 0 if name == "exporter" else THREE_MASK
             assert sets_of(pid) == {
@@ -171,7 +171,7 @@ def test_without_the_third_capability_owners_are_dark(installation: Installation
 
 @pytest.mark.netns
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_keeper_and_broker_end_with_the_exporter(
+def test_supervisor_and_broker_end_with_the_exporter(
     end: str, installation: Installation, tmp_path: Path
 ) -> None:
     with Booted(installation, tmp_path) as systemd:
