@@ -55,7 +55,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 # Other network namespaces of this machine are not part of the workload.
-                preexec_fn=privileges.stay_at_home,  # noqa: PLW1509 # the thread that starts it stays
+                preexec_fn=privileges.deny_other_namespaces,  # noqa: PLW1509 # the thread that starts it stays
             )
         stack.callback(self.stop)
         wait_for(self._ready, "the exporter")

@@ -109,7 +109,7 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
         command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=privileges.stay_at_home,  # noqa: PLW1509  (one thread)
+        preexec_fn=privileges.deny_other_namespaces,  # noqa: PLW1509  (one thread)
     )
 
 
@@ -145,7 +145,7 @@ def _printed() -> list[str]:
         check=True,
         capture_output=True,
         text=True,
-        preexec_fn=privileges.stay_at_home,
+        preexec_fn=privileges.deny_other_namespaces,
     ).stdout.splitlines()
     page = subprocess.run(
         ["curl", "-s", f"http://127.0.0.1:{_PORT}/metrics"], check=True, capture_output=True, text=True

@@ -15,6 +15,7 @@ import pytest
 from testbed import privileges
 from testbed.page import Page, metrics
 from testbed.program import Program
+from testbed.waiting import DEADLINE_SECONDS
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -46,11 +47,11 @@ class ExporterProgram(Program):
         """Return when the daemon has written `text`; fails the test at the deadline."""
         return self.wait_until(lambda: text in self.log)
 
-    def ask(
+    def request(
         self, path: str, method: str = "GET", headers: dict[str, str] | None = None, body: str | None = None
     ) -> Answer:
         """One request on a connection of its own; OSError where nothing answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_SECONDS)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -60,7 +61,7 @@ class ExporterProgram(Program):
 
     def scrape(self, accept: str | None = None) -> str:
         """The page of metrics in the format asked for; fails the test where the status is not 200."""
-        answer = self.ask("/metrics", headers={"Accept": accept} if accept else None)
+        answer = self.request("/metrics", headers={"Accept": accept} if accept else None)
         if answer.status != http.HTTPStatus.OK:
             pytest.fail(f"/metrics answered {answer.status}: {answer.text}")
         return answer.text
@@ -71,7 +72,7 @@ class ExporterProgram(Program):
 
     def _is_ready(self) -> bool:
         try:
-            return self.ask("/-/ready").status == http.HTTPStatus.OK
+            return self.request("/-/ready").status == http.HTTPStatus.OK
         except (OSError, http.client.HTTPException):
             return False
 
@@ -98,7 +99,7 @@ class Daemon(ExporterProgram):
             command,
             folder / "exporter.log",
             cwd=_ROOT,
-            before_exec=None if namespaces else privileges.stay_at_home,
+            before_exec=None if namespaces else privileges.deny_other_namespaces,
         )
 
     def __exit__(

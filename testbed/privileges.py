@@ -45,7 +45,7 @@ def drop_to(uid: int = NOBODY) -> None:
     syscalls.die_with_parent()
 
 
-def stay_at_home() -> None:
+def deny_other_namespaces() -> None:
     """Keep what is started next out of other network namespaces, which are the machine's and no test's.
 
     To be called between fork and exec: root gets no capability that is not in the bounding set.

@@ -36,7 +36,7 @@ def run(*command: str | Path) -> str:
         text=True,
         check=False,
         timeout=240,
-        preexec_fn=privileges.stay_at_home,  # tests have one thread
+        preexec_fn=privileges.deny_other_namespaces,  # tests have one thread
     )
     if done.returncode != 0:
         pytest.fail(f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}")

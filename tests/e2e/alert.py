@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from tests.integration.reference import CgroupLocation
+from tests.integration.reference import Endpoint
 
 _ANNOTATIONS = ("summary", "description", "runbook_url")
 # What a template leaves behind that was not expanded, or failed.
@@ -62,9 +62,9 @@ class Alert:
         ]
 
     @property
-    def listener(self) -> CgroupLocation:
+    def listener(self) -> Endpoint:
         """The listener that its labels name; three empty strings where they name none."""
-        return CgroupLocation(*(self.labels.get(label, "") for label in CgroupLocation._fields))
+        return Endpoint(*(self.labels.get(label, "") for label in Endpoint._fields))
 
     def __str__(self) -> str:
         labels = " ".join(f"{name}={value}" for name, value in sorted(self.labels.items()))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from testbed.waiting import until
 from tests.e2e.alerting_prometheus import AlertingPrometheus
-from tests.integration.reference import CgroupLocation
+from tests.integration.reference import Endpoint
 
 _SOURCES = {"tcp": "inet", "unix": "unix"}
 
@@ -30,7 +30,7 @@ class DueTime:
         )
 
 
-def due_time(prometheus: AlertingPrometheus, listener: CgroupLocation, filled: float) -> DueTime:
+def due_time(prometheus: AlertingPrometheus, listener: Endpoint, filled: float) -> DueTime:
     """When the alert about a queue that was full from `filled` on must fire.
 
     Fails the test where the first scrape after a sample after `filled` does not show the queue full.
@@ -47,7 +47,7 @@ def due_time(prometheus: AlertingPrometheus, listener: CgroupLocation, filled: f
     return DueTime(filled, scraped, evaluations[0])
 
 
-def _scrapes_after(prometheus: AlertingPrometheus, listener: CgroupLocation, filled: float) -> list[float]:
+def _scrapes_after(prometheus: AlertingPrometheus, listener: Endpoint, filled: float) -> list[float]:
     """The times of the scrapes of a sample that began after `filled`; one that began before may miss it."""
     source = f'{{source="{_SOURCES[listener.protocol]}"}}'
     durations = _samples(prometheus, f"listen_queue_exporter_source_duration_seconds{source}")

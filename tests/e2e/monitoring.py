@@ -19,7 +19,7 @@ from tests.e2e import shipped
 from tests.e2e.alert import Alert, listing
 from tests.e2e.alerting_prometheus import AlertingPrometheus
 from tests.e2e.webhook import Webhook
-from tests.integration.reference import CgroupLocation
+from tests.integration.reference import Endpoint
 
 _EXPORTER_PORT = 10511
 # Printed where a test fails: every figure that an alert is about, unless it is 0.
@@ -82,22 +82,19 @@ class Monitoring:
         alerts = map(Alert.from_alertmanager, self._alertmanager.alerts())
         return [alert for alert in alerts if not names or alert.name in names]
 
-    def listeners(self, *names: str) -> set[CgroupLocation]:
+    def listeners(self, *names: str) -> set[Endpoint]:
         """The listeners that those alerts name."""
         return {alert.listener for alert in self.alerts(*names)}
 
-    def states(self, name: str, listener: CgroupLocation) -> set[str]:
+    def states(self, name: str, listener: Endpoint) -> set[str]:
         """The states of the alerts of this name about a listener."""
         return {alert.state for alert in self.alerts(name) if alert.listener == listener}
 
-    def ever_firing(self, *names: str) -> set[CgroupLocation]:
+    def ever_firing(self, *names: str) -> set[Endpoint]:
         """The listeners that alerts of these names (regular expressions) named at any time of the test."""
         pattern = "|".join(names)
         series = self.prometheus.history(f'ALERTS{{alertstate="firing",alertname=~"{pattern}"}}')
-        return {
-            CgroupLocation(*(dict(labels).get(label, "") for label in CgroupLocation._fields))
-            for labels in series
-        }
+        return {Endpoint(*(dict(labels).get(label, "") for label in Endpoint._fields)) for labels in series}
 
     def notified(self, state: str, *names: str) -> list[Alert]:
         """What the receiver was sent about alerts of these names that were firing, or resolved."""

@@ -18,14 +18,14 @@ from tests.e2e.services.service import Service
 from tests.e2e.waiting_clients import WaitingClients
 from tests.integration import reference
 from tests.integration.metric_values import figure
-from tests.integration.reference import CgroupLocation
+from tests.integration.reference import Endpoint
 
 _TUN = str(flood.Tun.ipv4.ip)
 _MAX_CLIENTS = 500
 # A threshold is no longer exceeded once the queue is below it, and not 5 s later.
 _NO_RELEASE = "defaults: {release: 0s}\n"
 # What an alert about a network namespace names.
-_NO_LISTENER = CgroupLocation("", "", "")
+_NO_LISTENER = Endpoint("", "", "")
 
 
 @pytest.mark.netns
@@ -144,7 +144,7 @@ def test_the_alert_about_a_syn_flood_depends_on_syn_cookies(
         monitoring.expect_valid_alerts()
 
 
-def _firing(monitoring: Monitoring, name: str) -> set[CgroupLocation]:
+def _firing(monitoring: Monitoring, name: str) -> set[Endpoint]:
     """The listeners of the alerts of this name that are not suppressed."""
     return {alert.listener for alert in monitoring.alerts(name) if alert.state == "firing"}
 

@@ -22,7 +22,7 @@ from tests.e2e.due_time import due_time
 from tests.e2e.monitoring import Monitoring
 from tests.e2e.services.service import Listener, Service
 from tests.e2e.waiting_clients import WaitingClients
-from tests.integration.reference import CgroupLocation
+from tests.integration.reference import Endpoint
 
 _FULL = {"tcp": "ListenQueueFull", "unix": "ListenQueueUnixFull"}
 
@@ -110,7 +110,7 @@ def _expect_right_labels_and_text(alert: Alert, service: Service, listener: List
     assert numbers >= {str(listener.backlog), str(listener.backlog + 1)}, alert.annotations
 
 
-def _last_paged(monitoring: Monitoring, state: str) -> Mapping[CgroupLocation, Alert]:
+def _last_paged(monitoring: Monitoring, state: str) -> Mapping[Endpoint, Alert]:
     """The last notification of the pager about each listener."""
     alerts = monitoring.notified(state, *_FULL.values())
     return {alert.listener: alert for alert in alerts if alert.receiver == "pager"}

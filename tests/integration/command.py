@@ -30,6 +30,6 @@ def run(*arguments: str) -> Completed:
         capture_output=True,
         check=False,
         timeout=30,
-        preexec_fn=privileges.stay_at_home,  # tests have one thread
+        preexec_fn=privileges.deny_other_namespaces,  # tests have one thread
     )
     return Completed(done.returncode, done.stdout.decode(), done.stderr.decode())

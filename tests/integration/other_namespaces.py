@@ -14,7 +14,7 @@ from testbed.daemon import Daemon, running
 from testbed.netns import Container
 from testbed.page import Page
 from testbed.waiting import until
-from tests.broker.broker_processes import broker_of, wait_for_child
+from tests.broker.broker_processes import broker_of, supervisor_of
 from tests.integration.metric_values import figure
 
 PortAndBacklog = tuple[int, int]
@@ -39,7 +39,7 @@ def watching(config: str, *flags: str) -> Daemon:
 
 def supervisor_and_broker(daemon: Daemon) -> tuple[int, int]:
     """The PIDs of the two processes that a daemon has started."""
-    supervisor = wait_for_child(daemon.pid, "lqe-supervisor")[0]
+    supervisor = supervisor_of(daemon.pid)
     return supervisor, broker_of(supervisor)
 
 

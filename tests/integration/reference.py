@@ -27,7 +27,7 @@ _DROPS = re.compile(r",d(\d+)\)")
 _SO_ACCEPTCON = 0x10000
 
 
-class CgroupLocation(NamedTuple):
+class Endpoint(NamedTuple):
     """Where sockets listen, by the exporter's labels."""
 
     protocol: str
@@ -46,7 +46,7 @@ class Figures(NamedTuple):
 
 
 class _Socket(NamedTuple):
-    endpoint: CgroupLocation
+    endpoint: Endpoint
     length: int
     limit: int
     drops: int | None
@@ -63,20 +63,20 @@ def within(pid: int) -> Iterator[None]:
             syscalls.call("setns", own.fileno(), syscalls.CLONE_NEWNET)
 
 
-def from_ss() -> dict[CgroupLocation, Figures]:
+def from_ss() -> dict[Endpoint, Figures]:
     """`ss -ltnm` and `ss -lxn`; names of unix sockets must hold no blank."""
     return _added_up([*_ss_tcp(), *_ss_unix()])
 
 
-def from_page(served: Served) -> dict[CgroupLocation, Figures]:
+def from_page(served: Served) -> dict[Endpoint, Figures]:
     """The exporter's page."""
     return of_namespace(served.metrics())
 
 
-def of_namespace(page: Page, **netns: str) -> dict[CgroupLocation, Figures]:
+def of_namespace(page: Page, **netns: str) -> dict[Endpoint, Figures]:
     """A page, or what it has of one namespace."""
 
-    def of(name: str) -> dict[CgroupLocation, float]:
+    def of(name: str) -> dict[Endpoint, float]:
         found = page.all(f"listen_queue_{name}", **netns)
         return {_endpoint(dict(labels)): value for labels, value in found.items()}
 
@@ -90,7 +90,7 @@ def of_namespace(page: Page, **netns: str) -> dict[CgroupLocation, Figures]:
     }
 
 
-def from_show() -> dict[CgroupLocation, Figures]:
+def from_show() -> dict[Endpoint, Figures]:
     """The command `show --json`."""
     done = subprocess.run(
         [sys.executable, "-m", "exporter", "show", "--json"],
@@ -98,12 +98,12 @@ def from_show() -> dict[CgroupLocation, Figures]:
         capture_output=True,
         check=True,
         timeout=30,
-        preexec_fn=privileges.stay_at_home,  # tests have one thread
+        preexec_fn=privileges.deny_other_namespaces,  # tests have one thread
     )
     return of_rows(json.loads(done.stdout))
 
 
-def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[CgroupLocation, Figures]:
+def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[Endpoint, Figures]:
     """Rows that `show --json` printed."""
     return {
         _endpoint(row): Figures(
@@ -117,9 +117,9 @@ def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[CgroupLocation, Figures]:
     }
 
 
-def from_proc() -> dict[CgroupLocation, tuple[int, int | None]]:
+def from_proc() -> dict[Endpoint, tuple[int, int | None]]:
     """How many sockets and waiting connections /proc/net has; it has no devices and no unix queues."""
-    found: dict[CgroupLocation, tuple[int, int | None]] = {}
+    found: dict[Endpoint, tuple[int, int | None]] = {}
     for name in ("tcp", "tcp6"):
         for line in Path("/proc/net", name).read_text().splitlines()[1:]:
             _, local, _, state, queues, *_ = line.split()
@@ -130,14 +130,14 @@ def from_proc() -> dict[CgroupLocation, tuple[int, int | None]]:
     for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
         _, _, _, flags, _, _, _, name = [*line.split(maxsplit=7), ""][:8]
         if int(flags, 16) & _SO_ACCEPTCON:
-            endpoint = CgroupLocation("unix", name, "")
+            endpoint = Endpoint("unix", name, "")
             found[endpoint] = (found.get(endpoint, (0, None))[0] + 1, None)
     return found
 
 
-def as_in_proc(figures: Mapping[CgroupLocation, Figures]) -> dict[CgroupLocation, tuple[int, int | None]]:
+def as_in_proc(figures: Mapping[Endpoint, Figures]) -> dict[Endpoint, tuple[int, int | None]]:
     """What /proc shows of these figures."""
-    found: dict[CgroupLocation, tuple[int, int | None]] = {}
+    found: dict[Endpoint, tuple[int, int | None]] = {}
     for endpoint, known in figures.items():
         without_device = endpoint._replace(address=endpoint.address.partition("%")[0])
         sockets, length = found.get(without_device, (0, 0))
@@ -180,7 +180,7 @@ def _ss_tcp() -> Iterable[_Socket]:
         assert parts is not None, line
         assert drops is not None, line
         address = parts["address"].replace("*", "::") + (parts["device"] or "")
-        endpoint = CgroupLocation("tcp", address, parts["port"])
+        endpoint = Endpoint("tcp", address, parts["port"])
         yield _Socket(endpoint, int(length), int(limit), int(drops[1]))
 
 
@@ -188,11 +188,11 @@ def _ss_unix() -> Iterable[_Socket]:
     for line in programs.output("ss", "-Hlxn").splitlines():
         kind, _, length, limit, name, *_ = line.split()
         if kind != "u_dgr":
-            yield _Socket(CgroupLocation("unix", name, ""), int(length), int(limit), None)
+            yield _Socket(Endpoint("unix", name, ""), int(length), int(limit), None)
 
 
-def _added_up(sockets: Iterable[_Socket]) -> dict[CgroupLocation, Figures]:
-    endpoints: dict[CgroupLocation, list[_Socket]] = {}
+def _added_up(sockets: Iterable[_Socket]) -> dict[Endpoint, Figures]:
+    endpoints: dict[Endpoint, list[_Socket]] = {}
     for each in sockets:
         endpoints.setdefault(each.endpoint, []).append(each)
     return {
@@ -207,12 +207,12 @@ def _added_up(sockets: Iterable[_Socket]) -> dict[CgroupLocation, Figures]:
     }
 
 
-def _endpoint(labels: Mapping[str, str]) -> CgroupLocation:
-    return CgroupLocation(labels["protocol"], labels["address"], labels["port"])
+def _endpoint(labels: Mapping[str, str]) -> Endpoint:
+    return Endpoint(labels["protocol"], labels["address"], labels["port"])
 
 
-def _proc_endpoint(local: str) -> CgroupLocation:
+def _proc_endpoint(local: str) -> Endpoint:
     address, _, port = local.partition(":")
     words = [struct.pack("=I", int(address[at : at + 8], 16)) for at in range(0, len(address), 8)]
     family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
-    return CgroupLocation("tcp", socket.inet_ntop(family, b"".join(words)), str(int(port, 16)))
+    return Endpoint("tcp", socket.inet_ntop(family, b"".join(words)), str(int(port, 16)))

@@ -13,10 +13,10 @@ from testbed.daemon import Daemon, running
 from testbed.waiting import equals, until, until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import EAGER, figure, until_figure
-from tests.integration.reference import CgroupLocation, Figures
+from tests.integration.reference import Endpoint, Figures
 
 DROPS = "drops_total"
-PLACE = CgroupLocation("tcp", "127.0.0.1", "8080")
+PLACE = Endpoint("tcp", "127.0.0.1", "8080")
 
 # The counters of the page, by their names in /proc/net/netstat.
 COUNTERS = {
@@ -152,7 +152,7 @@ def in_ss() -> float:
     return reference.from_ss()[PLACE].drops or 0
 
 
-def until_dropped(daemon: Daemon, drops: int) -> dict[CgroupLocation, Figures]:
+def until_dropped(daemon: Daemon, drops: int) -> dict[Endpoint, Figures]:
     """The page when it agrees with `ss` and the listener has dropped at least so many."""
     return until_equal(
         lambda: reference.from_page(daemon),

@@ -13,10 +13,10 @@ from testbed.daemon import Daemon, running
 from testbed.waiting import until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import EAGER, figure, until_figure
-from tests.integration.reference import CgroupLocation, Figures
+from tests.integration.reference import Endpoint, Figures
 
 RATIO = "accept_utilization_ratio"
-QUEUE = CgroupLocation("tcp", "127.0.0.1", "8080")
+QUEUE = Endpoint("tcp", "127.0.0.1", "8080")
 
 
 def tcp_queue(backlog: int) -> socket.socket:
@@ -113,7 +113,7 @@ def test_somaxconn_cuts_a_backlog_when_listen_is_called_and_stands_for_a_negativ
         until_figure(daemon, 60, "sysctl_net_core_somaxconn")
 
 
-def _settled(daemon: Daemon) -> dict[CgroupLocation, Figures]:
+def _settled(daemon: Daemon) -> dict[Endpoint, Figures]:
     return until_equal(lambda: reference.from_page(daemon), reference.from_ss)
 
 

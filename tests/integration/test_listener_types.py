@@ -16,7 +16,7 @@ from testbed.daemon import running
 from testbed.waiting import equals, until, until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import EAGER, until_figure
-from tests.integration.reference import CgroupLocation
+from tests.integration.reference import Endpoint
 
 Kept = Sequence[socket.socket | flood.Tun]
 
@@ -113,23 +113,23 @@ def unix_shared_name() -> Kept:
     return [first, second, *waiting, *listening_sockets.clients(second, 3)]
 
 
-LOOPBACK = CgroupLocation("tcp", "127.0.0.1", "8080")
-RELATIVE = CgroupLocation("unix", "queue.sock", "")
-ABSTRACT = CgroupLocation("unix", "@queue", "")
+LOOPBACK = Endpoint("tcp", "127.0.0.1", "8080")
+RELATIVE = Endpoint("unix", "queue.sock", "")
+ABSTRACT = Endpoint("unix", "@queue", "")
 
 # What is made, and the places that must be on the page; None where the kernel chooses the name.
-KINDS: list[tuple[Callable[[], Kept], set[CgroupLocation] | None]] = [
-    (ipv4, {LOOPBACK, CgroupLocation("tcp", "0.0.0.0", "81")}),
-    (ipv6, {CgroupLocation("tcp", "::1", "8080")}),
-    (dual_stack, {CgroupLocation("tcp", "::", "8080")}),
-    (v6only, {CgroupLocation("tcp", "::", "8080"), CgroupLocation("tcp", "0.0.0.0", "8080")}),
-    (link_local, {CgroupLocation("tcp", "fe80::5%flood0", "8080")}),
+KINDS: list[tuple[Callable[[], Kept], set[Endpoint] | None]] = [
+    (ipv4, {LOOPBACK, Endpoint("tcp", "0.0.0.0", "81")}),
+    (ipv6, {Endpoint("tcp", "::1", "8080")}),
+    (dual_stack, {Endpoint("tcp", "::", "8080")}),
+    (v6only, {Endpoint("tcp", "::", "8080"), Endpoint("tcp", "0.0.0.0", "8080")}),
+    (link_local, {Endpoint("tcp", "fe80::5%flood0", "8080")}),
     (
         device_bound,
         {
-            CgroupLocation("tcp", "0.0.0.0%lo", "8080"),
-            CgroupLocation("tcp", "0.0.0.0", "8080"),
-            CgroupLocation("tcp", "::%lo", "8081"),
+            Endpoint("tcp", "0.0.0.0%lo", "8080"),
+            Endpoint("tcp", "0.0.0.0", "8080"),
+            Endpoint("tcp", "::%lo", "8081"),
         },
     ),
     (mptcp, {LOOPBACK}),
@@ -146,7 +146,7 @@ KINDS: list[tuple[Callable[[], Kept], set[CgroupLocation] | None]] = [
 @pytest.mark.netns
 @pytest.mark.parametrize(("make", "places"), [pytest.param(*kind, id=kind[0].__name__) for kind in KINDS])
 def test_page_show_ss_and_proc_have_the_same_numbers(
-    make: Callable[[], Kept], places: set[CgroupLocation] | None, tmp_path: Path
+    make: Callable[[], Kept], places: set[Endpoint] | None, tmp_path: Path
 ) -> None:
     os.chdir(tmp_path)
     with ExitStack() as open_sockets, running(config=EAGER) as daemon:
@@ -155,7 +155,7 @@ def test_page_show_ss_and_proc_have_the_same_numbers(
         page = until_equal(lambda: reference.from_page(daemon), reference.from_ss)
         until(reference.from_proc, equals(reference.as_in_proc(page)))
         until_equal(reference.from_show, reference.from_ss)
-        own = CgroupLocation("tcp", "127.0.0.1", "10511")
+        own = Endpoint("tcp", "127.0.0.1", "10511")
         assert places is None or set(page) == places | {own}
         assert len(page) > 1
 

@@ -51,7 +51,7 @@ def test_the_page_parses_and_names_every_listener_by_its_bytes(wanted: str) -> N
     with ExitStack() as stack:
         daemon = with_hostile_names(stack)
         until(lambda: addresses(daemon.scrape(accept)), equals(set(hostile_names.ABSTRACT.values())))
-        answer = daemon.ask("/metrics", headers={"Accept": accept})
+        answer = daemon.request("/metrics", headers={"Accept": accept})
         assert answer.headers["Content-Type"] == content_type
         assert answer.text.endswith("# EOF\n") == (wanted == "openmetrics")
 
@@ -88,7 +88,7 @@ def test_show_prints_every_name_on_a_line_of_its_own_and_in_json() -> None:
                 capture_output=True,
                 check=True,
                 timeout=30,
-                preexec_fn=privileges.stay_at_home,  # tests have one thread
+                preexec_fn=privileges.deny_other_namespaces,  # tests have one thread
             ).stdout
             for flags in ([], ["--json"])
         )

@@ -218,12 +218,12 @@ def test_a_reload_stops_and_starts_the_sampling_of_other_namespaces() -> None:
         with watching(only("web"), "--web.enable-lifecycle") as daemon:
             until_shown(daemon, "web", (8080, 77))
             daemon.config_file.write_text(only("web", enabled="false"))
-            assert daemon.ask("/-/reload", "POST").status == 200
+            assert daemon.request("/-/reload", "POST").status == 200
             until(lambda: namespaces_of(daemon.metrics()), lambda found: found == {"host"})
             until(lambda: listeners(daemon.metrics()).keys(), equals({"host"}))
             until_figure(daemon, 1, "exporter_namespaces")
             until_figure(daemon, None, "exporter_source_success", source="namespaces")
             daemon.config_file.write_text(only("web"))
-            assert daemon.ask("/-/reload", "POST").status == 200
+            assert daemon.request("/-/reload", "POST").status == 200
             until_shown(daemon, "web", (8080, 77))
             until_figure(daemon, 1, "exporter_source_success", source="namespaces")

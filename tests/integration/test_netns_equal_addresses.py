@@ -12,7 +12,7 @@ from testbed.waiting import until, until_equal
 from tests.integration import listening_sockets, reference
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import only, watching
-from tests.integration.reference import CgroupLocation
+from tests.integration.reference import Endpoint
 from tests.integration.test_drops import COUNTERS, SYSCTLS, in_proc, overflow
 from tests.integration.test_netns_values import FAST, in_kernel, numbers, on_page
 
@@ -111,7 +111,7 @@ def test_what_overflows_moves_its_own_figures_and_those_of_no_twin() -> None:
         victim = {"netns": names[0], "port": "8080"}
         until(lambda: figure(daemon, "accept_full_seconds_total", **victim) or 0, lambda full: full > 0.2)
         found = until_equal(lambda: on_page(daemon.metrics(), names), lambda: in_kernel(made))
-        assert (found[names[0]][CgroupLocation("tcp", "127.0.0.1", "8080")].drops or 0) >= 4
+        assert (found[names[0]][Endpoint("tcp", "127.0.0.1", "8080")].drops or 0) >= 4
 
         def of_victim() -> set[float | None]:
             return {

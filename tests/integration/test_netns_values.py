@@ -18,7 +18,7 @@ from testbed.waiting import equals, until
 from tests.integration import reference
 from tests.integration.metric_values import until_figure
 from tests.integration.other_namespaces import descriptors, only, samples, supervisor_and_broker, watching
-from tests.integration.reference import CgroupLocation, Figures
+from tests.integration.reference import Endpoint, Figures
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = "interval: 10ms, cpu_budget: 100%, histogram: false"
@@ -41,12 +41,12 @@ def numbers(made: list[Container]) -> list[str]:
     return [str(each.inode) for each in made]
 
 
-def on_page(page: Page, names: list[str]) -> dict[str, dict[CgroupLocation, Figures]]:
+def on_page(page: Page, names: list[str]) -> dict[str, dict[Endpoint, Figures]]:
     """What a page has of each namespace."""
     return {name: reference.of_namespace(page, netns=name) for name in names}
 
 
-def in_kernel(made: list[Container]) -> dict[str, dict[CgroupLocation, Figures]]:
+def in_kernel(made: list[Container]) -> dict[str, dict[Endpoint, Figures]]:
     """What `ss` says in each namespace."""
     found = {}
     for each in made:

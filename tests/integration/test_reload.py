@@ -28,7 +28,7 @@ def by_signal(daemon: Daemon) -> None:
 
 
 def by_request(daemon: Daemon) -> None:
-    daemon.ask("/-/reload", "POST")
+    daemon.request("/-/reload", "POST")
 
 
 EITHER_WAY = pytest.mark.parametrize("reload", [by_signal, by_request])
@@ -92,14 +92,14 @@ def test_a_file_that_is_gone_leaves_the_old_one_in_force() -> None:
 @pytest.mark.netns
 def test_the_request_answers_with_what_happened() -> None:
     with running("--web.enable-lifecycle", config=GOOD) as daemon:
-        assert daemon.ask("/-/reload", "POST").status == 200
+        assert daemon.request("/-/reload", "POST").status == 200
         daemon.config_file.write_text(WRONG)
-        answer = daemon.ask("/-/reload", "POST")
+        answer = daemon.request("/-/reload", "POST")
         assert answer.status == 500
         lines = answer.text.splitlines()
         assert len(lines) == 2
         assert all(line.startswith(f"{daemon.config_file}:") for line in lines)
-        assert daemon.ask("/-/reload").status == 405
+        assert daemon.request("/-/reload").status == 405
 
 
 @pytest.mark.netns
@@ -107,7 +107,7 @@ def test_the_request_is_forbidden_unless_it_was_allowed() -> None:
     with running(config=GOOD) as daemon:
         loaded = figure(daemon, TIMESTAMP)
         daemon.config_file.write_text(BETTER)
-        assert daemon.ask("/-/reload", "POST").status == 403
+        assert daemon.request("/-/reload", "POST").status == 403
         until_sampled(daemon, "inet")
         assert figure(daemon, TIMESTAMP) == loaded
         assert figure(daemon, "threshold_connections", **LEVEL) == 3

@@ -52,7 +52,7 @@ def test_at_the_notification_ready_the_page_has_every_listener(tmp_path: Path) -
         supervised(tmp_path) as (daemon, manager),
     ):
         assert manager.receive() == Notification({"READY": "1"}, daemon.pid)
-        assert daemon.ask("/-/ready").status == 200
+        assert daemon.request("/-/ready").status == 200
         page = daemon.metrics()
         assert page.value("listen_queue_exporter_source_success", source="inet") == 1
         received = manager.until(
@@ -85,7 +85,7 @@ def by_signal(daemon: Daemon) -> None:
 
 
 def by_request(daemon: Daemon) -> None:
-    daemon.ask("/-/reload", "POST")
+    daemon.request("/-/reload", "POST")
 
 
 @pytest.mark.netns

@@ -17,7 +17,7 @@ from testbed import privileges, programs
 from testbed.daemon import Daemon
 from testbed.page import Page, metrics
 from testbed.waiting import DEADLINE_SECONDS, until
-from tests.broker.broker_processes import broker_of, wait_for_child
+from tests.broker.broker_processes import broker_of, supervisor_of
 from tests.integration import listening_sockets
 from tests.integration.metric_values import until_figure
 
@@ -49,7 +49,7 @@ class Activated:
                 stdin=subprocess.DEVNULL,
                 stdout=written,
                 stderr=written,
-                preexec_fn=privileges.stay_at_home,  # noqa: PLW1509 # a test has one thread
+                preexec_fn=privileges.deny_other_namespaces,  # noqa: PLW1509 # a test has one thread
             ).pid
         until(log.read_text, lambda text: "Listening on" in text)
 
@@ -94,7 +94,7 @@ def test_supervisor_and_broker_do_not_hold_the_port(tmp_path: Path) -> None:
     """Else it would stay taken until the last of them is gone."""
     exporter = Activated(tmp_path)
     page(8099)
-    supervisor = wait_for_child(exporter.pid, "lqe-supervisor")[0]
+    supervisor = supervisor_of(exporter.pid)
     passed = inode(Path(f"/proc/{exporter.pid}/fd/3"))
     assert passed.startswith("socket:")
     for child in (supervisor, broker_of(supervisor)):

@@ -157,7 +157,7 @@ def expect_no_listeners(daemon: Daemon, reason: str) -> None:
         lambda errors: errors > first + 3,
     )
     assert daemon.log.count("source failed") <= 4
-    assert daemon.ask("/-/healthy").status == 200
+    assert daemon.request("/-/healthy").status == 200
 
 
 @pytest.mark.netns

@@ -54,7 +54,7 @@ def output(command: str, **placeholders: object) -> str:
         check=False,
         timeout=40,
         # The others may have to enter namespaces.
-        preexec_fn=privileges.stay_at_home if ours else None,
+        preexec_fn=privileges.deny_other_namespaces if ours else None,
     )
     # timeout(1) exits with 124 where it had to end the command; strace never ends by itself.
     expected = 124 if command.startswith("timeout") else 0

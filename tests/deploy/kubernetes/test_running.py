@@ -57,8 +57,8 @@ def test_the_exporter_serves_what_the_probes_and_the_monitor_request(manifests: 
     with Daemon(*flags, config=config, port=manifests.pod.port + 1) as daemon:
         daemon.wait_ready()
         daemon.port = manifests.pod.port
-        probed = {probe: daemon.ask(path).text for probe, path in paths.items()}
-        page = daemon.ask(endpoint["path"])
+        probed = {probe: daemon.request(path).text for probe, path in paths.items()}
+        page = daemon.request(endpoint["path"])
     assert probed == {"livenessProbe": "healthy\n", "readinessProbe": "ready\n"}
     assert (page.status, "listen_queue_exporter_build_info" in page.text) == (200, True)
 

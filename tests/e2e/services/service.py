@@ -11,14 +11,14 @@ from pathlib import Path
 
 from testbed.program import Program
 from testbed.waiting import DEADLINE_SECONDS
-from tests.integration.reference import CgroupLocation
+from tests.integration.reference import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
     """A listening socket of a service, and the backlog that it was configured with."""
 
-    endpoint: CgroupLocation
+    endpoint: Endpoint
     backlog: int
 
     def new_socket(self) -> socket.socket:
@@ -81,7 +81,7 @@ class Service:
         return only
 
     @property
-    def endpoint(self) -> CgroupLocation:
+    def endpoint(self) -> Endpoint:
         """Where the listener of a service that has one listens."""
         return self.listener.endpoint
 
@@ -106,12 +106,12 @@ class Service:
 
 def tcp(port: int, backlog: int, address: str = "127.0.0.1") -> Listener:
     """A TCP listener."""
-    return Listener(CgroupLocation("tcp", address, str(port)), backlog)
+    return Listener(Endpoint("tcp", address, str(port)), backlog)
 
 
 def unix(path: Path, backlog: int) -> Listener:
     """A unix listener at a path."""
-    return Listener(CgroupLocation("unix", str(path), ""), backlog)
+    return Listener(Endpoint("unix", str(path), ""), backlog)
 
 
 # The connection is closed after the reply, so that a worker which serves one client at a time is free again.
