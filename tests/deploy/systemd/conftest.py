@@ -1,4 +1,4 @@
-"""What tests of the units share."""
+"""The fixture of the tests of the units."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tests.deploy.systemd.installation import Installation
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """The exporter where the units look for it."""
+    """The exporter, installed where the units run it."""
     return Installation.made_in(tmp_path_factory.mktemp("installed") / "exporter")

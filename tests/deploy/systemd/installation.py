@@ -1,4 +1,4 @@
-"""The exporter as it is installed where the units look for it, for any user to run."""
+"""The exporter, installed where the units run it, executable for every user."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ exec {HOME}/python/bin/{_PYTHON} -P -m exporter "$@"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What is to be seen at HOME, and the interpreter for HOME/python.
+    """The files to be mounted at HOME, and the interpreter to be mounted at HOME/python.
 
-    The one that runs the tests may lie in somebody's home, which no service sees.
+    The interpreter of the tests may be in a home directory, which services cannot read.
     """
 
     files: Path
@@ -34,7 +34,7 @@ class Installation:
 
     @classmethod
     def made_in(cls, files: Path) -> Self:
-        """Copy the exporter and all that it imports at run time."""
+        """Copy the exporter and the packages that it imports."""
         library = files / "lib"
         (files / "bin").mkdir(parents=True)
         (files / "python").mkdir()
