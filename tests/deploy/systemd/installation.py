@@ -34,7 +34,10 @@ class Installation:
 
     @classmethod
     def made_in(cls, files: Path) -> Self:
-        """Copy the exporter and the packages that it imports."""
+        """Copy the exporter and the packages that it imports, unless that was done before."""
+        made = cls(files, Path(sys.base_prefix))
+        if files.exists():
+            return made
         library = files / "lib"
         (files / "bin").mkdir(parents=True)
         (files / "python").mkdir()
@@ -45,7 +48,7 @@ class Installation:
         command.write_text(_COMMAND)
         command.chmod(0o755)
         subprocess.run(["chmod", "-R", "a+rX", files], check=True)
-        return cls(files, Path(sys.base_prefix))
+        return made
 
 
 def _copy(name: str, library: Path) -> None:
