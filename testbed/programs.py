@@ -18,7 +18,7 @@ def find(name: str) -> str:
 
 def output(name: str, *arguments: str) -> str:
     """What a program prints; fails with what it said where its exit status is not 0."""
-    done = subprocess.run([find(name), *arguments], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([find(name), *arguments], capture_output=True, text=True, check=False, timeout=100)
     if done.returncode != 0:
         pytest.fail(f"{name} {' '.join(arguments)} exited with {done.returncode}: {done.stderr}{done.stdout}")
     return done.stdout

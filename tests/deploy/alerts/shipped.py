@@ -1,4 +1,4 @@
-"""The rules that are handed out, and what their test files say about them."""
+"""The rules of deploy/prometheus, and the cases of their test files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_ANCHOR = re.compile(r"[^\w\- ]")
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alerting rule; a name may have several, of different severity."""
+    """An alerting rule; rules of one name differ in severity."""
 
     name: str
     expression: str
@@ -32,7 +32,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a test file expects of one alert at one time; `seconds` counts within `case`."""
+    """Whether an alert fires at a time of a test case, in seconds since the beginning of the case."""
 
     case: tuple[str, str]
     alert: str
@@ -57,7 +57,7 @@ def alerts() -> list[Alert]:
 
 
 def alert_names() -> list[str]:
-    """Every name of an alert once."""
+    """The names of the alerts, sorted."""
     return sorted({alert.name for alert in alerts()})
 
 
@@ -82,7 +82,7 @@ def checks() -> list[Check]:
 
 
 def anchors(document: Path) -> list[str]:
-    """What GitHub calls the headings of a document in an address."""
+    """The anchors that GitHub makes of the headings of a document."""
     headings = _HEADING.findall(document.read_text())
     return [_NO_ANCHOR.sub("", heading.lower()).replace(" ", "-") for heading in headings]
 

@@ -1,4 +1,4 @@
-"""The rules for Prometheus: promtool takes them, their tests pass, and each alert has what people need."""
+"""The rules for Prometheus: promtool accepts them, their tests pass, and each alert is documented."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALERTS = pytest.mark.parametrize(
     "alert", shipped.alerts(), ids=lambda alert: f"{alert.name}-{alert.labels['severity']}"
 )
 
-# Receivers and inhibitions of users match these names.
+# The routes and inhibitions of users match these names.
 FIXED = """
     ListenQueueFull ListenQueueNearlyFull ListenQueueFilling ListenQueueFullAtTimes ListenQueueStuck
     ListenQueueUnixFull ListenQueueOverflow ListenQueueSynDropping ListenQueueSynCookies
@@ -26,8 +26,7 @@ FIXED = """
     ListenQueueExporterOmitting
 """
 
-# A number that is compared with and is neither 0 nor 1, and what it describes: a mode of a setting; nearly
-# as fast as time.
+# Comparisons with another number than 0 and 1: the value of a sysctl; nearly as fast as time.
 SHAPES = ("listen_queue_sysctl_net_ipv4_tcp_syncookies == 2", "> 0.9 * (timestamp(")
 
 _METRIC = re.compile(r"\b(?:[a-z]+:)?listen_queue[a-z0-9_:]*")
@@ -36,15 +35,15 @@ _COMPARED_FROM = re.compile(r"(?<![\w.])\d+(?:\.\d+)?\s*(?:[=!]=|[<>]=?)")
 _STRING = re.compile(r'"[^"]*"')
 
 
-def test_promtool_takes_the_rules() -> None:
-    said = programs.output("promtool", "check", "rules", str(shipped.ALERTS), str(shipped.RECORDING))
-    counted = sum(map(int, re.findall(r"SUCCESS: (\d+) rules found", said)))
+def test_promtool_accepts_the_rules() -> None:
+    output = programs.output("promtool", "check", "rules", str(shipped.ALERTS), str(shipped.RECORDING))
+    counted = sum(map(int, re.findall(r"SUCCESS: (\d+) rules found", output)))
     assert counted == len(list(shipped.rules(shipped.ALERTS, shipped.RECORDING)))
     assert counted >= 27
 
 
 @pytest.mark.parametrize("file", shipped.TESTS, ids=lambda file: file.stem)
-def test_promtool_finds_that_the_rules_do_what_the_file_says(file: Path) -> None:
+def test_promtool_finds_that_the_rules_do_what_a_test_file_expects(file: Path) -> None:
     programs.output("promtool", "test", "rules", str(file))
 
 
@@ -53,19 +52,19 @@ def test_the_alerts_have_the_names_that_users_rely_on() -> None:
 
 
 @NAMES
-def test_the_tests_see_each_alert_fire_and_not_fire_and_end(name: str) -> None:
+def test_a_test_file_has_each_alert_not_firing_then_firing_then_not_firing(name: str) -> None:
     mine = [check for check in shipped.checks() if check.alert == name]
     for case in {check.case for check in mine}:
         its = [check for check in mine if check.case == case]
         fires = [check.seconds for check in its if check.fires]
-        quiet = [check.seconds for check in its if not check.fires]
-        if fires and quiet and min(quiet) < min(fires) and max(quiet) > max(fires):
+        not_firing = [check.seconds for check in its if not check.fires]
+        if fires and not_firing and min(not_firing) < min(fires) and max(not_firing) > max(fires):
             return
-    pytest.fail(f"no case in tests/deploy/alerts/rules sees {name} quiet, then firing, then quiet again")
+    pytest.fail(f"no case in tests/deploy/alerts/rules has {name} not firing, then firing, then not firing")
 
 
 @ALERTS
-def test_each_alert_says_how_bad_it_is_and_what_to_do(alert: shipped.Alert) -> None:
+def test_each_alert_has_a_severity_and_annotations(alert: shipped.Alert) -> None:
     assert re.fullmatch(r"ListenQueue([A-Z][a-z]+)+", alert.name)
     assert alert.labels.keys() == {"severity"}
     assert alert.labels["severity"] in {"warning", "critical"}
@@ -75,14 +74,14 @@ def test_each_alert_says_how_bad_it_is_and_what_to_do(alert: shipped.Alert) -> N
 
 
 @ALERTS
-def test_the_runbook_of_each_alert_is_there(alert: shipped.Alert) -> None:
+def test_each_alert_has_a_runbook(alert: shipped.Alert) -> None:
     assert alert.annotations["runbook_url"] == BASE + alert.name.lower()
     assert alert.name.lower() in shipped.anchors(shipped.RUNBOOKS)
 
 
 @ALERTS
-def test_no_threshold_stands_in_an_expression(alert: shipped.Alert) -> None:
-    """Thresholds belong into the exporter's configuration; 0 and 1 are none and full here, or no and yes."""
+def test_no_expression_has_a_threshold(alert: shipped.Alert) -> None:
+    """Thresholds are in the exporter's configuration; 0 and 1 are not thresholds: none or no, full or yes."""
     expression = " ".join(_STRING.sub('""', alert.expression).split())
     for shape in SHAPES:
         expression = expression.replace(shape, "")
@@ -90,7 +89,7 @@ def test_no_threshold_stands_in_an_expression(alert: shipped.Alert) -> None:
     assert not _COMPARED_FROM.search(expression)
 
 
-def test_rules_use_documented_metrics_alone() -> None:
+def test_every_metric_of_the_rules_is_documented() -> None:
     documented = set(_METRIC.findall((shipped.ROOT / "docs/metrics.md").read_text()))
     documented |= {f"{name}_bucket" for name in documented} | shipped.records().keys()
     expressions = [*shipped.records().values(), *(alert.expression for alert in shipped.alerts())]
@@ -101,14 +100,14 @@ def test_rules_use_documented_metrics_alone() -> None:
 
 
 def test_the_first_rule_of_all_selects_the_exporters() -> None:
-    """And of the group that uses it, so that alerts see it in the same evaluation."""
+    """It is in the group of the alerts, so that they use it in the same evaluation."""
     (group,) = yaml.safe_load(shipped.ALERTS.read_text())["groups"]
     assert group["rules"][0]["record"] == "listen_queue:up"
 
 
 @pytest.mark.parametrize("file", shipped.TESTS, ids=lambda file: file.stem)
-def test_one_line_narrows_every_rule(file: Path, tmp_path: Path) -> None:
-    """With a selector that selects nothing, nothing that the tests have fires, and nothing is recorded."""
+def test_one_line_selects_the_targets_of_every_rule(file: Path, tmp_path: Path) -> None:
+    """Where it selects nothing, no alert of the test file fires and nothing is recorded."""
     selector = shipped.records()["listen_queue:up"]
     for source in (shipped.ALERTS, shipped.RECORDING):
         content = yaml.safe_load(source.read_text())

@@ -19,12 +19,12 @@ RELEASE, NAMESPACE = "listen-queue-exporter", "listen-queue-exporter"
 
 @dataclass(frozen=True, slots=True)
 class Helm:
-    """Runs helm, which keeps its own files in `home`."""
+    """The program helm with its cache and configuration in `home`."""
 
     home: Path
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of helm's, whatever its exit status."""
+        """Run a command of helm."""
         folders = {f"HELM_{kind}_HOME": str(self.home / kind) for kind in ("CACHE", "CONFIG", "DATA")}
         return subprocess.run(
             [programs.find("helm"), *arguments],
@@ -36,7 +36,7 @@ class Helm:
         )
 
     def output(self, *arguments: str) -> str:
-        """What a command prints; fails the test with what it said where its exit status is not 0."""
+        """The output of a command; fails the test where the exit status is not 0."""
         done = self.run(*arguments)
         if done.returncode != 0:
             pytest.fail(
@@ -45,13 +45,13 @@ class Helm:
         return done.stdout
 
     def render(self, *settings: str, chart: Path = CHART, release: str = RELEASE) -> Manifests:
-        """What an installation with these settings (`key=value`) would send."""
+        """The manifests of an installation with these settings (`key=value`)."""
         return Manifests.parse(self.output("template", release, str(chart), *_flags(settings)))
 
-    def refusal(self, *settings: str) -> str:
-        """What helm says where it does not render; fails the test where it does."""
+    def error(self, *settings: str) -> str:
+        """The error of an installation with these settings; fails the test where there is none."""
         done = self.run("template", RELEASE, str(CHART), *_flags(settings))
-        assert done.returncode != 0, f"helm took {settings}"
+        assert done.returncode != 0, f"helm accepted {settings}"
         return done.stderr
 
 

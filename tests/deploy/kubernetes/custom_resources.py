@@ -1,4 +1,4 @@
-"""The shapes of what prometheus-operator and KEDA define, as far as they are used here; all else is refused.
+"""Schemas of the resources of prometheus-operator and KEDA: the fields that are used here, and no others.
 
 Sources: Documentation/api-reference/api.md in github.com/prometheus-operator/prometheus-operator, and
 https://keda.sh/docs/latest/reference/scaledobject-spec/.
@@ -39,7 +39,7 @@ def _resource(api_version: str, kind: str, spec: Mapping[str, Any]) -> dict[str,
 
 _RELABELING: Final = _record(
     {},
-    # Of those that there are: others would need more fields than are allowed here.
+    # Not all actions: the others need fields that are not allowed here.
     action={"enum": ["replace", "labeldrop", "keep", "drop"]},
     sourceLabels=_list(_TEXT),
     targetLabel=_TEXT,
@@ -108,7 +108,7 @@ SCHEMAS: Final = {
 
 
 def check(document: Mapping[str, Any]) -> None:
-    """Fail the test where a document is not of its kind's shape."""
+    """Fail the test where a document does not match the schema of its kind."""
     try:
         jsonschema.validate(document, SCHEMAS[document["kind"]])
     except jsonschema.ValidationError as error:

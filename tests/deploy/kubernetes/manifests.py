@@ -1,4 +1,4 @@
-"""Manifests as the API server would get them, and what can be said of them without one."""
+"""Manifests as the API server would receive them, and their validation without one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 
 def versions(oldest: str = "0") -> list[str]:
-    """Three versions of Kubernetes from `oldest` on that have schemas: the first, one between, the last."""
+    """Three versions of Kubernetes with schemas, from `oldest` on: the first, the middle one, the last."""
     found = [version for version in utils.all_versions() if utils.Version(version) >= utils.Version(oldest)]
     names = [utils.major_minor(version) for version in found]
     unique = sorted(set(names), key=utils.Version)
@@ -30,7 +30,7 @@ def versions(oldest: str = "0") -> list[str]:
 
 
 def kustomize(folder: str | Path) -> Manifests:
-    """What `kubectl apply -k` would send of a folder below deploy/kubernetes."""
+    """The manifests that `kubectl apply -k` would send for a folder of deploy/kubernetes."""
     return Manifests.parse(programs.output("kubectl", "kustomize", str(KUBERNETES / folder)))
 
 
@@ -53,18 +53,18 @@ class Pod:
 
     @property
     def security(self) -> Document:
-        """What holds for the container: its own security context over that of the pod."""
+        """The effective security context: that of the container over that of the pod."""
         return {**self.spec.get("securityContext", {}), **self.container.get("securityContext", {})}
 
     @property
     def capabilities(self) -> set[str]:
-        """The capabilities it is given, after all were taken."""
+        """The capabilities that are added after ALL are dropped."""
         assert self.security["capabilities"]["drop"] == ["ALL"]
         return set(self.security["capabilities"].get("add", []))
 
     @property
     def mounts(self) -> dict[str, tuple[Document, Document]]:
-        """Volume and mount by the place where it is mounted."""
+        """Volume and mount by mount path."""
         volumes = {volume["name"]: volume for volume in self.spec["volumes"]}
         return {
             mount["mountPath"]: (volumes[mount["name"]], mount) for mount in self.container["volumeMounts"]
@@ -72,7 +72,7 @@ class Pod:
 
     @property
     def host_paths(self) -> dict[str, str]:
-        """Path on the node by the place where it is mounted."""
+        """Path on the node by mount path."""
         return {
             place: volume["hostPath"]["path"]
             for place, (volume, _) in self.mounts.items()
@@ -81,7 +81,7 @@ class Pod:
 
     @property
     def port(self) -> int:
-        """The port of the node at which it serves."""
+        """The port of the exporter."""
         (port,) = self.container["ports"]
         assert port["name"] == "metrics"
         return int(port["containerPort"])
@@ -89,7 +89,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """Several documents."""
+    """The documents of a stream of YAML."""
 
     documents: Sequence[Document]
 
@@ -100,7 +100,7 @@ class Manifests:
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds, in the order of the alphabet."""
+        """The kinds, sorted."""
         return sorted(document["kind"] for document in self.documents)
 
     def one(self, kind: str) -> Document:
@@ -127,7 +127,7 @@ class Manifests:
         return str(text)
 
     def validate(self, version: str) -> None:
-        """Fail the test where a document has a field that its kind has not, or a value of the wrong type."""
+        """Fail the test where a document has an unknown field or a value of the wrong type."""
         for document in self.documents:
             validate(document, version)
 

@@ -1,6 +1,6 @@
-"""A node as the kubelet and containerd leave it, and this process in the place of a container on it.
+"""A node as the kubelet and containerd set it up, and this process as a container on it.
 
-For tests marked `netns`, whose body has mounts of its own: nothing of this is seen outside.
+For tests marked `netns`, whose mount namespace has all of this.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CLONE_NEWCGROUP = 0x02000000
 _MS_BIND, _MS_REC, _MS_REMOUNT, _MS_RDONLY = 0x1000, 0x4000, 0x20, 0x1
 _PR_CAPBSET_DROP, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_KEEPCAPS = 24, 4, 38, 8
 _CONTAINER_LOGS = "/var/log/containers"
-# What is not below /var is mounted here, because the rest of the files is the machine's.
+# For mount paths that are not below /var: the other folders are those of the machine.
 _ELSEWHERE = Path("/var/elsewhere")
 
 Listen = Callable[[], list[socket.socket]]
@@ -36,7 +36,7 @@ Listen = Callable[[], list[socket.socket]]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where cgroups of the test's own are, and the root of the files that only the node has."""
+    """The cgroup below which those of the node are, and the folder with the files of the node."""
 
     cgroups: Path
     root: Path
@@ -44,13 +44,13 @@ class Node:
     @classmethod
     @contextmanager
     def made(cls, root: Path) -> Iterator[Self]:
-        """A node until the end; its cgroups go with it. Skips the test where none can be made."""
+        """A node for the time of the context. Skips the test where no cgroup can be made."""
         with cgroups.new_cgroup() as top:
             (root / _CONTAINER_LOGS[1:]).mkdir(parents=True)
             yield cls(top, root)
 
     def listen(self, namespace: str, pod: str, container: str, listen: Listen) -> Listen:
-        """Listen as a container of a pod does, whose log the kubelet has linked."""
+        """Have `listen` called in the cgroup of a container, to whose log the kubelet has made a link."""
         identity = uuid.uuid4().hex * 2
         uid = str(uuid.uuid4())
         link = self.root / _CONTAINER_LOGS[1:] / f"{pod}_{namespace}_{container}-{identity}.log"
@@ -60,14 +60,14 @@ class Node:
         return _inside(scope, listen)
 
     def listen_in_unit(self, unit: str, listen: Listen) -> Listen:
-        """Listen as a service of the node does."""
+        """Have `listen` called in the cgroup of a systemd unit."""
         return _inside(self.cgroups / "system.slice" / unit, listen)
 
     def become_container(self, manifests: Manifests, *inodes: int) -> list[str]:
-        """Be what the exporter's container is, for good, and return the flags it is started with.
+        """Become the exporter's container, irrevocably, and return the flags that it is started with.
 
-        That is its cgroup namespace, its mounts, its user and its capabilities. The address is left out, and
-        of other network namespaces all but `inodes`: this machine has some that are no part of the node.
+        The process gets its cgroup namespace, mounts, user and capabilities. The flags have no address. Of
+        other network namespaces only `inodes` are sampled: the machine has some that are no part of the node.
         """
         load_everything()
         pod = manifests.pod
@@ -92,7 +92,7 @@ class Node:
     def _mount(self, pod: Pod, config: str) -> None:
         tree = CgroupTree().mount
         assert tree is not None
-        # What is below /var on this machine is no part of the container.
+        # The container has nothing of what is below /var on this machine.
         syscalls.mount_empty("/var")
         for place, (volume, mount) in pod.mounts.items():
             target = _place(place)
@@ -103,7 +103,7 @@ class Node:
                 path = volume["hostPath"]["path"]
                 source = self.root / path[1:]
                 _bind(source if source.exists() else Path(path), target, read_only=mount["readOnly"])
-        # As the runtime does: of the tree of cgroups a container has its own part mounted.
+        # As the container runtime does: /sys/fs/cgroup of a container is its own part of the tree.
         syscalls.unshare(_CLONE_NEWCGROUP)
         syscalls.unmount(os.fsdecode(tree.point))
         flags = ctypes.c_ulong(_MS_RDONLY)
@@ -111,11 +111,11 @@ class Node:
 
 
 def _inside(cgroup: Path, listen: Listen) -> Listen:
-    def updated() -> list[socket.socket]:
+    def listen_in_cgroup() -> list[socket.socket]:
         cgroups.enter(cgroup)
         return listen()
 
-    return updated
+    return listen_in_cgroup
 
 
 def _place(path: str) -> Path:
@@ -131,10 +131,10 @@ def _bind(source: Path, target: Path, *, read_only: bool) -> None:
 
 
 def _become(pod: Pod) -> None:
-    """Take user, group and capabilities as the kubelet and runc set them.
+    """Set user, group and capabilities as the kubelet and runc do.
 
-    Those that are added bound what the program may have. Root has them; another user would need them in the
-    program's file.
+    The added capabilities are the bounding set. Root has them; another user would need them in the file of
+    the program.
     """
     security = pod.security
     user, group = security["runAsUser"], security["runAsGroup"]
@@ -153,7 +153,7 @@ def _become(pod: Pod) -> None:
     syscalls.call("capset", header, sets)
     if security.get("allowPrivilegeEscalation") is False:
         syscalls.prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    # A process that changed its user may not look into its own /proc/self, one that was started as it may.
+    # After a change of user a process may not read its own /proc/self; one that was started as that user may.
     syscalls.prctl(_PR_SET_DUMPABLE, 1)
     syscalls.die_with_parent()
     assert privileges.held()["CapPrm"] == mask

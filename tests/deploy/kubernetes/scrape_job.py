@@ -1,7 +1,7 @@
-"""The scrape job that prometheus-operator makes of a PodMonitor, and what service discovery says of a pod.
+"""The scrape job that prometheus-operator makes of a PodMonitor, and the labels of a pod that is discovered.
 
 Source: generatePodMonitorConfig, pkg/prometheus/promcfg.go in the repository of prometheus-operator. A target
-gets the operator's labels first; the monitor's own relabelings follow.
+gets the labels of the operator first; then the relabelings of the monitor are applied.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ def name(monitor: Mapping[str, Any]) -> str:
 
 
 def settings(monitor: Mapping[str, Any]) -> str:
-    """The rest of that job, as YAML on one line a key."""
+    """The other settings of that job, as YAML with one line a key."""
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     lines = {
         "honor_labels": endpoint.get("honorLabels", False),
         "metrics_path": endpoint["path"],
-        "relabel_configs": _given(monitor, endpoint["port"]) + _own(endpoint.get("relabelings", [])),
-        "metric_relabel_configs": _own(endpoint.get("metricRelabelings", [])),
+        "relabel_configs": _of_operator(monitor, endpoint["port"])
+        + _of_monitor(endpoint.get("relabelings", [])),
+        "metric_relabel_configs": _of_monitor(endpoint.get("metricRelabelings", [])),
     }
     return "\n    ".join(f"{key}: {json.dumps(value)}" for key, value in lines.items())
 
 
 def discovered(pod: Mapping[str, Any], namespace: str, node: str) -> str:
-    """What is known of a running pod and its port, as the labels of a target."""
+    """The labels of a running pod and its port as a target."""
     (container,) = pod["spec"]["containers"]
     (port,) = container["ports"]
     metadata = pod["metadata"]
@@ -53,7 +54,7 @@ def discovered(pod: Mapping[str, Any], namespace: str, node: str) -> str:
     return ", ".join(f"{label}: {json.dumps(value)}" for label, value in known.items())
 
 
-def _given(monitor: Mapping[str, Any], port: str) -> list[Relabeling]:
+def _of_operator(monitor: Mapping[str, Any], port: str) -> list[Relabeling]:
     selected = [
         {
             "action": "keep",
@@ -87,7 +88,7 @@ def _given(monitor: Mapping[str, Any], port: str) -> list[Relabeling]:
     ]
 
 
-def _own(relabelings: list[Mapping[str, Any]]) -> list[Relabeling]:
+def _of_monitor(relabelings: list[Mapping[str, Any]]) -> list[Relabeling]:
     return [
         {_SNAKE.sub(r"_\1", key).lower(): value for key, value in relabeling.items()}
         for relabeling in relabelings

@@ -1,4 +1,4 @@
-"""The Helm chart: it renders what the kustomize folders do, and refuses values that mean nothing."""
+"""The Helm chart: it renders what the kustomize folders do, and wrong values are errors."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ OLDEST = "1.30"
 
 @pytest.fixture
 def helm(tmp_path: Path) -> Helm:
-    """Helm with a home of its own."""
+    """Helm with its files in a folder of the test."""
     return Helm(tmp_path / "helm")
 
 
 @pytest.mark.parametrize("settings", [(), (ALL_PODS, *OPERATOR)], ids=["default", "everything"])
-def test_helm_finds_no_fault(helm: Helm, settings: tuple[str, ...]) -> None:
+def test_helm_lint_passes(helm: Helm, settings: tuple[str, ...]) -> None:
     flags = [flag for setting in settings for flag in ("--set", setting)]
     assert "0 chart(s) failed" in helm.output("lint", "--strict", str(CHART), *flags)
 
 
 @pytest.mark.parametrize("version", versions(OLDEST))
 @pytest.mark.parametrize("setting", ["allPods.enabled=false", ALL_PODS])
-def test_every_field_is_one_that_kubernetes_knows(helm: Helm, setting: str, version: str) -> None:
+def test_kubernetes_knows_every_field(helm: Helm, setting: str, version: str) -> None:
     helm.render(setting, *OPERATOR).validate(version)
 
 
@@ -55,17 +55,17 @@ def test_the_pod_is_that_of_kustomize(helm: Helm, setting: str, folder: str) -> 
 
 
 def _comparable(pod: Pod) -> dict[str, Any]:
-    """The pod without the name of its ConfigMap, which says what is in it, and without the order of lists."""
+    """The pod without the name of its ConfigMap, which depends on the content, and with sorted mounts."""
     found = copy.deepcopy(pod.spec)
     for volume in found["volumes"]:
         volume.get("configMap", {}).pop("name", None)
-    # What Kubernetes takes where nothing is said, of an image with a version.
+    # The default of Kubernetes for an image with a version.
     found["containers"][0].setdefault("imagePullPolicy", "IfNotPresent")
     found["containers"][0]["volumeMounts"].sort(key=lambda mount: mount["name"])
     return found
 
 
-def test_the_pod_finds_what_belongs_to_it(helm: Helm) -> None:
+def test_the_names_of_the_resources_follow_the_release(helm: Helm) -> None:
     rendered = helm.render(release="other")
     volume, _ = rendered.pod.mounts["/etc/listen-queue-exporter"]
     assert volume["configMap"]["name"] == rendered.one("ConfigMap")["metadata"]["name"]
@@ -74,7 +74,7 @@ def test_the_pod_finds_what_belongs_to_it(helm: Helm) -> None:
     assert names == {"other-listen-queue-exporter"}
 
 
-def test_a_cluster_that_is_too_old_is_refused(helm: Helm) -> None:
+def test_a_cluster_that_is_too_old_is_an_error(helm: Helm) -> None:
     done = helm.run("template", "it", str(CHART), "--kube-version", "1.29.0")
     assert done.returncode != 0
     assert "chart requires kubeVersion: >=1.30.0-0" in done.stderr
@@ -96,7 +96,7 @@ def test_the_monitor_is_that_of_kustomize(helm: Helm) -> None:
     assert ours["podMetricsEndpoints"] == theirs["podMetricsEndpoints"]
 
 
-def test_selectors_find_the_pod(helm: Helm) -> None:
+def test_selectors_match_the_pod(helm: Helm) -> None:
     rendered = helm.render(*OPERATOR, "podLabels.team=edge")
     labels = rendered.pod_metadata["labels"]
     for kind in ("DaemonSet", "PodMonitor"):
@@ -105,14 +105,14 @@ def test_selectors_find_the_pod(helm: Helm) -> None:
     assert labels["team"] == "edge"
 
 
-def test_every_rule_arrives_as_it_was_written(helm: Helm) -> None:
-    """Helm would evaluate the templates in annotations, were they in one of its own."""
-    arrived = helm.render(*OPERATOR).one("PrometheusRule")["spec"]
-    assert arrived == {"groups": rules.groups()}
-    assert "{{ $labels.instance }}" in json.dumps(arrived)
+def test_every_rule_is_rendered_unchanged(helm: Helm) -> None:
+    """In a template of Helm the templates in the annotations would be expanded."""
+    rendered = helm.render(*OPERATOR).one("PrometheusRule")["spec"]
+    assert rendered == {"groups": rules.groups()}
+    assert "{{ $labels.instance }}" in json.dumps(rendered)
 
 
-def test_without_prometheus_operator_nothing_of_it_is_sent(helm: Helm) -> None:
+def test_resources_of_prometheus_operator_are_off_by_default(helm: Helm) -> None:
     assert helm.render().kinds == ["ConfigMap", "DaemonSet", "ServiceAccount"]
     assert helm.render(*OPERATOR).kinds == [
         "ConfigMap",
@@ -123,14 +123,14 @@ def test_without_prometheus_operator_nothing_of_it_is_sent(helm: Helm) -> None:
     ]
 
 
-def test_labels_by_which_prometheus_selects_can_be_given(helm: Helm) -> None:
+def test_labels_by_which_prometheus_selects_can_be_set(helm: Helm) -> None:
     given = [f"{key}.labels.release=stack" for key in ("podMonitor", "prometheusRule")]
     rendered = helm.render(*OPERATOR, *given)
     for kind in ("PodMonitor", "PrometheusRule"):
         assert rendered.one(kind)["metadata"]["labels"]["release"] == "stack"
 
 
-def test_the_chart_is_of_this_version(helm: Helm) -> None:
+def test_the_version_of_the_image_is_that_of_the_exporter(helm: Helm) -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["appVersion"] == __version__
     assert helm.render().pod.container["image"] == f"listen-queue-exporter:{__version__}"
@@ -138,13 +138,13 @@ def test_the_chart_is_of_this_version(helm: Helm) -> None:
     assert image == "registry.example.com/lqe:next"
 
 
-def test_another_port_is_another_port_everywhere(helm: Helm) -> None:
+def test_the_port_can_be_set(helm: Helm) -> None:
     pod = helm.render("port=10600").pod
     assert pod.port == 10600
     assert "--web.listen-address=:10600" in pod.args
 
 
-def test_rules_of_the_configuration_hold_with_all_pods_too(helm: Helm, tmp_path: Path) -> None:
+def test_the_configuration_of_all_pods_keeps_the_rules(helm: Helm, tmp_path: Path) -> None:
     given = ("config.rules[0].name=edge", "config.rules[0].match.port=80", "config.max_listeners=100")
     config = helm.render(ALL_PODS, *given).config
     file = tmp_path / "config.yaml"
@@ -155,7 +155,7 @@ def test_rules_of_the_configuration_hold_with_all_pods_too(helm: Helm, tmp_path:
     assert read["namespaces"]["enabled"] is True
 
 
-def test_a_changed_configuration_is_a_rollout(helm: Helm) -> None:
+def test_a_changed_configuration_changes_the_pod(helm: Helm) -> None:
     found = {
         helm.render(*settings).pod_metadata["annotations"]["checksum/config"]
         for settings in ((), ("config.max_listeners=100",), (ALL_PODS,))
@@ -184,11 +184,11 @@ def test_a_changed_configuration_is_a_rollout(helm: Helm) -> None:
         ("maxUnavailable=many", "at '/maxUnavailable'"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_place(helm: Helm, setting: str, line: str) -> None:
-    assert line in helm.refusal(setting)
+def test_the_error_about_a_wrong_value_names_its_path(helm: Helm, setting: str, line: str) -> None:
+    assert line in helm.error(setting)
 
 
-def test_a_chart_that_has_this_one_below_it_may_have_global_values(helm: Helm) -> None:
+def test_global_values_of_a_parent_chart_are_accepted(helm: Helm) -> None:
     assert helm.render("global.registry=registry.example.com").kinds
 
 
@@ -196,14 +196,14 @@ def test_the_schema_of_the_configuration_is_made_from_its_declarations() -> None
     assert chart_schema.PATH.read_text() == chart_schema.written(), "run `make reference`"
 
 
-def test_the_schema_knows_the_values_that_there_are() -> None:
+def test_the_schema_has_every_value() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    # Helm hands these to every chart.
+    # Helm passes them to every chart.
     assert schema["properties"].keys() - {"global"} == values.keys()
 
 
-def test_the_notes_say_how_to_go_on(helm: Helm) -> None:
+def test_the_notes_have_the_next_commands(helm: Helm) -> None:
     done = helm.output("install", "it", str(CHART), "--dry-run=client", "--namespace", "mon")
     assert "http://NODE:10511/metrics" in done
     assert "--set allPods.enabled=true" in done
@@ -211,7 +211,7 @@ def test_the_notes_say_how_to_go_on(helm: Helm) -> None:
     assert "rollout status daemonset/it-listen-queue-exporter" in done
 
 
-def test_a_packed_chart_has_all_that_it_needs(helm: Helm, tmp_path: Path) -> None:
+def test_a_packed_chart_renders_the_same(helm: Helm, tmp_path: Path) -> None:
     copy = tmp_path / "copy" / CHART.name
     shutil.copytree(CHART, copy)
     helm.output("package", str(copy), "--destination", str(tmp_path))

@@ -1,4 +1,4 @@
-"""The kustomize base and its overlay: what they ask of a cluster, and that the exporter works with that."""
+"""The kustomize base and its overlay: valid for Kubernetes, few privileges, and a valid configuration."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from testbed import programs
 from tests.deploy.kubernetes.manifests import KUBERNETES, Manifests, kustomize, validate, versions
 
 BASE, ALL_PODS = "base", "all-pods"
-# appArmorProfile came with this one.
+# The first version with appArmorProfile.
 OLDEST_OF_ALL_PODS = "1.30"
 
 
 @pytest.fixture(params=[BASE, ALL_PODS])
 def manifests(request: pytest.FixtureRequest) -> Manifests:
-    """The base, and the overlay."""
+    """The base and the overlay."""
     return kustomize(str(request.param))
 
 
@@ -32,7 +32,7 @@ def manifests(request: pytest.FixtureRequest) -> Manifests:
     [(BASE, version) for version in versions()]
     + [(ALL_PODS, version) for version in versions(OLDEST_OF_ALL_PODS)],
 )
-def test_every_field_is_one_that_kubernetes_knows(folder: str, version: str) -> None:
+def test_kubernetes_knows_every_field(folder: str, version: str) -> None:
     kustomize(folder).validate(version)
 
 
@@ -45,8 +45,8 @@ def test_every_field_is_one_that_kubernetes_knows(folder: str, version: str) -> 
         ("PrometheusRule", "spec.groups.0.rules.0.alerts"),
     ],
 )
-def test_a_field_that_kubernetes_does_not_know_is_found(kind: str, path: str) -> None:
-    """Without this, the test above could pass on anything."""
+def test_an_unknown_field_fails_the_validation(kind: str, path: str) -> None:
+    """So the test above can fail."""
     document = kustomize(BASE).one(kind)
     inner: Any = document
     *above, last = path.split(".")
@@ -73,10 +73,10 @@ def test_the_base_has_no_privilege() -> None:
     assert not {"hostPID", "hostIPC", "initContainers"} & pod.spec.keys()
 
 
-def test_all_pods_has_three_capabilities_and_the_processes_of_the_node_and_no_more() -> None:
+def test_all_pods_has_three_capabilities_the_processes_of_the_node_and_no_more() -> None:
     pod = kustomize(ALL_PODS).pod
     assert pod.capabilities == {"SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH"}
-    # Kubernetes refuses `allowPrivilegeEscalation: false` beside it, where it does not overlook it.
+    # With CAP_SYS_ADMIN `allowPrivilegeEscalation: false` is an error.
     assert "allowPrivilegeEscalation" not in pod.security
     assert "privileged" not in pod.security
     assert pod.security["readOnlyRootFilesystem"] is True
@@ -91,14 +91,14 @@ def test_all_pods_has_three_capabilities_and_the_processes_of_the_node_and_no_mo
     assert pod.host_paths == base.host_paths
 
 
-def test_the_node_is_mounted_read_only_and_no_log_with_it(manifests: Manifests) -> None:
+def test_folders_of_the_node_are_mounted_read_only_and_no_log_is(manifests: Manifests) -> None:
     pod = manifests.pod
     assert all(mount["readOnly"] for _, mount in pod.mounts.values())
-    # The links in the last lead to /var/log/pods.
+    # The last has links to the logs, which are in /var/log/pods.
     assert set(pod.host_paths.values()) == {"/sys/fs/cgroup", "/var/log/containers"}
 
 
-def test_nothing_may_ask_the_api_server(manifests: Manifests) -> None:
+def test_the_pod_has_no_access_to_the_api_server(manifests: Manifests) -> None:
     account = manifests.one("ServiceAccount")
     assert account["automountServiceAccountToken"] is False
     assert manifests.pod.spec["automountServiceAccountToken"] is False
@@ -121,7 +121,7 @@ def test_the_namespace_admits_the_pod(manifests: Manifests) -> None:
     } == {name}
 
 
-def test_selectors_find_the_pod_and_its_port(manifests: Manifests) -> None:
+def test_selectors_match_the_pod_and_its_port(manifests: Manifests) -> None:
     labels = manifests.pod_metadata["labels"].items()
     monitor = manifests.one("PodMonitor")["spec"]
     for selector in (manifests.one("DaemonSet")["spec"]["selector"], monitor["selector"]):
@@ -140,7 +140,7 @@ def test_the_configuration_is_valid(manifests: Manifests, tmp_path: Path) -> Non
     assert main(["check-config", str(file)]) == 0
 
 
-def test_the_request_of_processor_time_holds_the_budget(manifests: Manifests, tmp_path: Path) -> None:
+def test_the_cpu_request_is_above_the_budget(manifests: Manifests, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(manifests.config)
     requested = manifests.pod.container["resources"]["requests"]["cpu"]
@@ -148,8 +148,8 @@ def test_the_request_of_processor_time_holds_the_budget(manifests: Manifests, tm
     assert int(requested.removesuffix("m")) / 1000 > budget_ratio
 
 
-def test_a_changed_configuration_is_a_rollout(tmp_path: Path) -> None:
-    """The DaemonSet names the ConfigMap, whose name follows from what is in it."""
+def test_a_changed_configuration_changes_the_pod(tmp_path: Path) -> None:
+    """The DaemonSet names the ConfigMap, whose name depends on its content."""
     copy = tmp_path / "kubernetes"
     shutil.copytree(KUBERNETES, copy)
     config = copy / "all-pods" / "config.yaml"
@@ -164,26 +164,28 @@ def test_a_changed_configuration_is_a_rollout(tmp_path: Path) -> None:
     assert len(names) == 2
 
 
-def test_the_configuration_is_mounted_where_the_exporter_looks_for_it(manifests: Manifests) -> None:
+def test_the_configuration_is_mounted_where_the_flag_names_it(manifests: Manifests) -> None:
     (flag,) = [arg for arg in manifests.pod.args if arg.startswith("--config.file=")]
     folder, _, file = flag.removeprefix("--config.file=").rpartition("/")
     _, mount = manifests.pod.mounts[folder]
-    # Such a mount would never be updated.
+    # A mount of a subPath is never updated.
     assert "subPath" not in mount
     assert list(manifests.one("ConfigMap")["data"]) == [file]
 
 
-def test_the_rules_are_those_of_prometheus() -> None:
-    """`python -m deploy.kubernetes.rules` writes the files anew."""
+def test_the_generated_files_have_the_rules_of_prometheus() -> None:
+    """`python -m deploy.kubernetes.rules` writes them."""
     for path, text in rules.written().items():
-        assert path.read_text() == text, f"{path.name} is not what deploy/prometheus says"
+        assert path.read_text() == text, (
+            f"run `python -m deploy.kubernetes.rules`: {path.name} is not up to date"
+        )
 
 
-def test_every_rule_arrives_as_it_was_written(manifests: Manifests, tmp_path: Path) -> None:
-    arrived = manifests.one("PrometheusRule")["spec"]
-    assert arrived["groups"] == rules.groups()
-    names = {rule.get("alert") for group in arrived["groups"] for rule in group["rules"]}
+def test_every_rule_is_rendered_unchanged(manifests: Manifests, tmp_path: Path) -> None:
+    rendered = manifests.one("PrometheusRule")["spec"]
+    assert rendered["groups"] == rules.groups()
+    names = {rule.get("alert") for group in rendered["groups"] for rule in group["rules"]}
     assert {"ListenQueueFull", "ListenQueueExporterDown"} <= names
     file = tmp_path / "rules.yml"
-    file.write_text(yaml.safe_dump(arrived))
+    file.write_text(yaml.safe_dump(rendered))
     assert "SUCCESS" in programs.output("promtool", "check", "rules", str(file))

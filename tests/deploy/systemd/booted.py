@@ -1,7 +1,7 @@
-"""A real systemd, booted as process 1 of namespaces of its own, with the units that are handed out.
+"""A real systemd, booted as process 1 of a PID namespace, with the units of deploy/systemd.
 
-It shares the network namespace of the test, so that its services answer on the test's loopback, and nothing
-else: processes, mounts, cgroups, host name, /etc, /run, /var, /tmp and /dev are its own and end with it.
+It shares the network namespace of the test, so its services answer on the loopback of the test. Everything
+else is its own and ends with it: processes, mounts, cgroups, host name, /etc, /run, /var, /tmp and /dev.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ UNITS = Path(__file__).resolve().parents[3] / "deploy" / "systemd"
 EXPORTER = "listen-queue-exporter.service"
 PORT = 10511
 
-_ROOM = "/run/systemd/system"
+_UNIT_FOLDER = "/run/systemd/system"
 _SYSTEMD = Path("/usr/lib/systemd/systemd")
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _COMMAND_SECONDS = 50.0
 _SHOWN_CHARACTERS = 20_000
-# Units of the machine would set its clock, its sysctls and its devices.
+# In place of the units of the machine, which set its clock, its sysctls and its devices.
 _TARGETS = "boot sysinit basic sockets timers multi-user shutdown"
 _SCRIPT = f"""\
 set -eu
 mount --make-rprivate /
-# As outside of containers, where services see what is mounted later.
+# As on a host, where services see what is mounted later.
 mount --make-rshared /
 mount -t proc proc /proc
 mount --bind /proc/sys /proc/sys
@@ -49,7 +49,7 @@ mkdir -p {HOME}
 mount --bind "$INSTALLED" {HOME}
 mount --bind "$PYTHON" {HOME}/python
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p {_ROOM} /run/log /run/etc/default /run/dev/pts /run/dev/shm /run/var/tmp
+mkdir -p {_UNIT_FOLDER} /run/log /run/etc/default /run/dev/pts /run/dev/shm /run/var/tmp
 for file in passwd group nsswitch.conf ld.so.cache ld.so.conf hosts; do
     [ ! -e /etc/$file ] || cp /etc/$file /run/etc
 done
@@ -79,8 +79,8 @@ exec env -i PATH={_PATH} container=test {_SYSTEMD} --system --unit=boot.target \
 """
 
 
-class Booted:
-    """systemd from boot to power cut, in a test marked `netns`; what it wrote is shown where the test fails.
+class BootedSystemd:
+    """A running systemd, for tests marked `netns`; its logs are printed where the test fails.
 
     Skips the test where the machine has no systemd, or gives it no namespaces and cgroups.
     """
@@ -108,32 +108,32 @@ class Booted:
         self._stack.close()
 
     def path(self, place: str) -> Path:
-        """A place in there, as it is reached from here."""
+        """A path of its mount namespace, as the test reaches it."""
         return Path(f"/proc/{self._init}/root{place}")
 
     def install(self, *names: str) -> None:
-        """Put files of deploy/systemd where systemd finds them."""
+        """Copy units of deploy/systemd to where systemd reads them; the exporter's log goes to /run/log."""
         for name in names:
             self.write(name, (UNITS / name).read_text())
 
         self.write(f"{EXPORTER}.d/log.conf", "[Service]\nStandardError=append:/run/log/exporter\n")
 
     def write(self, name: str, text: str) -> None:
-        """Put a unit, or a drop-in as UNIT.d/NAME.conf, where systemd finds it."""
-        self.file(f"{_ROOM}/{name}", text)
+        """Write a unit, or a drop-in named UNIT.d/NAME.conf, and have systemd read it."""
+        self.file(f"{_UNIT_FOLDER}/{name}", text)
         self.systemctl("daemon-reload")
 
     def file(self, place: str, text: str) -> None:
-        """Write a file in there."""
+        """Write a file in its mount namespace."""
         self.path(place).parent.mkdir(parents=True, exist_ok=True)
         self.path(place).write_text(text)
 
     def command(self, *command: str) -> list[str]:
-        """A command as it is to be started out here, so that it runs in there."""
+        """The command line that runs a command in its namespaces."""
         return ["nsenter", f"--target={self._init}", "--mount", "--pid", "--cgroup", "--", *command]
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in there."""
+        """Run a command in its namespaces."""
         return subprocess.run(
             self.command(*command),
             capture_output=True,
@@ -144,7 +144,7 @@ class Booted:
         )
 
     def systemctl(self, *arguments: str) -> str:
-        """What systemctl prints; fails the test where its exit status is not 0."""
+        """The output of systemctl; fails the test where the exit status is not 0."""
         done = self.run("systemctl", *arguments)
         if done.returncode != 0:
             pytest.fail(f"systemctl {' '.join(arguments)}: {done.stderr}{done.stdout}")
@@ -155,7 +155,7 @@ class Booted:
         return self.systemctl("show", unit, f"--property={name}", "--value").removesuffix("\n")
 
     def metrics(self) -> Page:
-        """The page of the exporter, parsed; OSError where it is refused."""
+        """The page of the exporter, parsed; OSError where the connection is refused."""
         connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=_COMMAND_SECONDS)
         try:
             connection.request("GET", "/metrics")
@@ -164,7 +164,7 @@ class Booted:
             connection.close()
 
     def processes(self, unit: str) -> list[int]:
-        """The processes of a unit by the numbers that they have out here, the first one first."""
+        """The process ids of a unit as the test sees them, in order."""
         place = self._cgroup / f"system.slice/{unit}/cgroup.procs"
         return sorted(map(int, place.read_text().split())) if place.exists() else []
 
@@ -188,18 +188,18 @@ class Booted:
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
-            preexec_fn=self._begin,  # noqa: PLW1509 # the lab has one thread
+            preexec_fn=self._enter_cgroup,  # noqa: PLW1509 # a test has one thread
         )
         os.close(console)
-        self._stack.callback(self._cut_power, process)
-        # A console that nobody reads would stop systemd.
+        self._stack.callback(self._kill, process)
+        # systemd blocks when nothing reads its console.
         with self._console.open("wb") as log:
             reader = subprocess.Popen(["cat"], stdin=ours, stdout=log, stderr=subprocess.DEVNULL)
         self._stack.callback(reader.wait)
         self._stack.callback(reader.kill)
         until(lambda: self._is_up(process), bool)
 
-    def _begin(self) -> None:
+    def _enter_cgroup(self) -> None:
         (self._cgroup / "cgroup.procs").write_text(str(os.getpid()))
         syscalls.die_with_parent()
 
@@ -210,8 +210,8 @@ class Booted:
         self._init = int(children[0]) if children else 0
         return bool(children) and self.run("systemctl", "is-active", "boot.target").returncode == 0
 
-    def _cut_power(self, unshare: subprocess.Popen[bytes]) -> None:
-        # All others in the namespace are gone before its first process can be waited for.
+    def _kill(self, unshare: subprocess.Popen[bytes]) -> None:
+        # Process 1 can be waited for when every other process of the namespace has ended.
         if self._init:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._init, signal.SIGKILL)

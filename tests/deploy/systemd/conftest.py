@@ -1,6 +1,9 @@
-"""What tests of the units share."""
+"""The fixture of the tests of the units."""
 
 from __future__ import annotations
+
+import fcntl
+import os
 
 import pytest
 
@@ -9,5 +12,10 @@ from tests.deploy.systemd.installation import Installation
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """The exporter where the units look for it."""
-    return Installation.made_in(tmp_path_factory.mktemp("installed") / "exporter")
+    """The exporter, installed where the units run it; the workers of pytest-xdist share it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return Installation.made_in(folder / "installed")

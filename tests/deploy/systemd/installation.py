@@ -1,4 +1,4 @@
-"""The exporter as it is installed where the units look for it, for any user to run."""
+"""The exporter, installed where the units run it, executable for every user."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ exec {HOME}/python/bin/{_PYTHON} -P -m exporter "$@"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What is to be seen at HOME, and the interpreter for HOME/python.
+    """The files to be mounted at HOME, and the interpreter to be mounted at HOME/python.
 
-    The one that runs the tests may lie in somebody's home, which no service sees.
+    The interpreter of the tests may be in a home directory, which services cannot read.
     """
 
     files: Path
@@ -34,7 +34,10 @@ class Installation:
 
     @classmethod
     def made_in(cls, files: Path) -> Self:
-        """Copy the exporter and all that it imports at run time."""
+        """Copy the exporter and the packages that it imports, unless that was done before."""
+        made = cls(files, Path(sys.base_prefix))
+        if files.exists():
+            return made
         library = files / "lib"
         (files / "bin").mkdir(parents=True)
         (files / "python").mkdir()
@@ -45,7 +48,7 @@ class Installation:
         command.write_text(_COMMAND)
         command.chmod(0o755)
         subprocess.run(["chmod", "-R", "a+rX", files], check=True)
-        return cls(files, Path(sys.base_prefix))
+        return made
 
 
 def _copy(name: str, library: Path) -> None:

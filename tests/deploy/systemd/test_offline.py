@@ -1,4 +1,4 @@
-"""What systemd says of the units without starting them: they are right, tight, and say what is left open."""
+"""The units, checked by systemd-analyze: valid, well sandboxed, and each exception has a comment."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CONTAINERS = f"{EXPORTER}.d/containers.conf"
 TEXTFILE = "listen-queue-textfile.service"
 NAMES = sorted(path.name for path in UNITS.iterdir() if path.is_file())
 HIGHEST_SCORE = 1.5
-# What units of the system are referred to, and the programs that are started.
+# The units of the system that they name, and the programs that they start.
 TARGETS = ("sysinit", "basic", "sockets", "timers", "multi-user", "shutdown", "network")
 COMMANDS = ("/bin/kill", "/bin/systemd-notify", "/bin/rm", "/bin/mv", "/bin/sh")
 EXPLAINED = re.compile(r"^# (\S+=\S*) {2,}\S")
 
 
 def put(names: list[str], folder: Path) -> list[str]:
-    """Copy units, and drop-ins beside them, and return where the units are."""
+    """Copy units and drop-ins; returns the paths of the units."""
     for name in names:
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def left_open(names: list[str], folder: Path) -> set[str]:
-    """The settings that `systemd-analyze security` marks with a cross."""
+    """The settings that `systemd-analyze security` finds fault with."""
     found: list[dict[str, Any]] = json.loads(
         analyze("security", "--offline=true", "--json=short", *put(names, folder)).stdout
     )
@@ -56,23 +56,23 @@ def score(names: list[str], folder: Path) -> float:
 
 
 def explained(name: str) -> set[str]:
-    """The settings that a file's comments explain."""
+    """The settings that have a comment at the end of a file."""
     lines = (UNITS / name).read_text().splitlines()
     return {matched[1] for line in lines if (matched := EXPLAINED.match(line))}
 
 
 def settings(name: str) -> list[str]:
-    """The settings of a file, as they are written."""
+    """The lines of a file that are settings."""
     lines = (UNITS / name).read_text().splitlines()
     return [line for line in lines if "=" in line and not line.startswith("#")]
 
 
 def test_every_unit_is_accepted(tmp_path: Path) -> None:
-    """In a root where what they start exists, systemd-analyze finds nothing to say."""
-    room = tmp_path / "etc/systemd/system"
-    put([*NAMES, CONTAINERS], room)
+    """systemd-analyze finds no fault where the programs that they start exist."""
+    folder_of_units = tmp_path / "etc/systemd/system"
+    put([*NAMES, CONTAINERS], folder_of_units)
     for target in TARGETS:
-        (room / f"{target}.target").write_text("[Unit]\n")
+        (folder_of_units / f"{target}.target").write_text("[Unit]\n")
     for command in (f"{HOME}/bin/listen-queue-exporter", *COMMANDS):
         place = tmp_path / command.removeprefix("/")
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -82,22 +82,22 @@ def test_every_unit_is_accepted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [EXPORTER, TEXTFILE])
-def test_a_service_without_capabilities_is_hardly_exposed(name: str, tmp_path: Path) -> None:
+def test_the_exposure_of_a_service_without_capabilities_is_low(name: str, tmp_path: Path) -> None:
     assert score([name], tmp_path) <= HIGHEST_SCORE
 
 
 @pytest.mark.parametrize("name", [EXPORTER, TEXTFILE])
-def test_what_a_service_leaves_open_is_explained_in_it(name: str, tmp_path: Path) -> None:
-    """And nothing is explained that is not open."""
+def test_each_setting_that_a_service_leaves_open_has_a_comment(name: str, tmp_path: Path) -> None:
+    """And no other setting has one."""
     assert explained(name) == left_open([name], tmp_path)
 
 
-def test_what_containers_open_is_explained_in_the_drop_in(tmp_path: Path) -> None:
+def test_each_setting_that_the_drop_in_opens_has_a_comment(tmp_path: Path) -> None:
     opened = left_open([EXPORTER, CONTAINERS], tmp_path / "both") - left_open([EXPORTER], tmp_path / "one")
     assert explained(CONTAINERS) == opened
 
 
-def test_the_drop_in_changes_three_settings_and_takes_nothing_back() -> None:
+def test_the_drop_in_changes_three_settings() -> None:
     three = "CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH"
     assert settings(CONTAINERS) == [
         f"AmbientCapabilities={three}",
@@ -106,8 +106,8 @@ def test_the_drop_in_changes_three_settings_and_takes_nothing_back() -> None:
     ]
 
 
-def test_both_services_are_as_tight_as_each_other() -> None:
-    """One gives capabilities away and is asked over HTTP, the other leaves a file for others to read."""
+def test_both_services_have_the_same_sandbox() -> None:
+    """Except that one serves HTTP and the other writes a file for other users."""
 
     def hardening(name: str) -> set[str]:
         lines = settings(name)
@@ -121,6 +121,6 @@ def test_both_services_are_as_tight_as_each_other() -> None:
 
 
 @pytest.mark.parametrize("name", [EXPORTER, TEXTFILE])
-def test_each_service_starts_what_is_installed(name: str) -> None:
-    """Whatever the tests put in the place of it."""
+def test_each_service_starts_the_installed_command(name: str) -> None:
+    """The tests above replace it."""
     assert f"ExecStart={HOME}/bin/listen-queue-exporter " in (UNITS / name).read_text()

@@ -1,4 +1,4 @@
-"""The socket unit: systemd holds the port, whatever the exporter does."""
+"""The socket unit: systemd keeps the port open while the exporter starts, restarts or is stopped."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ import pytest
 
 from testbed.namespace import write_sysctl
 from testbed.waiting import equals, until
-from tests.deploy.systemd.booted import EXPORTER, PORT, Booted
+from tests.deploy.systemd.booted import EXPORTER, PORT, BootedSystemd
 from tests.deploy.systemd.installation import Installation
 from tests.integration.metric_values import figure, until_figure
 
 SOCKET = "listen-queue-exporter.socket"
 DEFAULTS = "/etc/default/listen-queue-exporter"
 BUILD = "listen_queue_exporter_build_info"
-# Holds the start up for as long as there is a file.
-HELD_UP = """\
+# The start waits while the file exists.
+DELAYED = """\
 [Service]
-ExecStartPre=/bin/sh -c 'while [ -e /run/hold ]; do sleep 0.05; done'
+ExecStartPre=/bin/sh -c 'while [ -e /run/delay ]; do sleep 0.05; done'
 """
 
 
-def listening(systemd: Booted) -> None:
-    """The port is open, and nothing behind it."""
+def listening(systemd: BootedSystemd) -> None:
+    """Open the port; the exporter does not run yet."""
     systemd.install(EXPORTER, SOCKET)
     systemd.systemctl("start", SOCKET)
 
 
-def sub_state(systemd: Booted) -> str:
+def sub_state(systemd: BootedSystemd) -> str:
     return systemd.show(EXPORTER, "SubState")
 
 
 def answer(host: str, port: int = PORT) -> str:
-    """What is served there; OSError where it is refused."""
+    """The page that is served there; OSError where the connection is refused."""
     connection = http.client.HTTPConnection(host, port, timeout=30)
     try:
         connection.request("GET", "/metrics")
@@ -52,9 +52,9 @@ def answer(host: str, port: int = PORT) -> str:
 def test_the_first_scrape_starts_the_exporter_and_is_answered(
     host: str, installation: Installation, tmp_path: Path
 ) -> None:
-    """Over IPv4 and IPv6, also where the system would have sockets for one family each."""
+    """Over IPv4 and IPv6, also where sockets are for one family by default."""
     write_sysctl("net.ipv6.bindv6only", 1)
-    with Booted(installation, tmp_path) as systemd:
+    with BootedSystemd(installation, tmp_path) as systemd:
         listening(systemd)
         assert sub_state(systemd) == "dead"
         assert BUILD in answer(host)
@@ -62,8 +62,8 @@ def test_the_first_scrape_starts_the_exporter_and_is_answered(
 
 
 @pytest.mark.netns
-def test_the_port_is_the_sockets_and_is_opened_once(installation: Installation, tmp_path: Path) -> None:
-    with Booted(installation, tmp_path) as systemd:
+def test_only_systemd_opens_the_port(installation: Installation, tmp_path: Path) -> None:
+    with BootedSystemd(installation, tmp_path) as systemd:
         listening(systemd)
         systemd.systemctl("start", EXPORTER)
         until_figure(systemd, 1, "sockets", address="::", port=str(PORT))
@@ -72,19 +72,19 @@ def test_the_port_is_the_sockets_and_is_opened_once(installation: Installation, 
 
 @pytest.mark.netns
 def test_a_scrape_during_a_restart_waits_and_is_answered(installation: Installation, tmp_path: Path) -> None:
-    """It comes when the old one is gone and the new one not yet there, and gets every listener."""
-    with Booted(installation, tmp_path) as systemd:
+    """It comes when the old process has ended and the new one has not started, and gets every listener."""
+    with BootedSystemd(installation, tmp_path) as systemd:
         listening(systemd)
-        systemd.write(f"{EXPORTER}.d/test.conf", HELD_UP)
+        systemd.write(f"{EXPORTER}.d/test.conf", DELAYED)
         systemd.systemctl("start", EXPORTER)
         (before,) = systemd.processes(EXPORTER)
-        systemd.file("/run/hold", "")
+        systemd.file("/run/delay", "")
         with subprocess.Popen(systemd.command("systemctl", "restart", EXPORTER)) as restart:
             until(lambda: sub_state(systemd), equals("start-pre"))
             assert before not in systemd.processes(EXPORTER)
             with socket.create_connection(("127.0.0.1", PORT)) as client:
                 client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-                systemd.path("/run/hold").unlink()
+                systemd.path("/run/delay").unlink()
                 client.settimeout(30)
                 with client.makefile() as response:
                     text = response.read()
@@ -94,10 +94,10 @@ def test_a_scrape_during_a_restart_waits_and_is_answered(installation: Installat
 
 
 @pytest.mark.netns
-def test_a_scrape_after_a_crash_is_answered_by_the_next_one(
+def test_a_scrape_after_a_crash_is_answered_by_the_next_process(
     installation: Installation, tmp_path: Path
 ) -> None:
-    with Booted(installation, tmp_path) as systemd:
+    with BootedSystemd(installation, tmp_path) as systemd:
         listening(systemd)
         systemd.systemctl("start", EXPORTER)
         (before,) = systemd.processes(EXPORTER)
@@ -108,7 +108,7 @@ def test_a_scrape_after_a_crash_is_answered_by_the_next_one(
 
 @pytest.mark.netns
 def test_the_port_stays_open_when_the_exporter_is_stopped(installation: Installation, tmp_path: Path) -> None:
-    with Booted(installation, tmp_path) as systemd:
+    with BootedSystemd(installation, tmp_path) as systemd:
         listening(systemd)
         systemd.systemctl("start", EXPORTER)
         systemd.run("systemctl", "stop", EXPORTER)
@@ -119,8 +119,8 @@ def test_the_port_stays_open_when_the_exporter_is_stopped(installation: Installa
 
 
 @pytest.mark.netns
-def test_addresses_in_flags_are_opened_besides(installation: Installation, tmp_path: Path) -> None:
-    with Booted(installation, tmp_path) as systemd:
+def test_addresses_of_flags_are_opened_too(installation: Installation, tmp_path: Path) -> None:
+    with BootedSystemd(installation, tmp_path) as systemd:
         systemd.file(DEFAULTS, "ARGS=--web.listen-address=127.0.0.1:8099\n")
         listening(systemd)
         systemd.systemctl("start", EXPORTER)

@@ -1,19 +1,19 @@
-"""The pair of units that writes a page for the textfile collector of node_exporter."""
+"""The service and the timer that write a page for the textfile collector of node_exporter."""
 
 from __future__ import annotations
 
 import stat
 import subprocess
-import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from testbed import programs, syscalls
+from testbed import programs
 from testbed.page import Page, metrics
+from testbed.program import Program
 from testbed.waiting import equals, until
-from tests.deploy.systemd.booted import Booted
+from tests.deploy.systemd.booted import BootedSystemd
 from tests.deploy.systemd.installation import Installation
 from tests.integration import listening_sockets
 
@@ -22,29 +22,29 @@ TIMER = "listen-queue-textfile.timer"
 FOLDER = "/var/lib/prometheus/node-exporter"
 PROM = f"{FOLDER}/listen-queue.prom"
 DEFAULTS = "/etc/default/listen-queue-textfile"
-# An empty value takes every time of the timer back.
+# An empty value removes the times of the unit (systemd.timer(5)).
 OFTEN = "[Timer]\nOnActiveSec=\nOnActiveSec=0\nOnUnitActiveSec=1s\n"
-HELD_UP = "[Service]\nExecStartPre=/bin/sh -c 'while [ -e /run/hold ]; do sleep 0.05; done'\n"
+DELAYED = "[Service]\nExecStartPre=/bin/sh -c 'while [ -e /run/delay ]; do sleep 0.05; done'\n"
 NODE_EXPORTER = "http://127.0.0.1:9100/metrics"
 
 
-def prepared(systemd: Booted) -> Path:
-    """The units and the folder of node_exporter, which belongs to root; returns where the page will be."""
+def prepared(systemd: BootedSystemd) -> Path:
+    """Install the units and make the folder of node_exporter, owned by root; returns the path of the page."""
     systemd.install(SERVICE, TIMER)
     systemd.path(FOLDER).mkdir(parents=True)
     return systemd.path(PROM)
 
 
-def files(systemd: Booted) -> list[str]:
+def files(systemd: BootedSystemd) -> list[str]:
     return sorted(path.name for path in systemd.path(FOLDER).iterdir())
 
 
 @pytest.mark.netns
-def test_the_page_has_every_listener_and_anybody_may_read_it(
+def test_the_page_has_every_listener_and_every_user_can_read_it(
     installation: Installation, tmp_path: Path
 ) -> None:
-    """It is whole, and nothing lies beside it."""
-    with Booted(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", backlog=5):
+    """No other file is left in the folder."""
+    with BootedSystemd(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", backlog=5):
         prom = prepared(systemd)
         systemd.systemctl("start", SERVICE)
         page = metrics(prom.read_text())
@@ -55,23 +55,23 @@ def test_the_page_has_every_listener_and_anybody_may_read_it(
 
 
 @pytest.mark.netns
-def test_the_old_page_stays_whole_until_the_new_one_takes_its_place(
+def test_the_old_page_stays_complete_until_the_new_one_replaces_it(
     installation: Installation, tmp_path: Path
 ) -> None:
-    """Whoever reads sees the one or the other."""
-    with Booted(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", 8080):
+    """A reader gets one or the other."""
+    with BootedSystemd(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", 8080):
         prom = prepared(systemd)
-        systemd.write(f"{SERVICE}.d/test.conf", HELD_UP)
+        systemd.write(f"{SERVICE}.d/test.conf", DELAYED)
         systemd.systemctl("start", SERVICE)
         before, inode = prom.read_text(), prom.stat().st_ino
-        systemd.file("/run/hold", "")
+        systemd.file("/run/delay", "")
         with (
             listening_sockets.tcp("127.0.0.1", 8081),
             subprocess.Popen(systemd.command("systemctl", "start", SERVICE)) as start,
         ):
             until(lambda: files(systemd), equals(["listen-queue.prom", "listen-queue.prom.new"]))
             assert prom.read_text() == before
-            systemd.path("/run/hold").unlink()
+            systemd.path("/run/delay").unlink()
             start.wait()
         assert start.returncode == 0
         assert metrics(prom.read_text()).all("listen_queue_accept_limit", port="8081")
@@ -79,9 +79,9 @@ def test_the_old_page_stays_whole_until_the_new_one_takes_its_place(
 
 
 @pytest.mark.netns
-def test_a_look_that_fails_leaves_no_page(installation: Installation, tmp_path: Path) -> None:
-    """node_exporter would serve the old figures as if they were new."""
-    with Booted(installation, tmp_path) as systemd:
+def test_a_run_that_fails_leaves_no_page(installation: Installation, tmp_path: Path) -> None:
+    """node_exporter would serve the old figures as current ones."""
+    with BootedSystemd(installation, tmp_path) as systemd:
         prom = prepared(systemd)
         systemd.systemctl("start", SERVICE)
         assert prom.exists()
@@ -92,8 +92,10 @@ def test_a_look_that_fails_leaves_no_page(installation: Installation, tmp_path: 
 
 
 @pytest.mark.netns
-def test_the_timer_looks_at_once_and_means_to_look_again(installation: Installation, tmp_path: Path) -> None:
-    with Booted(installation, tmp_path) as systemd:
+def test_the_timer_runs_the_service_at_once_and_schedules_the_next_run(
+    installation: Installation, tmp_path: Path
+) -> None:
+    with BootedSystemd(installation, tmp_path) as systemd:
         prom = prepared(systemd)
         systemd.systemctl("start", TIMER)
         until(prom.exists, bool)
@@ -101,9 +103,9 @@ def test_the_timer_looks_at_once_and_means_to_look_again(installation: Installat
 
 
 @pytest.mark.netns
-def test_the_timer_looks_again_and_again(installation: Installation, tmp_path: Path) -> None:
-    """Also after a look that failed."""
-    with Booted(installation, tmp_path) as systemd:
+def test_the_timer_runs_the_service_repeatedly(installation: Installation, tmp_path: Path) -> None:
+    """After a run that failed, too."""
+    with BootedSystemd(installation, tmp_path) as systemd:
         prom = prepared(systemd)
         systemd.write(f"{TIMER}.d/test.conf", OFTEN)
         systemd.systemctl("start", TIMER)
@@ -115,34 +117,33 @@ def test_the_timer_looks_again_and_again(installation: Installation, tmp_path: P
 
 
 @pytest.mark.netns
-def test_node_exporter_serves_it(installation: Installation, tmp_path: Path) -> None:
-    """Through links of /proc, since it runs outside."""
-    node_exporter = programs.find("prometheus-node-exporter")
-    with Booted(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", backlog=5):
+def test_node_exporter_serves_the_page(installation: Installation, tmp_path: Path) -> None:
+    with BootedSystemd(installation, tmp_path) as systemd, listening_sockets.tcp("127.0.0.1", backlog=5):
         folder = prepared(systemd).parent
         systemd.systemctl("start", SERVICE)
-        subprocess.Popen(
-            [
-                node_exporter,
-                "--collector.disable-defaults",
-                "--collector.textfile",
-                f"--collector.textfile.directory={folder}",
-                "--web.listen-address=127.0.0.1:9100",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509 # the lab has one thread
+        # It runs outside of the mount namespace, so its folder is below /proc/<pid>/root.
+        command = (
+            programs.find("prometheus-node-exporter"),
+            "--collector.disable-defaults",
+            "--collector.textfile",
+            f"--collector.textfile.directory={folder}",
+            "--web.listen-address=127.0.0.1:9100",
         )
-        page = until(scraped, lambda page: page is not None)
-        assert page is not None
+        with Program(command, tmp_path / "node_exporter.log") as node_exporter:
+            node_exporter.wait_until(answers)
+            page = scrape()
         assert page.value("node_textfile_scrape_error") == 0
         assert page.value("listen_queue_accept_limit", port="8080") == 5
 
 
-def scraped() -> Page | None:
+def answers() -> bool:
     try:
-        with urllib.request.urlopen(NODE_EXPORTER, timeout=10) as answer:
-            return metrics(answer.read().decode())
-    except (urllib.error.URLError, ConnectionError):
-        return None
+        scrape()
+    except OSError:
+        return False
+    return True
+
+
+def scrape() -> Page:
+    with urllib.request.urlopen(NODE_EXPORTER, timeout=10) as answer:
+        return metrics(answer.read().decode())
