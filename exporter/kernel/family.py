@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.kernel.procfs.table import ListenerTable
+from exporter.kernel.procfs.table import ProcfsTable
 from exporter.kernel.procfs.tcp import TcpTable
 from exporter.kernel.procfs.unix import UnixTable
 from exporter.kernel.sock_diag.rows import ListenerRows
@@ -41,7 +41,7 @@ class SocketFamily:
     has_syn_queue: bool
     needs_segments: bool
     rows: ListenerRows
-    table: ListenerTable | None
+    table: ProcfsTable | None
 
 
 TCP: Final = SocketFamily(

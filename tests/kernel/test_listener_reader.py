@@ -15,7 +15,7 @@ from exporter.kernel.family import FAMILIES, TCP, UNIX, SocketFamily
 from exporter.kernel.listener_reader import ListenerReader
 from exporter.kernel.netns.namespace import own_namespace
 from exporter.kernel.procfs.files import ProcfsFiles
-from exporter.kernel.procfs.table import Found, ListenerTable
+from exporter.kernel.procfs.table import Found, ProcfsTable
 from exporter.kernel.records import UNCHANGED, Listener, Method, QueueReading
 from testbed import seccomp
 from tests.kernel.datagrams import done, error, tcp_row
@@ -24,7 +24,7 @@ from tests.kernel.fake_kernel import FakeFiles, FakeKernel
 MINUTE = 60.0
 
 
-class Table(ListenerTable):
+class Table(ProcfsTable):
     """The listeners of /proc/net, by their inodes."""
 
     def __init__(self) -> None:

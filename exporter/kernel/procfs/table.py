@@ -11,7 +11,7 @@ from exporter.kernel.records import Listener, QueueReading
 Found = tuple[Listener, QueueReading]
 
 
-class ListenerTable(ABC):
+class ProcfsTable(ABC):
     """Where /proc/net shows the listeners of one family, without backlogs and drops."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError, UnavailableError
 from exporter.kernel.procfs.files import ProcfsFiles
-from exporter.kernel.procfs.table import Found, ListenerTable
+from exporter.kernel.procfs.table import Found, ProcfsTable
 from exporter.kernel.records import Endpoint, Listener, QueueReading
 from exporter.kernel.text import ip_address
 
@@ -29,7 +29,7 @@ _LINE: Final = re.compile(
 )
 
 
-class TcpTable(ListenerTable):
+class TcpTable(ProcfsTable):
     """The TCP listeners of both address families."""
 
     def listeners(self, files: ProcfsFiles) -> list[Found]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.procfs.files import ProcfsFiles
-from exporter.kernel.procfs.table import Found, ListenerTable
+from exporter.kernel.procfs.table import Found, ProcfsTable
 from exporter.kernel.records import Listener, QueueReading
 from exporter.kernel.text import unix_address
 
@@ -24,7 +24,7 @@ _LINE: Final = re.compile(
 )
 
 
-class UnixTable(ListenerTable):
+class UnixTable(ProcfsTable):
     """The unix listeners.
 
     The file prints each NUL of an abstract name as `@`, so the name can differ from what was bound.
