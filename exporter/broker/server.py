@@ -98,7 +98,7 @@ class BrokerServer:
         found: dict[int, int] = {}
         for pid in pids.numbers:
             # A process that has ended, or that this one may not trace.
-            with suppress(OSError):
+            with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
                 inode = proc.network_namespace(pid, self._root)
                 if inode is not None:
                     found.setdefault(inode, pid)
