@@ -256,14 +256,15 @@ def test_files_and_sockets_of_a_process_of_another_user() -> None:
 def test_processes_and_sockets_in_portions_are_complete() -> None:
     listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(20)]
     with NamespacedProcess() as process, broker_thread(max_per_reply=3) as broker:
+        found: list[int] = []
         for _ in range(2):
             portions = list(broker.sockets(os.getpid()))
             assert len(portions) > 6
             found = [inode for portion in portions for inode in portion]
             assert {os.fstat(each.fileno()).st_ino for each in listening} <= set(found)
             assert len(found) == len(set(found))
-            # The next request lists the descriptors anew.
-            listening.append(socket.create_server(("127.0.0.1", 0)))
+            # More descriptors than were open while they were listed: they have to be listed anew.
+            listening.extend(socket.create_server(("127.0.0.1", 0)) for _ in range(20))
         others = {inode for portion in broker.sockets(process.pid) for inode in portion}
         assert not others & set(found)
         pids = broker.pids()
