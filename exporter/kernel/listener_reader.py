@@ -12,7 +12,6 @@ from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.records import Changes, Method
 from exporter.kernel.sock_diag.comparison import DumpComparison
 from exporter.kernel.sock_diag.diag_socket import DiagSockets
-from exporter.kernel.sock_diag.dump import dump
 
 
 class ListenerReader:
@@ -38,7 +37,7 @@ class ListenerReader:
         return self.fallback.ask(now, sock_diag=self._dump, procfs=self._read_table)
 
     def _dump(self) -> Changes:
-        changes = self._dumps.update(dump(self._family.rows.request, self._sockets))
+        changes = self._dumps.update(self._family.rows.dump(self._sockets))
         if self._last is self._dumps:
             return changes
         changes = replace(changes, closed=tuple(self._tables.known))

@@ -1,1 +1,1 @@
-"""The broker: what it says and what it opens, mostly on the real kernel."""
+"""The broker: its messages, its processes, and what it opens, mostly on the real kernel."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,10 @@ from exporter.kernel.netns.namespace import own_namespace
 from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.procfs.table import Found, ProcfsTable
 from exporter.kernel.records import UNCHANGED, Listener, Method, QueueReading
+from exporter.kernel.sock_diag.diag_socket import DiagSockets
+from exporter.kernel.sock_diag.dump import dump
+from exporter.kernel.sock_diag.syn_recv import REQUEST as SYN_RECV_REQUEST
+from exporter.kernel.sock_diag.tcp import TcpRows
 from testbed import seccomp
 from tests.kernel.datagrams import done, error, tcp_row
 from tests.kernel.fake_kernel import FakeFiles, FakeKernel
@@ -161,6 +166,24 @@ def test_a_family_without_a_table_is_unavailable_where_sock_diag_is(host: Host) 
     for method in (Method.AUTO, Method.PROCFS):
         with pytest.raises(UnavailableError, match="no tcp listeners in /proc/net"):
             host.reader(method).read(0.0)
+
+
+class TwoRequests(TcpRows):
+    """A family that is asked for by two requests."""
+
+    def dump(self, sockets: DiagSockets) -> Iterator[bytes]:
+        """Make both dumps."""
+        yield from dump(self.request, sockets)
+        yield from dump(SYN_RECV_REQUEST, sockets)
+
+
+def test_a_family_may_take_several_requests(host: Host) -> None:
+    host.family = replace(TCP, rows=TwoRequests())
+    reader = host.reader(Method.SOCK_DIAG)
+    assert opened_and_closed(reader, 0.0) == ({1, 2}, set())
+    assert host.kernel.requests == [TCP.rows.request, SYN_RECV_REQUEST]
+    assert reader.read(0.1) is UNCHANGED
+    assert host.kernel.all_closed()
 
 
 @pytest.mark.netns

@@ -1,4 +1,4 @@
-"""Which processes there are, which sockets they hold, and who they are: /proc/<pid>.
+"""Which processes there are, which sockets they hold, and what each is: /proc/<pid>.
 
 Source: https://docs.kernel.org/filesystems/proc.html. Without CAP_SYS_PTRACE and
 CAP_DAC_READ_SEARCH only the caller's own processes show their descriptors.

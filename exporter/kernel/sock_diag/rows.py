@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 from exporter.kernel.records import Listener, QueueReading
+from exporter.kernel.sock_diag.diag_socket import DiagSockets
+from exporter.kernel.sock_diag.dump import dump
 
 
 class ListenerRows(ABC):
@@ -14,6 +17,14 @@ class ListenerRows(ABC):
     """
 
     request: bytes
+
+    def dump(self, sockets: DiagSockets) -> Iterable[bytes]:
+        """Yield the datagrams of all listeners. Raises KernelError.
+
+        A family that takes several requests, as where each address family is asked for by itself, makes one
+        dump after the other.
+        """
+        return dump(self.request, sockets)
 
     @abstractmethod
     def cookie(self, row: bytes) -> int:
