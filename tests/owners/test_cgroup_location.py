@@ -40,3 +40,16 @@ def test_an_id_has_64_digits(length: int) -> None:
     expected = name if length == 64 else ""
     assert parse_cgroup_path(f"/docker/{name}".encode()).container_id == expected
     assert parse_cgroup_path(f"/system.slice/docker-{name}.scope".encode()).container_id == expected
+
+
+@pytest.mark.parametrize(
+    ("parent", "runtime"),
+    [("docker", "docker"), ("default", "containerd"), ("libpod_parent", "podman"), ("other", "")],
+)
+def test_runtime_of_an_id_without_a_prefix_is_that_of_the_parent(parent: str, runtime: str) -> None:
+    location = parse_cgroup_path(f"/{parent}/{ID}".encode())
+    assert (location.container_id, location.runtime) == (ID, runtime)
+
+
+def test_dots_are_no_part_of_the_path() -> None:
+    assert parse_cgroup_path(b"/.././a//b.service").path == "/a/b.service"
