@@ -53,3 +53,22 @@ def test_runtime_of_an_id_without_a_prefix_is_that_of_the_parent(parent: str, ru
 
 def test_dots_are_no_part_of_the_path() -> None:
     assert parse_cgroup_path(b"/.././a//b.service").path == "/a/b.service"
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [
+        (b"/a.service/b.service", "b.service"),
+        (b"/a.service/b.socket", "b.socket"),
+        (b"/a.service/b.scope", "a.service"),
+        (b"/a.scope/user@1.service", "a.scope"),
+        (b"/user@1.service/a.scope", "a.scope"),
+        (b"/user@1.service/init.scope", "user@1.service"),
+        (b"/init.scope", "init.scope"),
+        (b"/a.slice/b", ""),
+    ],
+)
+def test_a_service_counts_before_a_scope_and_that_before_the_manager_of_a_user(
+    path: bytes, unit: str
+) -> None:
+    assert parse_cgroup_path(path).unit == unit
