@@ -51,6 +51,13 @@ def test_runtime_of_an_id_without_a_prefix_is_that_of_the_parent(parent: str, ru
     assert (location.container_id, location.runtime) == (ID, runtime)
 
 
+@pytest.mark.parametrize(
+    ("below", "container"), [("payload/a.service", "web"), ("supervisor", ""), ("supervisor/a", "")]
+)
+def test_the_supervisor_of_nspawn_is_in_no_container(below: str, container: str) -> None:
+    assert parse_cgroup_path(f"/systemd-nspawn@web.service/{below}".encode()).container == container
+
+
 def test_dots_are_no_part_of_the_path() -> None:
     assert parse_cgroup_path(b"/.././a//b.service").path == "/a/b.service"
 
