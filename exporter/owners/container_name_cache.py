@@ -34,8 +34,9 @@ class _Entry:
 class ContainerNameCache:
     """Names by container and pod, read once, and a few more times while any of them is missing."""
 
-    def __init__(self, files: FileReader | None = None) -> None:
+    def __init__(self, files: FileReader | None = None, max_entries: int = _MAX_ENTRIES) -> None:
         self._files = HostFiles() if files is None else files
+        self._max_entries = max_entries
         self._entries: dict[_Key, _Entry] = {}
 
     def due(self, now: float) -> bool:
@@ -52,7 +53,7 @@ class ContainerNameCache:
         for location in locations:
             if location.container_id or location.pod_uid:
                 self._entries.setdefault(_key(location), _Entry(location))
-        while len(self._entries) > _MAX_ENTRIES:
+        while len(self._entries) > self._max_entries:
             del self._entries[next(iter(self._entries))]
         files = RuntimeFiles(self._files)
         for entry in [entry for entry in self._entries.values() if entry.due(now)]:

@@ -11,8 +11,8 @@ KUBERNETES_LABELS = {
     "io.kubernetes.pod.namespace": "shop",
 }
 DOCKER = f"/var/lib/docker/containers/{CONTAINER_ID}/config.v2.json"
+STORAGE_DRIVERS = ["overlay", "vfs", "btrfs", "zfs"]
 PODMAN = "/var/lib/containers/storage/overlay-containers/containers.json"
-PODMAN_VFS = "/var/lib/containers/storage/vfs-containers/containers.json"
 CRIO = f"/var/lib/containers/storage/overlay-containers/{CONTAINER_ID}/userdata/config.json"
 NERDCTL = "/var/lib/nerdctl/1935db59/names/default/web"
 CONTAINER_LOG = f"/var/log/containers/web-7d9f_shop_app-{CONTAINER_ID}.log"

@@ -40,3 +40,42 @@ def test_an_id_has_64_digits(length: int) -> None:
     expected = name if length == 64 else ""
     assert parse_cgroup_path(f"/docker/{name}".encode()).container_id == expected
     assert parse_cgroup_path(f"/system.slice/docker-{name}.scope".encode()).container_id == expected
+
+
+@pytest.mark.parametrize(
+    ("parent", "runtime"),
+    [("docker", "docker"), ("default", "containerd"), ("libpod_parent", "podman"), ("other", "")],
+)
+def test_runtime_of_an_id_without_a_prefix_is_that_of_the_parent(parent: str, runtime: str) -> None:
+    location = parse_cgroup_path(f"/{parent}/{ID}".encode())
+    assert (location.container_id, location.runtime) == (ID, runtime)
+
+
+@pytest.mark.parametrize(
+    ("below", "container"), [("payload/a.service", "web"), ("supervisor", ""), ("supervisor/a", "")]
+)
+def test_the_supervisor_of_nspawn_is_in_no_container(below: str, container: str) -> None:
+    assert parse_cgroup_path(f"/systemd-nspawn@web.service/{below}".encode()).container == container
+
+
+def test_dots_are_no_part_of_the_path() -> None:
+    assert parse_cgroup_path(b"/.././a//b.service").path == "/a/b.service"
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [
+        (b"/a.service/b.service", "b.service"),
+        (b"/a.service/b.socket", "b.socket"),
+        (b"/a.service/b.scope", "a.service"),
+        (b"/a.scope/user@1.service", "a.scope"),
+        (b"/user@1.service/a.scope", "a.scope"),
+        (b"/user@1.service/init.scope", "user@1.service"),
+        (b"/init.scope", "init.scope"),
+        (b"/a.slice/b", ""),
+    ],
+)
+def test_a_service_counts_before_a_scope_and_that_before_the_manager_of_a_user(
+    path: bytes, unit: str
+) -> None:
+    assert parse_cgroup_path(path).unit == unit

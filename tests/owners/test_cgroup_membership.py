@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from exporter.owners.cgroup_location import CgroupLocation
 from exporter.owners.cgroup_membership import parse_cgroup_membership
-from tests.owners.cgroup_strategies import PATHS
+from tests.owners.cgroup_strategies import ID, PATHS
 
 LAYOUTS = Path(__file__).with_name("layouts")
 EXPECTED = json.loads((LAYOUTS / "expected.json").read_text())
@@ -54,6 +55,23 @@ def test_order_of_the_lines_changes_nothing(lines: list[tuple[str, bytes]], rand
     shuffled = list(content)
     random.shuffle(shuffled)
     assert parse_cgroup_membership(b"\n".join(content)) == parse_cgroup_membership(b"\n".join(shuffled))
+
+
+HIERARCHIES = ["", "name=systemd", "pids", "memory", "devices", "freezer", "cpu", "cpuacct", "rdma"]
+
+
+@pytest.mark.parametrize(("first", "second"), list(pairwise(HIERARCHIES)))
+def test_of_equally_informative_lines_the_first_hierarchy_counts(first: str, second: str) -> None:
+    """Version 2 before systemd's, and that before the controllers of version 1."""
+    content = f"1:{second}:/b.service\n2:{first}:/z.service\n3:rdma:/c.service\n"
+    assert parse_cgroup_membership(content.encode()).unit == "z.service"
+
+
+def test_a_line_with_a_container_counts_before_one_with_a_unit_and_that_before_a_path() -> None:
+    path, unit, container = b"0::/a/b\n", b"1:pids:/a.service\n", b"2:rdma:/docker/" + ID.encode() + b"\n"
+    assert parse_cgroup_membership(path + unit).unit == "a.service"
+    assert parse_cgroup_membership(path + unit + container).container_id == ID
+    assert parse_cgroup_membership(b"0::/\n1:rdma:/a/b\n").path == "/a/b"
 
 
 def test_path_may_contain_colons_and_the_word_deleted() -> None:

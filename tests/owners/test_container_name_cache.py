@@ -145,8 +145,11 @@ def test_a_name_that_is_written_late_is_found_and_then_kept() -> None:
 def test_a_name_that_is_never_written_is_read_a_few_times() -> None:
     files = FakeFiles()
     cache = ContainerNameCache(files)
+    incomplete = []
     for lookup in range(100):
         update(cache, IN_DOCKER, now=lookup * RETRY_SECONDS)
+        incomplete.append(cache.incomplete(IN_DOCKER))
+    assert incomplete == [True] * (MAX_LOOKUPS - 1) + [False] * (101 - MAX_LOOKUPS)
     assert files.requested == [DOCKER] * MAX_LOOKUPS
     assert not cache.due(1e9)
     assert not cache.incomplete(IN_DOCKER)
@@ -162,6 +165,15 @@ def test_a_name_is_kept_when_a_later_lookup_finds_only_others() -> None:
     files.directories = {f"{POD_LOGS}/app", f"{POD_LOGS}/sidecar"}
     update(cache, now=RETRY_SECONDS)
     assert cache.names_at(location) == ContainerNames("app", "web-7d9f", "shop", "cri-o")
+
+
+def test_the_oldest_entries_are_removed_above_the_limit() -> None:
+    cache = ContainerNameCache(FakeFiles(), max_entries=2)
+    locations = [CgroupLocation(runtime="podman", container_id=f"{number:064x}") for number in range(3)]
+    update(cache, *locations[:2])
+    assert [cache.incomplete(location) for location in locations] == [True, True, False]
+    update(cache, locations[2])
+    assert [cache.incomplete(location) for location in locations] == [False, True, True]
 
 
 def test_owner_has_the_names_of_its_container() -> None:

@@ -29,10 +29,12 @@ def test_named_pipe_is_an_error_at_once(tmp_path: Path) -> None:
 
 
 def test_file_above_the_limit_is_not_read_into_memory(tmp_path: Path) -> None:
-    for name, size in (("whole", MAX_BYTES), ("large", 100 * MAX_BYTES)):
+    for name, size in (("whole", MAX_BYTES), ("larger", MAX_BYTES + 1), ("large", 100 * MAX_BYTES)):
         with (tmp_path / name).open("wb") as file:
             file.truncate(size)
     assert len(HostFiles().read(str(tmp_path / "whole"))) == MAX_BYTES
+    with pytest.raises(OSError, match="larger"):
+        HostFiles().read(str(tmp_path / "larger"))
     tracemalloc.start()
     with pytest.raises(OSError, match="large") as caught:
         HostFiles().read(str(tmp_path / "large"))

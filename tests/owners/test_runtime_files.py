@@ -21,8 +21,8 @@ from tests.owners.runtime_file_paths import (
     POD_LOGS,
     POD_UID,
     PODMAN,
-    PODMAN_VFS,
     STATIC_POD_UID,
+    STORAGE_DRIVERS,
 )
 
 
@@ -43,22 +43,25 @@ def test_docker_for_kubernetes() -> None:
     assert files.docker(CONTAINER_ID) == ContainerNames("app", "web-7d9f", "shop", "docker")
 
 
-@pytest.mark.parametrize("path", [PODMAN, PODMAN_VFS])
-def test_podman(path: str) -> None:
+@pytest.mark.parametrize("driver", STORAGE_DRIVERS)
+def test_podman(driver: str) -> None:
     containers = [
         {"id": OTHER_ID, "names": ["db"]},
         {"id": CONTAINER_ID, "names": ["web", "alias"]},
         {"id": "x"},
         7,
     ]
+    path = PODMAN.replace("overlay", driver)
     files = RuntimeFiles(FakeFiles({path: json.dumps(containers).encode()}))
     assert files.podman(CONTAINER_ID) == ContainerNames("web", runtime="podman")
     assert files.podman(OTHER_ID) == ContainerNames("db", runtime="podman")
     assert files.podman("x") == NO_NAMES
 
 
-def test_crio() -> None:
-    files = RuntimeFiles(FakeFiles({CRIO: json.dumps({"annotations": KUBERNETES_LABELS}).encode()}))
+@pytest.mark.parametrize("driver", STORAGE_DRIVERS)
+def test_crio(driver: str) -> None:
+    path = CRIO.replace("overlay", driver)
+    files = RuntimeFiles(FakeFiles({path: json.dumps({"annotations": KUBERNETES_LABELS}).encode()}))
     assert files.crio(CONTAINER_ID) == ContainerNames("app", "web-7d9f", "shop")
     assert files.crio(OTHER_ID) == NO_NAMES
 
@@ -72,13 +75,15 @@ def test_nerdctl() -> None:
 
 @pytest.mark.parametrize("uid", [POD_UID, STATIC_POD_UID])
 def test_kubernetes_by_the_log_of_the_container(uid: str) -> None:
-    files = FakeFiles({CONTAINER_LOG: b"", f"/var/log/containers/db_bank_db-{OTHER_ID}.log": b""})
+    others = [f"/var/log/containers/{pod}_bank_db-{OTHER_ID}.log" for pod in ("a", "z")]
+    files = FakeFiles(dict.fromkeys([CONTAINER_LOG, *others], b""))
     assert kubernetes(files, uid) == ContainerNames("app", "web-7d9f", "shop")
 
 
 @pytest.mark.parametrize("uid", [POD_UID, STATIC_POD_UID])
 def test_kubernetes_by_the_log_directory_of_the_pod(uid: str) -> None:
-    logs = {f"/var/log/pods/shop_web-7d9f_{uid}/app", f"/var/log/pods/bank_db_{POD_UID[::-1]}/db"}
+    others = {f"/var/log/pods/{namespace}_db_{POD_UID[::-1]}/db" for namespace in ("a", "z")}
+    logs = {f"/var/log/pods/shop_web-7d9f_{uid}/app", *others}
     assert kubernetes(FakeFiles(directories=logs), uid) == ContainerNames("app", "web-7d9f", "shop")
 
 

@@ -193,13 +193,23 @@ def test_access_is_denied_where_an_owner_is_missing_and_a_process_cannot_be_read
     search(owners)
     denied = [owners.access_denied]
     owners.set_sockets(without_cgroup(1, 2), 0.0)
+    denied.append(owners.access_denied)
     search(owners)
     denied.append(owners.access_denied)
     assert (process_of(owners, 1), process_of(owners, 2), owners.count_without_owner()) == ("mine", "", 1)
     host.denied = set()
     search(owners, RETRY_SECONDS)
     denied.append(owners.access_denied)
-    assert denied == [False, True, False], "not where no owner is missing"
+    assert denied == [False, False, True, False], "not where no owner is missing, nor before the search"
+
+
+def test_access_is_not_denied_where_an_owner_is_missing_and_every_process_was_read(
+    owners: OwnerSearch,
+) -> None:
+    owners.set_sockets(without_cgroup(1), 0.0)
+    search(owners)
+    assert owners.count_without_owner() == 1
+    assert not owners.access_denied
 
 
 def test_access_is_denied_where_procfs_hides_the_processes_of_others(

@@ -41,6 +41,7 @@ def test_full_search_where_the_cgroup_is_unknown(host: FakeHost, owners: OwnerSe
     owners.set_sockets({1: cgroup_id}, 0.0)
     search(owners)
     assert (process_of(owners, 1), host.full_searches) == ("web", 1)
+    assert host.read_pids.count(100) == 1, "the root is not searched before"
 
 
 def test_full_search_where_there_are_no_cgroups_of_version_2(host: FakeHost, owners: OwnerSearch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from exporter.kernel.processes.process import ProcessSockets
 from exporter.owners.socket_holders import SocketHolders
 from tests.owners.fake_host import FakeHost
 
@@ -31,6 +34,25 @@ def test_process_1_is_the_owner_of_what_no_other_process_holds(host: FakeHost) -
 def test_only_what_is_sought_is_found(host: FakeHost) -> None:
     host.run(10, b"app", 1, 2, 3)
     assert owners_of(host, 2, 4) == {2: b"app"}
+
+
+class Portions(FakeHost):
+    """A host that returns the sockets of a process one by one."""
+
+    def sockets(self, pid: int) -> Iterator[ProcessSockets]:
+        for inode in sorted(self.processes[pid][1]):
+            self.read_pids.append(pid)
+            yield ProcessSockets(pid, frozenset({inode}))
+
+
+def test_a_holder_is_read_again_only_as_far_as_its_sockets() -> None:
+    host = Portions()
+    host.run(10, b"app", 1, 2, 3, 4)
+    holders = SocketHolders(host, {1, 2})
+    for _ in holders.search([10]):
+        pass
+    assert set(holders.found) == {1, 2}
+    assert len(host.read_pids) == 4 + 2
 
 
 def test_processes_whose_descriptors_may_not_be_read_are_counted(host: FakeHost) -> None:
