@@ -75,14 +75,14 @@ class Tun:
             lambda routes: f"local {address.ip} " in routes,
         )
 
-    def tcp_segments_received(self) -> int:
-        """How many TCP segments the namespace of the device has received: InSegs of /proc/net/snmp."""
+    def tcp_counter(self, name: str) -> int:
+        """A counter of TCP in the namespace of the device, by its name in /proc/net/snmp."""
         names, values = (
             line.split()
             for line in os.pread(self._snmp, _SNMP_BYTES, 0).decode().splitlines()
             if line.startswith("Tcp:")
         )
-        return int(values[names.index("InSegs")])
+        return int(values[names.index(name)])
 
     def send(self, packet: bytes) -> None:
         """Have the kernel receive one IP packet through this device."""
@@ -97,10 +97,10 @@ def syn_flood(tun: Tun, destination: str, port: int, count: int, *, first: int =
     SYN_RECV for a minute, and no more than the listener's backlog + 1 of them.
     """
     address = ipaddress.ip_address(destination)
-    received = tun.tcp_segments_received()
+    received = tun.tcp_counter("InSegs")
     for client, client_port in itertools.islice(_clients(tun, address), first, first + count):
         tun.send(syn(client, client_port, address, port))
-    until(tun.tcp_segments_received, lambda now: now >= received + count)
+    until(lambda: tun.tcp_counter("InSegs"), lambda now: now >= received + count)
 
 
 def syn(source: _Address, source_port: int, destination: _Address, port: int) -> bytes:

@@ -40,7 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Give the child of a test marked netns the timeout of the test, and pytest-timeout a longer one."""
     seconds = _timeout_seconds(item)
-    item.stash[_RUNS_LONG] = seconds is None or seconds > float(item.config.getini("timeout") or 0)
+    item.stash[_RUNS_LONG] = seconds is None or seconds > float(
+        item.config.getoption("timeout") or item.config.getini("timeout") or 0
+    )
     if item.get_closest_marker("netns") is None or seconds is None:
         return
     item.stash[_TIMEOUT] = seconds
@@ -48,9 +50,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the tests that may run long run first, and leave the order as it is otherwise."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have the tests that may run long run first, and those of an xdist_group in one worker."""
     items.sort(key=lambda item: not item.stash.get(_RUNS_LONG, False))
+    if getattr(config.option, "loadgroup", False):
+        for item in items:
+            _add_group_to_id(item)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -82,6 +87,14 @@ def pytest_runtest_makereport(
     if call.excinfo is not None and isinstance(call.excinfo.value, FailedInChildError):
         report.longrepr = call.excinfo.value.shown
     return report
+
+
+def _add_group_to_id(item: pytest.Item) -> None:
+    """Do what pytest-xdist 3.8 means to do: it sets an attribute of which pytest 9.1 and newer make no id."""
+    groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
+    suffix = f"@{'_'.join(groups)}"
+    if groups and item.parent is not None and not item.nodeid.endswith(suffix):
+        item._id = item.parent.id.child(item.name + suffix)  # noqa: SLF001  (pytest has no other way)
 
 
 def _call(item: pytest.Function) -> Outcome:

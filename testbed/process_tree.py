@@ -65,8 +65,12 @@ def _stat(path: Path) -> list[str]:
 
 
 def _is_stopped(pid: int) -> bool:
-    """Whether it runs no more: stopped, traced, ended or gone (proc(5))."""
+    """Whether it runs no more: stopped, traced, ended or gone (proc(5)).
+
+    Nor does a process in an uninterruptible wait, such as the parent in vfork(2) of a stopped child: it stops
+    before it returns from its system call.
+    """
     try:
-        return _stat(Path(f"/proc/{pid}/stat"))[0] in "TtZX"
+        return _stat(Path(f"/proc/{pid}/stat"))[0] in "TtDZX"
     except OSError:
         return True

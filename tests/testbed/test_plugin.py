@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -213,6 +214,27 @@ def test_the_test_ends_with_pytest(inner: pytest.Pytester) -> None:
         until(lambda: (running_with_argument(), running.poll()), equals((1, None)))
         running.kill()
     until(running_with_argument, equals(0))
+
+
+def test_the_tests_of_a_group_run_in_one_worker_and_those_with_a_long_timeout_first(
+    inner: pytest.Pytester,
+) -> None:
+    inner.makepyfile("""
+        import pytest
+        @pytest.mark.xdist_group("group")
+        @pytest.mark.parametrize("number", range(4))
+        def test_short(number):
+            pass
+        @pytest.mark.xdist_group("group")
+        @pytest.mark.timeout(1000)
+        def test_long():
+            pass
+    """)
+    result = inner.runpytest_subprocess("-p", "xdist.plugin", "-n2", "--dist=loadgroup", "-v", "--timeout=60")
+    result.assert_outcomes(passed=5)
+    ran = re.findall(r"\[(gw\d)\].*PASSED.*::(\w+)", result.stdout.str())
+    assert len({worker for worker, _ in ran}) == 1
+    assert [name for _, name in ran] == ["test_long", *["test_short"] * 4]
 
 
 @pytest.mark.netns
