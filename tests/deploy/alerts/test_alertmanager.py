@@ -96,6 +96,10 @@ def in_case(case: str, labels: Labels) -> Labels:
     return labels | {"job": f"{case}: {labels['job']}"} if "job" in labels else labels
 
 
+def seconds(duration: str) -> int:
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
 def matchers(route: dict[str, Any]) -> Iterator[str]:
     """Every matcher of a route and of its child routes."""
     yield from route.get("matchers", [])
@@ -133,6 +137,19 @@ def test_the_pager_receives_our_critical_alerts_alone(name: str, severity: str, 
     arguments = (f"{label}={value}" for label, value in labels.items())
     found = programs.output("amtool", "config", "routes", "test", f"--config.file={CONFIG}", *arguments)
     assert found.strip() == receiver
+
+
+def test_the_pager_is_notified_sooner_and_more_often() -> None:
+    chat = yaml.safe_load(CONFIG.read_text())["route"]
+    (pager,) = chat["routes"]
+    for setting in ("group_wait", "group_interval", "repeat_interval"):
+        assert seconds(pager[setting]) < seconds(chat[setting])
+
+
+def test_each_receiver_has_a_webhook_of_its_name() -> None:
+    for receiver in yaml.safe_load(CONFIG.read_text())["receivers"]:
+        (webhook,) = receiver["webhook_configs"]
+        assert webhook["url"].endswith(f"/{receiver['name']}")
 
 
 @pytest.mark.netns
