@@ -35,7 +35,8 @@ OTHER_LISTENERS: tuple[Labels, ...] = (
     {"netns": "edge"},
     {"instance": "b:10511"},
 )
-FOLLOWS_FROM_FULL = ("NearlyFull", "Filling", "FullAtTimes", "Overflow", "SynCookies", "SynDropping")
+# Without NearlyFull, which suppresses some of them too.
+FOLLOWS_FROM_FULL = ("Filling", "FullAtTimes", "Overflow", "SynCookies", "SynDropping")
 WHAT_TO_CHANGE = ("BacklogCapped", "BacklogSmall", "ReuseportSkewed")
 
 
@@ -62,6 +63,7 @@ CASES: dict[str, tuple[list[Labels], list[str]]] = {
     "full": (around_full("Full", TCP), [*FOLLOWS_FROM_FULL, "Filling"]),
     "unix full": (around_full("UnixFull", UNIX), [*FOLLOWS_FROM_FULL, "Filling"]),
     "stuck": (around_full("Stuck", TCP), [*FOLLOWS_FROM_FULL, "Filling"]),
+    "full and nearly full": ([alert("Full", TCP), alert("NearlyFull", TCP)], ["NearlyFull"]),
     "stuck and full": ([alert("Stuck", TCP), alert("Full", TCP), alert("Full", TCP, port="81")], ["Full"]),
     "nearly full": (
         [alert("NearlyFull", TCP), alert("Filling", TCP), alert("FullAtTimes", TCP)],
