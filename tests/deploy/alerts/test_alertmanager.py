@@ -35,7 +35,8 @@ OTHER_LISTENERS: tuple[Labels, ...] = (
     {"netns": "edge"},
     {"instance": "b:10511"},
 )
-FOLLOWS_FROM_FULL = ("NearlyFull", "Filling", "FullAtTimes", "Overflow", "SynCookies", "SynDropping")
+# Without NearlyFull, which suppresses some of them too.
+FOLLOWS_FROM_FULL = ("Filling", "FullAtTimes", "Overflow", "SynCookies", "SynDropping")
 WHAT_TO_CHANGE = ("BacklogCapped", "BacklogSmall", "ReuseportSkewed")
 
 
@@ -62,6 +63,7 @@ CASES: dict[str, tuple[list[Labels], list[str]]] = {
     "full": (around_full("Full", TCP), [*FOLLOWS_FROM_FULL, "Filling"]),
     "unix full": (around_full("UnixFull", UNIX), [*FOLLOWS_FROM_FULL, "Filling"]),
     "stuck": (around_full("Stuck", TCP), [*FOLLOWS_FROM_FULL, "Filling"]),
+    "full and nearly full": ([alert("Full", TCP), alert("NearlyFull", TCP)], ["NearlyFull"]),
     "stuck and full": ([alert("Stuck", TCP), alert("Full", TCP), alert("Full", TCP, port="81")], ["Full"]),
     "nearly full": (
         [alert("NearlyFull", TCP), alert("Filling", TCP), alert("FullAtTimes", TCP)],
@@ -94,6 +96,10 @@ CASES: dict[str, tuple[list[Labels], list[str]]] = {
 def in_case(case: str, labels: Labels) -> Labels:
     """The labels with a job of the case, so that alerts of different cases do not suppress each other."""
     return labels | {"job": f"{case}: {labels['job']}"} if "job" in labels else labels
+
+
+def seconds(duration: str) -> int:
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
 
 
 def matchers(route: dict[str, Any]) -> Iterator[str]:
@@ -133,6 +139,19 @@ def test_the_pager_receives_our_critical_alerts_alone(name: str, severity: str, 
     arguments = (f"{label}={value}" for label, value in labels.items())
     found = programs.output("amtool", "config", "routes", "test", f"--config.file={CONFIG}", *arguments)
     assert found.strip() == receiver
+
+
+def test_the_pager_is_notified_sooner_and_more_often() -> None:
+    chat = yaml.safe_load(CONFIG.read_text())["route"]
+    (pager,) = chat["routes"]
+    for setting in ("group_wait", "group_interval", "repeat_interval"):
+        assert seconds(pager[setting]) < seconds(chat[setting])
+
+
+def test_each_receiver_has_a_webhook_of_its_name() -> None:
+    for receiver in yaml.safe_load(CONFIG.read_text())["receivers"]:
+        (webhook,) = receiver["webhook_configs"]
+        assert webhook["url"].endswith(f"/{receiver['name']}")
 
 
 @pytest.mark.netns

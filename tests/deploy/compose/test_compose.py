@@ -18,7 +18,7 @@ from testbed.waiting import equals, until
 from tests.deploy.compose.files import BASE, CONTAINERS, FOLDER, ROOT, Service, services
 
 # One worker of pytest-xdist: docker-compose takes two seconds to read the files for the fixtures.
-pytestmark = pytest.mark.xdist_group(name="compose")
+pytestmark = pytest.mark.xdist_group("compose")
 
 # Folders of the host that may be mounted, read-only.
 _HOST_FOLDERS = {"/sys/fs/cgroup", "/run/netns", "/var/lib/docker/containers"}

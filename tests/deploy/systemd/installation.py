@@ -35,20 +35,25 @@ class Installation:
     @classmethod
     def made_in(cls, files: Path) -> Self:
         """Copy the exporter and the packages that it imports, unless that was done before."""
-        made = cls(files, Path(sys.base_prefix))
-        if files.exists():
-            return made
-        library = files / "lib"
-        (files / "bin").mkdir(parents=True)
-        (files / "python").mkdir()
-        shutil.copytree(Path(exporter.__file__).parent, library / "exporter")
-        for requirement in distribution(_NAME).requires or ():
-            _copy(requirement.partition(">")[0], library)
-        command = files / "bin" / _NAME
-        command.write_text(_COMMAND)
-        command.chmod(0o755)
-        subprocess.run(["chmod", "-R", "a+rX", files], check=True)
-        return made
+        if not files.exists():
+            copy = files.with_suffix(".incomplete")
+            shutil.rmtree(copy, ignore_errors=True)
+            _install(copy)
+            copy.rename(files)
+        return cls(files, Path(sys.base_prefix))
+
+
+def _install(folder: Path) -> None:
+    library = folder / "lib"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "python").mkdir()
+    shutil.copytree(Path(exporter.__file__).parent, library / "exporter")
+    for requirement in distribution(_NAME).requires or ():
+        _copy(requirement.partition(">")[0], library)
+    command = folder / "bin" / _NAME
+    command.write_text(_COMMAND)
+    command.chmod(0o755)
+    subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
 
 
 def _copy(name: str, library: Path) -> None:
