@@ -86,6 +86,7 @@ def test_exception_of_a_handler_is_logged_and_not_sent(caplog: pytest.LogCapture
     assert response.body == b"the request failed; the exporter's log says why\n"
     [record] = caplog.records
     assert (record.name, record.levelno) == ("exporter.web", logging.ERROR)
+    assert record.getMessage() == "cannot answer a request"
     assert "secret" in caplog.text
 
 

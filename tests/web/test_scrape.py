@@ -78,6 +78,7 @@ def test_exception_is_logged_and_the_next_scrape_is_served(caplog: pytest.LogCap
     assert response.body == b"cannot render the metrics page; the exporter's log says why\n"
     [record] = caplog.records
     assert (record.name, record.levelno) == ("exporter.web", logging.ERROR)
+    assert record.getMessage() == "cannot render the metrics page"
     assert "secret" in caplog.text
 
 
