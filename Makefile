@@ -26,8 +26,8 @@ PYTEST = LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest
 WHOLE := tests/deploy tests/docs tests/e2e tests/integration tests/testbed
 N = 10
 
-test: .venv/dev ## run every check and every test; pytest's flags go in ARGS
-	@$(MAKE) --no-print-directory -j3 lint types suite
+test: .venv/dev ## run every check and every test; pytest's flags go in ARGS, COVERAGE=1 measures as well
+	@$(MAKE) --no-print-directory -j3 lint types $(if $(COVERAGE),coverage,suite)
 
 suite: .venv/dev programs
 	@$(PYTEST) -n $(WORKERS) $(ARGS)

@@ -91,7 +91,8 @@ def pytest_runtest_makereport(
 
 def _add_group_to_id(item: pytest.Item) -> None:
     """Do what pytest-xdist 3.8 means to do: it sets an attribute of which pytest 9.1 and newer make no id."""
-    groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
+    markers = item.iter_markers("xdist_group")
+    groups = sorted({str(mark.args[0] if mark.args else mark.kwargs["name"]) for mark in markers})
     suffix = f"@{'_'.join(groups)}"
     if groups and item.parent is not None and not item.nodeid.endswith(suffix):
         item._id = item.parent.id.child(item.name + suffix)  # noqa: SLF001  (pytest has no other way)
