@@ -11,10 +11,10 @@ POSTGRESQL := $(UNPACKED)/usr/lib/postgresql/15/bin
 export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:$(UNPACKED)/bin:$(UNPACKED)/sbin:$(POSTGRESQL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test suite test-unit test-repeat coverage programs lint types lock reference deploy picture bench bench-quick clean
+.PHONY: help run test suite test-unit test-pythons test-repeat coverage programs lint types lock reference deploy picture bench bench-quick clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 13
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.level=debug
 	@exec $(BIN)/python -m exporter $(ARGS)
@@ -34,6 +34,9 @@ suite: .venv/dev programs
 
 test-unit: .venv/dev ## run the tests that need neither root nor a network nor programs, in less than a minute
 	@$(BIN)/pytest -n $$(nproc) -m "not netns" $(addprefix --ignore=,$(WHOLE)) $(ARGS)
+
+test-pythons: .venv/dev programs ## run make test-unit with each Python that is supported, from here or from Debian
+	@$(BIN)/python -m tools.pythons $(ARGS)
 
 test-repeat: .venv/dev programs ## run every test N times (10) on busy cores, and print each one that ever failed
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python tools/repeat_tests.py $(N) -n $(WORKERS) $(ARGS)

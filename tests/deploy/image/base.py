@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from testbed import programs
+from testbed import debian, programs
 
 _CACHE = Path(__file__).resolve().parents[3] / ".debian"
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _CERTIFICATES = "/etc/host-certificates.crt"
 # The settings that a build needs to reach the package registries as this machine does.
 _APT = ("Acquire::http", "Acquire::https", "Acquire::Check")
@@ -61,22 +60,10 @@ def build_options(folder: Path) -> list[str]:
 
 
 def _install(release: str, root: Path) -> None:
-    if not _KEYRING.exists():
-        pytest.skip(f"debootstrap needs {_KEYRING} to make a base image")
-    debootstrap = programs.find("debootstrap")
-    environment = os.environ | {"DEBOOTSTRAP_DIR": str(Path(debootstrap).parents[1] / "share/debootstrap")}
-    command = [debootstrap, "--variant=minbase", f"--keyring={_KEYRING}", release, str(root), _mirror()]
-    _run(command, environment)
-
-
-def _mirror() -> str:
-    """The mirror of this machine's own release, without those of security and other updates."""
-    listing = [programs.find("apt-get"), "indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)"]
-    for line in _run(listing).splitlines():
-        site, release, component = line.split()
-        if component == "main" and "-" not in release and "/" not in release:
-            return site
-    pytest.skip("apt-get has no mirror of Debian")
+    try:
+        debian.bootstrap(release, root)
+    except debian.UnavailableError as error:
+        pytest.skip(str(error))
 
 
 def _pip_settings() -> dict[str, str]:
@@ -86,8 +73,8 @@ def _pip_settings() -> dict[str, str]:
     return {f"global.{key.rpartition('.')[2]}": value for key, value in found.items()}
 
 
-def _run(command: list[str], environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.fail(
             f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
