@@ -109,7 +109,7 @@ class Daemon:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _complete(self) -> bool:
-        if not self._sampler.asked():
+        if not self._sampler.all_sources_ran():
             return False
         with self._sampler.lock:
             return self._sampler.all_owners_searched()
@@ -140,7 +140,7 @@ class Daemon:
 
     def started(self) -> bool:
         """Return whether every source was sampled once."""
-        return self._sampler.asked()
+        return self._sampler.all_sources_ran()
 
     def late_seconds(self) -> float:
         """Return for how long the next sample is overdue."""

@@ -71,9 +71,13 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
             page = Page(sampler, lambda: reload, build_info(), clock, None)
             # As bytes: the format is UTF-8, whatever the locale.
             sys.stdout.buffer.write(page.write(openmetrics=False))
-    failed = [(runner.netns, str(runner.error)) for runner in sampler.runners if runner.error is not None]
     # All sources of a namespace that cannot be entered fail alike.
-    for netns, error in dict.fromkeys(failed):
+    failed = {
+        (runner.netns, type(runner.error), runner.error.reason): runner.error
+        for runner in sampler.runners
+        if runner.error is not None
+    }
+    for (netns, _, _), error in failed.items():
         print(f"{PROGRAM}: {'' if netns == HOST else f'{netns}: '}{error}", file=sys.stderr)
     return 0
 
@@ -81,7 +85,7 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
 def _sample_all(sampler: Sampler, clock: Clock) -> None:
     """Sample until every namespace was asked, and the owner of every listener was found or time is up."""
     sampler.sample()
-    while not sampler.all_namespaces_asked():
+    while not sampler.all_namespaces_sampled():
         sampler.sample()
     asked = clock.monotonic()
     while not sampler.all_owners_searched() and clock.monotonic() - asked < _OWNER_WAIT_SECONDS:

@@ -72,7 +72,7 @@ def contradiction(match: Match) -> tuple[str, str] | None:
     """Return the key that is wrong and why no listener can match, or None where one can."""
     if _possible_protocols(match):
         return None
-    with_ip, with_path = (_with_addresses(form) for form in AddressForm)
+    with_ip, with_path = (_with_addresses(form) for form in (AddressForm.IP, AddressForm.PATH))
     wanted = [protocol for protocol in with_ip if protocol in match.protocols]
     if wanted or not match.protocols:
         subject = f"protocol {either(wanted)}" if wanted else "a port"

@@ -18,7 +18,11 @@ from exporter.kernel.sock_diag.unix import UnixRows
 
 
 class AddressForm(enum.StrEnum):
-    """How the address of a listener reads, and so how the rules of the configuration match it."""
+    """How the address of a listener reads, and so how the rules of the configuration match it.
+
+    IP is an IP address, matched by networks, with a port beside it. PATH is a text without a port, matched by
+    patterns.
+    """
 
     IP = "ip"
     PATH = "path"
@@ -32,7 +36,8 @@ class SocketFamily:
     `protocol` is the value of the label `protocol`, `source` the name of the source that reads them.
     `has_syn_queue` tells whether there are half-open connections, and connections in the accept queue whose
     wait is known; `needs_segments` whether a queue grows only when a TCP segment comes in. `rows` is how
-    sock_diag shows them, `table` how /proc/net does, None where it does not.
+    sock_diag shows them, `table` how /proc/net does, None where it does not. `optional` is set where a kernel
+    may be built without the family: then it has no listeners, and that is no failure.
     """
 
     protocol: str
@@ -42,6 +47,7 @@ class SocketFamily:
     needs_segments: bool
     rows: ListenerRows
     table: ProcfsTable | None
+    optional: bool = False
 
 
 TCP: Final = SocketFamily(

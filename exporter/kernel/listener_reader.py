@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 
 from exporter.kernel.errors import UnavailableError
@@ -9,7 +10,7 @@ from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.family import SocketFamily
 from exporter.kernel.procfs.comparison import TableComparison
 from exporter.kernel.procfs.files import ProcfsFiles
-from exporter.kernel.records import Changes, Method
+from exporter.kernel.records import UNCHANGED, Changes, Method
 from exporter.kernel.sock_diag.comparison import DumpComparison
 from exporter.kernel.sock_diag.diag_socket import DiagSockets
 
@@ -34,7 +35,21 @@ class ListenerReader:
 
         What has changed before an error is returned by the next read that succeeds.
         """
-        return self.fallback.ask(now, sock_diag=self._dump, procfs=self._read_table)
+        try:
+            if self._family.table is None:
+                return self._dump()
+            return self.fallback.ask(now, sock_diag=self._dump, procfs=self._read_table)
+        except UnavailableError as error:
+            if self._family.optional and error.errno == errno.ENOENT:
+                # sock_diag has no handler of a family that is not in the kernel (net/core/sock_diag.c).
+                return self._none()
+            raise
+
+    def _none(self) -> Changes:
+        """Return that every known listener closed."""
+        closed = tuple(self._last.known)
+        self._dumps = self._last = DumpComparison(self._family.rows)
+        return Changes(closed=closed) if closed else UNCHANGED
 
     def _dump(self) -> Changes:
         changes = self._dumps.update(self._family.rows.dump(self._sockets))
@@ -45,8 +60,7 @@ class ListenerReader:
         return changes
 
     def _read_table(self) -> Changes:
-        if self._family.table is None:
-            raise UnavailableError(f"no {self._family.protocol} listeners in /proc/net", "procfs")
+        assert self._family.table is not None  # noqa: S101  (asked for only where there is one)
         changes = self._tables.update(self._family.table.listeners(self._files))
         if self._last is self._tables:
             return changes

@@ -20,6 +20,10 @@ class GroupMember:
     listener: Listener
     reading: QueueReading
 
+    def update(self, reading: QueueReading) -> None:
+        """Take a new reading."""
+        self.reading = reading
+
 
 class ListenerGroup:
     """The present state of one listener: the sums over its sockets, and its fullest socket.
@@ -80,7 +84,7 @@ class ListenerGroup:
         """Take a new reading of one of the sockets. Drops are 32 bits in the kernel and wrap."""
         member = self.members[reading.cookie]
         before = member.reading.drops
-        member.reading = reading
+        member.update(reading)
         if reading.drops != before and reading.drops is not None and before is not None:
             self.drops = (self.drops or 0) + (reading.drops - before) % _DROPS_WRAP
         self._summed = False
@@ -114,8 +118,9 @@ class ListenerGroup:
         readings = [member.reading for member in self.members.values()]
         # Nearly every group has one socket, and on a busy host thousands of them change in every sample.
         if len(readings) == 1:
-            _, self._length, self._limit, _ = readings[0]
-            self._utilization = _utilization(readings[0])
+            (reading,) = readings
+            self._length, self._limit = reading.length, reading.limit
+            self._utilization = _utilization(reading)
         else:
             self._length = _sum([reading.length for reading in readings])
             self._limit = _sum([reading.limit for reading in readings])
@@ -124,8 +129,9 @@ class ListenerGroup:
 
 
 def _utilization(reading: QueueReading) -> float | None:
-    _, length, limit, _ = reading
-    return None if length is None or limit is None else length / (limit + 1)
+    if reading.length is None or reading.limit is None:
+        return None
+    return reading.length / (reading.limit + 1)
 
 
 def _sum(values: list[int | None]) -> int | None:

@@ -73,8 +73,8 @@ EXPORTER_METRICS: Final = (
         _EXPORTER_IN_NAMESPACE,
         "listen_queue_exporter_refcount_disagreements",
         "counter",
-        "Times that a listener's reference count and a walk told different numbers of half-open "
-        "connections; such a listener is counted by walks.",
+        "Times that a listener's reference count and a dump of all connections told different numbers of "
+        "half-open connections; such a listener is counted by dumps.",
         lambda namespace: namespace.source(SynRecv).disagreements,
         needs_history=True,
     ),
@@ -84,7 +84,7 @@ EXPORTER_METRICS: Final = (
         "counter",
         "Datagrams that another process than the kernel sent to the exporter's sockets in a namespace; "
         "nothing of them is used.",
-        lambda namespace: namespace.namespace.foreign_datagrams.datagrams,
+        lambda namespace: namespace.namespace.foreign_datagrams.count,
         needs_history=True,
     ),
     Metric(

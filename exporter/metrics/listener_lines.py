@@ -103,7 +103,7 @@ class ListenerLines:
         wanted = (self._state.revision, sources)
         if wanted != self._written:
             self._lines = tuple(self._scalars(sources))
-            self._written = wanted if self._state.settled() else None
+            self._written = wanted if self._state.time_invariant() else None
         return (*self._lines, self._buckets() if histogram and ACCEPT in sources else b"")
 
     def _scalars(self, sources: AbstractSet[str]) -> Iterator[bytes]:

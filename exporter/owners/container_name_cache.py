@@ -30,6 +30,11 @@ class _Entry:
     def due(self, now: float) -> bool:
         return self.lookups_left > 0 and (self.next_lookup is None or now >= self.next_lookup)
 
+    def update(self, found: ContainerNames, now: float) -> None:
+        self.names = found.or_else(self.names)
+        self.lookups_left = 0 if _complete(self) else self.lookups_left - 1
+        self.next_lookup = now + _RETRY_SECONDS
+
 
 class ContainerNameCache:
     """Names by container and pod, read once, and a few more times while any of them is missing."""
@@ -57,9 +62,7 @@ class ContainerNameCache:
             del self._entries[next(iter(self._entries))]
         files = RuntimeFiles(self._files)
         for entry in [entry for entry in self._entries.values() if entry.due(now)]:
-            entry.names = _read_names(files, entry.location).or_else(entry.names)
-            entry.lookups_left = 0 if _complete(entry) else entry.lookups_left - 1
-            entry.next_lookup = now + _RETRY_SECONDS
+            entry.update(_read_names(files, entry.location), now)
             yield
 
     def names_at(self, location: CgroupLocation) -> ContainerNames:

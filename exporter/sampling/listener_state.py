@@ -91,9 +91,9 @@ class ListenerState:
         self.revision += 1
         self._oldest_wait_seconds = seconds
 
-    def settled(self) -> bool:
+    def time_invariant(self) -> bool:
         """Tell whether time alone changes no figure but the histogram."""
-        return self.accept.settled() and (self.syn_recv is None or self.syn_recv.settled())
+        return self.accept.time_invariant() and (self.syn_recv is None or self.syn_recv.time_invariant())
 
     def syn_recv_limit(self) -> int | None:
         """Return how many half-open connections the kernel admits; None where that is not known."""

@@ -117,7 +117,7 @@ class NamespaceScheduler:
         self, access: NamespaceAccess, slots: Sequence[NamespaceSlot], now: float, report: Report
     ) -> None:
         try:
-            attached = access.attach([(slot.remote, slot.files(now)) for slot in slots])
+            attached = access.attach([(slot.remote, slot.choose_due(now)) for slot in slots])
             for slot, (_, error) in zip(slots, attached, strict=True):
                 if error is None:
                     for runner in slot.sample(now):
@@ -149,7 +149,7 @@ class NamespaceScheduler:
             known.remote.set_target(ref.target)
             known.set_interval(self._config.sampling.interval_seconds)
         elif self._access is not None:
-            remote = self._access.open(name, ref.target)
+            remote = self._access.namespace(name, ref.target)
             sampler = NamespaceSampler(remote.namespace, self._config, self._lock, self._clock)
             interval = self._config.sampling.interval_seconds
             slot = NamespaceSlot(ref.inode, remote, sampler, interval, self._clock)

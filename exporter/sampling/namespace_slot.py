@@ -25,12 +25,12 @@ class NamespaceSlot:
         self._due: list[SourceRunner] = []
         self._broker_seconds = 0.0
 
-    def files(self, now: float) -> set[str]:
-        """Choose the sources to ask at `now`, and return the files that they read."""
+    def choose_due(self, now: float) -> set[str]:
+        """Choose the sources to ask at `now`, and return the names of the files that they read."""
         # A source that is due before the middle between this slot and the next is asked now.
         self._due = self.sampler.due(now, self.schedule.interval_in_force / 2)
         self._broker_seconds = self.remote.broker_seconds
-        return {name for runner in self._due for name in runner.files}
+        return {name for runner in self._due for name in runner.file_names}
 
     def sample(self, now: float) -> list[SourceRunner]:
         """Ask the chosen sources, while the namespace is open, and return them."""

@@ -38,20 +38,20 @@ class Sampler:
         self.namespace_scheduler = NamespaceScheduler(config, environment, self.lock)
         self._clock = clock
         self._own = NamespaceSampler(environment.own, config, self.lock, clock)
-        self._owners = SourceRunner(self.owners, HOST, config, self.lock, environment.broker_clock)
+        self._owners_runner = SourceRunner(self.owners, HOST, config, self.lock, environment.broker_clock)
         self._namespaces: tuple[NamespaceSampler, ...] = ()
         self._set_namespaces()
         # In the order in which they run when several are due.
         self._periodic = (*self._own.runners, self.namespace_scheduler.discovery)
-        self._all_asked = threading.Event()
+        self._all_ran = threading.Event()
         # Held until it is time to stop: to wait for a lock takes less processor time than for an Event.
         self._running = threading.Lock()
         self._running.acquire()
         self._thread: threading.Thread | None = None
         self._next_budget_at = clock.monotonic()
         self._due = clock.monotonic()
-        # The error that was logged last, by source; nothing is kept of sources that are gone.
-        self._logged: WeakKeyDictionary[SourceRunner, str | None] = WeakKeyDictionary()
+        # The kind of error that was logged last, by source; nothing is kept of sources that are gone.
+        self._logged: WeakKeyDictionary[SourceRunner, tuple[type, str] | None] = WeakKeyDictionary()
 
     @property
     def namespaces(self) -> tuple[NamespaceSampler, ...]:
@@ -63,7 +63,7 @@ class Sampler:
         """Every source of every namespace that is sampled. The caller holds the lock."""
         of_namespaces = [runner for namespace in self.namespaces for runner in namespace.runners]
         discovery = [self.namespace_scheduler.discovery] if self.namespace_scheduler.namespaces.wanted else []
-        return [*of_namespaces, *discovery, self._owners]
+        return [*of_namespaces, *discovery, self._owners_runner]
 
     def start(self, failed: Callable[[], object]) -> None:
         """Start the thread; `failed` is called from it where it cannot go on."""
@@ -77,13 +77,13 @@ class Sampler:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def asked(self) -> bool:
+    def all_sources_ran(self) -> bool:
         """Tell whether every source ran once, with success or without."""
-        return self._all_asked.is_set()
+        return self._all_ran.is_set()
 
     def ready(self) -> bool:
         """Tell whether every source ran once, and any of them had an answer."""
-        return self.asked() and any(runner.stats.samples for runner in self._periodic)
+        return self.all_sources_ran() and any(runner.stats.samples for runner in self._periodic)
 
     def late_seconds(self) -> float:
         """Return for how long the next tick has been due; it needs no lock."""
@@ -93,7 +93,7 @@ class Sampler:
         """Take another configuration; histories go on."""
         with self.lock:
             self.config = config
-            self._owners.configure(config)
+            self._owners_runner.configure(config)
             self.namespace_scheduler.configure(config)
             for namespace in self.namespaces:
                 namespace.configure(config)
@@ -105,21 +105,21 @@ class Sampler:
         more = self.namespace_scheduler.sample(now, self._report)
         self._set_namespaces()
         # Last, so that owners are found for what the others have just found.
-        self._run_due((self._owners,), now)
+        self._run_due((self._owners_runner,), now)
         self._keep_budget(self._clock.monotonic())
         if more:
             return now
-        dues = [runner.schedule.due for runner in (*self._periodic, self._owners)]
+        dues = [runner.schedule.due for runner in (*self._periodic, self._owners_runner)]
         return min(now if due is None else due for due in dues)
 
-    def all_namespaces_asked(self) -> bool:
+    def all_namespaces_sampled(self) -> bool:
         """Tell whether every namespace that was found was sampled, or tried, once."""
         return all(slot.schedule.due is not None for slot in self.namespace_scheduler.slots)
 
     def search_owners(self) -> None:
         """Run one more step of the search for owners, and nothing else."""
-        self._owners.schedule.run_now()
-        self._run_due((self._owners,), self._clock.monotonic())
+        self._owners_runner.schedule.run_now()
+        self._run_due((self._owners_runner,), self._clock.monotonic())
 
     def all_owners_searched(self) -> bool:
         """Tell whether the owner of every listener was looked for."""
@@ -146,7 +146,7 @@ class Sampler:
         if not set(namespaces) <= set(self._namespaces):
             # The listeners of a new namespace are published without an owner after a second, however slow
             # the budget has made the search.
-            self._owners.schedule.set_interval(self._owners.schedule.interval)
+            self._owners_runner.schedule.set_interval(self._owners_runner.schedule.interval)
         self._namespaces = namespaces
         self.owners.set_namespaces({each.table: each.namespace for each in namespaces})
 
@@ -159,7 +159,7 @@ class Sampler:
     def _run(self, failed: Callable[[], object]) -> None:
         try:
             while not self._running.acquire(timeout=self._tick()):
-                self._all_asked.set()
+                self._all_ran.set()
         except Exception as error:
             log.exception("sampling failed and cannot go on")
             self.failure = error
@@ -177,15 +177,17 @@ class Sampler:
         self._next_budget_at = now + _BUDGET_SECONDS
         # The other namespaces together get what one source of the own namespace gets, or what that leaves.
         limit_all(
-            (*self._periodic, self._owners, self.namespace_scheduler), self.config.sampling.cpu_budget_ratio
+            (*self._periodic, self._owners_runner, self.namespace_scheduler),
+            self.config.sampling.cpu_budget_ratio,
         )
 
     def _report(self, runner: SourceRunner) -> None:
         """Log a source's failure and its end once each, not on every sample."""
-        error = str(runner.error) if runner.error is not None else None
-        if error == self._logged.get(runner):
+        error = runner.error
+        kind = (type(error), error.reason) if error is not None else None
+        if kind == self._logged.get(runner):
             return
-        self._logged[runner] = error
+        self._logged[runner] = kind
         fields = {"source": runner.name, "netns": runner.netns}
         if error is None:
             log.info("source works again", extra={"fields": fields})

@@ -44,9 +44,9 @@ class SourceRunner:
         return self._source.method
 
     @property
-    def files(self) -> tuple[str, ...]:
+    def file_names(self) -> tuple[str, ...]:
         """The files of /proc that the source reads."""
-        return self._source.files
+        return self._source.file_names
 
     @property
     def stats(self) -> SourceStats:

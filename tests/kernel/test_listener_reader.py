@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.kernel.errors import MalformedReplyError, UnavailableError
+from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
 from exporter.kernel.family import FAMILIES, TCP, UNIX, SocketFamily
 from exporter.kernel.listener_reader import ListenerReader
 from exporter.kernel.netns.namespace import own_namespace
@@ -160,12 +160,14 @@ def test_after_an_error_that_does_not_last_nothing_is_lost(host: Host) -> None:
     assert reader.read(0.2) is UNCHANGED
 
 
-def test_a_family_without_a_table_is_unavailable_where_sock_diag_is(host: Host) -> None:
+@pytest.mark.parametrize("method", [Method.AUTO, Method.PROCFS])
+def test_a_family_that_proc_net_does_not_show_is_read_by_sock_diag_alone(host: Host, method: Method) -> None:
     host.family = replace(TCP, table=None)
+    reader = host.reader(method)
+    assert opened_and_closed(reader, 0.0) == ({1, 2}, set())
     host.break_sock_diag(MISSING)
-    for method in (Method.AUTO, Method.PROCFS):
-        with pytest.raises(UnavailableError, match="no tcp listeners in /proc/net"):
-            host.reader(method).read(0.0)
+    with pytest.raises(UnavailableError):
+        reader.read(1.0)
 
 
 class TwoRequests(TcpRows):
@@ -221,3 +223,28 @@ def identities(family: SocketFamily, method: Method) -> set[object]:
     return {
         (listener.inode, listener.endpoint, listener.address, listener.port) for listener, _ in changes.opened
     }
+
+
+@pytest.fixture
+def optional(host: Host) -> Host:
+    """Listeners of a family that a kernel may be built without, and that /proc/net does not show."""
+    host.family = replace(TCP, table=None, optional=True)
+    return host
+
+
+def test_a_family_that_is_not_in_the_kernel_has_no_listeners(optional: Host) -> None:
+    reader = optional.reader(Method.AUTO)
+    assert opened_and_closed(reader, 0.0) == ({1, 2}, set())
+    optional.break_sock_diag(MISSING)
+    assert opened_and_closed(reader, 1.0) == (set(), {1, 2})
+    assert reader.read(2.0) is UNCHANGED
+    assert reader.fallback.method is Method.SOCK_DIAG
+    optional.sock_diag(3)
+    assert opened_and_closed(reader, 3.0) == ({3}, set())
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EINVAL, errno.ENOBUFS])
+def test_a_family_that_may_not_be_read_is_no_family_without_listeners(optional: Host, number: int) -> None:
+    optional.break_sock_diag(error(-number))
+    with pytest.raises(KernelError, match=errno.errorcode[number]):
+        optional.reader(Method.AUTO).read(0.0)

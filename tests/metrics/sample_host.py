@@ -77,7 +77,7 @@ def sample_host() -> Simulation:
     kernel.tcp.open(tcp(6, "127.0.0.53", 53, uid=0))
     kernel.unix.open(unix(4, b"/run/php/fpm.sock"), limit=511, drops=None)
     kernel.unix.open(unix(5, b'\0"weird"\\\n\xff'), drops=None)
-    kernel.syn_recv_walk.counts = {endpoint("10.0.0.1"): 12, endpoint("10.0.0.1", 9): 2}
+    kernel.syn_recv_dump.counts = {endpoint("10.0.0.1"): 12, endpoint("10.0.0.1", 9): 2}
     simulation.tick(8, TICK_SECONDS)
     kernel.tcp.change(1, length=8, drops=5)
     kernel.tcp.change(2, length=2)

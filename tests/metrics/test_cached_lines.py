@@ -41,7 +41,7 @@ def drop(drops: int) -> Step:
 
 
 def syn_recv(count: int) -> Step:
-    return lambda simulation: simulation.kernel.syn_recv_walk.counts.update({endpoint("10.0.0.1"): count})
+    return lambda simulation: simulation.kernel.syn_recv_dump.counts.update({endpoint("10.0.0.1"): count})
 
 
 def wait(seconds: int) -> Step:

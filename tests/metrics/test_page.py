@@ -49,7 +49,7 @@ def test_failed_unix_source_leaves_tcp(host: Simulation, page: Page) -> None:
 
 def test_failed_syn_recv_source_takes_its_figures_only(host: Simulation, page: Page) -> None:
     before = names_of(read(page))
-    host.kernel.syn_recv_walk.error = FAILED
+    host.kernel.syn_recv_dump.error = FAILED
     host.tick(2, TICK_SECONDS)
     found = read(page)
     gone = {"listen_queue_syn_recv", "listen_queue_syn_recv_limit", "listen_queue_syn_recv_peak"}
@@ -199,7 +199,7 @@ def test_page_has_the_figures_of_its_own_process() -> None:
 
 def test_page_asks_the_kernel_nothing(host: Simulation, page: Page) -> None:
     kernel = host.kernel
-    requests = (kernel.tcp, kernel.unix, kernel.syn_recv_walk, kernel.oldest_wait, kernel.netstat)
+    requests = (kernel.tcp, kernel.unix, kernel.syn_recv_dump, kernel.oldest_wait, kernel.netstat)
     before = [request.asked for request in requests]
     page.write(openmetrics=True)
     assert [request.asked for request in requests] == before

@@ -64,7 +64,7 @@ def sample(simulation: Simulation, drawn: list[Drawn]) -> None:
         reader = simulation.kernel.unix if each.name else simulation.kernel.tcp
         reader.open(listener, length=each.lengths[0], limit=each.limit, drops=each.drops)
         simulation.host.run(cookie + 1, each.process, listener.inode, cgroup=each.cgroup)
-        simulation.kernel.syn_recv_walk.counts[endpoint("2001:db8::1", cookie)] = cookie
+        simulation.kernel.syn_recv_dump.counts[endpoint("2001:db8::1", cookie)] = cookie
     for number in range(4):
         simulation.tick()
         for cookie, each in enumerate(drawn, start=1):

@@ -66,7 +66,7 @@ class FakeAccess:
             raise self.find_error
         return list(self.refs.values())
 
-    def open(self, name: str, target: NamespaceTarget) -> FakeRemote:
+    def namespace(self, name: str, target: NamespaceTarget) -> FakeRemote:
         """Return a namespace with one TCP listener."""
         kernel = FakeNamespace(self.clock.spend, name)
         kernel.tcp.cost = self.costs.get(name, 0.0)

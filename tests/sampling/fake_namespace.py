@@ -135,7 +135,7 @@ class FakeNamespace:
         self.name = name
         self.tcp = FakeListeners(spend)
         self.unix = FakeListeners(spend)
-        self.syn_recv_walk = FakeSynRecv(spend)
+        self.syn_recv_dump = FakeSynRecv(spend)
         self.oldest_wait = FakeRequest(spend)
         self.netstat = FakeRequest(spend)
         self.mptcp_dump = FakeRequest(spend)
@@ -161,8 +161,8 @@ class FakeNamespace:
 
     def syn_recv(self, method: Method) -> FakeSynRecv:
         """Stand in for Namespace.syn_recv."""
-        self.syn_recv_walk.fallback.choose(method)
-        return self.syn_recv_walk
+        self.syn_recv_dump.fallback.choose(method)
+        return self.syn_recv_dump
 
     def ref_counts(self) -> Self:
         """Stand in for Namespace.ref_counts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from exporter.broker.wire import NAMESPACE_FILES
 from exporter.config.model import Severity
 from exporter.kernel.errors import KernelError, UnavailableError
 from exporter.sampling.sources.counters import Counters
@@ -69,7 +70,7 @@ def test_listener_that_restarts_goes_on(simulation: Simulation) -> None:
 
 def test_listener_that_stays_away_starts_anew(simulation: Simulation) -> None:
     simulation.kernel.tcp.open(tcp(1), length=10)
-    simulation.kernel.syn_recv_walk.counts = {endpoint("10.0.0.1"): 4}
+    simulation.kernel.syn_recv_dump.counts = {endpoint("10.0.0.1"): 4}
     simulation.tick(11)
     simulation.kernel.tcp.close(1)
     simulation.tick()
@@ -103,7 +104,7 @@ def test_change_of_method_goes_on(simulation: Simulation) -> None:
     [
         ("tcp", set(), True),
         ("unix", ALL_TCP, False),
-        ("syn_recv_walk", ALL_TCP - {"syn_recv"}, True),
+        ("syn_recv_dump", ALL_TCP - {"syn_recv"}, True),
         ("oldest_wait", ALL_TCP - {"oldest_wait"}, True),
         ("netstat", ALL_TCP, True),
     ],
@@ -149,7 +150,7 @@ def test_counters_and_settings_are_read(simulation: Simulation) -> None:
 
 
 def test_source_that_fails_counts_the_reason(simulation: Simulation) -> None:
-    simulation.kernel.syn_recv_walk.error = UnavailableError("no sock_diag", "EPERM")
+    simulation.kernel.syn_recv_dump.error = UnavailableError("no sock_diag", "EPERM")
     simulation.tick()
     assert simulation.runner("syn_recv").stats.errors == {"EPERM": 1}
 
@@ -167,3 +168,10 @@ def test_threshold_is_exceeded_and_released(simulation: Simulation) -> None:
     simulation.run_for(0.3)
     assert not accept.active(Severity.WARNING)
     assert accept.exceeded_seconds(Severity.WARNING) == pytest.approx(0.55)
+
+
+def test_the_broker_opens_every_file_that_a_source_reads(simulation: Simulation) -> None:
+    """A file that it does not open would end the sampling of other namespaces."""
+    names = {name for runner in simulation.namespace.runners for name in runner.file_names}
+    assert names
+    assert names <= set(NAMESPACE_FILES)

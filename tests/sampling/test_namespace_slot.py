@@ -49,7 +49,7 @@ def interval_of(slot: NamespaceSlot, source: str) -> float:
 
 def test_the_first_slot_asks_everything_and_brings_every_file(slot: NamespaceSlot, clock: FakeClock) -> None:
     assert slot.schedule.is_due(clock.now)
-    assert slot.files(clock.now) == {*COUNTER_FILES, "net/snmp"}
+    assert slot.choose_due(clock.now) == {*COUNTER_FILES, "net/snmp"}
     names = [runner.name for runner in slot.sample(clock.now)]
     assert names == ["inet", "unix", "netstat", "syn_recv", "oldest_wait"]
 
@@ -59,7 +59,7 @@ def test_only_what_is_due_is_asked_and_only_its_files_are_brought(
 ) -> None:
     brought = []
     for _ in range(21):
-        brought.append(slot.files(clock.now))
+        brought.append(slot.choose_due(clock.now))
         slot.sample(clock.now)
         clock.now += INTERVAL
     assert [at for at, files in enumerate(brought) if "net/netstat" in files] == [0, 20]
@@ -73,7 +73,7 @@ def test_the_cost_is_that_of_the_sample_with_what_the_broker_took(
 ) -> None:
     def sample(cost: float) -> None:
         kernel.tcp.cost = cost
-        slot.files(clock.now)
+        slot.choose_due(clock.now)
         # What the broker took to open the namespace is known before the first source is asked.
         remote.broker_seconds += 0.001
         slot.sample(clock.now)
@@ -105,14 +105,14 @@ def test_sources_follow_the_slot(slot: NamespaceSlot) -> None:
 def test_a_namespace_that_was_not_entered_fails_in_every_source_that_was_due(
     slot: NamespaceSlot, clock: FakeClock
 ) -> None:
-    slot.files(clock.now)
+    slot.choose_due(clock.now)
     failed = slot.fail(KernelError("cannot enter", "EPERM"))
     assert {runner.name for runner in failed} == {"inet", "unix", "netstat", "syn_recv", "oldest_wait"}
     assert {runner.healthy(clock.now) for runner in failed} == {False}
 
 
 def test_another_interval_makes_it_due(slot: NamespaceSlot, clock: FakeClock) -> None:
-    slot.files(clock.now)
+    slot.choose_due(clock.now)
     slot.sample(clock.now)
     slot.set_interval(INTERVAL)
     assert not slot.schedule.is_due(clock.now)

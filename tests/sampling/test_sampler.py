@@ -18,7 +18,7 @@ FAILED = KernelError("dump failed", "ENOBUFS")
 
 def asked(simulation: Simulation) -> list[int]:
     kernel = simulation.kernel
-    requests = (kernel.tcp, kernel.unix, kernel.syn_recv_walk, kernel.netstat)
+    requests = (kernel.tcp, kernel.unix, kernel.syn_recv_dump, kernel.netstat)
     return [request.asked for request in requests]
 
 
@@ -153,12 +153,12 @@ def test_unexpected_error_ends_the_loop_and_is_logged(
     simulation: Simulation, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No exporter, which an alert notices, is better than one whose figures never change."""
-    simulation.kernel.syn_recv_walk.error = RuntimeError("a bug")
+    simulation.kernel.syn_recv_dump.error = RuntimeError("a bug")
     failed = threading.Event()
     simulation.sampler.start(failed.set)
     assert failed.wait(DEADLINE_SECONDS)
     simulation.sampler.stop(DEADLINE_SECONDS)
-    assert simulation.sampler.failure is simulation.kernel.syn_recv_walk.error
+    assert simulation.sampler.failure is simulation.kernel.syn_recv_dump.error
     assert not simulation.sampler.ready()
     assert [record.getMessage() for record in caplog.records] == ["sampling failed and cannot go on"]
 
@@ -172,7 +172,7 @@ def test_ready_takes_an_answer(simulation: Simulation) -> None:
     requests = (
         simulation.kernel.tcp,
         simulation.kernel.unix,
-        simulation.kernel.syn_recv_walk,
+        simulation.kernel.syn_recv_dump,
         simulation.kernel.netstat,
     )
     for request in requests:

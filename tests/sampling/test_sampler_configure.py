@@ -14,7 +14,7 @@ def intervals(simulation: Simulation) -> dict[str, float]:
 
 def test_histories_go_on(simulation: Simulation) -> None:
     simulation.kernel.tcp.open(tcp(1), length=10, drops=2)
-    simulation.kernel.syn_recv_walk.counts = {endpoint("10.0.0.1"): 4}
+    simulation.kernel.syn_recv_dump.counts = {endpoint("10.0.0.1"): 4}
     simulation.tick(11)
     web = simulation.listener("0.0.0.0")
     before = (web.accept.histogram(), web.accept.full_seconds(), web.accept.peak_length(), web.group.drops)

@@ -27,7 +27,7 @@ def test_it_is_late_as_long_as_a_source_blocks() -> None:
     answers.set()
     kernel.tcp.on_answer = lambda: answers.wait(DEADLINE_SECONDS)
     with started(real_time_sampler(kernel)) as sampler:
-        until(sampler.asked, bool)
+        until(sampler.all_sources_ran, bool)
         answers.clear()
         until(sampler.late_seconds, lambda late: late > LATE_SECONDS)
         answers.set()
@@ -40,6 +40,6 @@ def test_not_every_source_was_asked_while_the_first_sample_blocks() -> None:
     kernel.netstat.on_answer = lambda: answers.wait(DEADLINE_SECONDS)
     with started(real_time_sampler(kernel)) as sampler:
         until(lambda: kernel.netstat.asked, bool)
-        assert not sampler.asked()
+        assert not sampler.all_sources_ran()
         answers.set()
-        until(sampler.asked, bool)
+        until(sampler.all_sources_ran, bool)

@@ -35,7 +35,7 @@ class NamespaceAccess:
         """Return every other namespace. Raises KernelError."""
         return self._discovery.find()
 
-    def open(self, name: str, target: NamespaceTarget) -> RemoteNamespace:
+    def namespace(self, name: str, target: NamespaceTarget) -> RemoteNamespace:
         """Return the namespace of a target, with its label `netns`; nothing is opened in it yet."""
         return RemoteNamespace(self._broker, name, target)
 

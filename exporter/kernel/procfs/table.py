@@ -1,4 +1,4 @@
-"""What each socket family has to know about its file below /proc/net."""
+"""The base of what reads the listeners of one socket family from its file below /proc/net."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def request(ports: Collection[int]) -> bytes:
         if index < last:
             program += struct.pack("=BBH", _INET_DIAG_BC_JMP, 4, 12 * (last - index))
     attribute = struct.pack("=HH", len(program) + 4, _INET_DIAG_REQ_BYTECODE) + program
-    return tcp_request(sum(1 << state for state in _STATES), _INET_DIAG_INFO, attribute)
+    return tcp_request(sum(1 << state for state in _STATES), (_INET_DIAG_INFO,), attribute)
 
 
 def oldest(datagrams: Iterable[bytes]) -> dict[Endpoint, float]:

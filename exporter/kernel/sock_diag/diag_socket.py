@@ -23,7 +23,11 @@ _TIMEOUT: Final = struct.pack("@ll", 1, 0)
 class ForeignDatagrams:
     """How many datagrams of others than the kernel have come into the sockets of a namespace."""
 
-    datagrams: int = 0
+    count: int = 0
+
+    def add(self) -> None:
+        """Count one more."""
+        self.count += 1
 
 
 class DiagSockets(ABC):
@@ -95,4 +99,4 @@ def accept_kernel_only(channel: socket.socket, foreign_datagrams: ForeignDatagra
             # The receive buffer was full, and datagrams were lost.
             if error.errno != errno.ENOBUFS:
                 raise
-        foreign_datagrams.datagrams += 1
+        foreign_datagrams.add()

@@ -8,6 +8,7 @@ include/uapi/linux/inet_diag.h.
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from typing import Final
 
 from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, nlmsg
@@ -53,14 +54,14 @@ def encode(message: nlmsg, message_type: int, attributes: bytes = b"") -> bytes:
     return struct.pack("=I", len(encoded)) + encoded[4:]
 
 
-def tcp_request(states: int, extension: int = 0, attributes: bytes = b"") -> bytes:
+def tcp_request(states: int, extensions: Collection[int] = (), attributes: bytes = b"") -> bytes:
     """Encode a request for the TCP sockets of both families in these states (a bit for each).
 
-    `extension` is the attribute (INET_DIAG_*) that each row is to have, 0 for none.
+    `extensions` are the attributes (INET_DIAG_*) that each row is to have beside those that it always has.
     """
     request = _TcpDiagRequest()
     request["idiag_states"] = states
-    request["idiag_ext"] = 1 << (extension - 1) if extension else 0
+    request["idiag_ext"] = sum(1 << (extension - 1) for extension in set(extensions))
     request["idiag_src"] = request["idiag_dst"] = (0, 0, 0, 0)
     request["idiag_cookie"] = (_NO_COOKIE, _NO_COOKIE)
     return encode(request, TCPDIAG_GETSOCK, attributes)

@@ -1,4 +1,4 @@
-"""What each socket family has to know about its dump."""
+"""The base of what dumps and decodes the listeners of one socket family with sock_diag."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exporter.kernel.sock_diag.dump import dump
 
 
 class ListenerRows(ABC):
-    """How the listeners of one family are asked for, and how the rows of the reply are decoded.
+    """Dumps the listeners of one family, and decodes the rows of the reply.
 
     `request` is one encoded netlink message with NLM_F_DUMP. A row is a netlink message with its header.
     """

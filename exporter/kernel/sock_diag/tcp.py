@@ -33,7 +33,7 @@ _CGROUP_ID: Final = struct.Struct("=Q")
 class TcpRows(ListenerRows):
     """Rows of struct inet_diag_msg in state LISTEN."""
 
-    request = tcp_request(1 << TCP_LISTEN, _INET_DIAG_SKMEMINFO)
+    request = tcp_request(1 << TCP_LISTEN, (_INET_DIAG_SKMEMINFO,))
 
     def cookie(self, row: bytes) -> int:
         """Return the cookie of the socket. Raises MalformedReplyError."""

@@ -52,9 +52,9 @@ class AcceptHistory(QueueHistory):
             self._bucket = bisect_left(BUCKETS, ratio)
         super().observe(length, ratio)
 
-    def settled(self) -> bool:
+    def time_invariant(self) -> bool:
         """Tell whether time alone changes nothing here but the histogram."""
-        return super().settled() and self._ratios.settled() and (self.ratio or 0.0) < _FULL
+        return super().time_invariant() and self._ratios.time_invariant() and (self.ratio or 0.0) < _FULL
 
     def peak_ratio(self) -> float | None:
         """Return the highest utilization in the window; 1 is full."""

@@ -39,7 +39,7 @@ class PeakWindow:
         while past and past[0][0] < seen - self._window:
             past.popleft()
 
-    def settled(self) -> bool:
+    def time_invariant(self) -> bool:
         """Tell whether the peak is the value held now, whatever the time."""
         return not self._past
 

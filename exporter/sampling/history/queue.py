@@ -49,9 +49,9 @@ class QueueHistory:
         """Return the highest length in the window, in connections."""
         return None if self.length is None else self._lengths.highest(self.length, self._timeline.newest)
 
-    def settled(self) -> bool:
+    def time_invariant(self) -> bool:
         """Tell whether time alone changes nothing: no peak will expire, no threshold is held or released."""
-        return self._lengths.settled() and not any(
+        return self._lengths.time_invariant() and not any(
             state.exceeded or state.active(self._timeline.newest) for state in self.threshold_states.values()
         )
 

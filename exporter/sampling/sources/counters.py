@@ -18,7 +18,7 @@ class Counters(Source[tuple[TcpCounters, Sysctls]]):
     """Reads /proc/net/netstat and the sysctls. What is not known, as before the first answer, is None."""
 
     NAME: ClassVar = "netstat"
-    files: ClassVar = COUNTER_FILES
+    file_names: ClassVar = COUNTER_FILES
     slots_per_sample: ClassVar = 4
 
     def __init__(self, namespace: Namespace, table: ListenerTable) -> None:

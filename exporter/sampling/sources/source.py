@@ -48,8 +48,9 @@ class Source(ABC, Generic[Answer]):
 
     # The shortest time between two samples, where sampling.interval is not longer; in seconds.
     min_interval_seconds: ClassVar[float] = 0.0
-    # The files of /proc that it reads, to be opened with the namespace where that is another one.
-    files: ClassVar[tuple[str, ...]] = ()
+    # The files of /proc that it reads, which the broker opens where the namespace is another one; it opens
+    # those of NAMESPACE_FILES (exporter/broker/wire.py) only.
+    file_names: ClassVar[tuple[str, ...]] = ()
     # In a namespace that waits for its slot: how many slots pass between two samples.
     slots_per_sample: ClassVar[int] = 1
     # Whether an error stands until the next answer, or is void as soon as there is nothing to ask.

@@ -30,7 +30,7 @@ class SynRecv(Source[SynRecvCounts]):
     NAME: ClassVar = "syn_recv"
     # They live for seconds, and a walk looks at every connection of the host.
     min_interval_seconds: ClassVar = 0.25
-    files: ClassVar = SEGMENT_FILES
+    file_names: ClassVar = SEGMENT_FILES
 
     def __init__(self, namespace: Namespace, table: ListenerTable, config: Config, clock: Clock) -> None:
         super().__init__(self.NAME, table.syn_recv_timeline)

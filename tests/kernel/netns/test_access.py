@@ -26,7 +26,7 @@ def test_a_namespace_that_was_found_can_be_attached_and_read(tmp_path: Path) -> 
         access = NamespaceAccess(broker, tmp_path)
         refs = {ref.inode: ref for ref in access.find()}
         assert Path("/proc/self/ns/net").stat().st_ino not in refs
-        remote = access.open("web", refs[process.inode].target)
+        remote = access.namespace("web", refs[process.inode].target)
         assert remote.namespace.name == "web"
         for attached, error in access.attach([(remote, ("net/snmp",))]):
             assert (attached, error) == (remote, None)
@@ -38,7 +38,7 @@ def test_as_many_as_are_promised_can_be_attached_at_once(tmp_path: Path) -> None
     with NamespacedProcess(81) as process, running_broker() as broker:
         access = NamespaceAccess(broker, tmp_path)
         target = next(ref.target for ref in access.find() if ref.inode == process.inode)
-        remotes = [(access.open(str(number), target), ()) for number in range(access.max_attached)]
+        remotes = [(access.namespace(str(number), target), ()) for number in range(access.max_attached)]
         assert access.max_attached == MAX_TARGETS
         assert [error for _, error in access.attach(remotes)] == [None] * MAX_TARGETS
 

@@ -336,12 +336,12 @@ def test_datagrams_of_others_are_counted_and_not_read(user_namespace: bool) -> N
         rows = tcp_row(4711, length=99)
         run_inside(process, lambda: _send(address, rows, rows + done(), done()), flags=flags)
         remote.attach(OpenedDescriptors(diag, 0.0, files))
-        assert remote.namespace.foreign_datagrams.datagrams == 3
+        assert remote.namespace.foreign_datagrams.count == 3
         run_inside(process, lambda: _refused(address, rows), flags=flags)
         assert ports(remote) == [81]
         assert ports(remote) == [81]
         remote.detach()
-        assert remote.namespace.foreign_datagrams.datagrams == 3
+        assert remote.namespace.foreign_datagrams.count == 3
 
 
 def _send(address: tuple[int, int], *datagrams: bytes) -> None:

@@ -64,11 +64,11 @@ def test_datagrams_that_others_sent_before_are_counted_and_not_read(count: int) 
         for _ in range(count):
             sender.sendto(ROW + done(), channel.getsockname())
         accept_kernel_only(channel, foreign_datagrams)
-        assert foreign_datagrams.datagrams == count
+        assert foreign_datagrams.count == count
         with pytest.raises(ConnectionRefusedError):
             sender.sendto(ROW + done(), channel.getsockname())
         assert ports(channel) == ["80"]
-    assert foreign_datagrams.datagrams == count
+    assert foreign_datagrams.count == count
 
 
 @pytest.mark.netns
@@ -87,7 +87,7 @@ def test_datagrams_that_overflowed_the_receive_buffer_are_counted() -> None:
         assert sent
         assert lost
         accept_kernel_only(channel, foreign_datagrams)
-        assert sent <= foreign_datagrams.datagrams <= sent + lost
+        assert sent <= foreign_datagrams.count <= sent + lost
         assert ports(channel) == ["80"]
 
 
@@ -109,7 +109,7 @@ def test_an_overflow_counts_and_any_other_error_is_raised() -> None:
     ):
         accept_kernel_only(channel, foreign_datagrams)
     assert raised.value.errno == errno.EIO
-    assert foreign_datagrams.datagrams == 2
+    assert foreign_datagrams.count == 2
 
 
 @pytest.mark.netns

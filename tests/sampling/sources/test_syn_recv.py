@@ -15,7 +15,7 @@ from tests.sampling.simulation import Simulation
 def test_half_open_connections_are_counted_at_their_listener(simulation: Simulation) -> None:
     """Several endpoints of one wildcard add up; what fits no listener is counted apart."""
     simulation.kernel.tcp.open(tcp(1), tcp(2, "127.0.0.1"))
-    simulation.kernel.syn_recv_walk.counts = {
+    simulation.kernel.syn_recv_dump.counts = {
         endpoint("10.0.0.1"): 4,
         endpoint("10.0.0.2"): 1,
         endpoint("127.0.0.1"): 2,
@@ -31,9 +31,9 @@ def test_half_open_connections_are_counted_at_their_listener(simulation: Simulat
 def test_half_open_connections_go_back_to_zero(simulation: Simulation) -> None:
     """The kernel has no row for a listener without any; its peak stays."""
     simulation.kernel.tcp.open(tcp(1))
-    simulation.kernel.syn_recv_walk.counts = {endpoint("10.0.0.1"): 4}
+    simulation.kernel.syn_recv_dump.counts = {endpoint("10.0.0.1"): 4}
     simulation.tick()
-    simulation.kernel.syn_recv_walk.counts = {}
+    simulation.kernel.syn_recv_dump.counts = {}
     simulation.run_for(0.5)
     queue = simulation.listener("0.0.0.0").syn_recv
     assert queue is not None
@@ -53,7 +53,7 @@ def test_listener_without_half_open_connections_has_zero(simulation: Simulation)
 def test_listener_that_opens_gets_its_half_open_connections(simulation: Simulation) -> None:
     """The index of listeners is made anew when they change."""
     simulation.kernel.tcp.open(tcp(1))
-    simulation.kernel.syn_recv_walk.counts = {endpoint("127.0.0.1"): 4}
+    simulation.kernel.syn_recv_dump.counts = {endpoint("127.0.0.1"): 4}
     simulation.run_for(0.5)
     simulation.kernel.tcp.open(tcp(2, "127.0.0.1"))
     simulation.run_for(0.5)

@@ -1,4 +1,4 @@
-"""Counting half-open connections by reference counts, which are used only as long as walks agree."""
+"""Counting half-open connections by reference counts, which are used only as long as dumps agree."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FakeRefCounts:
 
 
 class Host:
-    """Listeners on port 80, whose half-open connections a walk finds and reference counts show."""
+    """Listeners on port 80, whose half-open connections a dump finds and reference counts show."""
 
     def __init__(self, members: int = 1) -> None:
         self.clock = FakeClock()
@@ -54,12 +54,12 @@ class Host:
         self.counts: dict[Endpoint, int] = {}
         self.held = dict.fromkeys(range(101, 101 + members), 1)
         self.waiting = dict.fromkeys(self.held, 0)
-        self.walk_cost = 0.02
+        self.dump_cost = 0.02
         self.ref_counts = FakeRefCounts(self)
-        self.walks = 0
+        self.dumps = 0
         self.segments: int | None = None
         self.fault: KernelError | None = None
-        self.after_walk: Callable[[], object] = lambda: None
+        self.after_dump: Callable[[], object] = lambda: None
         self.matcher = self.listening(
             [tcp(cookie + 1, inode=inode) for cookie, inode in enumerate(self.held)]
         )
@@ -76,13 +76,13 @@ class Host:
         return Matcher((listener, groups[key_of(listener, "host", "tcp")]) for listener in listeners)
 
     def read(self, _now: float) -> dict[Endpoint, int]:
-        """Walk over all connections."""
-        self.clock.spend(self.walk_cost)
-        self.walks += 1
+        """Dump all connections."""
+        self.clock.spend(self.dump_cost)
+        self.dumps += 1
         if self.fault is not None:
             raise self.fault
         found = dict(self.counts)
-        self.after_walk()
+        self.after_dump()
         return found
 
     def set_half_open(self, count: int, inode: int = 101, own: int = 1) -> None:
@@ -98,34 +98,34 @@ class Host:
 
 @pytest.fixture
 def host() -> Host:
-    return walked_once(Host())
+    return dumped_once(Host())
 
 
-def walked_once(host: Host) -> Host:
-    """Walk once, so that it is known what that costs."""
+def dumped_once(host: Host) -> Host:
+    """Dump once, so that it is known what that costs."""
     host.count(-1.0)
-    host.walks = 0
+    host.dumps = 0
     return host
 
 
-def test_references_are_not_read_while_walks_are_cheap() -> None:
+def test_references_are_not_read_while_dumps_are_cheap() -> None:
     host = Host()
-    host.walk_cost = 0.0005
+    host.dump_cost = 0.0005
     for now in range(5):
         host.count(float(now))
     assert host.ref_counts.reads == 0
-    host.walk_cost = 0.02
+    host.dump_cost = 0.02
     for now in range(5, 7):
         host.count(float(now))
     assert host.ref_counts.reads > 0
 
 
-def test_after_one_walk_the_cheaper_method_is_used(host: Host) -> None:
+def test_after_one_dump_the_cheaper_method_is_used(host: Host) -> None:
     host.set_half_open(3)
     counted = [host.count(0.0)]
     host.set_half_open(5)
     counted.append(host.count(0.25))
-    assert (counted, host.walks, host.counter.method) == ([3, 5], 1, REFCOUNT)
+    assert (counted, host.dumps, host.counter.method) == ([3, 5], 1, REFCOUNT)
 
 
 def test_references_that_change_are_counted_each_time(host: Host) -> None:
@@ -134,10 +134,10 @@ def test_references_that_change_are_counted_each_time(host: Host) -> None:
     for quarter, count in enumerate((5, 5, 2, 0), 1):
         host.set_half_open(count)
         counted.append(host.count(quarter / 4))
-    assert (counted, host.walks) == ([5, 5, 2, 0], 1)
+    assert (counted, host.dumps) == ([5, 5, 2, 0], 1)
 
 
-def test_unchanged_references_are_counted_anew_after_a_walk_disagreed(host: Host) -> None:
+def test_unchanged_references_are_counted_anew_after_a_dump_disagreed(host: Host) -> None:
     host.set_half_open(3)
     assert [host.count(0.0), host.count(0.25)] == [3, 3]
     host.counts = {HERE: 2}
@@ -153,13 +153,13 @@ def test_the_same_references_are_counted_anew_for_other_listeners(host: Host) ->
     assert [host.count(0.0), host.count(0.25)] == [3, 3]
     host.matcher = host.listening(both)
     host.counts = {}
-    assert (host.count(0.5), host.walks) == (0, 2)
+    assert (host.count(0.5), host.dumps) == (0, 2)
 
 
-def test_where_walks_are_cheaper_they_are_used(host: Host) -> None:
-    host.walk_cost, host.ref_counts.cost = 0.0001, 0.02
+def test_where_dumps_are_cheaper_they_are_used(host: Host) -> None:
+    host.dump_cost, host.ref_counts.cost = 0.0001, 0.02
     counted = [host.count(quarter / 4) for quarter in range(4)]
-    assert (counted, host.walks, host.counter.method) == ([0] * 4, 4, "sock_diag")
+    assert (counted, host.dumps, host.counter.method) == ([0] * 4, 4, "sock_diag")
 
 
 def test_connections_that_wait_for_accept_are_not_syn_recv(host: Host) -> None:
@@ -169,11 +169,11 @@ def test_connections_that_wait_for_accept_are_not_syn_recv(host: Host) -> None:
     assert host.count(0.25) == 2
 
 
-def test_references_are_compared_with_a_walk_now_and_then(host: Host) -> None:
+def test_references_are_compared_with_a_dump_now_and_then(host: Host) -> None:
     host.set_half_open(3)
     for now in (0.0, CALIBRATE_SECONDS - 0.1, CALIBRATE_SECONDS):
         assert host.count(now) == 3
-    assert (host.walks, host.counter.disagreements) == (2, 0)
+    assert (host.dumps, host.counter.disagreements) == (2, 0)
 
 
 def test_own_references_of_a_listener_are_learned(host: Host) -> None:
@@ -184,7 +184,7 @@ def test_own_references_of_a_listener_are_learned(host: Host) -> None:
     assert host.count(0.25) == 7
 
 
-def test_where_the_two_disagree_walks_decide(host: Host) -> None:
+def test_where_the_two_disagree_dumps_decide(host: Host) -> None:
     host.set_half_open(3)
     host.count(0.0)
     host.held[101] += 1
@@ -194,123 +194,123 @@ def test_where_the_two_disagree_walks_decide(host: Host) -> None:
     assert host.count(CALIBRATE_SECONDS + DISAGREED_SECONDS) == 9
 
 
-def test_fewer_references_than_its_own_are_settled_by_a_walk_at_once(host: Host) -> None:
+def test_fewer_references_than_its_own_are_settled_by_a_dump_at_once(host: Host) -> None:
     """A SYN cookie made a connection that waits, and holds no reference."""
     host.set_half_open(1)
     host.count(0.0)
     host.waiting[101] = 5
-    assert (host.count(0.25), host.walks) == (1, 2)
+    assert (host.count(0.25), host.dumps) == (1, 2)
 
 
-def test_a_new_listener_takes_a_walk_at_once(host: Host) -> None:
+def test_a_new_listener_takes_a_dump_at_once(host: Host) -> None:
     host.count(0.0)
     host.held[102] = host.held[101] = 1
     host.waiting[102] = 0
     host.matcher = host.listening([tcp(1, inode=101), tcp(2, "10.0.0.9", inode=102)])
     host.count(0.25)
-    assert host.walks == 2
+    assert host.dumps == 2
 
 
 def test_a_group_adds_up() -> None:
-    host = walked_once(Host(members=4))
+    host = dumped_once(Host(members=4))
     host.set_half_open(0)
     host.count(0.0)
     host.held[103] = 6
     host.held[104] = 2
-    assert (host.count(0.25), host.walks) == (6, 1)
+    assert (host.count(0.25), host.dumps) == (6, 1)
 
 
-def test_a_count_that_changes_during_the_walk_is_no_disagreement(host: Host) -> None:
+def test_a_count_that_changes_during_the_dump_is_no_disagreement(host: Host) -> None:
     host.set_half_open(3)
     host.count(0.0)
     host.set_half_open(4)
     host.counts = {HERE: 5}
-    host.after_walk = lambda: host.held.update({101: 7})
+    host.after_dump = lambda: host.held.update({101: 7})
     assert (host.count(CALIBRATE_SECONDS), host.counter.disagreements) == (5, 0)
 
 
-def test_without_the_files_every_count_is_a_walk(host: Host) -> None:
+def test_without_the_files_every_count_is_a_dump(host: Host) -> None:
     host.ref_counts.readable = False
     for quarter in range(3):
         host.set_half_open(quarter)
         assert host.count(quarter / 4) == quarter
-    assert (host.walks, host.counter.disagreements) == (3, 0)
+    assert (host.dumps, host.counter.disagreements) == (3, 0)
 
 
 def test_with_procfs_nothing_is_compared(host: Host) -> None:
     host.fallback.choose(Method.PROCFS)
     host.set_half_open(3)
     assert [host.count(quarter / 4) for quarter in range(3)] == [3] * 3
-    assert (host.walks, host.counter.method) == (3, "procfs")
+    assert (host.dumps, host.counter.method) == (3, "procfs")
 
 
 @pytest.fixture
-def walked() -> Host:
-    """Only walks, and a namespace in which segments are counted."""
+def dumped() -> Host:
+    """Only dumps, and a namespace in which segments are counted."""
     host = Host()
     host.ref_counts.readable = False
     host.segments = 7
     return host
 
 
-def test_no_walk_while_none_was_found_and_no_segment_has_come(walked: Host) -> None:
-    assert [walked.count(float(now)) for now in range(10)] == [0] * 10
-    assert walked.walks == 2
+def test_no_dump_while_none_was_found_and_no_segment_has_come(dumped: Host) -> None:
+    assert [dumped.count(float(now)) for now in range(10)] == [0] * 10
+    assert dumped.dumps == 2
 
 
-def test_after_a_segment_there_is_a_walk(walked: Host) -> None:
+def test_after_a_segment_there_is_a_dump(dumped: Host) -> None:
     for now in range(3):
-        walked.count(float(now))
-    walked.segments = 8
-    walked.set_half_open(2)
-    assert walked.count(3.0) == 2
-    walked.set_half_open(0)
-    walked.counts = {}
-    assert [walked.count(float(now)) for now in (4, 5, 6)] == [0, 0, 0]
-    assert walked.walks == 4
+        dumped.count(float(now))
+    dumped.segments = 8
+    dumped.set_half_open(2)
+    assert dumped.count(3.0) == 2
+    dumped.set_half_open(0)
+    dumped.counts = {}
+    assert [dumped.count(float(now)) for now in (4, 5, 6)] == [0, 0, 0]
+    assert dumped.dumps == 4
 
 
-def test_there_are_walks_while_any_was_found(walked: Host) -> None:
+def test_there_are_dumps_while_any_was_found(dumped: Host) -> None:
     """They end by their timers, for which no segment has to come."""
-    walked.set_half_open(2)
-    assert [walked.count(float(now)) for now in range(4)] == [2] * 4
-    assert walked.walks == 4
+    dumped.set_half_open(2)
+    assert [dumped.count(float(now)) for now in range(4)] == [2] * 4
+    assert dumped.dumps == 4
 
 
-def test_a_segment_during_the_walk_is_not_overlooked(walked: Host) -> None:
-    walked.count(0.0)
+def test_a_segment_during_the_dump_is_not_overlooked(dumped: Host) -> None:
+    dumped.count(0.0)
 
     def late() -> None:
-        walked.segments = 8
-        walked.set_half_open(1)
+        dumped.segments = 8
+        dumped.set_half_open(1)
 
-    walked.after_walk = late
-    assert [walked.count(float(now)) for now in (1, 2)] == [0, 1]
+    dumped.after_dump = late
+    assert [dumped.count(float(now)) for now in (1, 2)] == [0, 1]
 
 
-def test_a_walk_that_failed_is_repeated(walked: Host) -> None:
+def test_a_dump_that_failed_is_repeated(dumped: Host) -> None:
     for now in range(3):
-        walked.count(float(now))
-    walked.segments = 8
-    walked.fault = KernelError("sock_diag dump", "ENOBUFS")
+        dumped.count(float(now))
+    dumped.segments = 8
+    dumped.fault = KernelError("sock_diag dump", "ENOBUFS")
     for now in (3, 4):
         with pytest.raises(KernelError):
-            walked.count(float(now))
-    walked.fault = None
-    walked.set_half_open(3)
-    assert walked.count(5.0) == 3
+            dumped.count(float(now))
+    dumped.fault = None
+    dumped.set_half_open(3)
+    assert dumped.count(5.0) == 3
 
 
-def test_there_are_walks_while_rows_fit_no_listener(walked: Host) -> None:
-    walked.counts = {endpoint("10.9.9.9", 4): 1}
+def test_there_are_dumps_while_rows_fit_no_listener(dumped: Host) -> None:
+    dumped.counts = {endpoint("10.9.9.9", 4): 1}
     for now in range(4):
-        walked.count(float(now))
-    assert walked.walks == 4
+        dumped.count(float(now))
+    assert dumped.dumps == 4
 
 
 def test_after_a_change_to_procfs_references_are_not_used(host: Host) -> None:
-    """The fallback finds out during the walk, when the references have been read already."""
+    """The fallback finds out during the dump, when the references have been read already."""
     host.set_half_open(3)
     host.count(0.0)
     host.fallback.choose(Method.PROCFS)
-    assert (host.count(0.25), host.walks, host.counter.method) == (3, 2, "procfs")
+    assert (host.count(0.25), host.dumps, host.counter.method) == (3, 2, "procfs")
