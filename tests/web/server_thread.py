@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import socket
 import threading
@@ -99,10 +100,8 @@ class ServerThread:
 
 def read_to_end(connection: socket.socket) -> bytes:
     """Read until the server closes the connection, with FIN or RST."""
-    received = b""
-    try:
-        while chunk := connection.recv(65536):
+    received = bytearray()
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := connection.recv(1 << 20):
             received += chunk
-    except ConnectionResetError:
-        pass
-    return received
+    return bytes(received)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import select
 import socket
 import time
@@ -125,6 +126,16 @@ def test_server_continues_after_any_bytes() -> None:
         until(
             lambda: server.send_raw(b"GET /metrics HTTP/1.0\r\n\r\n"), lambda reply: reply.endswith(TEXT_PAGE)
         )
+
+
+def test_malformed_requests_are_logged_at_level_debug_only(caplog: pytest.LogCaptureFixture) -> None:
+    request = b"\x16\x03\x01 no HTTP\r\n\r\n"
+    with caplog.at_level(logging.INFO, "exporter.web"), ServerThread(metrics_router(SmallPage())) as server:
+        server.send_raw(request)
+    assert caplog.records == []
+    with caplog.at_level(logging.DEBUG, "exporter.web"), ServerThread(metrics_router(SmallPage())) as server:
+        server.send_raw(request)
+    assert {record.name for record in caplog.records} == {"tornado.general"}
 
 
 def test_ipv6() -> None:
