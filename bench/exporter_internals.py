@@ -137,7 +137,7 @@ def sample_namespaces() -> Repetition:
     """
     broker = BrokerClient(start(permitted()))
     scheduler = NamespaceScheduler(Config(), host_environment(broker), threading.Lock())
-    scheduler.discovery.run(time.monotonic())
+    scheduler.discovery_runner.run(time.monotonic())
     scheduler.update()
 
     def run() -> int:

@@ -99,7 +99,7 @@ EXPORTER_METRICS: Final = (
         "listen_queue_exporter_namespaces_omitted",
         "gauge",
         "Network namespaces that are not sampled because there are more than namespaces.max.",
-        lambda context: context.sampler.namespace_scheduler.namespaces.omitted,
+        lambda context: context.sampler.namespace_scheduler.discovery.omitted,
     ),
     Metric(
         _EXPORTER,

@@ -30,7 +30,7 @@ def _by_netns(context: ScrapeContext) -> Iterator[tuple[Labels, _SourceState]]:
 
 def _by_method(context: ScrapeContext) -> Iterator[tuple[Labels, SourceRunner]]:
     # Also where no other namespace is wanted, so that it can be seen whether one could be entered.
-    discovery = context.sampler.namespace_scheduler.discovery
+    discovery = context.sampler.namespace_scheduler.discovery_runner
     for runner in dict.fromkeys([*context.sampler.runners, discovery]):
         if runner.method is not None:
             yield {"source": runner.name, "netns": runner.netns, "method": runner.method}, runner

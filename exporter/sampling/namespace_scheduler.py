@@ -21,7 +21,7 @@ from exporter.sampling.environment import Environment
 from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.namespace_slot import NamespaceSlot
 from exporter.sampling.source_runner import SourceRunner
-from exporter.sampling.sources.namespaces import Namespaces
+from exporter.sampling.sources.namespaces import NamespaceDiscovery
 from exporter.sampling.sources.source import SourceStats
 
 # So many are sampled before the sources of the exporter's own namespace get a chance to run.
@@ -43,8 +43,8 @@ class NamespaceScheduler:
     """
 
     def __init__(self, config: Config, environment: Environment, lock: threading.Lock) -> None:
-        self.namespaces = Namespaces(environment.others, config)
-        self.discovery = SourceRunner(self.namespaces, HOST, config, lock, environment.broker_clock)
+        self.discovery = NamespaceDiscovery(environment.others, config)
+        self.discovery_runner = SourceRunner(self.discovery, HOST, config, lock, environment.broker_clock)
         self.samplers: tuple[NamespaceSampler, ...] = ()
         self.past: defaultdict[str, SourceStats] = defaultdict(SourceStats)
         self._access = environment.others
@@ -69,8 +69,8 @@ class NamespaceScheduler:
     def configure(self, config: Config) -> None:
         """Take another configuration, from any thread, with the lock held; the next tick acts on it."""
         self._config = config
-        self.discovery.configure(config)
-        self.discovery.schedule.run_now()
+        self.discovery_runner.configure(config)
+        self.discovery_runner.schedule.run_now()
 
     def sample(self, now: float, report: Report) -> bool:
         """Sample the namespaces that are due, the longest waiting first. Return whether some have to wait on.
@@ -89,9 +89,9 @@ class NamespaceScheduler:
 
     def update(self) -> None:
         """Bring the slots up to date with what the discovery has chosen."""
-        if self.namespaces.chosen is self._applied:
+        if self.discovery.chosen is self._applied:
             return
-        self._applied = self.namespaces.chosen
+        self._applied = self.discovery.chosen
         names = {ref.inode: name for name, ref in self._applied.items()}
         with self._lock:
             self._remove([slot for slot in self.slots if names.get(slot.inode) != slot.sampler.name])
@@ -125,8 +125,8 @@ class NamespaceScheduler:
                 else:
                     self._handle_refusal(slot, error, now, report)
         except KernelError as error:
-            self.discovery.fail(error)
-            report(self.discovery)
+            self.discovery_runner.fail(error)
+            report(self.discovery_runner)
             for slot in slots:
                 slot.schedule.postpone(now + _RETRY_SECONDS)
 
@@ -137,8 +137,8 @@ class NamespaceScheduler:
                 report(runner)
             return
         # The process that stood for the namespace has ended. Another may be found, unless it was the last.
-        if not self.discovery.schedule.is_due(now + _RETRY_SECONDS):
-            self.discovery.schedule.postpone(now + _RETRY_SECONDS)
+        if not self.discovery_runner.schedule.is_due(now + _RETRY_SECONDS):
+            self.discovery_runner.schedule.postpone(now + _RETRY_SECONDS)
         if isinstance(error, NamespaceReplacedError):
             with self._lock:
                 self._remove([slot])

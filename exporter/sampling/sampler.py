@@ -42,7 +42,7 @@ class Sampler:
         self._namespaces: tuple[NamespaceSampler, ...] = ()
         self._set_namespaces()
         # In the order in which they run when several are due.
-        self._periodic = (*self._own.runners, self.namespace_scheduler.discovery)
+        self._periodic = (*self._own.runners, self.namespace_scheduler.discovery_runner)
         self._all_ran = threading.Event()
         # Held until it is time to stop: to wait for a lock takes less processor time than for an Event.
         self._running = threading.Lock()
@@ -62,7 +62,9 @@ class Sampler:
     def runners(self) -> list[SourceRunner]:
         """Every source of every namespace that is sampled. The caller holds the lock."""
         of_namespaces = [runner for namespace in self.namespaces for runner in namespace.runners]
-        discovery = [self.namespace_scheduler.discovery] if self.namespace_scheduler.namespaces.wanted else []
+        discovery = (
+            [self.namespace_scheduler.discovery_runner] if self.namespace_scheduler.discovery.wanted else []
+        )
         return [*of_namespaces, *discovery, self._owners_runner]
 
     def start(self, failed: Callable[[], object]) -> None:

@@ -51,15 +51,15 @@ class Setup:
 
     def discover(self) -> None:
         """Look for namespaces, and take those that were found, without sampling them."""
-        self.scheduler.discovery.run(self.clock.now)
+        self.scheduler.discovery_runner.run(self.clock.now)
         self.scheduler.update()
 
     def tick(self, ticks: int = 1) -> None:
         """Do what the sampling loop does, so many times."""
         for _ in range(ticks):
             now = self.clock.now
-            if self.scheduler.discovery.schedule.is_due(now):
-                self.scheduler.discovery.run(now)
+            if self.scheduler.discovery_runner.schedule.is_due(now):
+                self.scheduler.discovery_runner.run(now)
             self.more_due = self.scheduler.sample(now, self.reported.append)
             self.clock.now += TICK_SECONDS
 
@@ -249,7 +249,7 @@ def test_a_namespace_that_may_not_be_entered_fails_and_keeps_none_of_the_others_
     assert setup.inet("1") in setup.reported
     assert setup.inet("2").healthy(setup.clock.now)
     assert setup.inet("2").stats.samples == 9
-    assert setup.scheduler.discovery.error is None
+    assert setup.scheduler.discovery_runner.error is None
 
 
 @pytest.mark.parametrize("after", [0, 2])
@@ -258,7 +258,7 @@ def test_a_lost_broker_fails_the_discovery_and_samples_go_on_later(setup: Setup,
     setup.tick(3)
     setup.access.lost_after = after
     setup.tick()
-    discovery = setup.scheduler.discovery
+    discovery = setup.scheduler.discovery_runner
     assert discovery.error is not None
     assert discovery.stats.errors == {"broker": 1}
     assert setup.reported[-1] is discovery
@@ -280,7 +280,7 @@ def test_a_discovery_that_fails_leaves_everything_as_it_was(setup: Setup) -> Non
     setup.access.find_error = KernelError("cannot look", "broker")
     setup.tick(40)
     assert setup.names() == ["1", "2"]
-    assert setup.scheduler.discovery.error is setup.access.find_error
+    assert setup.scheduler.discovery_runner.error is setup.access.find_error
     assert setup.access.kernels["1"].tcp.asked == 43
 
 
@@ -311,19 +311,19 @@ def test_counters_wait_for_four_slots(setup: Setup) -> None:
 def test_enabled_without_the_capabilities_is_a_source_that_fails() -> None:
     setup = Setup("namespaces: {enabled: true}", may_enter=False)
     setup.tick(3)
-    assert setup.scheduler.namespaces.wanted
-    assert setup.scheduler.discovery.method == "own"
+    assert setup.scheduler.discovery.wanted
+    assert setup.scheduler.discovery_runner.method == "own"
     assert setup.scheduler.broker_restarts() == 0
-    assert isinstance(setup.scheduler.discovery.error, UnavailableError)
-    assert not setup.scheduler.discovery.healthy(setup.clock.now)
+    assert isinstance(setup.scheduler.discovery_runner.error, UnavailableError)
+    assert not setup.scheduler.discovery_runner.healthy(setup.clock.now)
 
 
 def test_auto_without_the_capabilities_is_not_wanted() -> None:
     setup = Setup(may_enter=False)
     setup.access.add(1)
     setup.tick(3)
-    assert not setup.scheduler.namespaces.wanted
-    assert setup.scheduler.discovery.error is None
+    assert not setup.scheduler.discovery.wanted
+    assert setup.scheduler.discovery_runner.error is None
     assert setup.names() == []
 
 

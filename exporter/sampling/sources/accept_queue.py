@@ -1,4 +1,4 @@
-"""The listeners of one socket family, with the length and the limit of their accept queues."""
+"""Sources `inet` and `unix`: the listeners of a socket family and their accept queues."""
 
 from __future__ import annotations
 

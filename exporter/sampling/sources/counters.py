@@ -1,4 +1,4 @@
-"""The TCP counters of a namespace, and the settings of its listen queues."""
+"""Source `netstat`: the TCP counters of a namespace, and the settings of its listen queues."""
 
 from __future__ import annotations
 

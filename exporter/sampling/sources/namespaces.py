@@ -1,4 +1,4 @@
-"""Which other network namespaces there are, and which of them are to be sampled."""
+"""Source `namespaces`: which other network namespaces there are, and which of them are to be sampled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from exporter.sampling.sources.source import Source
 _SECONDS: Final = 1.0
 
 
-class Namespaces(Source[list[NamespaceRef]]):
+class NamespaceDiscovery(Source[list[NamespaceRef]]):
     """Finds the other namespaces.
 
     `chosen` has those to sample by their names, a new mapping after each answer; `omitted` counts those that

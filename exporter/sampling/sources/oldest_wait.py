@@ -1,4 +1,4 @@
-"""How long the oldest connection in each accept queue has waited."""
+"""Source `oldest_wait`: how long the oldest connection in each accept queue has waited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The owners of listeners, found a little at a time, in every namespace."""
+"""Source `owners`: the owners of listeners in every namespace, searched in short steps."""
 
 from __future__ import annotations
 

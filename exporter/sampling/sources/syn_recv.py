@@ -1,4 +1,4 @@
-"""The half-open connections (SYN_RECV) of each listener."""
+"""Source `syn_recv`: the half-open connections of each listener."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from exporter.config import parse
 from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.discovery import NamespaceRef
 from exporter.sampling.source_runner import SourceRunner
-from exporter.sampling.sources.namespaces import Namespaces
+from exporter.sampling.sources.namespaces import NamespaceDiscovery
 from tests.sampling.fake_access import FakeAccess
 
 
@@ -22,7 +22,7 @@ class Setup:
     def __init__(self, config: str = "") -> None:
         self.access = FakeAccess()
         parsed = parse(config, "c.yaml")
-        self.source = Namespaces(cast("NamespaceAccess", self.access), parsed)
+        self.source = NamespaceDiscovery(cast("NamespaceAccess", self.access), parsed)
         clock = self.access.clock.clock()
         self.runner = SourceRunner(self.source, "host", parsed, threading.Lock(), clock)
 

@@ -26,14 +26,14 @@ class ManyNamespaces(Simulation):
     def add(self, inode: int, name: str) -> FakeNamespace:
         """Make a namespace with one listener, of inode 100; it is found, and not sampled yet."""
         self.access.add(inode, name=name)
-        self.sampler.namespace_scheduler.discovery.run(self.clock.now)
+        self.sampler.namespace_scheduler.discovery_runner.run(self.clock.now)
         self.sampler.namespace_scheduler.update()
         return self.access.kernels[name]
 
     def remove(self, inode: int) -> None:
         """Let a namespace disappear."""
         del self.access.refs[inode]
-        self.sampler.namespace_scheduler.discovery.schedule.run_now()
+        self.sampler.namespace_scheduler.discovery_runner.schedule.run_now()
 
     def sampler_of(self, name: str) -> NamespaceSampler:
         """The namespace with this name."""
