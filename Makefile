@@ -50,6 +50,7 @@ coverage: .venv/dev programs ## run every test and check how much of exporter/ t
 programs: .venv/dev
 	@tools/programs
 	@tools/kubectl
+	@$(BIN)/python -m tests.deploy.image.base
 
 lint: .venv/dev ## check style, format and the direction of imports
 	@$(BIN)/ruff check --quiet

@@ -1,4 +1,7 @@
-"""A minimal Debian as the base of images, made with debootstrap, so that no image registry is needed."""
+"""A minimal Debian as the base of images, made with debootstrap, so that no image registry is needed.
+
+`python -m tests.deploy.image.base` makes those that are not in .debian yet.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from testbed import debian, programs
+
+# The Debian releases on which the image is built.
+RELEASES = ("bookworm", "trixie")
 
 _CACHE = Path(__file__).resolve().parents[3] / ".debian"
 _CERTIFICATES = "/etc/host-certificates.crt"
@@ -22,13 +29,16 @@ _PIP = {"global.index-url", "global.extra-index-url", "global.trusted-host", "gl
 
 
 def archive(release: str) -> Path:
-    """A tar archive of a minimal Debian of this release; made once, then cached in .debian."""
+    """A tar archive of a minimal Debian of this release; made once, then cached in .debian.
+
+    Raises debian.UnavailableError where it cannot be made on this machine.
+    """
     cached = _CACHE / f"base-{release}.tar"
     if not cached.exists():
         _CACHE.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="base-") as folder:
             root, new = Path(folder, "root"), _CACHE / f"base-{release}.tar.{os.getpid()}"
-            _install(release, root)
+            debian.bootstrap(release, root)
             # Official images have neither; with them, a test could not tell what a build left behind.
             for emptied in ("var/cache/apt", "var/lib/apt/lists"):
                 shutil.rmtree(root / emptied)
@@ -59,13 +69,6 @@ def build_options(folder: Path) -> list[str]:
     return [f"--volume={source}:{target}:ro" for source, target in mounts.items()]
 
 
-def _install(release: str, root: Path) -> None:
-    try:
-        debian.bootstrap(release, root)
-    except debian.UnavailableError as error:
-        pytest.skip(str(error))
-
-
 def _pip_settings() -> dict[str, str]:
     lines = _run([sys.executable, "-m", "pip", "config", "list"]).splitlines()
     found = {key: str(ast.literal_eval(value)) for key, _, value in (line.partition("=") for line in lines)}
@@ -80,3 +83,15 @@ def _run(command: list[str]) -> str:
             f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         )
     return done.stdout
+
+
+def _make(release: str) -> None:
+    try:
+        archive(release)
+    except debian.UnavailableError as error:
+        sys.stderr.write(f"{error}, so tests of the image on {release} are skipped\n")
+
+
+if __name__ == "__main__":
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(_make, RELEASES))
