@@ -137,15 +137,26 @@ def test_telemetry_path_may_be_any_other(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "problem"),
     [
-        "", "metrics", "/", "/-/healthy", "/-/ready", "/-/reload",
-        "/a b", "/a?b", "/a#b", "/a%20b", "/é", "/a\n", '/a"b',
+        ("", "must start with '/', such as /metrics"),
+        ("metrics", "must start with '/', such as /metrics"),
+        *(
+            (path, "is a page of its own; choose another, such as /metrics")
+            for path in ("/", "/-/healthy", "/-/ready", "/-/reload")
+        ),
+        *(
+            (
+                path,
+                "may hold letters, digits and -._~!$&'()*+,;=:@/ only, and neither a query nor "
+                "percent-encoding",
+            )
+            for path in ("/a b", "/a?b", "/a#b", "/a%20b", "/é", "/a\n", '/a"b')
+        ),
     ],
-)  # fmt: skip
-def test_wrong_telemetry_path_gets_one_line(path: str) -> None:
-    """The line names the flag and the path."""
+)
+def test_wrong_telemetry_path_gets_one_line(path: str, problem: str) -> None:
     with pytest.raises(UsageError) as caught:
         router(telemetry_path=path)
-    assert str(caught.value).startswith(f"--web.telemetry-path: {path!r} ")
+    assert str(caught.value) == f"--web.telemetry-path: {path!r} {problem}"
     assert "\n" not in str(caught.value)
