@@ -300,6 +300,10 @@ def test_sockets_for_another_process_are_not_taken() -> None:
     assert ServiceManager({"LISTEN_FDS": "1"}).sockets() == []
 
 
+def test_without_a_number_of_sockets_none_is_taken() -> None:
+    assert ServiceManager({"LISTEN_PID": str(os.getpid())}).sockets() == []
+
+
 def pass_descriptor(descriptor: int) -> ServiceManager:
     """Make a copy of a descriptor number 3, and a service manager that has passed it."""
     os.dup2(descriptor, 3)
