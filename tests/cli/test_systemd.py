@@ -232,6 +232,23 @@ def test_status_is_one_line_that_systemd_reads(notify_socket: NotifySocket, text
     assert len(message["STATUS"].encode()) < SYSTEMD_READS_BYTES - len("WATCHDOG=1\nSTATUS=")
 
 
+def test_lines_of_a_status_are_joined(notify_socket: NotifySocket) -> None:
+    report(manager(notify_socket.address, Pauses()), Service("one\ntwo\r\nthree"))
+    assert notify_socket.received()[-1]["STATUS"] == "one two three"
+
+
+def test_sending_to_a_full_queue_is_given_up(
+    notify_socket: NotifySocket, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ExitStack() as stack:
+        while fill(stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)), notify_socket):
+            pass
+        manager(notify_socket.address, Pauses()).stopping()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"cannot notify {notify_socket.address}: timed out"
+    ]
+
+
 def test_sending_waits_for_a_full_queue(notify_socket: NotifySocket) -> None:
     """The queue gets space only after READY=1 is sent."""
     with ExitStack() as stack:
