@@ -77,6 +77,7 @@ def test_levels_have_the_names_of_the_flag(level: int, name: str) -> None:
         ("\udcff", r'"\udcff"'),
         ("back\\slash", r'"back\\slash"'),
         ("grün", "grün"),
+        ("grün und rot", '"grün und rot"'),
     ],
 )
 def test_logfmt_escapes_values(text: str, shown: str) -> None:
@@ -91,8 +92,11 @@ def test_json_escapes_control_characters() -> None:
 
 
 def test_keys_are_escaped_and_differ_from_those_of_the_log() -> None:
-    line = LogfmtFormatter().format(_record("a", fields={"a b": 1, 'c="d\n': 2, "msg": 3, "": 4}))
-    assert line.endswith('msg="a" a_b=1 c__d_=2 msg_=3 _=4')
+    line = LogfmtFormatter().format(_record("a", fields={"a b": 1, 'c="d\n': 2, "": 3}))
+    assert line.endswith('msg="a" a_b=1 c__d_=2 _=3')
+    reserved: dict[str, object] = dict.fromkeys(("ts", "level", "msg", "exception"), 4)
+    line = LogfmtFormatter().format(_record("a", fields=reserved))
+    assert line.endswith('msg="a" ts_=4 level_=4 msg_=4 exception_=4')
 
 
 @given(_TEXT, _FIELDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -39,6 +41,21 @@ def test_wrong_configuration_is_status_2_and_lines_that_begin_with_their_locatio
     out, err = capsys.readouterr()
     assert out == ""
     assert [line.split(" ")[0] for line in err.splitlines()] == [f"{file}:1:1:", f"{file}:2:1:"]
+
+
+class Interrupted(io.StringIO):
+    """An output on which Ctrl-C is pressed."""
+
+    def flush(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_keyboard_interrupt_is_status_130(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "c.yaml"
+    file.touch()
+    with contextlib.redirect_stdout(Interrupted()):
+        assert main(["check-config", str(file)]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def run(*arguments: str, stdout: int, unbuffered: bool = False) -> subprocess.CompletedProcess[str]:

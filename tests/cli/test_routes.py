@@ -117,9 +117,13 @@ def test_any_other_path_is_not_found(path: str, method: str) -> None:
 def test_landing_page_links_every_page_and_shows_the_version() -> None:
     routes = router()
     page = respond(routes, "/").body.decode()
-    links = re.findall(r'href="([^"]*)"', page)
-    assert links == ["/metrics", "/-/ready", "/-/healthy"]
-    assert {respond(routes, link).status for link in links} == {200}
+    links = re.findall(r'href="([^"]*)">(.*?) <span>(.*?)</span>', page)
+    assert links == [
+        ("/metrics", "Metrics", "what Prometheus scrapes"),
+        ("/-/ready", "Ready", "whether there is a sample to serve"),
+        ("/-/healthy", "Healthy", "whether the process answers"),
+    ]
+    assert {respond(routes, path).status for path, _, _ in links} == {200}
     assert f"Version {__version__}<" in page
 
 
@@ -136,16 +140,23 @@ def test_telemetry_path_may_be_any_other(path: str) -> None:
     assert respond(router(telemetry_path=path), path).body == TEXT_PAGE
 
 
+UNSAFE = "may hold letters, digits and -._~!$&'()*+,;=:@/ only, and neither a query nor percent-encoding"
+
+
 @pytest.mark.parametrize(
-    "path",
+    ("path", "problem"),
     [
-        "", "metrics", "/", "/-/healthy", "/-/ready", "/-/reload",
-        "/a b", "/a?b", "/a#b", "/a%20b", "/é", "/a\n", '/a"b',
+        ("", "must start with '/', such as /metrics"),
+        ("metrics", "must start with '/', such as /metrics"),
+        *(
+            (path, "is a page of its own; choose another, such as /metrics")
+            for path in ("/", "/-/healthy", "/-/ready", "/-/reload")
+        ),
+        *((path, UNSAFE) for path in ("/a b", "/a?b", "/a#b", "/a%20b", "/é", "/a\n", '/a"b')),
     ],
-)  # fmt: skip
-def test_wrong_telemetry_path_gets_one_line(path: str) -> None:
-    """The line names the flag and the path."""
+)
+def test_wrong_telemetry_path_gets_one_line(path: str, problem: str) -> None:
     with pytest.raises(UsageError) as caught:
         router(telemetry_path=path)
-    assert str(caught.value).startswith(f"--web.telemetry-path: {path!r} ")
+    assert str(caught.value) == f"--web.telemetry-path: {path!r} {problem}"
     assert "\n" not in str(caught.value)

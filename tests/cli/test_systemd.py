@@ -232,6 +232,23 @@ def test_status_is_one_line_that_systemd_reads(notify_socket: NotifySocket, text
     assert len(message["STATUS"].encode()) < SYSTEMD_READS_BYTES - len("WATCHDOG=1\nSTATUS=")
 
 
+def test_lines_of_a_status_are_joined(notify_socket: NotifySocket) -> None:
+    report(manager(notify_socket.address, Pauses()), Service("one\ntwo\r\nthree"))
+    assert notify_socket.received()[-1]["STATUS"] == "one two three"
+
+
+def test_sending_to_a_full_queue_is_given_up(
+    notify_socket: NotifySocket, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ExitStack() as stack:
+        while fill(stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)), notify_socket):
+            pass
+        manager(notify_socket.address, Pauses()).stopping()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"cannot notify {notify_socket.address}: timed out"
+    ]
+
+
 def test_sending_waits_for_a_full_queue(notify_socket: NotifySocket) -> None:
     """The queue gets space only after READY=1 is sent."""
     with ExitStack() as stack:
@@ -298,6 +315,10 @@ def test_a_variable_that_is_no_number_is_refused(name: str, value: str) -> None:
 def test_sockets_for_another_process_are_not_taken() -> None:
     assert ServiceManager({"LISTEN_FDS": "1", "LISTEN_PID": ANOTHER_PROCESS}).sockets() == []
     assert ServiceManager({"LISTEN_FDS": "1"}).sockets() == []
+
+
+def test_without_a_number_of_sockets_none_is_taken() -> None:
+    assert ServiceManager({"LISTEN_PID": str(os.getpid())}).sockets() == []
 
 
 def pass_descriptor(descriptor: int) -> ServiceManager:

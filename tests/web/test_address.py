@@ -83,6 +83,17 @@ def test_wrong_address_gets_one_line(text: str, problem: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_usage_errors_name_the_forms_that_are_allowed() -> None:
+    forms = "write :10511, 127.0.0.1:10511, [::1]:10511 or a host name and a port"
+    for text in ("10511", "[]:10511", "*:10511"):
+        with pytest.raises(UsageError) as caught:
+            ListenAddress.parse(text)
+        assert str(caught.value).endswith(f"; {forms}")
+    with pytest.raises(UsageError) as caught:
+        ListenAddress.parse("::1:10511")
+    assert str(caught.value).endswith(": an IPv6 address stands in brackets, as in [::1]:10511")
+
+
 @given(st.text(), st.integers())
 def test_any_text_is_an_address_or_a_usage_error(host: str, port: int) -> None:
     for text in (host, f"{host}:{port}", f"[{host}]:{port}"):
@@ -153,6 +164,30 @@ def test_every_interface_without_ipv6(opened: list[socket.socket], error: int) -
     assert _reaches("127.0.0.1", listener.getsockname()[1])
 
 
+@_needs_ipv6
+@pytest.mark.netns
+def test_every_interface_has_both_families_with_bindv6only() -> None:
+    Path("/proc/sys/net/ipv6/bindv6only").write_text("1")
+    [listener] = bind([ListenAddress("", 0)])
+    port = listener.getsockname()[1]
+    assert _reaches("::1", port)
+    assert _reaches("127.0.0.1", port)
+    listener.close()
+
+
+def test_no_other_family_where_the_first_fails_for_another_reason() -> None:
+    """A port that is taken over IPv6 would be served over IPv4 only."""
+    families = []
+
+    def open_socket(family: int, _kind: int) -> socket.socket:
+        families.append(family)
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+    with pytest.raises(RunError, match="the port is taken"):
+        bind([ListenAddress("", 80)], open_socket)
+    assert families == [socket.AF_INET6]
+
+
 def test_no_address_family_at_all() -> None:
     def open_socket(_family: int, _kind: int) -> socket.socket:
         raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
@@ -197,6 +232,19 @@ def test_taken_port_is_named(host: str, opened: list[socket.socket]) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_port_of_connections_in_time_wait_is_free(opened: list[socket.socket]) -> None:
+    """The side that closes first has them, as an exporter that is restarted."""
+    [listener] = bind([ListenAddress("127.0.0.1", 0)])
+    listener.setblocking(True)  # noqa: FBT003  (the standard library's signature)
+    address = listener.getsockname()
+    with socket.create_connection(address, timeout=30) as client:
+        accepted, _ = listener.accept()
+        accepted.close()
+        assert client.recv(1) == b""
+    listener.close()
+    opened += bind([ListenAddress(*address)])
+
+
 def test_address_of_another_machine() -> None:
     """RFC 5737 reserves the address for documentation, so no interface has it."""
     with pytest.raises(
@@ -205,10 +253,10 @@ def test_address_of_another_machine() -> None:
         bind([ListenAddress("192.0.2.1", 10511)])
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64])
-def test_name_that_does_not_resolve(host: str) -> None:
+@pytest.mark.parametrize(("host", "reason"), [("no-such-host.invalid", ".+"), ("a" * 64, "malformed name")])
+def test_name_that_does_not_resolve(host: str, reason: str) -> None:
     """RFC 6761 reserves `.invalid`, and a label has at most 63 letters."""
-    with pytest.raises(RunError, match="does not resolve"):
+    with pytest.raises(RunError, match=rf"the name does not resolve \({reason}\); write an IP address"):
         bind([ListenAddress(host, 10511)])
 
 
