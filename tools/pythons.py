@@ -3,8 +3,8 @@
 Usage: python -m tools.pythons [VERSION ...]; exit status 1 where a test failed or could not run.
 
 A Python is taken from PATH, else from pyenv, else from a minimal Debian of a release that has it, which only
-root can make. Each tests a copy of the repository, with the packages of the locks, and as the
-user nobody where that user can.
+root can make. Each tests a copy of the repository with the packages of the locks. Where root runs this and the
+user nobody can read the copy, the tests run as nobody.
 """
 
 from __future__ import annotations
@@ -16,79 +16,25 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from packaging.tags import platform_tags
 
 from testbed import debian
+from tools.interpreters import Interpreter, bootstrap, find_installed
 
 _ROOT = Path(__file__).resolve().parents[1]
 _FOLDER = _ROOT / ".debian/pythons"
-# No release of Debian has 3.12.
-_SUITES = {"3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
 _LEFT_OUT = (".git", ".venv", ".debian", ".*_cache", ".hypothesis", "__pycache__", "build", "dist")
-_PROBE = "import ensurepip, venv, platform, sys; print(platform.python_version(), sys.executable)"
 _NOBODY = 65534
 _AS_NOBODY = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
-# The mounts are made in a mount namespace, so they end with the command.
-_IN_ROOT = ["unshare", "--mount", "--propagation=private", "sh", "-ec"]
-_IN_ROOT += ['for each in proc sys dev; do mount --rbind "/$each" "$1/$each"; done; exec chroot "$@"', "sh"]
-
-
-@dataclass(frozen=True, slots=True)
-class Interpreter:
-    """A Python: `version` in full, `path` as seen from within `root`, which is `/` or that of a Debian."""
-
-    version: str
-    path: str
-    root: Path = Path("/")
-
-    @property
-    def origin(self) -> str:
-        """Where it is from, for people."""
-        return self.path if self.root == Path("/") else f"Debian {self.root.name}"
-
-    @property
-    def enter(self) -> list[str]:
-        """What to put before a command so that it runs within `root`."""
-        return [] if self.root == Path("/") else [*_IN_ROOT, str(self.root)]
 
 
 def supported() -> list[str]:
     """The versions in the classifiers of pyproject.toml, such as `3.11`."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     return re.findall(r"Python :: (3\.\d+)\n", "\n".join([*project["classifiers"], ""]))
-
-
-def find_installed(version: str, path: str, pyenv: Path) -> Interpreter | None:
-    """The first `python3.X` of `path` or else of the newest version of pyenv that can make environments."""
-    installed = sorted(pyenv.glob(f"{version}.*"), key=lambda folder: int(folder.name.rpartition(".")[2]))
-    folders = [*path.split(os.pathsep), *(f"{folder}/bin" for folder in reversed(installed))]
-    for candidate in (Path(folder, f"python{version}") for folder in folders if folder):
-        if os.access(candidate, os.X_OK):
-            done = subprocess.run([candidate, "-c", _PROBE], capture_output=True, text=True, check=False)
-            if done.returncode == 0:
-                full, executable = done.stdout.strip().split(" ", 1)
-                return Interpreter(full, executable)
-    return None
-
-
-def bootstrap(version: str) -> Interpreter:
-    """The `python3.X` of a Debian, made where it is missing; raises the errors of `testbed.debian`."""
-    suite = _SUITES.get(version)
-    if suite is None:
-        raise debian.UnavailableError("neither on PATH nor in ~/.pyenv, and no release of Debian has it")
-    root = _FOLDER / suite
-    if not root.exists():
-        unfinished = root.with_suffix(".new")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        debian.bootstrap(suite, unfinished, [f"python{version}-venv", "make"])
-        unfinished.rename(root)
-    path = f"/usr/bin/python{version}"
-    probe = ["chroot", str(root), path, "-c", _PROBE]
-    done = subprocess.run(probe, capture_output=True, text=True, check=True)
-    return Interpreter(done.stdout.split(" ")[0], path, root)
 
 
 def download(version: str, folder: Path) -> None:
@@ -100,7 +46,7 @@ def download(version: str, folder: Path) -> None:
         subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)
 
 
-def copy_repository(to: Path, version: str) -> None:
+def copy_repository(source: Path, to: Path, version: str) -> None:
     """Make `to` a copy of the repository; its virtual environment stays if it has this version."""
     environment = to / ".venv/pyvenv.cfg"
     keep = environment.exists() and f"version = {version}\n" in environment.read_text()
@@ -109,7 +55,8 @@ def copy_repository(to: Path, version: str) -> None:
             old.unlink()
         elif not keep or old.name != ".venv":
             shutil.rmtree(old)
-    shutil.copytree(_ROOT, to, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_OUT), dirs_exist_ok=True)
+    left_out = shutil.ignore_patterns(*_LEFT_OUT)
+    shutil.copytree(source, to, symlinks=True, ignore=left_out, dirs_exist_ok=True)
 
 
 def allow_nobody(python: Interpreter, folder: Path) -> bool:
@@ -126,11 +73,11 @@ def allow_nobody(python: Interpreter, folder: Path) -> bool:
 def run_tests(version: str, log: Path) -> tuple[bool, str]:
     """Whether the tests passed, and the line to print; the output of make is written to `log`."""
     python = find_installed(version, os.environ["PATH"], Path.home() / ".pyenv/versions")
-    python = python or bootstrap(version)
+    python = python or bootstrap(version, _FOLDER)
     folder = Path("/tests") if python.enter else _FOLDER / version
     outside = python.root / folder.relative_to("/")
     download(version, outside / "wheels")
-    copy_repository(outside / "repository", python.version)
+    copy_repository(_ROOT, outside / "repository", python.version)
     as_nobody = allow_nobody(python, folder / "repository")
     environment = {"PATH": os.environ["PATH"], "HOME": f"{folder}/repository", "LANG": "C.UTF-8"}
     environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{folder}/wheels"}
@@ -153,19 +100,23 @@ def counts(output: str) -> str:
     return f"{found.get('passed', 0)} passed, {failed} failed, {found.get('skipped', 0)} skipped"
 
 
-def main(versions: list[str]) -> int:
-    """Test with these versions, or with all that the project supports."""
+def main(
+    versions: list[str], folder: Path = _FOLDER, run: Callable[[str, Path], tuple[bool, str]] = run_tests
+) -> int:
+    """Test with these versions, or with all that the project supports; logs are written to `folder`."""
     failed = False
-    _FOLDER.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for version in versions or supported():
-        log = _FOLDER / f"{version}.log"
+        log = folder / f"{version}.log"
         try:
-            passed, line = run_tests(version, log)
+            passed, line = run(version, log)
         except (debian.UnavailableError, debian.BootstrapError) as error:
-            passed, line = True, f"Python {version}: not tested: {error}"
+            print(f"Python {version}: not tested: {error}", flush=True)
+            continue
         except subprocess.CalledProcessError as error:
-            passed, line = False, f"Python {version}: {error.stderr.strip().rpartition(chr(10))[2]}"
-        print(line if passed else f"{line} (see {log.relative_to(_ROOT)})", flush=True)
+            passed, line = False, f"Python {version}: {error.cmd[0]} failed"
+            log.write_text(f"{error.stdout}{error.stderr}")
+        print(line if passed else f"{line} (see {log})", flush=True)
         failed |= not passed
     return 1 if failed else 0
 
