@@ -3,8 +3,8 @@
 Usage: python -m tools.pythons [VERSION ...]; exit status 1 where a test failed or could not run.
 
 A Python is taken from PATH, else from pyenv, else from a minimal Debian of a release that has it, which only
-root can make. Each tests a copy of the repository with the packages of the locks. Where root runs this and the
-user nobody can read the copy, the tests run as nobody.
+root can make. Each tests a copy of the repository with the packages of the locks. The tests run as nobody
+where root runs this and nobody can read the copy.
 """
 
 from __future__ import annotations
