@@ -1,9 +1,12 @@
 """What every test may use: the marker `netns`; and settings of Hypothesis for all tests."""
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["testbed.plugin"]
 
-# Hypothesis allows each example 200 ms by default, which a process that waits for a busy core exceeds.
-settings.register_profile("no deadline", parent=settings(), deadline=None)
-settings.load_profile("no deadline")
+# Hypothesis limits the time of each example, and of drawing them, which a process that waits for a busy core
+# exceeds.
+settings.register_profile(
+    "busy machine", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
