@@ -61,7 +61,8 @@ def copy_repository(source: Path, to: Path, version: str) -> None:
 
 def allow_nobody(python: Interpreter, folder: Path) -> bool:
     """Give a folder within `root` to nobody; False where this user may not, or nobody cannot use it."""
-    command = [*python.enter, *_AS_NOBODY, python.path, "-c", f"import os; os.chdir('{folder}')"]
+    # setpriv starts its command with the rights of root to folders; env is started first and has none.
+    command = [*python.enter, *_AS_NOBODY, "env", python.path, "-c", f"import os; os.chdir('{folder}')"]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
         return False
     outside = python.root / folder.relative_to("/")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,22 @@ def test_a_python_of_debian_runs_within_its_root() -> None:
     python = Interpreter("3.14.0", "/usr/bin/python3.14", Path("/somewhere/sid"))
     assert python.origin == "Debian sid"
     assert python.enter[-1] == "/somewhere/sid"
+
+
+def test_no_other_python_stands_in_for_the_one_that_was_named(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools/venv", tmp_path / "tools")
+    # No apt-get, which would be asked to install one.
+    environment = {"PATH": str(tmp_path / "bin"), "PYTHON": str(tmp_path / "missing")}
+    (tmp_path / "bin").mkdir()
+    for name in ("dirname", "id"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or name)
+    (tmp_path / "bin/python3").symlink_to(sys.executable)
+    command = [tmp_path / "tools/venv"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Python 3.11 or newer with venv is needed" in done.stderr
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_the_versions_are_those_of_continuous_integration() -> None:
