@@ -100,9 +100,10 @@ def test_every_counter_of_the_namespace_is_that_of_proc_and_moves_with_it() -> N
         until_equal(lambda: on_page(daemon), in_proc, lambda found: with_cookies.items() <= found.items())
         namespace.write_sysctl("net.ipv4.tcp_syncookies", 0)
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 20, first=20)
-        without = {"TCPReqQFullDrop": 20, "SyncookiesSent": 15}
-        until_equal(lambda: on_page(daemon), in_proc, lambda found: without.items() <= found.items())
-        until_figure(daemon, 20, DROPS, address=listening_sockets.TUN_IPV4)
+        # All of them; less if the kernel had time to give up those of the first flood.
+        found = until_equal(lambda: on_page(daemon), in_proc, lambda found: found["TCPReqQFullDrop"] >= 15)
+        assert found["SyncookiesSent"] == 15
+        until_figure(daemon, found["TCPReqQFullDrop"], DROPS, address=listening_sockets.TUN_IPV4)
 
 
 @pytest.mark.netns

@@ -42,10 +42,10 @@ def test_a_signal_while_it_samples_ends_it_in_time_with_status_0(number: Signals
 
 @pytest.mark.netns
 def test_a_flood_does_not_keep_it_from_ending_in_time() -> None:
-    namespace.write_sysctl("net.core.somaxconn", 30_000)
+    namespace.write_sysctl("net.core.somaxconn", 40_000)
     with (
         flood.Tun() as tun,
-        listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=30_000),
+        listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=40_000),
         running(config=BUSY) as daemon,
     ):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 20_000)

@@ -97,11 +97,11 @@ def test_what_does_not_last_as_long_as_hold_never_counts_but_its_seconds_do() ->
 
 @pytest.mark.netns
 def test_syn_recv_connections_have_thresholds_of_their_own() -> None:
-    text = config("syn_recv: {warning: 5, critical: 80%}")
+    text = config("syn_recv: {warning: 5, critical: 40%}")
     levels = {"port": "8080", "queue": "syn_recv"}
     with (
         flood.Tun() as tun,
-        listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=9),
+        listening_sockets.tcp(listening_sockets.TUN_IPV4, backlog=19),
         running(config=text) as daemon,
     ):
         flood.syn_flood(tun, listening_sockets.TUN_IPV4, 8080, 7)
