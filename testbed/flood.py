@@ -94,8 +94,8 @@ def syn_flood(tun: Tun, destination: str, port: int, count: int, *, first: int =
 
     The destination is an address of `tun`; packets for a loopback address would be dropped as martians.
     Client numbers start at `first`: floods that do not overlap add up. The kernel keeps no more
-    connections in SYN_RECV than the listener's backlog + 1, and keeps them for a minute; for 7 seconds where they
-    are more than half of the backlog (net/ipv4/inet_connection_sock.c, reqsk_timer_handler).
+    connections in SYN_RECV than the listener's backlog + 1, and keeps them for a minute, or for 7 seconds
+    where they are more than half of the backlog (net/ipv4/inet_connection_sock.c, reqsk_timer_handler).
     """
     address = ipaddress.ip_address(destination)
     received = tun.tcp_counter("InSegs")
