@@ -10,6 +10,9 @@ POSTGRESQL := $(UNPACKED)/usr/lib/postgresql/15/bin
 
 export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:$(UNPACKED)/bin:$(UNPACKED)/sbin:$(POSTGRESQL)
 
+# Tests start Python a thousand times, which takes much longer where it compiles every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test suite test-unit test-pythons test-repeat coverage programs lint types lock reference deploy picture bench bench-quick clean
 
@@ -20,7 +23,7 @@ run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.
 	@exec $(BIN)/python -m exporter $(ARGS)
 
 # Most tests wait for other processes most of the time, so there are more workers than cores.
-WORKERS = $(shell expr 2 '*' $$(nproc) + 1)
+WORKERS = $(shell expr 3 '*' $$(nproc) + 1)
 PYTEST = LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest
 # Folders of tests that need root, namespaces, a network or programs beside Python.
 WHOLE := tests/deploy tests/docs tests/e2e tests/integration tests/testbed

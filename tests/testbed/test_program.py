@@ -107,8 +107,8 @@ def test_a_tree_stops_and_goes_on(tmp_path: Path) -> None:
         until(lambda: program.log, bool)
         tree = process_tree.descendants(program.pid)
         process_tree.stop(program.pid)
-        assert {state(pid) for pid in tree} == {"T"}
+        until(lambda: {state(pid) for pid in tree}, equals({"T"}))
         process_tree.resume(program.pid)
         until(lambda: {state(pid) for pid in tree} <= {"S", "R"}, bool)
         process_tree.stop_last_child(program.pid)
-        assert [state(pid) == "T" for pid in process_tree.descendants(program.pid)].count(True) == 1
+        until(lambda: [state(pid) for pid in process_tree.descendants(program.pid)].count("T"), equals(1))
