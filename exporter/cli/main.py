@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
 from exporter.cli.flags import CheckConfigFlags, Flags, RunFlags, ShowFlags, parse
+from exporter.cli.output import open_closed_streams
 from exporter.cli.parser import PROGRAM
-from exporter.errors import ExporterError, RunError
+from exporter.errors import ExporterError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,17 +16,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     An ExporterError is printed to stderr as its text alone. Arguments default to those of the process.
     """
+    open_closed_streams()
     try:
-        try:
-            return _run(parse(sys.argv[1:] if argv is None else argv))
-        finally:
-            _flush_output()
+        return _run(parse(sys.argv[1:] if argv is None else argv))
     except ExporterError as error:
         print(error if error.starts_with_location else f"{PROGRAM}: {error}", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
         # The reader of the output has closed it, as `head` does.
-        _discard_output()
         return 0
     except KeyboardInterrupt:
         return 130
@@ -47,21 +44,3 @@ def _run(flags: Flags) -> int:
             from exporter.cli.show import show  # noqa: PLC0415
 
             return show(flags)
-
-
-def _flush_output() -> None:
-    """Write what print() has buffered. Raises BrokenPipeError, and RunError where it cannot be written."""
-    try:
-        print(end="", flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _discard_output()
-        raise RunError(f"cannot write to the standard output: {error.strerror}") from error
-
-
-def _discard_output() -> None:
-    """Keep the interpreter from writing again, at its exit, what could not be written."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)

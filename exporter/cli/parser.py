@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Never
 
+from exporter.cli import output
 from exporter.errors import UsageError
 
 PROGRAM = "listen-queue-exporter"
@@ -41,6 +42,10 @@ class Parser(argparse.ArgumentParser):
             formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, 2, 32, 80),
         )
         self.flags = self.add_argument_group("flags")
+
+    def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002  (argparse passes it)
+        # Argparse ignores what cannot be written. Only `--help` and `--version` print.
+        output.write(message)
 
     def error(self, message: str) -> Never:
         """Raise UsageError."""

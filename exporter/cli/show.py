@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from exporter.cli import output
 from exporter.cli.build import build_info
 from exporter.cli.flags import OutputFormat, ShowFlags
 from exporter.cli.parser import PROGRAM
@@ -63,14 +64,14 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     _check(sampler)
     match flags.output_format:
         case OutputFormat.TABLE:
-            print(_table(_rows(sampler, clock)))
+            output.write(_table(_rows(sampler, clock)) + "\n")
         case OutputFormat.JSON:
-            print(json.dumps(_rows(sampler, clock), indent=2))
+            output.write(json.dumps(_rows(sampler, clock), indent=2) + "\n")
         case OutputFormat.PROMETHEUS:
             reload = Reload(successful=True, timestamp=clock.wall())
             page = Page(sampler, lambda: reload, build_info(), clock, None)
             # As bytes: the format is UTF-8, whatever the locale.
-            sys.stdout.buffer.write(page.write(openmetrics=False))
+            output.write(page.write(openmetrics=False))
     # All sources of a namespace that cannot be entered fail alike.
     failed = {
         (runner.netns, type(runner.error), runner.error.reason): runner.error

@@ -99,8 +99,33 @@ def test_output_whose_reader_is_gone_is_no_error(
 
 
 @pytest.mark.skipif(not FULL.exists(), reason=f"no {FULL}")
-def test_output_that_cannot_be_written_is_status_1_and_one_line() -> None:
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("arguments", [["--version"], ["show", "--prometheus"]])
+def test_output_that_cannot_be_written_is_status_1_and_one_line(
+    arguments: list[str],
+    unbuffered: bool,  # noqa: FBT001  (a parameter of the test)
+) -> None:
     with FULL.open("wb") as full:
-        ended = run("--version", stdout=full.fileno())
+        ended = run(*arguments, stdout=full.fileno(), unbuffered=unbuffered)
     assert ended.returncode == 1
-    assert ended.stderr == f"{PROGRAM}: cannot write to the standard output: No space left on device\n"
+    expected = f"{PROGRAM}: cannot write to the standard output: No space left on device"
+    assert ended.stderr.splitlines()[-1] == expected
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--version", "show", "show --json", "show --prometheus", "check-config config.example.yaml"]
+)
+def test_output_that_is_closed_is_status_1_and_one_line(arguments: str) -> None:
+    command = f"exec {sys.executable} -m exporter {arguments} >&-"
+    ended = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    expected = f"{PROGRAM}: cannot write to the standard output: Bad file descriptor"
+    assert ended.stderr.splitlines()[-1] == expected
+    assert "Traceback" not in ended.stderr
+
+
+def test_errors_that_cannot_be_written_leave_the_status() -> None:
+    command = f"exec {sys.executable} -m exporter --nothing <&- >&- 2>&-"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "")

@@ -27,7 +27,6 @@ def test_the_rest_is_as_on_the_whole_page(host: Simulation) -> None:
     assert single.samples.items() <= whole.samples.items()
     names = {name for name, _ in single.samples}
     assert {metric.sample_name for metric in CATALOGUE if not metric.needs_history} <= names
-    assert not any(name.startswith("process_") for name in names)
 
 
 def test_counters_of_the_exporter_and_of_time_are_all_marked() -> None:

@@ -133,18 +133,34 @@ DOCUMENTS = st.recursive(
 
 
 @given(st.one_of(st.binary(), DOCUMENTS.map(lambda document: json.dumps(document).encode())))
-def test_any_content_gives_printable_names(content: bytes) -> None:
+def test_any_content_is_read_without_an_error(content: bytes) -> None:
     files = RuntimeFiles(FakeFiles(dict.fromkeys((DOCKER, PODMAN, CRIO, NERDCTL), content)))
     for lookup in (files.docker, files.podman, files.crio, files.nerdctl):
-        names = lookup(CONTAINER_ID)
-        assert all(text.isprintable() for text in (names.container, names.pod, names.namespace))
+        lookup(CONTAINER_ID)
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="/"), min_size=1), max_size=4))
-def test_any_name_of_a_log_gives_printable_names(names: list[str]) -> None:
-    logs = {f"/var/log/{kind}/{name}" for kind in ("pods", "containers") for name in names}
-    found = kubernetes(FakeFiles(directories=logs))
-    assert all(text.isprintable() for text in (found.container, found.pod, found.namespace))
+@given(st.text(st.characters(exclude_categories=()), min_size=1))
+def test_any_name_in_a_document_is_made_printable(name: str) -> None:
+    labels = dict.fromkeys(KUBERNETES_LABELS, name)
+    documents: dict[str, object] = {
+        DOCKER: {"Name": f"/{name}", "Config": {"Labels": {}}},
+        PODMAN: [{"id": CONTAINER_ID, "names": [name]}],
+        CRIO: {"annotations": labels},
+    }
+    files = RuntimeFiles(FakeFiles({path: json.dumps(each).encode() for path, each in documents.items()}))
+    for names in (files.docker(CONTAINER_ID), files.podman(CONTAINER_ID)):
+        assert names.container
+        assert names.container.isprintable()
+    names = files.crio(CONTAINER_ID)
+    assert names.container == names.pod == names.namespace != ""
+    assert names.container.isprintable()
+
+
+@given(st.text(st.characters(exclude_characters="/_\0", exclude_categories=()), min_size=1))
+def test_any_name_of_a_log_is_made_printable(name: str) -> None:
+    found = kubernetes(FakeFiles(directories={f"/var/log/pods/{name}_{name}_{POD_UID}/{name}"}))
+    assert found.container == found.pod == found.namespace != ""
+    assert found.container.isprintable()
 
 
 def test_a_lone_surrogate_of_json_is_escaped() -> None:
