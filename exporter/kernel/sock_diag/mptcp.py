@@ -10,9 +10,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from pyroute2.netlink.diag import SOCK_DIAG_BY_FAMILY, inet_diag_req
-
 from exporter.kernel.sock_diag.inet_row import inode
+from exporter.kernel.sock_diag.message_classes import SOCK_DIAG_BY_FAMILY, inet_diag_req
 from exporter.kernel.sock_diag.messages import messages
 from exporter.kernel.sock_diag.requests import TCP_LISTEN, encode
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Collection
 from typing import Final
 
-from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, nlmsg
+from exporter.kernel.sock_diag.message_classes import NLM_F_DUMP, NLM_F_REQUEST, nlmsg
 
 TCPDIAG_GETSOCK: Final = 18
 # States of enum in include/net/tcp_states.h, which unix sockets use too.

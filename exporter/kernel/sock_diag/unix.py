@@ -9,10 +9,14 @@ import socket
 import struct
 from typing import Final
 
-from pyroute2.netlink.diag import SOCK_DIAG_BY_FAMILY, UDIAG_SHOW_NAME, UDIAG_SHOW_RQLEN, unix_diag_req
-
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.records import Listener, QueueReading
+from exporter.kernel.sock_diag.message_classes import (
+    SOCK_DIAG_BY_FAMILY,
+    UDIAG_SHOW_NAME,
+    UDIAG_SHOW_RQLEN,
+    unix_diag_req,
+)
 from exporter.kernel.sock_diag.messages import attributes
 from exporter.kernel.sock_diag.requests import TCP_LISTEN, encode
 from exporter.kernel.sock_diag.rows import ListenerRows

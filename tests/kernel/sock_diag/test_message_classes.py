@@ -1,0 +1,32 @@
+"""Which modules of pyroute2 are imported, each case in a Python that has imported none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+_IMPORT = "import exporter.kernel.sock_diag.message_classes as ours"
+
+
+def run(*lines: str) -> str:
+    command = [sys.executable, "-c", "\n".join(["import sys", *lines])]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_other_protocols_of_pyroute2_are_not_imported() -> None:
+    pyroute2_alone = int(run("import pyroute2", "print(len(sys.modules))"))
+    assert int(run(_IMPORT, "print(len(sys.modules))")) < pyroute2_alone / 2
+
+
+@pytest.mark.parametrize("order", [(_IMPORT, "import pyroute2"), ("import pyroute2", _IMPORT)])
+def test_pyroute2_itself_is_whole_before_and_after(order: tuple[str, str]) -> None:
+    used = (
+        "print(len(sys.modules['pyroute2'].IPRoute.__mro__) > 1, sys.modules['pyroute2.netlink'].nlmsg.pack)"
+    )
+    assert run(*order, used).startswith("True ")
+
+
+def test_nothing_of_it_is_left_for_others_to_find() -> None:
+    assert run(_IMPORT, "print([name for name in sys.modules if 'pyroute2' in name])") == "[]\n"
