@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from signal import SIGTERM, Signals
+from signal import SIGINT, SIGTERM, Signals
 from types import TracebackType
 from typing import Self
 
@@ -40,6 +41,8 @@ class Program:
         self._log = log
 
         def prepare() -> None:
+            # Ignored where the tests run in the background of a shell without job control.
+            signal.signal(SIGINT, signal.SIG_DFL)
             if before_exec is not None:
                 before_exec()
             # Last: a change of user or capabilities undoes it.

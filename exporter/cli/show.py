@@ -39,6 +39,8 @@ _METRICS: Final = {
 _NAME_COLUMNS: Final = 3
 # After this a listener is printed without its owner.
 _OWNER_WAIT_SECONDS: Final = 2.0
+# Nothing else waits meanwhile, and what is given up is missing in the only answer.
+_BROKER_SECONDS: Final = 10.0
 _COLUMNS: Final = (
     "LISTENER",
     "NETNS",
@@ -57,7 +59,7 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     # Python would print warnings that no handler takes; what failed is said once, below.
     logging.getLogger("exporter").addHandler(logging.NullHandler())
     config = load(flags.config_file) if flags.config_file else Config()
-    broker = start_broker()
+    broker = start_broker(_BROKER_SECONDS)
     drop_all()
     sampler = Sampler(_without_hold(config), host_environment(broker, clock))
     _sample_all(sampler, clock)

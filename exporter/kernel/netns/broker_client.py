@@ -25,7 +25,7 @@ from exporter.broker.wire import (
 from exporter.kernel.errors import BrokerUnavailableError
 
 # A broker that does not answer for this long is given up. A portion of descriptors takes it longest.
-_TIMEOUT_SECONDS: Final = 0.5
+TIMEOUT_SECONDS: Final = 0.5
 # How long it is not asked again then, unless it sends something.
 _SILENCE_SECONDS: Final = 10.0
 _TIMEVAL: Final = struct.Struct("@ll")
@@ -73,7 +73,7 @@ class BrokerClient:
         channel: socket.socket,
         *,
         may_enter: bool = True,
-        timeout_seconds: float = _TIMEOUT_SECONDS,
+        timeout_seconds: float = TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the socket that `supervisor.start` returned, and a clock in monotonic seconds."""
