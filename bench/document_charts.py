@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench import chart
-from bench.cases import episodes, half_open, listeners, memory
+from bench.cases import episodes, listeners, memory, syn_recv
 from bench.comparison import BASELINE
 from bench.results import Measurement, Results
 from bench.units import Unit, format_seconds
@@ -35,8 +35,8 @@ def charts(results: Results) -> Iterator[Chart]:
     tables = results.tables()
     for name, table, axis in (
         ("listeners", listeners.IDLE_TABLE, "listeners"),
-        ("connections", half_open.CONNECTIONS_TABLE, "established connections, 100 listeners"),
-        ("half-open", half_open.HALF_OPEN_TABLE, "half-open connections, 100 listeners"),
+        ("connections", syn_recv.CONNECTIONS_TABLE, "established connections, 100 listeners"),
+        ("half-open", syn_recv.SYN_RECV_TABLE, "half-open connections, 100 listeners"),
     ):
         if table in tables:
             yield Chart(name, table, _by_size(f"{table}: processor time", tables[table], axis))

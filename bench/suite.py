@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from bench.case import Case
-from bench.cases import daemon, episodes, half_open, listeners, memory, namespaces, page, start, unix
+from bench.cases import daemon, episodes, listeners, memory, namespaces, page, start, syn_recv, unix
 from bench.executables import Compiled
 from bench.timing import Rounds
 from bench.workloads.namespaces import Namespaces
@@ -15,7 +15,7 @@ from bench.workloads.sockets import Sockets
 _HOUR_SAMPLES: Final = 72_000
 _MAX_LISTENERS: Final = 10_000
 _MAX_CONNECTIONS: Final = 200_000
-_MAX_HALF_OPEN: Final = 100_000
+_MAX_SYN_RECV: Final = 100_000
 
 
 def whole(compiled: Compiled) -> list[Case]:
@@ -45,11 +45,11 @@ def whole(compiled: Compiled) -> list[Case]:
     for count, seconds in ((0, 3), (20_000, 10), (_MAX_CONNECTIONS, 45)):
         sockets = Sockets(100, connections=count)
         limited = count == _MAX_CONNECTIONS
-        measure = partial(half_open.established, compiled, sockets, rounds, limited=limited)
+        measure = partial(syn_recv.established, compiled, sockets, rounds, limited=limited)
         cases.append(Case(f"{count:,} connections", seconds, measure))
-    for count, seconds in ((0, 4), (1_000, 5), (_MAX_HALF_OPEN, 25)):
-        sockets = Sockets(100, half_open=count)
-        measure = partial(half_open.flooded, compiled, sockets, rounds, limited=count == _MAX_HALF_OPEN)
+    for count, seconds in ((0, 4), (1_000, 5), (_MAX_SYN_RECV, 25)):
+        sockets = Sockets(100, syn_recv=count)
+        measure = partial(syn_recv.flooded, compiled, sockets, rounds, limited=count == _MAX_SYN_RECV)
         cases.append(Case(f"{count:,} half-open", seconds, measure))
     unix_sockets = Sockets(0, unix_listeners=100, unix_connections=18_000)
     return [
@@ -73,7 +73,7 @@ def quick(compiled: Compiled) -> list[Case]:
     rounds = Rounds(5, 5)
     idle = Sockets(2_000)
     connections = Sockets(100, connections=18_000)
-    flood = Sockets(10, half_open=10_000)
+    flood = Sockets(10, syn_recv=10_000)
     return [
         Case("2,000 idle listeners", 6, partial(listeners.idle, compiled, idle, rounds, limited=True)),
         Case("200 of 2,000 changing", 6, partial(listeners.changing, compiled, idle, 200, rounds)),
@@ -81,9 +81,9 @@ def quick(compiled: Compiled) -> list[Case]:
         Case(
             "18,000 connections",
             8,
-            partial(half_open.established, compiled, connections, rounds, limited=True),
+            partial(syn_recv.established, compiled, connections, rounds, limited=True),
         ),
-        Case("10,000 half-open", 6, partial(half_open.flooded, compiled, flood, rounds, limited=True)),
+        Case("10,000 half-open", 6, partial(syn_recv.flooded, compiled, flood, rounds, limited=True)),
         Case("30 network namespaces", 4, partial(namespaces.sampled, compiled, Namespaces(30, 20), rounds)),
         Case("short episodes", 14, partial(episodes.noticed, compiled, 12.0)),
         Case("start of the command", 2, partial(start.help_text, 9)),

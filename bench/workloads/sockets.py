@@ -36,7 +36,7 @@ class Sockets:
 
     listeners: int
     connections: int = 0
-    half_open: int = 0
+    syn_recv: int = 0
     unix_listeners: int = 0
     unix_connections: int = 0
     ipv6_every: int = 0
@@ -47,7 +47,7 @@ class Sockets:
             parts.append(f"1 of {self.ipv6_every} IPv6")
         for count, name in (
             (self.connections, "connections"),
-            (self.half_open, "half-open"),
+            (self.syn_recv, "half-open"),
             (self.unix_listeners, "unix listeners"),
             (self.unix_connections, "connected unix sockets"),
         ):
@@ -106,7 +106,7 @@ class OpenSockets:
             listener.close()
         for process in self._processes:
             self._wait_for_answer(process)
-        if sockets.half_open:
+        if sockets.syn_recv:
             self._flood()
 
     def _fork(self, counts: SocketCounts, listeners: list[socket.socket]) -> Connection:
@@ -131,7 +131,7 @@ class OpenSockets:
     def _flood(self) -> None:
         self._stack.enter_context(socket.create_server(("", FLOOD_PORT), backlog=_FLOOD_BACKLOG))
         tun = self._stack.enter_context(Tun())
-        syn_flood(tun, str(Tun.ipv4.ip), FLOOD_PORT, self.sockets.half_open)
+        syn_flood(tun, str(Tun.ipv4.ip), FLOOD_PORT, self.sockets.syn_recv)
         time.sleep(_AFTER_FIRST_SYN_ACKS_SECONDS)
 
     @staticmethod

@@ -154,5 +154,5 @@ def _passes(daemon: Daemon, count: int) -> None:
 
 
 def _fewest(pid: int) -> int:
-    """What stays open between two visits."""
+    """What stays open between two samples."""
     return min(descriptors(pid) for _ in range(100))

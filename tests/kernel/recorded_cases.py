@@ -139,7 +139,7 @@ def unix_listeners() -> Iterator[list[Fact]]:
 
 
 @contextmanager
-def half_open() -> Iterator[list[Fact]]:
+def syn_recv_connections() -> Iterator[list[Fact]]:
     """Half-open connections over IPv4, over IPv6, and over both at one dual-stack listener."""
     with flood.Tun() as tun, ExitStack() as stack:
         ipv4, ipv6 = str(tun.ipv4.ip), str(tun.ipv6.ip)
@@ -211,8 +211,10 @@ CASES = {
         "the MPTCP listeners of IPv4", mptcp.request(socket.AF_INET), mptcp_listeners
     ),
     "unix_listeners": RecordedCase("unix listeners of every kind", UNIX.rows.request, unix_listeners),
-    "half_open": RecordedCase(
-        "half-open connections of IPv4, IPv6 and IPv4 mapped into IPv6", syn_recv.REQUEST, half_open
+    "syn_recv": RecordedCase(
+        "half-open connections of IPv4, IPv6 and IPv4 mapped into IPv6",
+        syn_recv.REQUEST,
+        syn_recv_connections,
     ),
     "waiting": RecordedCase(
         "connections that wait for accept in ESTABLISHED and CLOSE_WAIT, one accepted, by root",

@@ -66,8 +66,8 @@ def test_where_it_has_no_sock_diag_its_files_are_read() -> None:
     assert kernel.all_closed()
 
 
-def test_half_open_connections_are_counted_by_its_sockets() -> None:
-    recording = recordings.load("half_open")
+def test_syn_recv_connections_are_counted_by_its_sockets() -> None:
+    recording = recordings.load("syn_recv")
     kernel = FakeKernel(*recording.datagrams)
     reader = namespace(kernel).syn_recv(Method.SOCK_DIAG)
     assert sum(reader.read(0.0).values()) == sum(int(fact["count"]) for fact in recording.truth)

@@ -89,7 +89,7 @@ def test_any_content_is_read_or_malformed(content: bytes, count: int) -> None:
 
 
 @pytest.mark.netns
-def test_each_half_open_and_each_waiting_connection_holds_one() -> None:
+def test_each_syn_recv_and_each_waiting_connection_holds_one() -> None:
     namespace.write_sysctl("net.core.somaxconn", 4096)
     with ExitStack() as stack:
         tun = stack.enter_context(flood.Tun())

@@ -64,7 +64,7 @@ def test_only_listening_sockets_are_listeners_and_only_syn_recv_ones_are_counted
     assert syn_recv(every_state) == {endpoint("127.0.0.1", SYN_RECV): 1}
 
 
-def test_half_open_connections_are_counted_by_endpoint() -> None:
+def test_syn_recv_connections_are_counted_by_endpoint() -> None:
     lines = [
         tcp_line("10.0.0.1", port, state=SYN_RECV, inode=0)
         for port, many in ((80, 3), (81, 1))

@@ -112,7 +112,7 @@ def test_listeners_of_many_datagrams() -> None:
 
 def test_rows_of_one_family_have_one_size() -> None:
     """The comparison of datagrams and the counting of half-open connections in C rely on it."""
-    for name in ("tcp_listeners_many", "half_open"):
+    for name in ("tcp_listeners_many", "syn_recv"):
         sizes = {(row[16], len(row)) for row in rows(name)}
         assert len(sizes) == len({family for family, _ in sizes})
 
@@ -148,7 +148,7 @@ def test_unix_listeners_of_every_kind() -> None:
 
 
 def test_syn_recv_connections_at_each_endpoint() -> None:
-    recording = recordings.load("half_open")
+    recording = recordings.load("syn_recv")
     expected = {
         Endpoint(*packed(str(fact["address"])), int(fact["port"]), 0): fact["count"]
         for fact in recording.truth

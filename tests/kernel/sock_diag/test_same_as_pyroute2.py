@@ -94,8 +94,8 @@ def test_unix_listeners_are_the_same() -> None:
 
 
 def test_syn_recv_connections_are_the_same() -> None:
-    theirs = Counter(endpoint(message) for message in decoded("half_open", inet_diag_msg))
-    assert syn_recv.count(recordings.load("half_open").datagrams[:-1]) == theirs
+    theirs = Counter(endpoint(message) for message in decoded("syn_recv", inet_diag_msg))
+    assert syn_recv.count(recordings.load("syn_recv").datagrams[:-1]) == theirs
 
 
 @pytest.mark.parametrize("name", ["waiting", "waiting_unprivileged"])

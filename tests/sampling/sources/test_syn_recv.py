@@ -12,7 +12,7 @@ from tests.sampling.fake_namespace import SYSCTLS
 from tests.sampling.simulation import Simulation
 
 
-def test_half_open_connections_are_counted_at_their_listener(simulation: Simulation) -> None:
+def test_syn_recv_connections_are_counted_at_their_listener(simulation: Simulation) -> None:
     """Several endpoints of one wildcard add up; what fits no listener is counted apart."""
     simulation.kernel.tcp.open(tcp(1), tcp(2, "127.0.0.1"))
     simulation.kernel.syn_recv_dump.counts = {
@@ -28,7 +28,7 @@ def test_half_open_connections_are_counted_at_their_listener(simulation: Simulat
     assert simulation.namespace.source(SynRecv).unmatched == 7
 
 
-def test_half_open_connections_go_back_to_zero(simulation: Simulation) -> None:
+def test_syn_recv_connections_go_back_to_zero(simulation: Simulation) -> None:
     """The kernel has no row for a listener without any; its peak stays."""
     simulation.kernel.tcp.open(tcp(1))
     simulation.kernel.syn_recv_dump.counts = {endpoint("10.0.0.1"): 4}
@@ -40,7 +40,7 @@ def test_half_open_connections_go_back_to_zero(simulation: Simulation) -> None:
     assert (queue.length, queue.peak_length()) == (0, 4)
 
 
-def test_listener_without_half_open_connections_has_zero(simulation: Simulation) -> None:
+def test_listener_without_syn_recv_connections_has_zero(simulation: Simulation) -> None:
     simulation.kernel.tcp.open(tcp(1))
     simulation.kernel.unix.open(unix(2))
     simulation.tick()
@@ -50,7 +50,7 @@ def test_listener_without_half_open_connections_has_zero(simulation: Simulation)
     assert simulation.listener("/run/app.sock", "").syn_recv is None
 
 
-def test_listener_that_opens_gets_its_half_open_connections(simulation: Simulation) -> None:
+def test_listener_that_opens_gets_its_syn_recv_connections(simulation: Simulation) -> None:
     """The index of listeners is made anew when they change."""
     simulation.kernel.tcp.open(tcp(1))
     simulation.kernel.syn_recv_dump.counts = {endpoint("127.0.0.1"): 4}

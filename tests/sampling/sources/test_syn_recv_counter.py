@@ -85,7 +85,7 @@ class Host:
         self.after_dump()
         return found
 
-    def set_half_open(self, count: int, inode: int = 101, own: int = 1) -> None:
+    def set_syn_recv(self, count: int, inode: int = 101, own: int = 1) -> None:
         """Make so many half-open connections, with a reference each."""
         self.counts = {HERE: count}
         self.held[inode] = own + count + self.waiting[inode]
@@ -121,9 +121,9 @@ def test_references_are_not_read_while_dumps_are_cheap() -> None:
 
 
 def test_after_one_dump_the_cheaper_method_is_used(host: Host) -> None:
-    host.set_half_open(3)
+    host.set_syn_recv(3)
     counted = [host.count(0.0)]
-    host.set_half_open(5)
+    host.set_syn_recv(5)
     counted.append(host.count(0.25))
     assert (counted, host.dumps, host.counter.method) == ([3, 5], 1, REFCOUNT)
 
@@ -132,13 +132,13 @@ def test_references_that_change_are_counted_each_time(host: Host) -> None:
     host.count(0.0)
     counted = []
     for quarter, count in enumerate((5, 5, 2, 0), 1):
-        host.set_half_open(count)
+        host.set_syn_recv(count)
         counted.append(host.count(quarter / 4))
     assert (counted, host.dumps) == ([5, 5, 2, 0], 1)
 
 
 def test_unchanged_references_are_counted_anew_after_a_dump_disagreed(host: Host) -> None:
-    host.set_half_open(3)
+    host.set_syn_recv(3)
     assert [host.count(0.0), host.count(0.25)] == [3, 3]
     host.counts = {HERE: 2}
     counted = [host.count(CALIBRATE_SECONDS), host.count(CALIBRATE_SECONDS + 0.25)]
@@ -147,7 +147,7 @@ def test_unchanged_references_are_counted_anew_after_a_dump_disagreed(host: Host
 
 def test_the_same_references_are_counted_anew_for_other_listeners(host: Host) -> None:
     host.held[102], host.waiting[102] = 1, 0
-    host.set_half_open(3)
+    host.set_syn_recv(3)
     both = [tcp(1, inode=101), tcp(2, "10.0.0.9", inode=102)]
     host.matcher = host.listening(both)
     assert [host.count(0.0), host.count(0.25)] == [3, 3]
@@ -165,12 +165,12 @@ def test_where_dumps_are_cheaper_they_are_used(host: Host) -> None:
 def test_connections_that_wait_for_accept_are_not_syn_recv(host: Host) -> None:
     host.count(0.0)
     host.waiting[101] = 4
-    host.set_half_open(2)
+    host.set_syn_recv(2)
     assert host.count(0.25) == 2
 
 
 def test_references_are_compared_with_a_dump_now_and_then(host: Host) -> None:
-    host.set_half_open(3)
+    host.set_syn_recv(3)
     for now in (0.0, CALIBRATE_SECONDS - 0.1, CALIBRATE_SECONDS):
         assert host.count(now) == 3
     assert (host.dumps, host.counter.disagreements) == (2, 0)
@@ -178,14 +178,14 @@ def test_references_are_compared_with_a_dump_now_and_then(host: Host) -> None:
 
 def test_own_references_of_a_listener_are_learned(host: Host) -> None:
     """An MPTCP listener has one more than others."""
-    host.set_half_open(3, own=2)
+    host.set_syn_recv(3, own=2)
     assert (host.count(0.0), host.counter.disagreements) == (3, 0)
-    host.set_half_open(7, own=2)
+    host.set_syn_recv(7, own=2)
     assert host.count(0.25) == 7
 
 
 def test_where_the_two_disagree_dumps_decide(host: Host) -> None:
-    host.set_half_open(3)
+    host.set_syn_recv(3)
     host.count(0.0)
     host.held[101] += 1
     assert host.count(CALIBRATE_SECONDS) == 3
@@ -196,7 +196,7 @@ def test_where_the_two_disagree_dumps_decide(host: Host) -> None:
 
 def test_fewer_references_than_its_own_are_settled_by_a_dump_at_once(host: Host) -> None:
     """A SYN cookie made a connection that waits, and holds no reference."""
-    host.set_half_open(1)
+    host.set_syn_recv(1)
     host.count(0.0)
     host.waiting[101] = 5
     assert (host.count(0.25), host.dumps) == (1, 2)
@@ -213,7 +213,7 @@ def test_a_new_listener_takes_a_dump_at_once(host: Host) -> None:
 
 def test_a_group_adds_up() -> None:
     host = dumped_once(Host(members=4))
-    host.set_half_open(0)
+    host.set_syn_recv(0)
     host.count(0.0)
     host.held[103] = 6
     host.held[104] = 2
@@ -221,9 +221,9 @@ def test_a_group_adds_up() -> None:
 
 
 def test_a_count_that_changes_during_the_dump_is_no_disagreement(host: Host) -> None:
-    host.set_half_open(3)
+    host.set_syn_recv(3)
     host.count(0.0)
-    host.set_half_open(4)
+    host.set_syn_recv(4)
     host.counts = {HERE: 5}
     host.after_dump = lambda: host.held.update({101: 7})
     assert (host.count(CALIBRATE_SECONDS), host.counter.disagreements) == (5, 0)
@@ -232,14 +232,14 @@ def test_a_count_that_changes_during_the_dump_is_no_disagreement(host: Host) -> 
 def test_without_the_files_every_count_is_a_dump(host: Host) -> None:
     host.ref_counts.readable = False
     for quarter in range(3):
-        host.set_half_open(quarter)
+        host.set_syn_recv(quarter)
         assert host.count(quarter / 4) == quarter
     assert (host.dumps, host.counter.disagreements) == (3, 0)
 
 
 def test_with_procfs_nothing_is_compared(host: Host) -> None:
     host.fallback.choose(Method.PROCFS)
-    host.set_half_open(3)
+    host.set_syn_recv(3)
     assert [host.count(quarter / 4) for quarter in range(3)] == [3] * 3
     assert (host.dumps, host.counter.method) == (3, "procfs")
 
@@ -262,9 +262,9 @@ def test_after_a_segment_there_is_a_dump(dumped: Host) -> None:
     for now in range(3):
         dumped.count(float(now))
     dumped.segments = 8
-    dumped.set_half_open(2)
+    dumped.set_syn_recv(2)
     assert dumped.count(3.0) == 2
-    dumped.set_half_open(0)
+    dumped.set_syn_recv(0)
     dumped.counts = {}
     assert [dumped.count(float(now)) for now in (4, 5, 6)] == [0, 0, 0]
     assert dumped.dumps == 4
@@ -272,7 +272,7 @@ def test_after_a_segment_there_is_a_dump(dumped: Host) -> None:
 
 def test_there_are_dumps_while_any_was_found(dumped: Host) -> None:
     """They end by their timers, for which no segment has to come."""
-    dumped.set_half_open(2)
+    dumped.set_syn_recv(2)
     assert [dumped.count(float(now)) for now in range(4)] == [2] * 4
     assert dumped.dumps == 4
 
@@ -282,7 +282,7 @@ def test_a_segment_during_the_dump_is_not_overlooked(dumped: Host) -> None:
 
     def late() -> None:
         dumped.segments = 8
-        dumped.set_half_open(1)
+        dumped.set_syn_recv(1)
 
     dumped.after_dump = late
     assert [dumped.count(float(now)) for now in (1, 2)] == [0, 1]
@@ -297,7 +297,7 @@ def test_a_dump_that_failed_is_repeated(dumped: Host) -> None:
         with pytest.raises(KernelError):
             dumped.count(float(now))
     dumped.fault = None
-    dumped.set_half_open(3)
+    dumped.set_syn_recv(3)
     assert dumped.count(5.0) == 3
 
 
@@ -310,7 +310,7 @@ def test_there_are_dumps_while_rows_fit_no_listener(dumped: Host) -> None:
 
 def test_after_a_change_to_procfs_references_are_not_used(host: Host) -> None:
     """The fallback finds out during the dump, when the references have been read already."""
-    host.set_half_open(3)
+    host.set_syn_recv(3)
     host.count(0.0)
     host.fallback.choose(Method.PROCFS)
     assert (host.count(0.25), host.dumps, host.counter.method) == (3, 2, "procfs")

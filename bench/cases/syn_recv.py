@@ -22,7 +22,7 @@ from bench.timing import Progress, Rounds, measure
 from bench.workloads.sockets import OpenSockets, Sockets
 
 CONNECTIONS_TABLE: Final = "With established connections"
-HALF_OPEN_TABLE: Final = "Half-open connections"
+SYN_RECV_TABLE: Final = "Half-open connections"
 _NANOSECOND: Final = 1e-9
 
 
@@ -73,5 +73,5 @@ def flooded(
         ("syn_recv_dump_memory", Summary.of([growth])),
     )
     return CaseResult(
-        times.measurements(HALF_OPEN_TABLE, sockets, sockets.half_open), values if limited else ()
+        times.measurements(SYN_RECV_TABLE, sockets, sockets.syn_recv), values if limited else ()
     )
