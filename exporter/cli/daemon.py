@@ -100,6 +100,7 @@ class Daemon:
         self._service_manager.stopping()
         self._sampler.stop(_STOP_SECONDS)
         await server.stop()
+        log.info("stopped")
         return 0 if self._sampler.failure is None else 1
 
     async def _wait_for_first_sample(self, ended: asyncio.Event) -> None:
@@ -164,4 +165,8 @@ class Daemon:
 
 
 def _names(sockets: Sequence[socket.socket]) -> str:
-    return " ".join("{}:{}".format(*opened.getsockname()) for opened in sockets)
+    found = []
+    for opened in sockets:
+        host, port, *_ = opened.getsockname()
+        found.append(f"[{host}]:{port}" if opened.family == socket.AF_INET6 else f"{host}:{port}")
+    return " ".join(found)

@@ -51,7 +51,8 @@ are sums, and ratios are those of the fullest socket.
   A missing series is never zero.
 - A listener that is gone has no series. If it comes back at the same address within {_MINUTES:.0f} minutes
   its counters go on, unless it is another program.
-- What the kernel does not tell has no series: where only `/proc/net` can be read, limits and ratios.
+- What the kernel does not tell has no series: where only `/proc/net` can be read, limits and ratios, drops,
+  oldest waits, and the lengths of unix listeners.
 - Over `max_listeners` the fullest listeners stay, and of equals the oldest;
   `listen_queue_exporter_listeners_omitted` counts the others.
 """

@@ -82,7 +82,7 @@ SOURCE_METRICS: Final = (
         "listen_queue_exporter_source_success",
         "gauge",
         "Whether the newest sample of a source succeeded and is young enough: 1 is yes. "
-        "At 0 its series are gone.",
+        "At 0 its series are gone; of owners, some labels are empty.",
         lambda state: state.healthy,
     ),
     Metric(

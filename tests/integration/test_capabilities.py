@@ -17,7 +17,7 @@ from tests.integration.service import Service
 SOURCE_SUCCESS = "exporter_source_success"
 
 
-MESSAGE = "listen-queue-exporter: the owners of some sockets belong to other users: EACCES"
+MESSAGE = "listen-queue-exporter: the processes of some sockets may not be seen: EACCES"
 
 
 def of_root() -> list[socket.socket]:

@@ -93,7 +93,7 @@ class Owners(Source[SearchStep]):
             for table in unsettled & self._namespaces.keys():
                 self._set_owners(table)
         if self._search.access_denied:
-            raise UnavailableError("the owners of some sockets belong to other users", "EACCES")
+            raise UnavailableError("the processes of some sockets may not be seen", "EACCES")
 
     def _collect(self, changed: Sequence[ListenerTable], now: float) -> None:
         started = self._clock.elapsed()
