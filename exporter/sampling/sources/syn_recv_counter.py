@@ -63,6 +63,7 @@ class SynRecvCounter:
         self._clock = clock
         self._none_left = False
         self._unmatched = 0
+        self._last_counts: Counts = {}
         # What the reference counts told last, and from what, so that the same is not computed again.
         self._counted: tuple[Matcher, Mapping[int, RefCount], Counts] | None = None
         self._own_references: dict[ListenerGroup, int] = {}
@@ -87,17 +88,21 @@ class SynRecvCounter:
         if self._none_left and self._activity.idle(now):
             return {}, 0
         self._none_left = False
-        counts = self._by_ref_counts(matcher) if self._may_use_ref_counts(now) else None
+        counts = self._by_ref_counts(matcher) if self._may_use_ref_counts(now, matcher) else None
         self._used_ref_counts = counts is not None
         if counts is None:
             counts = self._by_dump(now, matcher)
+        self._last_counts = counts
         self._none_left = not counts and not self._unmatched
         return counts, self._unmatched
 
     def _calibration_due(self, now: float) -> bool:
         return self._calibrate_at is None or now >= self._calibrate_at
 
-    def _may_use_ref_counts(self, now: float) -> bool:
+    def _may_use_ref_counts(self, now: float, matcher: Matcher) -> bool:
+        # Connections that fit no listener, as those of one that has just closed, are in a dump only.
+        if self._unmatched or not self._last_counts.keys() <= matcher.groups:
+            return False
         if self._dump.fallback.method is not Method.SOCK_DIAG or self._calibration_due(now):
             return False
         return self._ref_count_cost is not None and self._ref_count_cost < self._dump_cost

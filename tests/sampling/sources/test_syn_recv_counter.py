@@ -156,6 +156,18 @@ def test_the_same_references_are_counted_anew_for_other_listeners(host: Host) ->
     assert (host.count(0.5), host.dumps) == (0, 2)
 
 
+def test_connections_of_a_listener_that_closed_are_counted_by_dumps_until_they_are_gone(host: Host) -> None:
+    host.set_syn_recv(3)
+    assert [host.count(0.0), host.count(0.25)] == [3, 3]
+    assert (host.counter.method, host.dumps) == (REFCOUNT, 1)
+    host.matcher = host.listening([])
+    found = [host.counter.count(now, host.matcher)[1] for now in (0.5, 0.75)]
+    assert (found, host.dumps) == ([3, 3], 3)
+    host.counts = {}
+    found = [host.counter.count(now, host.matcher)[1] for now in (1.0, 1.25)]
+    assert (found, host.dumps) == ([0, 0], 4)
+
+
 def test_where_dumps_are_cheaper_they_are_used(host: Host) -> None:
     host.dump_cost, host.ref_counts.cost = 0.0001, 0.02
     counted = [host.count(quarter / 4) for quarter in range(4)]
