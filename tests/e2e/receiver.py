@@ -8,6 +8,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 
+class _Server(HTTPServer):
+    # By default 5: many alerts at once fill such a queue, which is then an alert itself.
+    request_queue_size = 512
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Append the body, a JSON document, on one line."""
@@ -20,4 +25,4 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    HTTPServer(("127.0.0.1", int(sys.argv[1])), _Handler).serve_forever()
+    _Server(("127.0.0.1", int(sys.argv[1])), _Handler).serve_forever()
