@@ -165,8 +165,4 @@ class Daemon:
 
 
 def _names(sockets: Sequence[socket.socket]) -> str:
-    found = []
-    for opened in sockets:
-        host, port, *_ = opened.getsockname()
-        found.append(f"[{host}]:{port}" if opened.family == socket.AF_INET6 else f"{host}:{port}")
-    return " ".join(found)
+    return " ".join(str(ListenAddress(*opened.getsockname()[:2])) for opened in sockets)
