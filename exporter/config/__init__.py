@@ -1,8 +1,9 @@
-"""The configuration file: YAML text in, a frozen Config out, or every error in it at once."""
+"""The configuration file: YAML text in, a frozen Config out, or the errors in it all at once."""
 
-from exporter.config.errors import ConfigError
+from exporter.config.file import ConfigFile
 from exporter.config.load import load
 from exporter.config.model import Config
 from exporter.config.parse import parse
+from exporter.yamlfile.errors import ConfigError
 
-__all__ = ["Config", "ConfigError", "load", "parse"]
+__all__ = ["Config", "ConfigError", "ConfigFile", "load", "parse"]

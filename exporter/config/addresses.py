@@ -6,15 +6,17 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from exporter.config.errors import printable
-from exporter.config.scalar import Scalar, WrongValueError
-from exporter.config.values import TEXT_SCHEMA, Format, ScalarValue, parse_text
+from exporter.yamlfile.errors import printable
+from exporter.yamlfile.scalar import Scalar, WrongValueError
+from exporter.yamlfile.values import TEXT_SCHEMA, Format, ScalarValue, parse_text
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _CIDR = re.compile(r"([^/]+)/(0|[1-9][0-9]{0,2})")
+# Those of IPv6 in front of the 32 of a mapped IPv4 address.
+_MAPPED_BITS = 96
 # Digits with dots, or hexadecimal digits with a colon, together with wildcards, ranges, brackets, ports and
 # netmasks in them: text of this form is meant as an IP, not as the name of a unix socket.
 _LIKE_AN_IP = re.compile(
@@ -27,13 +29,13 @@ _LIKE_AN_IP = re.compile(
 class Address(ScalarValue[Network | str]):
     """An IP or a CIDR, read as a network (an IP as a network of one), or any other text, read as a pattern.
 
-    A network is compared with the address as the listener shows it. So an IPv4-mapped IPv6 address
-    (`::ffff:10.0.0.1`) is an IPv6 network, and matches only listeners bound to the mapped form. An
-    address with a zone or a device (`fe80::1%eth0`) is an error, because a rule does not compare devices:
-    `fe80::1` matches on all of them.
+    A network is compared with the address as the listener shows it, and a listener that is bound to an
+    IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) shows the IPv4 address. So `::ffff:10.0.0.1` is read as
+    10.0.0.1, and `::ffff:10.0.0.0/104` as 10.0.0.0/8. An address with a zone or a device (`fe80::1%eth0`) is
+    an error, because a rule does not compare devices: `fe80::1` matches on all of them.
 
     Text that looks like an IP without being one is an error, not a pattern. A unix socket with such a name
-    is matched by a pattern with its first character in brackets: `[8]080`.
+    is matched by a pattern with `?` in place of the first character: `?080` for 8080.
     """
 
     @property
@@ -68,16 +70,29 @@ def _network(text: str) -> Network | None:
         raise WrongValueError(
             f"{printable(text)} names a device, and an address is matched on every device", f"write {bare}"
         )
-    return _masked(ip, int(found[2])) if found else ipaddress.ip_network(ip)
+    if found is None:
+        return ipaddress.ip_network(_mapped_ipv4(ip) or ip)
+    return _masked(bare, ip, int(found[2]))
 
 
-def _masked(ip: _Ip, bits: int) -> Network:
+def _masked(text: str, ip: _Ip, bits: int) -> Network:
+    """Return the network that `text` is, an IP with so many leading bits; raises WrongValueError."""
     if bits > ip.max_prefixlen:
-        raise WrongValueError(f"{ip}/{bits} has too many bits, IPv{ip.version} has {ip.max_prefixlen}")
-    network = ipaddress.ip_network((ip, bits), strict=False)
-    if network.network_address != ip:
-        raise WrongValueError(f"{ip}/{bits} does not begin a network", f"write {network} or {ip}")
+        raise WrongValueError(f"{text} has too many bits, IPv{ip.version} has {ip.max_prefixlen}")
+    ipv4 = _mapped_ipv4(ip)
+    if ipv4 is not None and bits < _MAPPED_BITS:
+        raise WrongValueError(
+            f"{text} does not begin a network", "write 0.0.0.0/0 for all of IPv4, or ::/0 for all of IPv6"
+        )
+    first, length = (ip, bits) if ipv4 is None else (ipv4, bits - _MAPPED_BITS)
+    network = ipaddress.ip_network((first, length), strict=False)
+    if network.network_address != first:
+        raise WrongValueError(f"{text} does not begin a network", f"write {network} or {first}")
     return network
+
+
+def _mapped_ipv4(ip: _Ip) -> ipaddress.IPv4Address | None:
+    return ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
 
 
 def _ip(text: str) -> _Ip | None:

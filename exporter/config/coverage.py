@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exporter.config.model import Match, Network
-from exporter.config.node import either
 from exporter.config.patterns import ALL_NAMES, PatternSet
 from exporter.config.ports import MAX_PORT
 from exporter.config.ranges import Ranges, covers, merged
 from exporter.kernel.family import FAMILIES, AddressForm, address_form
+from exporter.yamlfile.node import either
 
 PROTOCOLS = tuple(family.protocol for family in FAMILIES)
 ALL_PORTS: Ranges = ((1, MAX_PORT),)

@@ -6,15 +6,15 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
-from exporter.config.key import Key, keys_of
 from exporter.config.model import Config
-from exporter.config.section import MappingListType, keys_below
+from exporter.yamlfile.key import Key, keys_of
+from exporter.yamlfile.section import MappingListType, keys_below
 
 _WIDTH = 110
 
 _HEAD = """\
 # listen-queue-exporter: every key, with its default. Leave out what you do not want to change.
-# Check a file before you use it: listen-queue-exporter check-config FILE
+# Check a file before you use it: listen-queue-exporter check-config FILE (make run ARGS='check-config FILE')
 # Durations have a unit: ms, s, m or h. Text with a * at its front, an @ or a colon needs double quotes.
 # yaml-language-server: $schema=docs/config.schema.json
 #
@@ -45,6 +45,15 @@ rules:
     match:
       address: ["127.0.0.0/8", "::1"]
     export: false
+
+  # Each transfer of passive FTP listens on a port of its own, for a moment: published as one listener whose
+  # port is *, with the sums of all.
+  - name: ftp transfers
+    match:
+      protocol: tcp
+      port: 30000-39999
+      process: "vsftpd"
+    fold: true
 
   # The rest of what runs in one container namespace and belongs to one service.
   - name: batch

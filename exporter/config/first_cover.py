@@ -7,13 +7,12 @@ value of each key.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from exporter.config.coverage import ALL_IPS, ALL_PORTS, Coverage
-from exporter.config.patterns import PatternSet, is_literal
+from exporter.config.patterns import PatternSet, is_literal, literal_parts
 from exporter.config.ranges import Ranges, blocks
 from exporter.kernel.family import AddressForm
 
@@ -125,5 +124,5 @@ def _lookups(coverage: Coverage, widths: Mapping[_Axis, set[int]]) -> Iterator[_
 
 
 def _literal_part(glob: str) -> str:
-    """Return characters that every matching name contains: the longest such part before any bracket."""
-    return max(re.split(r"[*?]+", glob.partition("[")[0]), key=len)[:_MAX_PART_LENGTH]
+    """Return characters that every matching name contains: the longest part without a wildcard."""
+    return max(literal_parts(glob), key=len)[:_MAX_PART_LENGTH]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from exporter.config.levels import Level
 from exporter.config.model import Queue, Severity, Thresholds
-from exporter.config.node import ConfigNode
-from exporter.config.section import Section
+from exporter.yamlfile.node import ConfigNode
+from exporter.yamlfile.section import Section
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import enum
 import re
 from dataclasses import dataclass
 
-from exporter.config.quantities import Percentage, WholeNumber
-from exporter.config.scalar import Scalar, ScalarType, WrongValueError
-from exporter.config.values import Format, ScalarValue
+from exporter.yamlfile.quantities import Percentage, WholeNumber
+from exporter.yamlfile.scalar import Scalar, ScalarType, WrongValueError
+from exporter.yamlfile.values import Format, ScalarValue
 
 # The kernel counts the connections of a queue in 32 bits (include/net/sock.h, sk_ack_backlog).
 _CONNECTIONS = WholeNumber(0, 2**32 - 1, example="100", noun="whole number")

@@ -8,24 +8,27 @@ declarations, and config.example.yaml, docs/configuration.md and docs/config.sch
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from exporter.config.addresses import Address, Network
-from exporter.config.key import key, match_key, match_key_group, required_key
+from exporter.config.export import Export, ExportType
 from exporter.config.levels import Level, LevelType, Queue, Severity, Unit
-from exporter.config.lists import AnyNumber, OneOrMore, Subset
+from exporter.config.namespace_values import AutoBool, AutoBoolean, NetnsName
+from exporter.config.owner_patterns import OwnerPattern
+from exporter.config.patterns import pattern_set
 from exporter.config.ports import PortRange
-from exporter.config.quantities import Duration, Percentage, WholeNumber
 from exporter.config.rule_name import DEFAULTS, RuleName
-from exporter.config.section import included, section, section_list
-from exporter.config.values import AutoBool, AutoBoolean, Boolean, Choice, Text
 from exporter.kernel.family import FAMILIES
 from exporter.kernel.records import Method
 from exporter.owners.owner import OWNER_FACTS
+from exporter.yamlfile.key import key, match_key, match_key_group, required_key
+from exporter.yamlfile.lists import AnyNumber, OneOrMore, Subset
+from exporter.yamlfile.quantities import Duration, Percentage, WholeNumber
+from exporter.yamlfile.section import included, section, section_list
+from exporter.yamlfile.values import Boolean, Choice, Text
 
 # What the rest of the program needs of the configuration is imported from here.
-__all__ = ["DEFAULTS", "AutoBool", "Level", "Network", "Queue", "Severity", "Unit"]
-__all__ += ["Config", "Levels", "Match", "Namespaces", "Rule", "Sampling", "Thresholds"]
+__all__ = ["DEFAULTS", "AutoBool", "Export", "Level", "NetnsName", "Network", "Queue", "Severity", "Unit"]
+__all__ += ["Config", "Defaults", "Levels", "Match", "Namespaces", "Rule", "Sampling", "Thresholds"]
 
 _PATTERN = Text("pattern", "a name or a pattern with * and ?", example='"nginx*"')
 _NETNS_PATTERN = Text(
@@ -40,13 +43,14 @@ class Sampling:
     """How often the kernel is read, and how."""
 
     interval_seconds: float = key(
-        "interval", Duration("1ms", "60s", example="50ms"), "50ms", "How often the accept queues are read."
+        "interval", Duration("1ms", "4s", example="50ms"), "50ms", "How often the accept queues are read."
     )
     cpu_budget_ratio: float = key(
         "cpu_budget",
         Percentage("one core", high=100, zero=False, example="2%"),
         "2%",
-        "The most that the exporter may use of one CPU core. It reads less often until it fits.",
+        "What all processes of the exporter together may use of one CPU core. It reads less often until they"
+        " fit, but every 4 s at least.",
     )
     method: Method = key(
         "method",
@@ -61,19 +65,13 @@ class Sampling:
         "60s",
         "How far back the peak metrics look.",
     )
-    histogram: bool = key(
-        "histogram",
-        Boolean(),
-        "true",
-        "Whether to publish the histogram of sampled utilization, ten more series a listener.",
-    )
 
 
 @dataclass(frozen=True, slots=True)
 class Namespaces:
     """Which network namespaces are sampled besides the exporter's own, which always is.
 
-    `include` and `exclude` are globs over a namespace's name or inode number, and `exclude` wins.
+    `include` and `exclude` are globs over the label of a namespace and its inode number, and `exclude` wins.
     """
 
     enabled: AutoBool = key(
@@ -84,10 +82,7 @@ class Namespaces:
         " (CAP_SYS_ADMIN and CAP_SYS_PTRACE).",
     )
     include: tuple[str, ...] = key(
-        "include",
-        OneOrMore(_NETNS_PATTERN),
-        '["*"]',
-        "Which of them are sampled, by name (as in ip netns) or, where they have none, by inode number.",
+        "include", OneOrMore(_NETNS_PATTERN), '["*"]', "Which are sampled, by label netns or inode number."
     )
     exclude: tuple[str, ...] = key(
         "exclude", AnyNumber(_NETNS_PATTERN), "[]", "Which of them are not, whatever include says."
@@ -95,12 +90,19 @@ class Namespaces:
     max: int = key(
         "max", WholeNumber(1, 10_000, example="1000"), "1000", "The most that are sampled; the oldest stay."
     )
+    netns_name: NetnsName = key(
+        "netns_name",
+        Choice(tuple(NetnsName)),
+        "name",
+        "What the label netns of a container's namespace is: name for the name of its pod, or of the"
+        " container where it is in none, or inode for the inode number. That is also the label where there"
+        " is no name, or where another namespace has it.",
+    )
 
-    def selects(self, name: str) -> bool:
-        """Return whether include and exclude select the namespace of this name, whatever `enabled` says."""
-        return any(fnmatchcase(name, glob) for glob in self.include) and not any(
-            fnmatchcase(name, glob) for glob in self.exclude
-        )
+    def selects(self, *names: str) -> bool:
+        """Return whether include and exclude select the namespace of these names, whatever `enabled` says."""
+        included, excluded = pattern_set(self.include), pattern_set(self.exclude)
+        return any(map(included.matches, names)) and not any(map(excluded.matches, names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,20 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for listeners that no rule matches, and for what a rule leaves out."""
+
+    thresholds: Thresholds = included(Thresholds)
+    export: Export = key(
+        "export",
+        ExportType(),
+        "lean",
+        "Which series a listener has: lean those that alerts need, full also histograms, peaks of lengths and"
+        " the time beyond each threshold, false none at all. check-config prints how many those are.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """The conditions of a rule: a listener has to have one of the values of each key.
 
@@ -152,12 +168,18 @@ class Match:
         "protocol", Choice(tuple(family.protocol for family in FAMILIES)), "Protocol of the listener."
     )
     addresses: tuple[Network | str, ...] = match_key(
-        "address", Address(), "Address that it is bound to; for unix the path, or @ and the abstract name."
+        "address",
+        Address(),
+        "Address that it is bound to; for unix the absolute path, or @ and the abstract name.",
     )
     ports: tuple[tuple[int, int], ...] = match_key("port", PortRange(), "Port that it is bound to.")
-    netns: tuple[str, ...] = match_key("netns", _PATTERN, "Its network namespace, as in the label netns.")
+    netns: tuple[str, ...] = match_key("netns", _PATTERN, "Its namespace, by label netns or inode number.")
     owners: dict[str, tuple[str, ...]] = match_key_group(
-        {fact.name: fact.description for fact in OWNER_FACTS if fact.match}, _PATTERN
+        {
+            fact.name: (OwnerPattern(fact.name, _PATTERN), fact.description)
+            for fact in OWNER_FACTS
+            if fact.match
+        }
     )
 
     @property
@@ -173,12 +195,21 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The thresholds of the listeners that match, and whether they are published."""
+    """The thresholds of the listeners that match, and which series they have."""
 
     name: str = required_key("name", RuleName(), "Name of the rule, as in the label rule; no other has it.")
     match: Match = section("match", Match, "Which listeners the rule is for; all, where it is left out.")
     thresholds: Thresholds = included(Thresholds, inherits_from="defaults")
-    export: bool = key("export", Boolean(), "true", "Whether these listeners are published at all.")
+    export: Export = key(
+        "export", ExportType(), "lean", "Which series these listeners have.", inherits_from="defaults"
+    )
+    fold: bool = key(
+        "fold",
+        Boolean(),
+        "false",
+        "Whether listeners that come and go, on ephemeral ports or with names that hold a process number, are"
+        " published as one of each address and owner: the port, or the name of a unix socket, is *.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +233,12 @@ class Config:
         "max_listeners",
         WholeNumber(1, 1_000_000_000, example="2000"),
         "2000",
-        "The most listeners on the page; the fullest and the oldest stay.",
+        "The most listeners on the page, in equal parts for network namespaces, and in each for users.",
     )
-    defaults: Thresholds = section(
+    defaults: Defaults = section(
         "defaults",
-        Thresholds,
-        "Thresholds for listeners that no rule matches, and for what a rule leaves out. A level is a"
+        Defaults,
+        "Thresholds and series of listeners that no rule matches, and what a rule leaves out. A level is a"
         " percentage of the queue (backlog + 1) or a number of connections, and is exceeded from there on;"
         " 0 means any connection at all.",
     )

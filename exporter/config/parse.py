@@ -5,31 +5,36 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
+from yaml.error import Mark
 from yaml.nodes import Node, ScalarNode
 
-from exporter.config.document import compose
-from exporter.config.errors import Diagnostics
-from exporter.config.key import key_of
 from exporter.config.level_order import BUILT_IN, check_level_order
 from exporter.config.model import Config, Rule, Sampling
 from exporter.config.namespaces import SampledNamespaces
-from exporter.config.node import ConfigNode
 from exporter.config.rules import read_rules
-from exporter.config.section import MappingType, Section, SectionList
+from exporter.yamlfile.document import compose
+from exporter.yamlfile.errors import Diagnostics
+from exporter.yamlfile.key import key_of
+from exporter.yamlfile.node import ConfigNode
+from exporter.yamlfile.section import MappingType, Section, SectionList
 
 _FILE = MappingType(Config)
+_EMPTY = "nothing is set in this file; write {} for the defaults, or start without --config.file"
 _PEAK_WINDOW = key_of(Sampling, "peak_window").type.format
 
 
 def parse(text: str, name: str) -> Config:
-    """Return the configuration in `text`; an empty one gives the defaults.
+    """Return the configuration in `text`.
 
-    `name` is what the lines of a ConfigError call the file. Raises ConfigError with every error at
-    once, except that invalid YAML hides the others.
+    `name` is what the lines of a ConfigError call the file. Raises ConfigError with the errors all at once,
+    except that invalid YAML hides the others. One without a key is an error, since a file that is being
+    written, or was cut, looks like that; `{}` gives the defaults.
     """
     diagnostics = Diagnostics(name)
     root = compose(text, diagnostics)
     if root is None or _is_empty(root):
+        diagnostics.add(Mark("", 0, 0, 0, None, 0), _EMPTY)
+        diagnostics.raise_if_any()
         return Config()
     config = _config(_FILE.read(ConfigNode(root, "", diagnostics)))
     diagnostics.raise_if_any()
@@ -42,11 +47,13 @@ def _is_empty(root: Node) -> bool:
 
 def _config(file: Section[Config]) -> Config:
     _check_peak_window(file.section("sampling"))
-    default_levels = check_level_order(file.section("defaults"), BUILT_IN)
+    default_levels = check_level_order(file.section("defaults").section("thresholds"), BUILT_IN)
     config = file.complete(Config())
     rules = cast("SectionList[Rule]", file.values.get("rules", SectionList()))
     namespaces = SampledNamespaces(config.namespaces)
-    return replace(config, rules=read_rules(rules, config.defaults, default_levels, namespaces))
+    return replace(
+        config, rules=read_rules(rules, config.defaults, default_levels, namespaces, config.labels)
+    )
 
 
 def _check_peak_window(sampling: Section[Sampling]) -> None:

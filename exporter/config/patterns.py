@@ -1,16 +1,26 @@
-"""Sets of globs, compared with names and with each other."""
+"""Patterns for names: what `*` and `?` stand for, and sets of patterns, compared with names and each other.
+
+`*` stands for any characters and `?` for one, both for line breaks as well. Every other character stands for
+itself, brackets included: they are common in names (`app[1].sock`). Case matters. Every pattern of the
+configuration is compiled here and nowhere else.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from fnmatch import translate
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 
 def is_literal(glob: str) -> bool:
     """Return whether a glob has no wildcard, so that it matches only the name that is equal to it."""
-    return not any(character in glob for character in "*?[")
+    return "*" not in glob and "?" not in glob
+
+
+def literal_parts(glob: str) -> list[str]:
+    """Return the text before, between and after the wildcards; every matching name has it in this order."""
+    return re.split(r"[*?]+", glob)
 
 
 class PatternSet:
@@ -37,8 +47,23 @@ class PatternSet:
     @cached_property
     def _wildcards(self) -> re.Pattern[str]:
         # One expression, because to try thousands of them for each of thousands of names takes too long.
-        expressions = [translate(glob) for glob in self.globs if not is_literal(glob)]
+        expressions = [_expression(glob) for glob in self.globs if not is_literal(glob)]
         return re.compile("|".join(expressions) if expressions else r"(?!)")
 
 
 ALL_NAMES = PatternSet(("*",))
+
+
+@lru_cache(maxsize=8192)
+def pattern_set(globs: tuple[str, ...]) -> PatternSet:
+    """Return the set of these globs: the same one each time, so that each set is compiled once.
+
+    As many are kept as a configuration with thousands of rules has; every network namespace asks for them.
+    """
+    return PatternSet(globs)
+
+
+def _expression(glob: str) -> str:
+    # fnmatch.translate makes an expression without exponential backtracking, but knows brackets: `[[]` is the
+    # set of the one character `[`, and `]` without `[` stands for itself.
+    return translate(glob.replace("[", "[[]"))

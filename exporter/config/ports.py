@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from exporter.config.quantities import NUMBER, WholeNumber
-from exporter.config.scalar import Scalar, ScalarType, WrongValueError
-from exporter.config.values import Format, ScalarValue
+from exporter.yamlfile.quantities import NUMBER, WholeNumber
+from exporter.yamlfile.scalar import Scalar, ScalarType, WrongValueError
+from exporter.yamlfile.values import Format, ScalarValue
 
 MAX_PORT = 65535
 

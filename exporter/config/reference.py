@@ -6,9 +6,9 @@ import re
 import sys
 from collections.abc import Iterator
 
-from exporter.config.key import Key, keys_of
 from exporter.config.model import Config
-from exporter.config.section import MappingListType, keys_below
+from exporter.yamlfile.key import Key, keys_of
+from exporter.yamlfile.section import MappingListType, keys_below
 
 _HEAD = """\
 # Configuration
@@ -22,7 +22,7 @@ _HEAD = """\
 listen-queue-exporter check-config FILE
 ```
 
-prints every error in a file, one a line: `FILE:LINE:COLUMN: key.path: what is wrong; what is allowed`. The
+prints the errors in a file, one a line: `FILE:LINE:COLUMN: key.path: what is wrong; what is allowed`. The
 exporter reads the file again on SIGHUP, or on `POST /-/reload` with `--web.enable-lifecycle`. If it is wrong
 then, the old configuration stays in force and `listen_queue_exporter_config_last_reload_successful` is 0.
 
@@ -37,12 +37,20 @@ Editors that know JSON Schema complete and check keys by [config.schema.json](co
 | percentage | a number and `%`, as in `2%` |
 | level | a percentage of the queue (backlog + 1), or a whole number of connections |
 | boolean | `true` or `false` without quotes, and none of the other words that YAML 1.1 has for them |
-| pattern | text in which `*` matches any characters, `?` one, and `[abc]` one of those in brackets |
+| pattern | text in which `*` stands for any characters and `?` for one; all others, `[` too, for themselves |
 | address | `10.0.0.1`, `10.0.0.0/8` or `"::1"`; a pattern for a path, or for `@` and an abstract name |
 | … or list | one value, or several in brackets |
 
 Text that YAML takes for something else needs quotes: what begins with `*` or `@`, what has a colon, and names
 such as `80`, `no` or `null`. Unknown keys, repeated keys, aliases, merge keys and tags are errors.
+
+Patterns are compared with the text of the label, in which a line break is the four characters `\\x0a`. Case
+matters. Write `?` for a `*` or `?` in a name, and a list where one of several characters is meant:
+`[web-1, web-2]`. For a unix socket whose name looks like an IP or a port, write `?` in place of the first
+character: `"?080"` for `8080`.
+
+An IPv4 address that is mapped into IPv6 is the IPv4 address: `"::ffff:10.0.0.1"` is read as `10.0.0.1`, and
+`10.0.0.1` matches a program that binds `::ffff:10.0.0.1`, as the JVM does.
 
 ## Keys
 """

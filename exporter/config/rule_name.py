@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.config.scalar import Scalar, WrongValueError
-from exporter.config.values import TEXT_SCHEMA, Format, ScalarValue, parse_text
+from exporter.yamlfile.scalar import Scalar, WrongValueError
+from exporter.yamlfile.values import TEXT_SCHEMA, Format, ScalarValue, parse_text
 
 # The `rule` label of listeners that no rule matches, and of their thresholds.
 DEFAULTS = "defaults"

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.config.coverage import Coverage, contradiction
-from exporter.config.errors import printable
 from exporter.config.first_cover import first_covering
-from exporter.config.key import key_of
+from exporter.config.folding import first_with_same_labels
 from exporter.config.level_order import PartialThresholds, check_level_order
-from exporter.config.model import Match, Rule, Thresholds
+from exporter.config.model import Defaults, Match, Rule
 from exporter.config.namespaces import SampledNamespaces
-from exporter.config.node import ConfigNode
-from exporter.config.section import Section, SectionList
+from exporter.yamlfile.errors import printable
+from exporter.yamlfile.key import key_of
+from exporter.yamlfile.node import ConfigNode, either
+from exporter.yamlfile.section import Section, SectionList
 
 _NAME = key_of(Rule, "name").type.format
 
@@ -34,9 +35,10 @@ class _ReadRule:
 
 def read_rules(
     rules: SectionList[Rule],
-    defaults: Thresholds,
+    defaults: Defaults,
     default_levels: PartialThresholds,
     namespaces: SampledNamespaces,
+    labels: Sequence[str],
 ) -> tuple[Rule, ...]:
     """Return the rules in their order, completed from `defaults`. Errors are added to their nodes."""
     read = [
@@ -46,20 +48,21 @@ def read_rules(
     ]
     _check_names(read)
     _check_coverage(read)
+    _check_folding(read, labels)
     return tuple(each.rule for each in read)
 
 
 def _read(
     node: ConfigNode,
     section: Section[Rule],
-    defaults: Thresholds,
+    defaults: Defaults,
     default_levels: PartialThresholds,
     namespaces: SampledNamespaces,
 ) -> _ReadRule:
     if node.is_mapping and "name" not in section.nodes:
         node.add_error(f"the rule has no name; {_NAME.allowed}")
     check_level_order(section.section("thresholds"), default_levels)
-    rule = section.complete(Rule(name="", thresholds=defaults))
+    rule = section.complete(Rule(name="", thresholds=defaults.thresholds, export=defaults.export))
     valid = _check_match(section.section("match"), rule.match, namespaces)
     # An unknown key of the rule may be meant for its match.
     return _ReadRule(node, section, rule, rule.match if valid and section.known_keys else None)
@@ -100,4 +103,19 @@ def _check_coverage(rules: Sequence[_ReadRule]) -> None:
         node.add_error(
             f"no listener can match: {earlier} comes first and takes all that this rule asks for;"
             " write this rule before it, or take it out"
+        )
+
+
+def _check_folding(rules: Sequence[_ReadRule], labels: Sequence[str]) -> None:
+    """Add an error for each rule that may fold listeners into one with the labels of another rule's."""
+    folding = [(each, each.match) for each in rules if each.rule.fold and each.match is not None]
+    positions = first_with_same_labels([match for _, match in folding], labels)
+    for (each, _), position in zip(folding, positions, strict=True):
+        if position is None:
+            continue
+        earlier, _ = folding[position]
+        distinct = either(["protocol", "address (of IPs)", "netns", *labels])
+        each.section.nodes["fold"].add_error(
+            f"{earlier} may fold listeners into one with the same labels; write both as one rule, or let"
+            f" their matches differ in {distinct}"
         )

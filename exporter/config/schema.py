@@ -6,8 +6,8 @@ import json
 import sys
 
 from exporter.config.model import Config
-from exporter.config.section import MappingType
-from exporter.config.values import JsonSchema
+from exporter.yamlfile.section import MappingType
+from exporter.yamlfile.values import JsonSchema
 
 _HEAD: JsonSchema = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -17,8 +17,8 @@ _HEAD: JsonSchema = {
 
 
 def schema() -> JsonSchema:
-    """Return a JSON Schema (draft 2020-12) of the file; an empty file is valid, too."""
-    return {**_HEAD, **MappingType(Config).format.schema, "type": ["object", "null"]}
+    """Return a JSON Schema (draft 2020-12) of the file."""
+    return {**_HEAD, **MappingType(Config).format.schema}
 
 
 if __name__ == "__main__":

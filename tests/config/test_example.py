@@ -12,9 +12,9 @@ import pytest
 
 from exporter.config import Config, load, parse
 from exporter.config.example import example
-from exporter.config.key import Key, keys_of
 from exporter.config.model import Rule
-from exporter.config.section import keys_below
+from exporter.yamlfile.key import Key, keys_of
+from exporter.yamlfile.section import keys_below
 
 WRITTEN = Path(__file__).parents[2] / "config.example.yaml"
 
@@ -38,7 +38,7 @@ def test_the_command_prints_the_file() -> None:
 def test_all_but_the_rules_is_the_default() -> None:
     config = load(str(WRITTEN))
     assert replace(config, rules=()) == Config()
-    assert [rule.name for rule in config.rules] == ["edge", "php", "loopback", "batch"]
+    assert [rule.name for rule in config.rules] == ["edge", "php", "loopback", "ftp transfers", "batch"]
 
 
 @pytest.mark.parametrize("key", [each.name for key in keys_of(Config) for each in below(key)])

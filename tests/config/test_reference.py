@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from exporter.config.key import Key, keys_of
 from exporter.config.model import Config
 from exporter.config.reference import reference
-from exporter.config.section import MappingListType, keys_below
+from exporter.yamlfile.key import Key, keys_of
+from exporter.yamlfile.section import MappingListType, keys_below
 
 WRITTEN = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -53,7 +53,7 @@ def test_a_row_has_type_range_default_and_meaning() -> None:
     assert ROWS["`sampling.interval`"] == [
         "`sampling.interval`",
         "duration",
-        "1ms to 60s",
+        "1ms to 4s",
         "`50ms`",
         "How often the accept queues are read.",
     ]
@@ -64,7 +64,7 @@ def test_the_default_of_a_rule_is_where_it_takes_it_from() -> None:
     assert ROWS["`rules[].match.port`"][3] == "any"
     assert ROWS["`rules[].accept.warning`"][3] == "that of `defaults.accept.warning`"
     assert ROWS["`rules[].hold`"][3] == "that of `defaults.hold`"
-    assert ROWS["`rules[].export`"][3] == "`true`"
+    assert ROWS["`rules[].export`"][3] == "that of `defaults.export`"
 
 
 def test_wildcards_are_no_markup() -> None:

@@ -13,8 +13,8 @@ from yaml.events import AliasEvent
 from yaml.nodes import Node, ScalarNode
 from yaml.reader import ReaderError
 
-from exporter.config.errors import Diagnostics, printable
-from exporter.config.syntax import error_mark, explanation
+from exporter.yamlfile.errors import Diagnostics, printable
+from exporter.yamlfile.syntax import error_mark, explanation
 
 # A valid file is at most five levels deep. PyYAML recurses once a level.
 MAX_DEPTH = 20

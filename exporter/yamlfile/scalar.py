@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from yaml.nodes import ScalarNode
 
-from exporter.config.errors import printable
+from exporter.yamlfile.errors import printable
 
 
 class WrongValueError(Exception):

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from exporter.config.node import ConfigNode
-from exporter.config.values import Choice, Format, JsonSchema, ValueType
+from exporter.yamlfile.node import ConfigNode
+from exporter.yamlfile.values import Choice, Format, JsonSchema, ValueType
 
 T = TypeVar("T")
 
@@ -62,13 +62,18 @@ class Subset:
     def read(self, node: ConfigNode) -> tuple[str, ...] | None:
         """Return the words in the order of the list; a wrong one is left out, with an error added."""
         words: list[str] = []
-        for item in node.items(self.format.allowed):
+        for item in node.items(self._allowed(node)):
             word = Choice(self.words).read(item)
             if word in words:
                 item.add_error(f"{word} is in the list already; take it out here")
             elif word is not None:
                 words.append(word)
         return tuple(words)
+
+    def _allowed(self, node: ConfigNode) -> str:
+        """Return what to write; the same in brackets where the words are there and the brackets are not."""
+        written = [word.strip() for word in (node.text or "").split(",")]
+        return f"write [{', '.join(written)}]" if set(written) <= set(self.words) else self.format.allowed
 
 
 def _list_or_one(item: Format, limits: JsonSchema) -> Format:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
-from exporter.config.key import METADATA, Key, SingleKey, keys_of, sources
-from exporter.config.node import ConfigNode, either
-from exporter.config.values import Format, JsonSchema
+from exporter.yamlfile.key import METADATA, Key, SingleKey, keys_of, sources
+from exporter.yamlfile.misplaced import KeyPlaces
+from exporter.yamlfile.node import ConfigNode, either
+from exporter.yamlfile.values import Format, JsonSchema
 
 T = TypeVar("T")
 
@@ -57,14 +58,14 @@ class MappingType(Generic[T]):
         self.model = model
         self.keys = keys_of(model)
         self.names = [key.name for key in self.keys]
-        self._elsewhere = _elsewhere(self.keys)
+        self.places = KeyPlaces(self.names, _below(self.keys), _in_lists(self.keys))
         allowed = f"write a mapping with the keys {either(self.names)}, or leave it out"
         self.format = Format("mapping", "", allowed, _schema(self.keys))
 
     def read(self, node: ConfigNode) -> Section[T]:
         """Return the content of the mapping at `node`. Errors are added to its diagnostics."""
         before = len(node.diagnostics)
-        nodes = node.mapping(self.names, self.format.allowed, self._elsewhere)
+        nodes = node.mapping(self.places, self.format.allowed)
         known_keys = len(node.diagnostics) == before
         values = _values(self.model, nodes)
         return Section(nodes, values, node, known_keys, valid=len(node.diagnostics) == before)
@@ -75,7 +76,8 @@ class MappingListType(Generic[T]):
 
     def __init__(self, model: type[T], noun: str) -> None:
         self.mapping = MappingType(model)
-        allowed = f"write a list of {noun}, each with a name, or leave it out"
+        self.noun = noun
+        allowed = f"write a list of {noun}, each of which begins with `- name:`, or leave it out"
         schema: JsonSchema = {"type": "array", "items": self.mapping.format.schema}
         self.format = Format("list of mappings", "", allowed, schema)
 
@@ -88,11 +90,12 @@ class MappingListType(Generic[T]):
 class IncludedKeys(Generic[T]):
     """A field that is a class of the model, with its keys beside those of the other fields.
 
-    `inherits_from` names the mapping of the file that has the values of the keys that are left out.
+    `inherits_from` names the mapping of the file that has the values of the keys that are left out; None
+    where they have defaults of their own.
     """
 
     model: type[T]
-    inherits_from: str
+    inherits_from: str | None
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -117,10 +120,11 @@ def section_list(name: str, model: type[T], description: str) -> tuple[T, ...]:
     return cast("tuple[T, ...]", field(default=(), metadata={METADATA: source}))
 
 
-def included(model: type[T], *, inherits_from: str) -> T:
+def included(model: type[T], *, inherits_from: str | None = None) -> T:
     """Declare a field that is a class of the model, with its keys beside those of the other fields.
 
-    `inherits_from` names the mapping of the file that has the values of the keys that are left out.
+    `inherits_from` names the mapping of the file that has the values of the keys that are left out; None
+    where they have defaults of their own.
     """
     return field(default_factory=model, metadata={METADATA: IncludedKeys(model, inherits_from)})
 
@@ -137,7 +141,7 @@ def _values(model: type[Any], nodes: Mapping[str, ConfigNode]) -> dict[str, Any]
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _elsewhere(keys: tuple[Key, ...]) -> dict[str, str]:
+def _below(keys: tuple[Key, ...]) -> dict[str, str]:
     """Return the path of each key that belongs into exactly one of the mappings under `keys`."""
     paths = [
         (name, f"{key.name}.{name}")
@@ -147,6 +151,21 @@ def _elsewhere(keys: tuple[Key, ...]) -> dict[str, str]:
     ]
     times = Counter(name for name, _ in paths)
     return {name: path for name, path in paths if times[name] == 1}
+
+
+def _in_lists(keys: tuple[Key, ...]) -> dict[str, str]:
+    """Return where to write each key that is one of a mapping in a list, or of a mapping below that."""
+    places: dict[str, str] = {}
+    for key in keys:
+        if isinstance(key.type, MappingListType):
+            noun, mapping = key.type.noun, key.type.mapping
+            one = noun.removesuffix("s")
+            for name in mapping.names:
+                places[name] = f"{name} is for {noun} only: write it in one of them"
+            for name, path in mapping.places.below.items():
+                within = path.removesuffix(f".{name}")
+                places.setdefault(name, f"{name} is for {noun} only: write it in {within} of a {one}")
+    return places
 
 
 def _schema(keys: tuple[Key, ...]) -> JsonSchema:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields
 import pytest
 
 from exporter.config import Config, ConfigError
-from exporter.config.key import Key, key, key_of, keys_of
 from exporter.config.model import Match, Rule, Sampling
-from exporter.config.quantities import Duration, WholeNumber
-from exporter.config.section import keys_below
 from exporter.owners.owner import OWNER_FACTS
+from exporter.yamlfile.key import Key, key, key_of, keys_of
+from exporter.yamlfile.quantities import Duration, WholeNumber
+from exporter.yamlfile.section import keys_below
 
 
 def all_keys(keys: tuple[Key, ...]) -> Iterator[Key]:

@@ -6,7 +6,7 @@ import re
 
 from yaml.error import Mark, MarkedYAMLError
 
-from exporter.config.errors import printable
+from exporter.yamlfile.errors import printable
 
 # Patterns for PyYAML's wording (scanner.py, parser.py, composer.py) and the text that replaces it. The first
 # pattern found in "context: problem" applies; {0} is its first group.

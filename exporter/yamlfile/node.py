@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from exporter.config.document import RejectedNode
-from exporter.config.errors import Diagnostics, printable
-from exporter.config.scalar import Scalar, ScalarType, WrongValueError
+from exporter.yamlfile.document import RejectedNode
+from exporter.yamlfile.errors import Diagnostics, printable
+from exporter.yamlfile.misplaced import EnclosingMapping, KeyPlaces, unknown_key
+from exporter.yamlfile.scalar import Scalar, ScalarType, WrongValueError
 
 T = TypeVar("T")
 
@@ -20,12 +20,14 @@ T = TypeVar("T")
 class ConfigNode:
     """One value of the file. Errors in it are added to `diagnostics`; no method raises.
 
-    `allowed` in the methods says what to write here, from the word "write" on, for the message.
+    `enclosing` are the mappings around it, the innermost first. `allowed` in the methods says what to write
+    here, from the word "write" on, for the message.
     """
 
     node: Node
     path: str
     diagnostics: Diagnostics
+    enclosing: tuple[EnclosingMapping, ...] = ()
 
     @property
     def line(self) -> int:
@@ -36,6 +38,24 @@ class ConfigNode:
     def is_mapping(self) -> bool:
         """Whether it is a mapping."""
         return isinstance(self.node, MappingNode)
+
+    @property
+    def text(self) -> str | None:
+        """The text of a scalar; None where it is none, or nothing."""
+        if not isinstance(self.node, ScalarNode) or isinstance(self.node, RejectedNode):
+            return None
+        return None if Scalar.of(self.node).type is ScalarType.NULL else self.node.value
+
+    @property
+    def place(self) -> str:
+        """File, line, column and key path, as an error about this value begins."""
+        mark = self.node.start_mark
+        return f"{self.diagnostics.file_name}:{mark.line + 1}:{mark.column + 1}: {self.path}"
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether it is an alias or has a tag, which is an error whatever belongs here."""
+        return isinstance(self.node, RejectedNode)
 
     def add_error(self, message: str) -> None:
         """Add an error at this place."""
@@ -59,13 +79,10 @@ class ConfigNode:
             self.add_error(f"{error}; {error.instead or allowed}")
             return None
 
-    def mapping(
-        self, keys: Sequence[str], allowed: str, elsewhere: Mapping[str, str]
-    ) -> dict[str, ConfigNode]:
-        """Return the values of a mapping by key, of those in `keys`; an error is added for each other key.
+    def mapping(self, keys: KeyPlaces, allowed: str) -> dict[str, ConfigNode]:
+        """Return the values of a mapping by key; an error is added for each key that is not its own.
 
-        `elsewhere` gives the path of keys that belong into another mapping. What is no mapping gives an empty
-        result, with an error added.
+        What is no mapping gives an empty result, with an error added.
         """
         if not isinstance(self.node, MappingNode):
             self._add_wrong_kind(allowed)
@@ -76,22 +93,46 @@ class ConfigNode:
             name = key.value if isinstance(key, ScalarNode) else ""
             key_node = ConfigNode(key, self._key_path(key), self.diagnostics)
             if not name or isinstance(key, RejectedNode):
-                key_node.add_error(f"a key must be one of {either(keys)}")
+                key_node.add_error(f"a key must be one of {either(keys.names)}")
             elif name in first_lines:
                 key_node.add_error(
                     f"written twice, the first time in line {first_lines[name]}; keep one of the two"
                 )
-            elif name not in keys:
-                key_node.add_error(_unknown_key(name, keys, elsewhere))
+            elif name not in keys.names:
+                key_node.add_error(unknown_key(name, keys, self.enclosing))
             else:
-                known[name] = ConfigNode(value, key_node.path, self.diagnostics)
+                around = EnclosingMapping(
+                    self.path, keys, name, key.start_mark.column + 1, in_braces=bool(self.node.flow_style)
+                )
+                enclosing = (around, *self.enclosing)
+                known[name] = ConfigNode(value, key_node.path, self.diagnostics, enclosing)
             first_lines.setdefault(name, key_node.line)
         return known
+
+    def entries(self, allowed: str) -> dict[str, ConfigNode]:
+        """Return the values of a mapping whose keys are any text, by key.
+
+        What is no mapping gives an empty result, with an error added.
+        """
+        if not isinstance(self.node, MappingNode):
+            self._add_wrong_kind(allowed)
+            return {}
+        found: dict[str, ConfigNode] = {}
+        for key, value in self.node.value:
+            key_node = ConfigNode(key, self._key_path(key), self.diagnostics)
+            if not isinstance(key, ScalarNode) or isinstance(key, RejectedNode):
+                key_node._add_wrong_kind(allowed)
+            elif key.value in found:
+                first = found[key.value].node.start_mark.line + 1
+                key_node.add_error(f"written twice, the first time in line {first}; keep one of the two")
+            else:
+                found[key.value] = ConfigNode(value, key_node.path, self.diagnostics)
+        return found
 
     def items(self, allowed: str) -> list[ConfigNode]:
         """Return the items of a list; what is no list gives none, with an error added."""
         if not isinstance(self.node, SequenceNode):
-            self._add_wrong_kind(allowed)
+            self._add_wrong_kind(allowed, "is not a list")
             return []
         return self._numbered(self.node)
 
@@ -107,7 +148,7 @@ class ConfigNode:
 
     def _numbered(self, node: SequenceNode) -> list[ConfigNode]:
         return [
-            ConfigNode(item, f"{self.path}[{index}]", self.diagnostics)
+            ConfigNode(item, f"{self.path}[{index}]", self.diagnostics, self.enclosing)
             for index, item in enumerate(node.value)
         ]
 
@@ -116,17 +157,11 @@ class ConfigNode:
         name = printable(key.value) if is_name else ""
         return ".".join(part for part in (self.path, name) if part)
 
-    def _add_wrong_kind(self, allowed: str) -> None:
+    def _add_wrong_kind(self, allowed: str, wrong: str = "does not belong here") -> None:
         if isinstance(self.node, RejectedNode):
             self.add_error(self.node.value)
             return
-        self.add_error(f"{_description(self.node)}; {allowed}")
-
-
-def closest(text: str, words: Iterable[str]) -> str | None:
-    """Return the word that is spelled most like `text`, or None where none is similar."""
-    matches = difflib.get_close_matches(text[:60].lower(), list(words), n=1)
-    return matches[0] if matches else None
+        self.add_error(f"{_description(self.node, wrong)}; {allowed}")
 
 
 def either(words: Sequence[str]) -> str:
@@ -134,19 +169,11 @@ def either(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + (" or " if len(words) > 1 else "") + words[-1]
 
 
-def _unknown_key(name: str, keys: Sequence[str], elsewhere: Mapping[str, str]) -> str:
-    allowed = f"allowed here are {', '.join(keys)}"
-    if name == "<<":
-        return f"merging another mapping in is not allowed; write its keys out ({allowed})"
-    suggestion = elsewhere.get(name) or closest(name, keys)
-    return f"unknown key; {f'did you mean {suggestion}? ' if suggestion else ''}{allowed}"
-
-
-def _description(node: Node) -> str:
+def _description(node: Node, wrong: str) -> str:
     if isinstance(node, MappingNode):
-        return "a mapping does not belong here"
+        return f"a mapping {wrong}"
     if not isinstance(node, ScalarNode):
-        return "a list does not belong here"
+        return f"a list {wrong}"
     if Scalar.of(node).type is ScalarType.NULL:
         return "nothing is written here"
-    return f"{Scalar.of(node).display} does not belong here"
+    return f"{Scalar.of(node).display} {wrong}"

@@ -1,13 +1,17 @@
-"""The types of numbers: durations, percentages and whole numbers, each in a range."""
+"""The types of numbers: durations, percentages and whole numbers, each in a range.
+
+What is read is published as well, so it is computed in decimal: 0.7% is 0.007, where 0.7 / 100 is less.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal, Overflow
 
-from exporter.config.scalar import Scalar, ScalarType, WrongValueError
-from exporter.config.values import Format, ScalarValue, expect_no_quotes
+from exporter.yamlfile.scalar import Scalar, ScalarType, WrongValueError
+from exporter.yamlfile.values import Format, ScalarValue, expect_no_quotes
 
 NUMBER = r"(?:0|[1-9][0-9]*)"
 
@@ -71,7 +75,7 @@ class Percentage(ScalarValue[float]):
         if found is None:
             raise _not_a("percentage", scalar, missing="%")
         low = 0.0 if self.zero else math.ulp(0.0)
-        return _within(scalar, float(found[1]) / 100, low, self.high / 100)
+        return _within(scalar, _scaled(found[1], 1, 100), low, self.high / 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,15 @@ def _seconds(duration: str) -> float:
     found = _DURATION.fullmatch(duration)
     if found is None:
         raise ValueError(duration)
-    return float(found[1]) * _MILLISECONDS[found[2]] / 1000
+    return _scaled(found[1], _MILLISECONDS[found[2]], 1000)
+
+
+def _scaled(number: str, factor: int, divisor: int) -> float:
+    """Multiply and divide in decimal; infinite where a file has a number of a million digits."""
+    try:
+        return float(Decimal(number) * factor / divisor)
+    except Overflow:
+        return math.inf
 
 
 def _not_a(noun: str, scalar: Scalar, missing: str = "") -> WrongValueError:

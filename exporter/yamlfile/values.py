@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from exporter.config.errors import printable
-from exporter.config.node import ConfigNode, closest
-from exporter.config.scalar import Scalar, ScalarType, WrongValueError
+from exporter.yamlfile.errors import printable
+from exporter.yamlfile.misplaced import closest
+from exporter.yamlfile.node import ConfigNode
+from exporter.yamlfile.scalar import Scalar, ScalarType, WrongValueError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -83,31 +83,6 @@ class Boolean(ScalarValue[bool]):
         if scalar.text not in ("true", "false"):
             raise WrongValueError(f"{scalar.display} is neither true nor false")
         return scalar.text == "true"
-
-
-class AutoBool(enum.StrEnum):
-    """Whether something is done: AUTO where the process has the capabilities for it."""
-
-    AUTO = "auto"
-    TRUE = "true"
-    FALSE = "false"
-
-
-@dataclass(frozen=True, slots=True)
-class AutoBoolean(ScalarValue[AutoBool]):
-    """True or false as in YAML 1.2, or the word auto."""
-
-    @property
-    def format(self) -> Format:
-        """The three words."""
-        values = "auto, true or false"
-        return Format("boolean or auto", values, f"write {values}", {"enum": ["auto", True, False]})
-
-    def parse(self, scalar: Scalar) -> AutoBool:
-        """Return the choice; raises WrongValueError."""
-        if scalar.text == AutoBool.AUTO:
-            return AutoBool.AUTO
-        return AutoBool.TRUE if Boolean().parse(scalar) else AutoBool.FALSE
 
 
 @dataclass(frozen=True, slots=True)

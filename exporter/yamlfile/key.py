@@ -1,8 +1,9 @@
 """How a key of the configuration file is declared: as a field of a class in model.py.
 
 A class of the model is a mapping of the file. Each of its fields carries, in its metadata, the keys that it
-is read from: one (`key`, `required_key`, `match_key`) or several of one type (`match_key_group`); section.py
-has `section`, `section_list` and `included` for fields that are made from classes of the model.
+is read from: one (`key`, `required_key`, `optional_key`, `match_key`) or several of one type
+(`match_key_group`); section.py has `section`, `section_list` and `included` for fields that are made from
+classes of the model.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from typing import Any, Protocol, TypeVar, cast
 
 import yaml
 
-from exporter.config.errors import Diagnostics
-from exporter.config.lists import OneOrMore
-from exporter.config.node import ConfigNode
-from exporter.config.values import JsonSchema, ValueType
+from exporter.yamlfile.errors import Diagnostics
+from exporter.yamlfile.lists import OneOrMore
+from exporter.yamlfile.node import ConfigNode
+from exporter.yamlfile.values import JsonSchema, ValueType
 
 T = TypeVar("T")
 
@@ -91,9 +92,14 @@ class KeyGroup:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def key(name: str, type_: ValueType[T], default: str, description: str) -> T:
-    """Declare a field that is read from the key `name`; `default` is YAML."""
-    declared = Key(name, type_, description, default)
+def key(
+    name: str, type_: ValueType[T], default: str, description: str, *, inherits_from: str | None = None
+) -> T:
+    """Declare a field that is read from the key `name`; `default` is YAML.
+
+    `inherits_from` names the mapping of the file that has the value where the key is left out.
+    """
+    declared = Key(name, type_, description, default, inherits_from=inherits_from)
     return cast("T", field(default=_parsed(declared, default), metadata={METADATA: SingleKey(declared)}))
 
 
@@ -103,15 +109,21 @@ def required_key(name: str, type_: ValueType[T], description: str) -> T:
     return cast("T", field(metadata={METADATA: SingleKey(declared)}))
 
 
+def optional_key(name: str, type_: ValueType[T], description: str) -> T | None:
+    """Declare a field that is read from the key `name`; None where it is left out."""
+    declared = Key(name, type_, description)
+    return cast("T | None", field(default=None, metadata={METADATA: SingleKey(declared)}))
+
+
 def match_key(name: str, item: ValueType[T], description: str) -> tuple[T, ...]:
     """Declare a field that is read from one or more of `item`; empty where the key is left out."""
     declared = Key(name, OneOrMore(item), description)
     return cast("tuple[T, ...]", field(default=(), metadata={METADATA: SingleKey(declared)}))
 
 
-def match_key_group(descriptions: Mapping[str, str], item: ValueType[T]) -> dict[str, tuple[T, ...]]:
-    """Declare a field that is a dict of match keys, each of which reads one or more of `item`."""
-    declared = tuple(Key(name, OneOrMore(item), description) for name, description in descriptions.items())
+def match_key_group(items: Mapping[str, tuple[ValueType[T], str]]) -> dict[str, tuple[T, ...]]:
+    """Declare a field that is a dict of match keys: what each reads one or more of, and its meaning."""
+    declared = tuple(Key(name, OneOrMore(item), description) for name, (item, description) in items.items())
     metadata = {METADATA: KeyGroup(declared)}
     return cast("dict[str, tuple[T, ...]]", field(default_factory=dict, metadata=metadata))
 

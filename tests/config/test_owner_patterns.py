@@ -1,0 +1,69 @@
+"""Patterns that no owner can match are errors that say what to write."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.config import parse
+from exporter.yamlfile.errors import ConfigError
+
+ID = "0123456789abcdef" * 4
+
+
+def error(key: str, pattern: str) -> str:
+    """Return the error of a rule with this pattern, without its place; empty where there is none."""
+    try:
+        parse(f"rules: [{{name: r, match: {{{key}: '{pattern}'}}}}]", "c.yaml")
+    except ConfigError as wrong:
+        return str(wrong).partition(f"match.{key}: ")[2]
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern", "reason", "advice"),
+    [
+        ("process", "/usr/sbin/nginx", "names of programs have no path", 'write "nginx"'),
+        ("process", "*/", "names of programs have no path", 'write "*"'),
+        ("process", "x" * 65, "names of programs have 64 bytes at most", "write its beginning and *"),
+        ("unit", "nginx", "names of units end in one of .service, .socket", '"nginx.service" or "nginx.*"'),
+        ("container", "/web", "names of containers begin with no slash", 'write "web"'),
+        ("container", ID, "by 12 digits of its ID where it has none", 'its name, or "0123456789ab"'),
+        ("pod", "prod/web-0", "names of pods have no namespace in them", '"web-0", and namespace "prod"'),
+        ("pod", "Web-0", "names in Kubernetes have lower-case letters", 'write "web-0"'),
+        ("namespace", "web_[01]", "- and . only, and no _", "write a name as kubectl shows it"),
+    ],
+)
+def test_a_pattern_that_can_match_nothing_is_an_error(
+    key: str, pattern: str, reason: str, advice: str
+) -> None:
+    message = error(key, pattern)
+    assert " can match nothing: " in message
+    assert reason in message
+    assert message.endswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern"),
+    [
+        *(
+            ("process", name)
+            for name in ("victoria-metrics-prod", "MainThread", "nginx: *", "x" * 64, "x" * 65 + "*")
+        ),
+        *(
+            ("unit", name)
+            for name in ("a.service", "a.socket", "*", "web*", "a.*", "a.s?rvice", "a.serv*", "*.scope")
+        ),
+        *(("container", name) for name in ("web", ID[:12], "a/b", f"{ID[:14]}*", "ABC")),
+        *(("pod", name) for name in ("web-*", "web-?.sub", "*")),
+        ("namespace", "kube-system"),
+        ("netns", "Any/Thing [1]"),
+    ],
+)
+def test_a_pattern_that_may_match_is_right(key: str, pattern: str) -> None:
+    assert error(key, pattern) == ""
+
+
+@pytest.mark.parametrize("pattern", ["web.slice", "a.service.d", "*.timer", "a?"])
+def test_units_of_no_other_kind_have_sockets(pattern: str) -> None:
+    """A `?` is one character, which may be the last of a suffix."""
+    assert bool(error("unit", pattern)) is not pattern.endswith("?")
