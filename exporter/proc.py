@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
-_READ_BYTES: Final = 65536
+# The kernel allocates as much for each read of a file below /proc/sys.
+_READ_BYTES: Final = 8192
 _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 _NETWORK_NAMESPACE: Final = re.compile(r"net:\[(\d+)\]")
 # The number of the column after the name in parentheses, counted from 0 (proc_pid_stat(5), field 22).
@@ -24,10 +26,15 @@ def open_file(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
+def read_to_end(descriptor: int) -> bytes:
+    """Read a file from where it stands to its end."""
+    return b"".join(iter(lambda: os.read(descriptor, _READ_BYTES), b""))
+
+
 def read_descriptor(descriptor: int) -> bytes:
     """Read a file from where it stands to its end, and close it."""
     try:
-        return b"".join(iter(lambda: os.read(descriptor, _READ_BYTES), b""))
+        return read_to_end(descriptor)
     finally:
         os.close(descriptor)
 
@@ -54,6 +61,23 @@ def start_ticks(stat: bytes) -> int:
     return int(columns[_START_COLUMN])
 
 
+def state(stat: bytes) -> bytes:
+    """Return the letter of a process's state from the content of its file `stat`; empty where it has none."""
+    return b"".join(stat.rpartition(b")")[2].split()[:1])
+
+
+def command_name(stat: bytes) -> bytes:
+    """Return the command name of a process from the content of its file `stat`.
+
+    Raises ValueError where the content is not that of such a file.
+    """
+    before, _, _ = stat.rpartition(b")")
+    _, parenthesis, name = before.partition(b"(")
+    if not parenthesis:
+        raise ValueError(f"no name of the process in {stat!r}")
+    return name
+
+
 def open_directory(path: str) -> int:
     """Open a directory and return its descriptor. What is read below it is of one process, or is gone."""
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -75,7 +99,35 @@ def socket_inodes(directory: int, names: Iterable[str]) -> list[int]:
     return inodes
 
 
+def directories(pid: int, root: str = "/proc") -> Iterator[str]:
+    """Yield the directory of a process and, as long as it is not enough, those of its other threads.
+
+    Its own is that of its first thread. When that has ended while others live, it has no descriptors, and no
+    namespaces: only the directories of the others have them. Raises OSError where the process is gone.
+    """
+    yield f"{root}/{pid}"
+    for thread in os.listdir(f"{root}/{pid}/task"):  # noqa: PTH208  (only names are needed)
+        if thread != str(pid):
+            yield f"{root}/{pid}/task/{thread}"
+
+
+def descriptors(pid: int, root: str = "/proc") -> tuple[str, list[str]]:
+    """Return the directory of a process's descriptors, and their names."""
+    path, names = "", []
+    for directory in directories(pid, root):
+        path = f"{directory}/fd"
+        # Another thread may end meanwhile.
+        with suppress(FileNotFoundError):
+            names = os.listdir(path)  # noqa: PTH208  (only names are needed)
+        if names:
+            break
+    return path, names
+
+
 def network_namespace(pid: int, root: str = "/proc") -> int | None:
     """Return the inode of a process's network namespace; None for one that has ended and has none."""
-    match = _NETWORK_NAMESPACE.fullmatch(os.readlink(f"{root}/{pid}/ns/net"))  # noqa: PTH115
-    return int(match[1]) if match else None
+    for directory in directories(pid, root):
+        with suppress(FileNotFoundError):
+            match = _NETWORK_NAMESPACE.fullmatch(os.readlink(f"{directory}/ns/net"))  # noqa: PTH115
+            return int(match[1]) if match else None
+    return None

@@ -10,8 +10,10 @@ import enum
 import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
+
+from exporter.broker.named_namespaces import NamedNamespace, is_file_name, pack_names, unpack_names
+from exporter.broker.readable_files import NAMESPACE_FILES, PROCESS_FILES, PROCESS_LINKS, bits, files
 
 # The number of the message which says that a broker has ended, and with it what it was asked.
 BROKER_ENDED: Final = 0
@@ -21,31 +23,20 @@ MAX_MESSAGE_BYTES: Final = 65536
 MAX_TARGETS: Final = 32
 # The most processes, or descriptors, that are read for one reply.
 MAX_PER_REPLY: Final = 2048
-# The files that may be opened inside a namespace, by their path below /proc.
-NAMESPACE_FILES: Final = (
-    "net/snmp",
-    "net/netstat",
-    "net/tcp",
-    "net/tcp6",
-    "net/unix",
-    "sys/net/core/somaxconn",
-    "sys/net/ipv4/tcp_max_syn_backlog",
-    "sys/net/ipv4/tcp_syncookies",
-    "sys/net/ipv4/tcp_abort_on_overflow",
-)
-# The files of a process that may be opened, by their path below /proc/<pid>.
-PROCESS_FILES: Final = ("stat", "comm", "cgroup")
-# The most descriptors that come with one reply: a socket and all files of a namespace.
-MAX_DESCRIPTORS: Final = 1 + len(NAMESPACE_FILES)
+# The most descriptors that come with one reply: a socket, a pidfd and all files of a namespace.
+MAX_DESCRIPTORS: Final = 2 + len(NAMESPACE_FILES)
 
 _REQUEST: Final = struct.Struct("=IH")
-_REPLY: Final = struct.Struct("=IiQH")
+# Number, errno, processor time, the files that were opened, the type of what follows.
+_REPLY: Final = struct.Struct("=IiQHB")
+# Beside the bits of the files in a reply: one of its descriptors is a pidfd.
+_PIDFD_BIT: Final = 1 << 15
 _TARGET: Final = struct.Struct("=IQHB")
 _ARGUMENTS: Final = struct.Struct("=II")
 _PORTION: Final = struct.Struct("=I")
 _NUMBER_BYTES: Final = 8
+_PID_BYTES: Final = 4
 _MAX_NUMBER: Final = 0xFFFFFFFF
-# A process has a positive number that fits into a C int.
 _MAX_PID: Final = 0x7FFFFFFF
 
 
@@ -54,7 +45,7 @@ class RequestType(enum.IntEnum):
 
     # Enter namespaces and open a socket and files there: one reply each.
     ENTER = 1
-    # Which namespaces the processes are in, a portion of the processes a reply.
+    # In which namespaces these processes are.
     NAMESPACES = 2
     # Which processes there are, a portion a reply.
     PIDS = 3
@@ -62,14 +53,27 @@ class RequestType(enum.IntEnum):
     SOCKETS = 4
     # A file of a process: its descriptor.
     FILE = 5
+    # Whoever asks keeps namespaces open: it is killed where it does not ask again in time. No reply.
+    WATCH = 6
+    # What a link of a process says.
+    LINK = 7
+    # Which namespaces have a name under /run/netns, a portion a reply.
+    NAMES = 8
+
+
+class _Payload(enum.IntEnum):
+    NONE = 0
+    PORTION = 1
+    LINK = 2
+    NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class NamespaceTarget:
     """One namespace to enter: by a process that is in it, or by a name under /run/netns.
 
-    `started` is when the process started in clock ticks, 0 where that need not be checked. `files` are those
-    of NAMESPACE_FILES to open.
+    `started` tells it from a later one: the start of the process in clock ticks, or st_ctime of the file in
+    nanoseconds; 0 where that need not be checked. `files` are those of NAMESPACE_FILES to open.
     """
 
     pid: int = 0
@@ -80,9 +84,12 @@ class NamespaceTarget:
 
 @dataclass(frozen=True, slots=True)
 class BrokerRequest:
-    """A request. `targets` belong to ENTER, `pid` to SOCKETS and FILE, `file` to FILE.
+    """A request.
 
-    `start` is where the portion begins that NAMESPACES, PIDS and SOCKETS ask for.
+    `targets` belong to ENTER, `pids` to NAMESPACES, `pid` to SOCKETS, FILE and LINK, `file` to FILE and LINK.
+
+    `start` is where the portion of a list begins (PIDS, SOCKETS, NAMES). `seconds` is how soon after WATCH
+    the next request has to come, 0 where it may take as long as it likes.
     """
 
     number: int
@@ -91,13 +98,15 @@ class BrokerRequest:
     pid: int = 0
     start: int = 0
     file: str = ""
+    pids: Sequence[int] = ()
+    seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Portion:
     """A part of a list of numbers; `following` is the `start` of the next part, 0 after the last.
 
-    PIDS lists processes, SOCKETS inodes, NAMESPACES the inode of each namespace followed by a process in it.
+    PIDS lists processes, SOCKETS inodes, NAMESPACES each process followed by the inode of its namespace.
     """
 
     numbers: Sequence[int]
@@ -108,8 +117,9 @@ class Portion:
 class BrokerReply:
     """A reply. `errno` is 0 where the request was carried out; descriptors travel beside it.
 
-    `processor_ns` is the processor time that the broker used, `opened` the files of the namespace that were
-    opened, `portion` what a request for a list is answered with.
+    To ENTER these are the sock_diag socket, where `pidfd` is set that of the process that was entered by, and
+    the files that `opened` names. `processor_ns` is the processor time that the broker has used since it
+    started. `portion`, `link` and `names` are what a list of numbers, a link or names were asked for.
     """
 
     number: int
@@ -117,6 +127,9 @@ class BrokerReply:
     processor_ns: int = 0
     opened: Collection[str] = ()
     portion: Portion | None = None
+    link: bytes | None = None
+    pidfd: bool = False
+    names: Sequence[NamedNamespace] | None = None
 
 
 class MalformedMessageError(Exception):
@@ -134,8 +147,14 @@ def pack_request(request: BrokerRequest) -> bytes:
     match request.kind:
         case RequestType.ENTER:
             return head + b"".join(map(_pack_target, request.targets))
+        case RequestType.NAMESPACES:
+            return head + struct.pack(f"={len(request.pids)}I", *request.pids)
+        case RequestType.WATCH:
+            return head + _ARGUMENTS.pack(0, request.seconds)
         case RequestType.FILE:
             return head + _ARGUMENTS.pack(request.pid, PROCESS_FILES.index(request.file))
+        case RequestType.LINK:
+            return head + _ARGUMENTS.pack(request.pid, PROCESS_LINKS.index(request.file))
         case _:
             return head + _ARGUMENTS.pack(request.pid, request.start)
 
@@ -146,9 +165,15 @@ def unpack_request(message: bytes) -> BrokerRequest:
         number, kind = _REQUEST.unpack_from(message)
         if kind == RequestType.ENTER:
             return BrokerRequest(number, RequestType.ENTER, _unpack_targets(message))
+        if kind == RequestType.NAMESPACES:
+            return BrokerRequest(number, RequestType.NAMESPACES, pids=_unpack_pids(message))
         pid, argument = _ARGUMENTS.unpack(message[_REQUEST.size :])
         if kind == RequestType.FILE:
             return BrokerRequest(number, RequestType.FILE, pid=pid, file=PROCESS_FILES[argument])
+        if kind == RequestType.LINK:
+            return BrokerRequest(number, RequestType.LINK, pid=pid, file=PROCESS_LINKS[argument])
+        if kind == RequestType.WATCH:
+            return BrokerRequest(number, RequestType.WATCH, seconds=argument)
         return BrokerRequest(number, RequestType(kind), pid=pid, start=argument)
     except (struct.error, ValueError, IndexError) as error:
         raise MalformedMessageError(str(error)) from error
@@ -156,17 +181,34 @@ def unpack_request(message: bytes) -> BrokerRequest:
 
 def pack_reply(reply: BrokerReply) -> bytes:
     """Encode a reply."""
-    head = _REPLY.pack(reply.number, reply.errno, reply.processor_ns, _bits(reply.opened))
-    return head if reply.portion is None else head + _pack_portion(reply.portion)
+    kind, payload = _Payload.NONE, b""
+    if reply.portion is not None:
+        kind, payload = _Payload.PORTION, _pack_portion(reply.portion)
+    elif reply.link is not None:
+        kind, payload = _Payload.LINK, reply.link
+    elif reply.names is not None:
+        kind, payload = _Payload.NAMES, pack_names(reply.names)
+    opened = bits(reply.opened) | (_PIDFD_BIT if reply.pidfd else 0)
+    return _REPLY.pack(reply.number, reply.errno, reply.processor_ns, opened, kind) + payload
 
 
 def unpack_reply(message: bytes) -> BrokerReply:
     """Decode a reply. Raises MalformedMessageError."""
     try:
-        number, failed, processor_ns, bits = _REPLY.unpack_from(message)
+        number, failed, processor_ns, opened, kind = _REPLY.unpack_from(message)
         payload = message[_REPLY.size :]
-        portion = _unpack_portion(payload) if payload else None
-        return BrokerReply(number, failed, processor_ns, _files(bits), portion)
+        portion, link, named = None, None, None
+        match _Payload(kind):
+            case _Payload.PORTION:
+                portion = _unpack_portion(payload)
+            case _Payload.LINK:
+                link = payload
+            case _Payload.NAMES:
+                named = tuple(unpack_names(payload))
+            case _Payload.NONE:
+                struct.unpack("", payload)
+        names, pidfd = files(opened & ~_PIDFD_BIT), bool(opened & _PIDFD_BIT)
+        return BrokerReply(number, failed, processor_ns, names, portion, link, pidfd, named)
     except (struct.error, ValueError) as error:
         raise MalformedMessageError(str(error)) from error
 
@@ -182,41 +224,27 @@ def _unpack_portion(payload: bytes) -> Portion:
 
 
 def _pack_target(target: NamespaceTarget) -> bytes:
-    return _TARGET.pack(target.pid, target.started, _bits(target.files), len(target.name)) + target.name
+    return _TARGET.pack(target.pid, target.started, bits(target.files), len(target.name)) + target.name
 
 
 def _unpack_targets(message: bytes) -> tuple[NamespaceTarget, ...]:
     found = []
     at = _REQUEST.size
     while at < len(message):
-        pid, started, bits, length = _TARGET.unpack_from(message, at)
+        pid, started, wanted, length = _TARGET.unpack_from(message, at)
         at += _TARGET.size
         name = message[at : at + length]
         at += length
-        if len(name) != length or bool(name) == bool(pid) or pid > _MAX_PID or not _is_file_name(name):
+        if len(name) != length or bool(name) == bool(pid) or pid > _MAX_PID or not is_file_name(name):
             raise ValueError(f"no target: process {pid}, name {name!r}")
-        found.append(NamespaceTarget(pid, started, name, _files(bits)))
+        found.append(NamespaceTarget(pid, started, name, files(wanted)))
     if len(found) > MAX_TARGETS:
         raise ValueError(f"{len(found)} namespaces at once, at most {MAX_TARGETS}")
     return tuple(found)
 
 
-def _is_file_name(name: bytes) -> bool:
-    """Tell whether a name is that of a file in the directory itself, and one that a system call takes."""
-    return b"/" not in name and b"\0" not in name and name not in (b".", b"..")
-
-
-def _bits(files: Collection[str]) -> int:
-    """Return a number with a bit for each of NAMESPACE_FILES that is in `files`. Raises ValueError."""
-    bits = 0
-    for name in files:
-        bits |= 1 << NAMESPACE_FILES.index(name)
-    return bits
-
-
-@lru_cache(maxsize=64)
-def _files(bits: int) -> tuple[str, ...]:
-    """Return the files that have a bit, in the order of NAMESPACE_FILES. Raises ValueError."""
-    if bits >> len(NAMESPACE_FILES):
-        raise ValueError(f"no file for each bit of {bits:#x}")
-    return tuple(name for bit, name in enumerate(NAMESPACE_FILES) if bits >> bit & 1)
+def _unpack_pids(message: bytes) -> tuple[int, ...]:
+    payload = message[_REQUEST.size :]
+    if len(payload) > MAX_PER_REPLY * _PID_BYTES:
+        raise ValueError(f"{len(payload)} bytes of processes, at most {MAX_PER_REPLY} processes")
+    return struct.unpack(f"={len(payload) // _PID_BYTES}I", payload)

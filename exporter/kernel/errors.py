@@ -60,6 +60,14 @@ class BrokerUnavailableError(KernelError):
         super().__init__(f"{what}: {why}", "broker")
 
 
+class AccessHungError(KernelError):
+    """A file could not be read in time: a file server in the network, or a FUSE server, does not answer."""
+
+    def __init__(self, what: str) -> None:
+        """Take what the file was read for."""
+        super().__init__(what, "hung", errno.ETIMEDOUT)
+
+
 class MalformedReplyError(KernelError):
     """The reply is not what the kernel's headers describe; nothing of it may be used."""
 
@@ -74,6 +82,11 @@ class ForeignDatagramError(KernelError):
     def __init__(self, sender: int) -> None:
         """Take the netlink port that sent it."""
         super().__init__(f"netlink datagram from port {sender}, not from the kernel", "forged")
+
+
+def malformed_message(what: str, why: str) -> BrokerUnavailableError:
+    """Return the error for a message of the broker that cannot be one; `what` is what it was asked for."""
+    return BrokerUnavailableError(what, f"the broker sent a malformed message: {why}")
 
 
 def from_os_error(what: str, error: OSError) -> KernelError:

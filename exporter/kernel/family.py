@@ -70,9 +70,14 @@ UNIX: Final = SocketFamily(
 )
 FAMILIES: Final = (TCP, UNIX)
 
-_ADDRESS_FORMS: Final = {family.protocol: family.address_form for family in FAMILIES}
+_BY_PROTOCOL: Final = {family.protocol: family for family in FAMILIES}
+
+
+def family_of(protocol: str) -> SocketFamily:
+    """Return the family with this value of the label `protocol`."""
+    return _BY_PROTOCOL[protocol]
 
 
 def address_form(protocol: str) -> AddressForm:
     """Return how the addresses of a protocol read."""
-    return _ADDRESS_FORMS[protocol]
+    return family_of(protocol).address_form

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from typing import Final
 
-from exporter.kernel.errors import UnavailableError
+from exporter.kernel.errors import KernelError, UnavailableError
 from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.family import SocketFamily
 from exporter.kernel.procfs.comparison import TableComparison
@@ -13,6 +14,14 @@ from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.records import UNCHANGED, Changes, Method
 from exporter.kernel.sock_diag.comparison import DumpComparison
 from exporter.kernel.sock_diag.diag_socket import DiagSockets
+from exporter.kernel.sock_diag.dump import RepeatedDump
+from exporter.kernel.sock_diag.interface import InterfaceNames
+
+# How late it may be noticed that the interface of a listener has another name.
+_NAME_SECONDS: Final = 1.0
+# A listener that closed is known until two dumps lack it. Where dumps are further apart than this, what the
+# one before has told of it would become older than what may be published, so it is looked again at once.
+_LOOK_AGAIN_SECONDS: Final = 2.0
 
 
 class ListenerReader:
@@ -26,7 +35,12 @@ class ListenerReader:
         self._family = family
         self._sockets = sockets
         self._files = files
-        self._dumps = DumpComparison(family.rows)
+        self._requests = tuple(RepeatedDump(request) for request in family.rows.requests)
+        self._interfaces = InterfaceNames(sockets)
+        self._dumps = DumpComparison(family.rows, self._interfaces)
+        # When the names of interfaces are read again.
+        self._names_at = 0.0
+        self._dumped_at: float | None = None
         self._tables = TableComparison()
         self._last: DumpComparison | TableComparison = self._dumps
 
@@ -37,8 +51,8 @@ class ListenerReader:
         """
         try:
             if self._family.table is None:
-                return self._dump()
-            return self.fallback.ask(now, sock_diag=self._dump, procfs=self._read_table)
+                return self._dump(now)
+            return self.fallback.ask(now, sock_diag=lambda: self._dump(now), procfs=self._read_table)
         except UnavailableError as error:
             if self._family.optional and error.errno == errno.ENOENT:
                 # sock_diag has no handler of a family that is not in the kernel (net/core/sock_diag.c).
@@ -48,16 +62,38 @@ class ListenerReader:
     def _none(self) -> Changes:
         """Return that every known listener closed."""
         closed = tuple(self._last.known)
-        self._dumps = self._last = DumpComparison(self._family.rows)
+        self._dumps = self._last = DumpComparison(self._family.rows, self._interfaces)
         return Changes(closed=closed) if closed else UNCHANGED
 
-    def _dump(self) -> Changes:
-        changes = self._dumps.update(self._family.rows.dump(self._sockets))
+    def _dump(self, now: float) -> Changes:
+        read_names = now >= self._names_at
+        changes = self._dumps.update(self._datagrams(), read_names=read_names)
+        late = self._dumped_at is not None and now - self._dumped_at > _LOOK_AGAIN_SECONDS
+        self._dumped_at = now
+        if late and self._dumps.any_missing:
+            changes = self._look_again(changes)
+        if read_names:
+            self._names_at = now + _NAME_SECONDS
         if self._last is self._dumps:
             return changes
         changes = replace(changes, closed=tuple(self._tables.known))
         self._last, self._tables = self._dumps, TableComparison()
         return changes
+
+    def _look_again(self, first: Changes) -> Changes:
+        """Return what this dump and another one changed; where the other fails, what this one did."""
+        try:
+            second = self._dumps.update(self._datagrams())
+        except KernelError:
+            return first
+        return Changes(
+            first.opened + second.opened, first.updated + second.updated, first.closed + second.closed
+        )
+
+    def _datagrams(self) -> list[bytes]:
+        if len(self._requests) == 1:
+            return self._requests[0].read(self._sockets)
+        return [datagram for request in self._requests for datagram in request.read(self._sockets)]
 
     def _read_table(self) -> Changes:
         assert self._family.table is not None  # noqa: S101  (asked for only where there is one)
@@ -66,5 +102,5 @@ class ListenerReader:
             return changes
         # The two methods know a socket by different numbers.
         changes = replace(changes, closed=tuple(self._dumps.known))
-        self._last, self._dumps = self._tables, DumpComparison(self._family.rows)
+        self._last, self._dumps = self._tables, DumpComparison(self._family.rows, self._interfaces)
         return changes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Method(enum.StrEnum):
@@ -15,10 +15,15 @@ class Method(enum.StrEnum):
     PROCFS = "procfs"
 
 
+# What an IPv6 address that stands for an IPv4 address begins with (RFC 4291, 2.5.5.2); those 4 bytes follow.
+IPV4_MAPPED_PREFIX: Final = bytes(10) + b"\xff\xff"
+
+
 class Endpoint(NamedTuple):
     """Where a connection arrived, or where an IP socket listens.
 
     `address` is 4 or 16 raw bytes by `family`; `interface` is an index, 0 where the socket is bound to none.
+    An IPv6 socket that is bound to an IPv4-mapped address has that one, as its connections have.
     """
 
     family: int
@@ -41,14 +46,30 @@ class QueueReading(NamedTuple):
     drops: int | None
 
 
+class FileId(NamedTuple):
+    """The file that bind(2) made for a unix socket.
+
+    `device` is the number of the file system in the form of stat(2), `inode` the low 32 bits of that of the
+    file, not of the socket.
+    """
+
+    device: int
+    inode: int
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """A listening socket: what does not change as long as it exists.
 
     `cookie` is the kernel's number that is never used twice (sock_gen_cookie); with procfs the inode stands
-    in for it. `address` and `port` are the text for the labels. `endpoint` is what half-open connections are
-    matched by, None where the family has none. `cgroup_id` is that of the cgroup (version 2) in which a TCP
-    socket was created: 1 for the root, 0 where the method does not tell.
+    in for it. `address` and `port` are the text for the labels. `bound_to` tells sockets with one address
+    apart, where an address may have several: the file of a unix socket, or the bytes of its name where it has
+    none. `path` are the bytes of a path, empty where the name is none. `endpoint` is what half-open
+    connections are matched by, None where the family has none. `v6only` tells whether an IPv6 socket admits
+    no IPv4 clients, None where the method does not tell. `cgroup_id` is that of the cgroup (version 2) in
+    which a TCP socket was created: 1 for the root, 0 where the method does not tell. `transparent` tells
+    whether connections to other addresses and ports may be redirected to it (IP_TRANSPARENT, ip(7)); False
+    where the method does not tell: procfs, and Linux before 5.11.
     """
 
     cookie: int
@@ -57,8 +78,26 @@ class Listener:
     port: str = ""
     uid: int | None = None
     endpoint: Endpoint | None = None
-    v6only: bool = False
+    v6only: bool | None = False
     cgroup_id: int = 0
+    bound_to: FileId | bytes | None = None
+    path: bytes = b""
+    transparent: bool = False
+
+
+class WaitingConnection(NamedTuple):
+    """A connection that waits for accept: where it arrived, from where, and since how many seconds.
+
+    `cookie`, `cgroup_id` and `transparent` are as in `Listener`, which the last two are inherited from.
+    """
+
+    cookie: int
+    local: Endpoint
+    peer_address: bytes
+    peer_port: int
+    cgroup_id: int
+    transparent: bool
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

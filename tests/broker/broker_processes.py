@@ -10,10 +10,12 @@ from pathlib import Path
 
 from exporter.broker import supervisor
 from exporter.broker.capabilities import Capability
+from exporter.broker.confinement import Confinement
 from exporter.broker.server import serve
 from exporter.broker.supervisor import BROKER, SUPERVISOR
 from exporter.broker.wire import NamespaceTarget
-from exporter.kernel.netns.broker_client import BrokerClient, OpenedDescriptors
+from exporter.kernel.netns.broker_client import BrokerClient
+from exporter.kernel.netns.opened import OpenedDescriptors
 from testbed.waiting import until
 
 
@@ -28,9 +30,9 @@ def running_broker(
 
     The broker has more time to answer than the exporter gives it, since the machine may be busy.
     """
-    channel = supervisor.start(capabilities, serve)
-    asking = client(channel, timeout_seconds=timeout_seconds)
-    supervising = supervisor_of(os.getpid())
+    started = supervisor.start(Confinement(capabilities), serve)
+    asking = client(started.channel, timeout_seconds=timeout_seconds)
+    supervising = started.supervisor
     try:
         yield asking
     finally:

@@ -179,6 +179,11 @@ def run_inside(
     assert os.waitpid(pid, 0)[1] == 0
 
 
+def uptime_ticks() -> int:
+    """Return the present time as the start of a process is given, in hundredths of a second."""
+    return int(float(Path("/proc/uptime").read_text().split()[0]) * 100)
+
+
 def descriptors(pid: int | str = "self") -> int:
     """Return how many descriptors a process has open."""
     if pid == "self":

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from exporter.kernel.family import TCP
-from exporter.kernel.netns.broker_client import OpenedDescriptors
+from exporter.kernel.netns.opened import OpenedDescriptors
 from exporter.kernel.sock_diag.diag_socket import (
     NETLINK_SOCK_DIAG,
     DiagSockets,
@@ -24,8 +24,12 @@ class Opened(DiagSockets):
 
     def __init__(self, opened: OpenedDescriptors) -> None:
         self.seconds = opened.seconds
-        diag, self.files = opened.release()
-        self.channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG, fileno=diag)
+        descriptors = opened.release()
+        self.files = descriptors.files
+        self.pidfd = descriptors.pidfd
+        self.channel = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG, fileno=descriptors.diag
+        )
         accept_kernel_only(self.channel, ForeignDatagrams())
 
     def __enter__(self) -> Self:
@@ -37,6 +41,8 @@ class Opened(DiagSockets):
         self.channel.close()
         for descriptor in self.files.values():
             os.close(descriptor)
+        if self.pidfd is not None:
+            os.close(self.pidfd)
 
     def acquire(self) -> socket.socket:
         """Return the socket."""
@@ -47,7 +53,7 @@ class Opened(DiagSockets):
 
     def ports(self) -> list[int]:
         """Return the ports of the TCP listeners."""
-        rows = (row for datagram in dump(TCP.rows.request, self) for row in messages(datagram))
+        rows = (row for datagram in dump(TCP.rows.requests[0], self) for row in messages(datagram))
         return sorted(int(TCP.rows.listener(row).port) for row in rows)
 
     def text(self, name: str) -> str:

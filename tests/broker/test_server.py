@@ -6,25 +6,31 @@ import errno
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from exporter.broker import supervisor
 from exporter.broker.capabilities import keep_only
+from exporter.broker.confinement import Confinement
+from exporter.broker.readable_files import NAMESPACE_FILES
 from exporter.broker.server import BrokerServer, serve
 from exporter.broker.supervisor import BROKER
 from exporter.broker.switcher import NamespaceSwitcher
-from exporter.broker.wire import NAMESPACE_FILES, NamespaceTarget
+from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.errors import BrokerUnavailableError
-from exporter.kernel.netns.broker_client import BrokerClient, OpenedDescriptors
+from exporter.kernel.netns.broker_client import BrokerClient
+from exporter.kernel.netns.opened import OpenedDescriptors
 from testbed import programs
 from testbed.waiting import until
 from tests.broker.broker_processes import (
     broker_of,
     open_one,
     running_broker,
+    state,
     status,
     supervisor_of,
     wait_for_child,
@@ -61,9 +67,8 @@ def test_after_each_request_the_broker_is_in_its_own_namespace_also_after_an_err
             # Requests are answered in their order, so the one before has been carried out.
             assert os.getpid() in broker.pids()
             assert where.stat().st_ino == own
-            assert broker.namespaces()[process.inode] == process.pid
-            # The first process of a namespace stands for it.
-            assert broker.namespaces()[own] == 1
+            found = broker.namespaces([1, process.pid, ended])
+            assert found == {1: own, process.pid: process.inode}
         assert broker.ended == 0
 
 
@@ -113,7 +118,7 @@ def test_no_descriptor_stays_open_after_a_thousand_requests() -> None:
 
         def ask() -> None:
             close_all(broker.enter(targets))
-            broker.namespaces()
+            broker.namespaces([process.pid])
             list(broker.sockets(process.pid))
             os.close(broker.open_of_process(process.pid, "stat"))
 
@@ -137,7 +142,7 @@ def test_replies_that_are_not_taken_leave_nothing_open_and_the_next_request_is_a
             entered = broker.enter(targets)
             close_all(next(entered) for _ in range(count))
             del entered
-            assert broker.namespaces()[process.inode] == process.pid
+            assert broker.namespaces([process.pid]) == {process.pid: process.inode}
         until(lambda: (descriptors(), descriptors(brokering)), lambda now: now == before)
 
 
@@ -170,7 +175,6 @@ def test_where_the_broker_has_no_free_descriptor_every_request_fails_with_emfile
     with NamespacedProcess(81) as process, running_broker(serve=limited) as broker:
         calls: list[Callable[[], object]] = [
             broker.pids,
-            broker.namespaces,
             lambda: list(broker.sockets(process.pid)),
             lambda: broker.open_of_process(process.pid, "stat"),
             lambda: open_one(broker, NamespaceTarget(pid=process.pid, files=NAMESPACE_FILES)),
@@ -211,10 +215,11 @@ def test_a_namespace_without_processes_goes_at_once_while_it_is_entered(early: b
 class NotRestoring(NamespaceSwitcher):
     """Drops its capabilities in the namespace that it has entered, so that it cannot go back."""
 
-    def enter(self, target: NamespaceTarget) -> None:
+    def enter(self, target: NamespaceTarget) -> int | None:
         """Enter it for good."""
-        super().enter(target)
+        pidfd = super().enter(target)
         keep_only(())
+        return pidfd
 
 
 def test_a_broker_that_cannot_go_back_never_answers_again_and_another_is_started(tmp_path: Path) -> None:
@@ -270,7 +275,7 @@ def test_processes_and_sockets_in_portions_are_complete() -> None:
         pids = broker.pids()
         assert pids == sorted(set(pids))
         assert {1, os.getpid(), process.pid} <= set(pids)
-        assert broker.namespaces()[process.inode] == process.pid
+        assert broker.namespaces([process.pid]) == {process.pid: process.inode}
     for each in listening:
         each.close()
 
@@ -292,4 +297,65 @@ def test_a_broker_that_is_stopped_is_given_up_and_its_late_reply_is_dropped() ->
 
         until(answers, bool)
         assert descriptors() == before
+        assert broker.ended == 0
+
+
+def stop_after(seconds: int) -> int:
+    """Start a process that asks to be watched and stops, and return its number."""
+    pid = os.fork()
+    if pid == 0:
+        broker = BrokerClient(supervisor.start(Confinement()).channel, timeout_seconds=10)
+        broker.watch(seconds)
+        broker.pids()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os._exit(0)
+    return pid
+
+
+def test_a_process_that_keeps_namespaces_open_and_stops_asking_is_killed() -> None:
+    pid = stop_after(1)
+    supervising = supervisor_of(pid)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+    until(lambda: state(supervising), lambda letter: letter in {"Z", ""})
+
+
+def test_processes_that_were_all_frozen_go_on() -> None:
+    """As by `docker pause`: the time is up when they go on, and the broker may be the first that does."""
+    pid = stop_after(1)
+    assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
+    brokering = broker_of(supervisor_of(pid))
+    os.kill(brokering, signal.SIGSTOP)
+    time.sleep(1.5)
+    os.kill(brokering, signal.SIGCONT)
+    until(lambda: state(brokering), lambda letter: letter == "S")
+    os.kill(pid, signal.SIGCONT)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_it_is_killed_also_where_the_broker_was_killed_meanwhile() -> None:
+    pid = stop_after(4)
+    assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
+    os.kill(broker_of(supervisor_of(pid)), signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+
+
+def test_a_process_that_is_not_watched_may_be_silent_for_as_long_as_it_likes() -> None:
+    pid = stop_after(0)
+    assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
+    watched = stop_after(1)
+    os.waitpid(watched, 0)
+    assert os.waitpid(pid, os.WNOHANG) == (0, 0)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_each_request_is_a_sign_of_life() -> None:
+    with running_broker() as broker:
+        broker.watch(1)
+        began = time.monotonic()
+        # Longer than the process may be silent, and than what it is granted beyond that.
+        while time.monotonic() < began + 4:
+            broker.pids()
+            time.sleep(0.2)
+        broker.watch(0)
         assert broker.ended == 0

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from exporter.broker.capabilities import keep_only
+from exporter.broker.readable_files import NAMESPACE_FILES
 from exporter.broker.switcher import NOT_RESTORED, NamespaceSwitcher, open_here
-from exporter.broker.wire import NAMESPACE_FILES, NamespaceTarget
-from exporter.kernel.netns.broker_client import OpenedDescriptors
+from exporter.broker.wire import NamespaceTarget
+from exporter.kernel.netns.opened import OpenedDescriptors
 from testbed import namespace, seccomp
 from testbed.waiting import until
 from tests.broker.broker_processes import open_one, running_broker
+from tests.broker.leaderless_process import leaderless_process
 from tests.broker.namespaced_process import (
     NamespacedProcess,
     cookie_of,
@@ -24,7 +30,9 @@ from tests.broker.namespaced_process import (
     hide_named,
     own_cookie,
     take_name,
+    uptime_ticks,
 )
+from tests.broker.old_kernels import Linux52, Linux57, serve_on
 from tests.broker.opened import Opened
 from tests.kernel.limits import no_free_descriptor
 
@@ -161,11 +169,7 @@ def test_a_number_that_another_process_has_got_is_refused() -> None:
         # The broker, which the supervisor starts, has its number before that of the process is free.
         open_one(broker, NamespaceTarget(pid=pid, started=started)).close()
         process.end()
-        # Clock ticks are hundredths of a second.
-        until(
-            lambda: int(float(Path("/proc/uptime").read_text().split()[0]) * 100),
-            lambda ticks: ticks > started + 2,
-        )
+        until(uptime_ticks, lambda ticks: ticks > started + 2)
         # Of the PID namespace of the test, in which nobody else starts a process.
         Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
         with NamespacedProcess() as other:
@@ -173,6 +177,18 @@ def test_a_number_that_another_process_has_got_is_refused() -> None:
             open_one(broker, NamespaceTarget(pid=pid)).close()
             with pytest.raises(ProcessLookupError):
                 open_one(broker, NamespaceTarget(pid=pid, started=started))
+
+
+def test_a_process_whose_first_thread_has_ended_is_entered_by_another_one() -> None:
+    with (
+        leaderless_process(8080) as (pid, _),
+        running_broker() as broker,
+        Opened(open_one(broker, NamespaceTarget(pid=pid))) as opened,
+    ):
+        assert opened.ports() == [8080]
+        assert opened.pidfd is not None
+        # The process has not ended.
+        assert select.select([opened.pidfd], [], [], 0)[0] == []
 
 
 def test_files_that_are_missing_are_left_out(tmp_path: Path) -> None:
@@ -231,3 +247,130 @@ def test_a_process_that_cannot_go_back_ends() -> None:
                 keep_only(())
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == NOT_RESTORED
+
+
+@pytest.mark.parametrize(("kernel", "has_pidfd"), [(Linux57, True), (Linux52, False)])
+def test_where_setns_takes_no_pidfd_the_file_of_the_namespace_is_entered(
+    kernel: type[Linux57],
+    has_pidfd: bool,  # noqa: FBT001
+) -> None:
+    """A pidfd is handed over all the same where the kernel has it: it tells when the process ends."""
+    hide_named()
+    set_limits(300)
+    with (
+        NamespacedProcess(81, prepare=lambda: set_limits(71)) as first,
+        NamespacedProcess(82) as named,
+        NamespacedProcess() as gone,
+        running_broker(serve=partial(serve_on, kernel())) as broker,
+    ):
+        give_name("web", named.pid)
+        ended = gone.pid
+        gone.end()
+        before = descriptors()
+        for started in (0, first.started()):
+            targets = [
+                NamespaceTarget(pid=first.pid, started=started, files=NAMESPACE_FILES),
+                NamespaceTarget(pid=ended, started=started),
+                NamespaceTarget(name=b"web"),
+                NamespaceTarget(pid=first.pid, started=first.started() + 1),
+                NamespaceTarget(pid=first.pid, started=started),
+            ]
+            found = list(broker.enter(targets))
+            assert [type(each) for each in found if isinstance(each, OSError)][1:] == [ProcessLookupError]
+            assert isinstance(found[1], ProcessLookupError | FileNotFoundError)
+            for at, process in ((0, first), (2, named), (4, first)):
+                each = found[at]
+                assert isinstance(each, OpenedDescriptors)
+                with Opened(each) as opened:
+                    assert cookie_of(opened.channel) == process.cookie
+                    assert (opened.pidfd is not None) == (has_pidfd and process is first)
+                    assert opened.ports() == ([81] if process is first else [82])
+                    if opened.pidfd is not None:
+                        assert not select.select([opened.pidfd], [], [], 0)[0]
+        assert descriptors() == before
+        assert broker.namespaces([os.getpid()]) == {os.getpid(): Path("/proc/self/ns/net").stat().st_ino}
+        (left,) = broker.enter([NamespaceTarget(pid=first.pid)])
+        assert isinstance(left, OpenedDescriptors)
+        with Opened(left) as opened:
+            first.end()
+            if opened.pidfd is not None:
+                assert select.select([opened.pidfd], [], [], 10)[0]
+
+
+@pytest.mark.parametrize(
+    ("calls", "opened", "refused"),
+    [
+        pytest.param(Linux57(), 4, 1, id="5.7"),
+        pytest.param(Linux52(), 1, 0, id="5.2"),
+        pytest.param(Linux52(errno.EPERM), 1, 0, id="a filter of system calls"),
+    ],
+)
+def test_what_the_kernel_lacks_is_tried_once(calls: Linux57, opened: int, refused: int) -> None:
+    with NamespacedProcess(81) as first, NamespacedProcess(82) as second:
+        switcher = NamespaceSwitcher(calls)
+        before = descriptors()
+        with switcher.entered():
+            for process in (first, second, first, second):
+                pidfd = switcher.enter(NamespaceTarget(pid=process.pid))
+                assert own_cookie() == process.cookie
+                if pidfd is not None:
+                    os.close(pidfd)
+        assert own_cookie() not in (first.cookie, second.cookie)
+        assert (calls.opened, calls.refused) == (opened, refused)
+        assert descriptors() == before
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ESRCH])
+def test_a_pidfd_that_cannot_be_opened_now_is_an_error_and_tried_again(number: int) -> None:
+    calls = Linux52(number)
+    with NamespacedProcess() as process:
+        switcher = NamespaceSwitcher(calls)
+        for _ in range(2):
+            with switcher.entered(), pytest.raises(OSError, match=os.strerror(number)):
+                switcher.enter(NamespaceTarget(pid=process.pid))
+        assert calls.opened == 2
+
+
+class ReplacedProcess(Linux57):
+    """Gives the number of a process to another one at a certain moment, as a busy machine may."""
+
+    def __init__(self, replace: Callable[[], object], *, after_pidfd: bool) -> None:
+        super().__init__()
+        self._replace = replace
+        self._after_pidfd = after_pidfd
+
+    def pidfd_open(self, pid: int) -> int:
+        """Replace the process after its pidfd was opened."""
+        pidfd = super().pidfd_open(pid)
+        if self._after_pidfd:
+            self._replace()
+        return pidfd
+
+    def setns(self, descriptor: int) -> None:
+        """Replace the process before its file is opened."""
+        try:
+            super().setns(descriptor)
+        except OSError:
+            self._replace()
+            raise
+
+
+@pytest.mark.parametrize("after_pidfd", [True, False])
+def test_a_number_that_another_process_gets_meanwhile_is_refused(after_pidfd: bool) -> None:  # noqa: FBT001
+    with ExitStack() as stack:
+        process = stack.enter_context(NamespacedProcess())
+        pid, started = process.pid, process.started()
+        others: list[NamespacedProcess] = []
+
+        def replace() -> None:
+            process.end()
+            until(uptime_ticks, lambda ticks: ticks > started + 2)
+            Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+            others.append(stack.enter_context(NamespacedProcess()))
+
+        switcher = NamespaceSwitcher(ReplacedProcess(replace, after_pidfd=after_pidfd))
+        before = descriptors()
+        with switcher.entered(), pytest.raises(ProcessLookupError):
+            switcher.enter(NamespaceTarget(pid=pid, started=started))
+        assert [other.pid for other in others] == [pid]
+        assert descriptors() == before

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.broker import wire
+from exporter.broker.named_namespaces import NamedNamespace
+from exporter.broker.readable_files import NAMESPACE_FILES, PROCESS_FILES, PROCESS_LINKS
 from exporter.broker.wire import (
     BrokerReply,
     BrokerRequest,
@@ -23,8 +25,8 @@ U16, U32, U64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
 names = st.binary(min_size=1, max_size=255).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
 )
-files = st.sets(st.sampled_from(wire.NAMESPACE_FILES)).map(
-    lambda chosen: tuple(name for name in wire.NAMESPACE_FILES if name in chosen)
+files = st.sets(st.sampled_from(NAMESPACE_FILES)).map(
+    lambda chosen: tuple(name for name in NAMESPACE_FILES if name in chosen)
 )
 by_process = st.builds(
     NamespaceTarget, pid=st.integers(1, 2**31 - 1), started=st.integers(0, U64), files=files
@@ -36,25 +38,53 @@ entering = st.builds(BrokerRequest, numbers, st.just(RequestType.ENTER), targets
 listing = st.builds(
     BrokerRequest,
     numbers,
-    st.sampled_from([RequestType.NAMESPACES, RequestType.PIDS, RequestType.SOCKETS]),
+    st.sampled_from([RequestType.PIDS, RequestType.SOCKETS, RequestType.NAMES]),
     pid=numbers,
     start=numbers,
 )
+locating = st.builds(
+    BrokerRequest,
+    numbers,
+    st.just(RequestType.NAMESPACES),
+    pids=st.lists(numbers, max_size=20).map(tuple),
+)
+watching = st.builds(BrokerRequest, numbers, st.just(RequestType.WATCH), seconds=numbers)
 opening = st.builds(
     BrokerRequest,
     numbers,
     st.just(RequestType.FILE),
     pid=numbers,
-    file=st.sampled_from(wire.PROCESS_FILES),
+    file=st.sampled_from(PROCESS_FILES),
+)
+reading = st.builds(
+    BrokerRequest,
+    numbers,
+    st.just(RequestType.LINK),
+    pid=numbers,
+    file=st.sampled_from(PROCESS_LINKS),
 )
 portions = st.builds(Portion, st.lists(st.integers(0, U64), max_size=20).map(tuple), numbers)
-replies = st.builds(
-    BrokerReply,
-    numbers,
-    st.integers(-(2**31), 2**31 - 1),
-    st.integers(0, U64),
-    files,
-    st.none() | portions,
+named_namespaces = st.builds(NamedNamespace, names, st.integers(0, U64), st.integers(0, U64))
+replies = st.one_of(
+    *(
+        st.builds(
+            BrokerReply,
+            numbers,
+            st.integers(-(2**31), 2**31 - 1),
+            st.integers(0, U64),
+            files,
+            portion=portion,
+            link=link,
+            pidfd=st.booleans(),
+            names=named,
+        )
+        for portion, link, named in (
+            (st.none(), st.none(), st.none()),
+            (portions, st.none(), st.none()),
+            (st.none(), st.binary(max_size=100), st.none()),
+            (st.none(), st.none(), st.lists(named_namespaces, max_size=20).map(tuple)),
+        )
+    )
 )
 
 
@@ -66,7 +96,7 @@ def packed_target(pid: int = 0, name: bytes = b"", length: int | None = None) ->
     return struct.pack("=IQHB", pid, 0, 0, len(name) if length is None else length) + name
 
 
-@given(entering | listing | opening)
+@given(entering | listing | locating | opening | reading | watching)
 def test_a_request_is_decoded_as_it_was_encoded(request: BrokerRequest) -> None:
     assert wire.unpack_request(wire.pack_request(request)) == request
 
@@ -151,29 +181,42 @@ def test_more_namespaces_at_once_than_are_allowed_are_refused() -> None:
         wire.unpack_request(enter_request(*[target] * (wire.MAX_TARGETS + 1)))
 
 
-@pytest.mark.parametrize("kind", [0, 6, U16])
+@pytest.mark.parametrize("kind", [0, 9, U16])
 def test_an_unknown_type_is_refused(kind: int) -> None:
     with pytest.raises(MalformedMessageError):
         wire.unpack_request(struct.pack("=IHII", 1, kind, 1, 0))
 
 
-@pytest.mark.parametrize("file", [len(wire.PROCESS_FILES), U32])
+@pytest.mark.parametrize("file", [len(PROCESS_FILES), U32])
 def test_an_unknown_file_of_a_process_is_refused(file: int) -> None:
     with pytest.raises(MalformedMessageError):
         wire.unpack_request(struct.pack("=IHII", 1, RequestType.FILE, 1, file))
 
 
-@pytest.mark.parametrize("bits", [1 << len(wire.NAMESPACE_FILES), U16])
+@pytest.mark.parametrize("link", [len(PROCESS_LINKS), U32])
+def test_an_unknown_link_of_a_process_is_refused(link: int) -> None:
+    with pytest.raises(MalformedMessageError):
+        wire.unpack_request(struct.pack("=IHII", 1, RequestType.LINK, 1, link))
+
+
+@pytest.mark.parametrize(("kind", "payload"), [(0, b"x"), (3, b"x"), (4, b""), (255, b"")])
+def test_a_reply_with_something_unknown_is_malformed(kind: int, payload: bytes) -> None:
+    with pytest.raises(MalformedMessageError):
+        wire.unpack_reply(struct.pack("=IiQHB", 1, 0, 0, 0, kind) + payload)
+
+
+@pytest.mark.parametrize("bits", [1 << len(NAMESPACE_FILES), U16])
 def test_an_unknown_file_of_a_namespace_is_refused(bits: int) -> None:
     with pytest.raises(MalformedMessageError):
         wire.unpack_request(enter_request(struct.pack("=IQHB", 1, 0, bits, 0)))
     with pytest.raises(MalformedMessageError):
-        wire.unpack_reply(struct.pack("=IiQH", 1, 0, 0, bits))
+        wire.unpack_reply(struct.pack("=IiQHB", 1, 0, 0, bits, 0))
 
 
 def test_a_file_that_is_not_to_be_opened_cannot_be_encoded() -> None:
     for request in (
         BrokerRequest(1, RequestType.FILE, pid=1, file="environ"),
+        BrokerRequest(1, RequestType.LINK, pid=1, file="fd/0"),
         BrokerRequest(1, RequestType.ENTER, (NamespaceTarget(pid=1, files=("net/raw",)),)),
     ):
         with pytest.raises(ValueError, match="not in tuple"):
@@ -188,7 +231,7 @@ def test_a_file_that_is_named_twice_is_opened_once() -> None:
 @pytest.mark.parametrize("size", [1, 3, 5, 11, 13])
 def test_a_portion_that_was_cut_off_is_malformed(size: int) -> None:
     with pytest.raises(MalformedMessageError):
-        wire.unpack_reply(struct.pack("=IiQH", 1, 0, 0, 0) + bytes(size))
+        wire.unpack_reply(struct.pack("=IiQHB", 1, 0, 0, 0, 1) + bytes(size))
 
 
 def test_numbers_go_on_after_the_largest_and_none_is_that_of_an_ended_broker() -> None:
@@ -211,16 +254,31 @@ def test_the_largest_reply_fits_into_a_message() -> None:
 
 def test_the_files_are_those_that_the_exporter_reads() -> None:
     """A request has bits and no path, so it can name no other file."""
-    assert len(wire.NAMESPACE_FILES) <= 16
-    assert set(wire.NAMESPACE_FILES) == {
+    assert len(NAMESPACE_FILES) <= 16
+    assert set(NAMESPACE_FILES) == {
         "net/snmp",
         "net/netstat",
         "net/tcp",
         "net/tcp6",
         "net/unix",
+        "net/protocols",
         "sys/net/core/somaxconn",
         "sys/net/ipv4/tcp_max_syn_backlog",
         "sys/net/ipv4/tcp_syncookies",
         "sys/net/ipv4/tcp_abort_on_overflow",
     }
-    assert set(wire.PROCESS_FILES) == {"stat", "comm", "cgroup"}
+    assert set(PROCESS_FILES) == {"stat", "comm", "cgroup"}
+    assert set(PROCESS_LINKS) == {"exe", "cwd", "root", "ns/mnt", "ns/user", "ns/pid"}
+
+
+def test_more_processes_at_once_than_are_read_are_refused() -> None:
+    request = BrokerRequest(1, RequestType.NAMESPACES, pids=range(wire.MAX_PER_REPLY + 1))
+    with pytest.raises(MalformedMessageError, match="at most 2048 processes"):
+        wire.unpack_request(wire.pack_request(request))
+
+
+def test_the_longest_request_and_reply_fit_into_a_message() -> None:
+    pids = range(wire.MAX_PER_REPLY)
+    assert len(wire.pack_request(BrokerRequest(1, RequestType.NAMESPACES, pids=pids))) <= 65536
+    numbers = [number for pid in pids for number in (pid, 2**32 - 1)]
+    assert len(wire.pack_reply(BrokerReply(1, portion=Portion(numbers)))) <= wire.MAX_MESSAGE_BYTES

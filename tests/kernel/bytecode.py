@@ -11,8 +11,10 @@ import struct
 from dataclasses import dataclass
 
 _OP = struct.Struct("=BBH")
+_CGROUP_ID = struct.Struct("=Q")
 _JMP = 1
 _S_EQ = 11
+_CGROUP_COND = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,11 @@ def _op(program: bytes, at: int) -> _Op:
     return _Op(*_OP.unpack_from(program, at))
 
 
-def passes(program: bytes, port: int) -> bool:
-    """Tell whether a socket with this local port passes: the program has to end exactly at its end."""
+def passes(program: bytes, port: int, cgroup: int = 1) -> bool:
+    """Tell whether a socket with this local port, of this cgroup, passes.
+
+    The program has to end exactly at its end.
+    """
     at, left = 0, len(program)
     while left > 0:
         op = _op(program, at)
@@ -36,6 +41,9 @@ def passes(program: bytes, port: int) -> bool:
                 step = op.no
             case 11:
                 step = op.yes if _op(program, at + _OP.size).no == port else op.no
+            case 13:
+                (wanted,) = _CGROUP_ID.unpack_from(program, at + _OP.size)
+                step = op.yes if wanted == cgroup else op.no
             case _:
                 raise AssertionError(f"the exporter does not use op {op.code}")
         at, left = at + step, left - step
@@ -57,8 +65,9 @@ def _is_sound(program: bytes, at: int) -> bool:
     if left < _OP.size:
         return False
     op = _op(program, at)
-    # A comparison has the port in a second op.
-    least = {_JMP: _OP.size, _S_EQ: 2 * _OP.size}.get(op.code)
+    # A comparison has the port in a second op, or the id of the cgroup behind it.
+    sizes = {_JMP: _OP.size, _S_EQ: 2 * _OP.size, _CGROUP_COND: _OP.size + _CGROUP_ID.size}
+    least = sizes.get(op.code)
     if least is None or left < least:
         return False
     fits = all(least <= step <= left + 4 and step % 4 == 0 for step in (op.yes, op.no))

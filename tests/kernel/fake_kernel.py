@@ -27,18 +27,22 @@ class FakeKernel(DiagSockets):
     """Answers each dump with the same datagrams, over a socket of its own.
 
     An OSError among the datagrams is raised in its turn. After the last one nothing comes, and the receive
-    timeout ends the dump. `sender` is the netlink port that the datagrams come from, 0 being the kernel.
-    `requests` has what was sent, `sockets` every socket that was opened.
+    timeout ends the dump. `following` has those of the next dumps, where they differ. `sender` is the
+    netlink port that the datagrams come from, 0 being the kernel. `requests` has what was sent, `sockets`
+    every socket that was opened.
     """
 
     def __init__(self, *datagrams: bytes | OSError, sender: int = KERNEL) -> None:
         self.datagrams = datagrams
+        self.following: list[tuple[bytes | OSError, ...]] = []
         self.sender = sender
         self.requests: list[bytes] = []
         self.sockets: list[FakeSocket] = []
 
     def acquire(self) -> socket.socket:
         """Open one more socket."""
+        if self.following:
+            self.datagrams = self.following.pop(0)
         self.sockets.append(FakeSocket(self))
         return cast("socket.socket", self.sockets[-1])
 

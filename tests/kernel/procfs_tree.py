@@ -11,6 +11,7 @@ TCP6_TITLE = (
     "  sl  local_address                         remote_address                        st tx_queue rx_queue"
     " tr tm->when retrnsmt   uid  timeout inode"
 )
+PROTOCOLS_TITLE = "protocol  size sockets  memory press maxhdr  slab module     cl co di ac io"
 UNIX_TITLE = "Num       RefCount Protocol Flags    Type St Inode Path"
 
 LISTENING = 0x10000
@@ -57,9 +58,24 @@ def unix_line(inode: int, name: bytes = b"", *, flags: int = LISTENING) -> bytes
     return head.encode() + shown
 
 
-def unix_contents(lines: list[bytes]) -> dict[str, bytes | Exception]:
-    """Return net/unix."""
-    return {"net/unix": b"\n".join([UNIX_TITLE.encode(), *lines, b""])}
+def unix_contents(lines: list[bytes], sockets: int | None = None) -> dict[str, bytes | Exception]:
+    """Return net/unix, and net/protocols with the number of sockets where that is given."""
+    contents: dict[str, bytes | Exception] = {"net/unix": b"\n".join([UNIX_TITLE.encode(), *lines, b""])}
+    if sockets is not None:
+        stream, datagram = sockets - sockets // 3, sockets // 3
+        counts = [
+            PROTOCOLS_TITLE,
+            _protocol("UNIX-STREAM", stream),
+            _protocol("UNIX", datagram),
+            _protocol("TCP", 7),
+        ]
+        contents["net/protocols"] = "\n".join([*counts, ""]).encode()
+    return contents
+
+
+def _protocol(name: str, sockets: int) -> str:
+    """A line of net/protocols, after proto_seq_printf."""
+    return f"{name:<9s} {1152:4d} {sockets:6d}  {-1:6d}   NI  {0:6d}   yes  kernel      y  n  n  n  n"
 
 
 def table(section: str, figures: dict[str, int]) -> str:

@@ -111,11 +111,21 @@ def mptcp_listeners() -> Iterator[list[Fact]]:
 
 @contextmanager
 def unix_listeners() -> Iterator[list[Fact]]:
-    """Unix listeners of every kind; `name` holds the bytes given to bind(), in hexadecimal."""
+    """Unix listeners of every kind; `name` holds the bytes given to bind(), in hexadecimal.
+
+    `file` is the inode of the socket's file, 0 where it has none. The device has another number each time.
+    """
     # An empty folder that every machine has.
     syscalls.mount_empty("/run")
     os.chdir("/run")
-    names = (b"/run/app.sock", b"relative.sock", b"/run/new\nline", b"\0plain", b'\0new\nline"quote"')
+    names = (
+        b"/run/app.sock",
+        b"relative.sock",
+        b"/run/new\nline",
+        b"\0plain",
+        b"\0padded\0\0\0",
+        b'\0new\nline"quote"',
+    )
     seqpacket = (b"\0\xff\xfe no UTF-8", b"\0with\0NUL\0")
     with ExitStack() as stack:
         facts: list[Fact] = []
@@ -127,14 +137,16 @@ def unix_listeners() -> Iterator[list[Fact]]:
             for _ in range(min(backlog, 2)):
                 client = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
                 client.connect(name)
-            facts.append({"name": name.hex(), "length": min(backlog, 2), "limit": backlog})
+            file = 0 if name.startswith(b"\0") else Path(os.fsdecode(name)).stat().st_ino
+            facts.append({"name": name.hex(), "length": min(backlog, 2), "limit": backlog, "file": file})
         # The same name again, in another folder.
         Path("folder").mkdir()
         os.chdir("folder")
         other = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         other.bind("relative.sock")
         other.listen(64)
-        facts.append({"name": b"relative.sock".hex(), "length": 0, "limit": 64})
+        file = Path("relative.sock").stat().st_ino
+        facts.append({"name": b"relative.sock".hex(), "length": 0, "limit": 64, "file": file})
         yield facts
 
 
@@ -203,14 +215,14 @@ def many() -> Iterator[list[Fact]]:
 _WAITING_PORTS = (8000, 8001, 8002, 8003)
 
 CASES = {
-    "tcp_listeners": RecordedCase("TCP listeners of every kind", TCP.rows.request, tcp_listeners),
+    "tcp_listeners": RecordedCase("TCP listeners of every kind", TCP.rows.requests[0], tcp_listeners),
     "tcp_listeners_many": RecordedCase(
-        f"{MANY} TCP listeners of both families, in several datagrams", TCP.rows.request, many
+        f"{MANY} TCP listeners of both families, in several datagrams", TCP.rows.requests[0], many
     ),
     "mptcp_listeners": RecordedCase(
         "the MPTCP listeners of IPv4", mptcp.request(socket.AF_INET), mptcp_listeners
     ),
-    "unix_listeners": RecordedCase("unix listeners of every kind", UNIX.rows.request, unix_listeners),
+    "unix_listeners": RecordedCase("unix listeners of every kind", UNIX.rows.requests[0], unix_listeners),
     "syn_recv": RecordedCase(
         "half-open connections of IPv4, IPv6 and IPv4 mapped into IPv6",
         syn_recv.REQUEST,
@@ -218,12 +230,12 @@ CASES = {
     ),
     "waiting": RecordedCase(
         "connections that wait for accept in ESTABLISHED and CLOSE_WAIT, one accepted, by root",
-        accept_wait.request(_WAITING_PORTS),
+        accept_wait.request_at_ports(_WAITING_PORTS),
         waiting,
     ),
     "waiting_unprivileged": RecordedCase(
         "the same without CAP_NET_ADMIN: the kernel leaves INET_DIAG_MARK out",
-        accept_wait.request(_WAITING_PORTS),
+        accept_wait.request_at_ports(_WAITING_PORTS),
         waiting,
         unprivileged=True,
     ),

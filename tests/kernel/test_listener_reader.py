@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +17,9 @@ from exporter.kernel.netns.namespace import own_namespace
 from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.procfs.table import Found, ProcfsTable
 from exporter.kernel.records import UNCHANGED, Listener, Method, QueueReading
-from exporter.kernel.sock_diag.diag_socket import DiagSockets
-from exporter.kernel.sock_diag.dump import dump
 from exporter.kernel.sock_diag.syn_recv import REQUEST as SYN_RECV_REQUEST
 from exporter.kernel.sock_diag.tcp import TcpRows
-from testbed import seccomp
+from testbed import programs, seccomp
 from tests.kernel.datagrams import done, error, tcp_row
 from tests.kernel.fake_kernel import FakeFiles, FakeKernel
 
@@ -86,7 +83,7 @@ def test_listeners_are_read_by_sock_diag_where_it_is_available(host: Host) -> No
     reader = host.reader(Method.AUTO)
     assert opened_and_closed(reader, 0.0) == ({1, 2}, set())
     assert reader.read(0.1) is UNCHANGED
-    assert host.kernel.requests == [TCP.rows.request] * 2
+    assert host.kernel.requests == [TCP.rows.requests[0]] * 2
     assert host.kernel.all_closed()
 
 
@@ -106,6 +103,41 @@ def test_a_change_to_sock_diag_closes_what_procfs_had_found(host: Host) -> None:
     host.sock_diag(1, 2)
     assert opened_and_closed(reader, MINUTE) == ({1, 2}, {11, 12})
     assert reader.read(MINUTE + 0.1) is UNCHANGED
+
+
+def test_a_closed_listener_is_gone_with_the_next_read_where_reads_are_seconds_apart(host: Host) -> None:
+    """Else what two dumps before had shown of it would be published for another interval."""
+    reader = host.reader(Method.AUTO)
+    reader.read(0.0)
+    host.sock_diag(1)
+    assert opened_and_closed(reader, 4.0) == (set(), {2})
+    assert len(host.kernel.requests) == 3
+
+
+def test_where_reads_are_close_together_a_listener_has_to_be_missing_in_two(host: Host) -> None:
+    reader = host.reader(Method.AUTO)
+    reader.read(0.0)
+    host.sock_diag(1)
+    assert opened_and_closed(reader, 0.05) == (set(), set())
+    assert len(host.kernel.requests) == 2
+    assert opened_and_closed(reader, 0.1) == (set(), {2})
+
+
+def test_a_row_that_only_the_first_of_two_dumps_lacks_is_no_listener_that_closed(host: Host) -> None:
+    reader = host.reader(Method.AUTO)
+    reader.read(0.0)
+    host.kernel.following = [(*map(tcp_row, [1, 3]), done()), (*map(tcp_row, [1, 2, 3]), done())]
+    assert opened_and_closed(reader, 4.0) == ({3}, set())
+    assert reader.read(4.05) is UNCHANGED
+
+
+def test_where_the_second_of_two_dumps_fails_the_first_one_counts(host: Host) -> None:
+    reader = host.reader(Method.SOCK_DIAG)
+    reader.read(0.0)
+    host.kernel.following = [(*map(tcp_row, [1, 3]), done()), (error(-errno.ENOBUFS),)]
+    assert opened_and_closed(reader, 4.0) == ({3}, set())
+    host.sock_diag(1, 3)
+    assert opened_and_closed(reader, 4.05) == (set(), {2})
 
 
 def test_over_several_changes_every_listener_is_open_once(host: Host) -> None:
@@ -173,17 +205,14 @@ def test_a_family_that_proc_net_does_not_show_is_read_by_sock_diag_alone(host: H
 class TwoRequests(TcpRows):
     """A family that is asked for by two requests."""
 
-    def dump(self, sockets: DiagSockets) -> Iterator[bytes]:
-        """Make both dumps."""
-        yield from dump(self.request, sockets)
-        yield from dump(SYN_RECV_REQUEST, sockets)
+    requests = (*TcpRows.requests, SYN_RECV_REQUEST)
 
 
 def test_a_family_may_take_several_requests(host: Host) -> None:
     host.family = replace(TCP, rows=TwoRequests())
     reader = host.reader(Method.SOCK_DIAG)
     assert opened_and_closed(reader, 0.0) == ({1, 2}, set())
-    assert host.kernel.requests == [TCP.rows.request, SYN_RECV_REQUEST]
+    assert host.kernel.requests == [TCP.rows.requests[0], SYN_RECV_REQUEST]
     assert reader.read(0.1) is UNCHANGED
     assert host.kernel.all_closed()
 
@@ -248,3 +277,22 @@ def test_a_family_that_may_not_be_read_is_no_family_without_listeners(optional: 
     optional.break_sock_diag(error(-number))
     with pytest.raises(KernelError, match=errno.errorcode[number]):
         optional.reader(Method.AUTO).read(0.0)
+
+
+@pytest.mark.netns
+def test_the_names_of_interfaces_are_read_each_second() -> None:
+    programs.output("ip", "link", "add", "old", "type", "veth", "peer", "name", "peer")
+    with socket.create_server(("0.0.0.0", 80)) as bound, socket.create_server(("0.0.0.0", 81)):
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"old\0")
+        reader = own_namespace().listeners(TCP, Method.AUTO)
+        opened = {listener.port: listener for listener, _ in reader.read(10.0).opened}
+        assert {port: listener.address for port, listener in opened.items()} == {
+            "80": "0.0.0.0%old",
+            "81": "0.0.0.0",
+        }
+        programs.output("ip", "link", "set", "old", "name", "new")
+        assert reader.read(10.9) is UNCHANGED
+        changes = reader.read(11.0)
+        assert [listener.address for listener, _ in changes.opened] == ["0.0.0.0%new"]
+        assert changes.closed == (opened["80"].cookie,)
+        assert reader.read(12.0) is UNCHANGED

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.kernel.records import Endpoint
-from exporter.kernel.text import ip_address, printable, unix_address
+from exporter.kernel.text import ip_address, label_value, printable, unix_address
 
 ESCAPE = re.compile(r"\\x([0-9a-f]{2})|([^\\])")
 SPECIAL = st.sampled_from(
@@ -83,7 +83,12 @@ def endpoint(address: str) -> Endpoint:
         ("0.0.0.0", "", "0.0.0.0"),
         ("::", "", "::"),
         ("2001:db8::1", "", "2001:db8::1"),
-        ("::ffff:10.0.0.1", "", "::ffff:10.0.0.1"),
+        ("::ffff:10.0.0.1", "", "10.0.0.1"),
+        ("::ffff:0.0.0.0", "", "0.0.0.0"),
+        ("::ffff:10.0.0.1", "eth0", "10.0.0.1%eth0"),
+        ("::fffe:10.0.0.1", "", "::fffe:a00:1"),
+        ("::ffff:0:0:1", "", "::ffff:0:0:1"),
+        ("::10.0.0.1", "", "::10.0.0.1"),
         ("0.0.0.0", "eth0", "0.0.0.0%eth0"),
         ("fe80::1", "eth0", "fe80::1%eth0"),
         ("0.0.0.0", "we\udcffird\n", r"0.0.0.0%we\xffird\x0a"),
@@ -98,6 +103,9 @@ def test_ip_address(address: str, device: str, text: str) -> None:
     [
         (b"/run/docker.sock", "/run/docker.sock"),
         (b"relative.sock", "relative.sock"),
+        (b"*", r"\x2a"),
+        (b"**", "**"),
+        (b"\0*", "@*"),
         (b"\0abstract", "@abstract"),
         (b"\0", "@"),
         (b"\0with\0nul", r"@with\x00nul"),
@@ -111,3 +119,32 @@ def test_unix_address(name: bytes, text: str) -> None:
 @given(st.binary(min_size=1, max_size=12), st.binary(min_size=1, max_size=12))
 def test_abstract_addresses_differ_where_their_bytes_do(name: bytes, other: bytes) -> None:
     assert (unix_address(b"\0" + name) == unix_address(b"\0" + other)) == (name == other)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", ""),
+        ("a" * 256, "a" * 256),
+        ("a" * 257, "a" * 253 + "…"),
+        ("漢" * 85, "漢" * 85),
+        ("漢" * 86, "漢" * 84 + "…"),
+        ("x" + "🙂" * 64, "x" + "🙂" * 63 + "…"),
+    ],
+)
+def test_the_value_of_a_label_has_256_bytes_at_most(text: str, value: str) -> None:
+    assert label_value(text) == value
+    assert len(value.encode()) <= 256
+
+
+@given(st.binary(max_size=108))
+def test_no_name_of_a_unix_socket_makes_a_longer_label(name: bytes) -> None:
+    assert len(unix_address(name).encode()) <= 256
+
+
+def test_a_name_cannot_pretend_to_be_a_listener_that_was_told_apart() -> None:
+    """Two listeners would have equal labels, and Prometheus would refuse the page."""
+    assert unix_address(b"/run/a.sock (inode 7)") == r"/run/a.sock \x28inode 7)"
+    assert unix_address(b"\0a (inode 123)") == r"@a \x28inode 123)"
+    for name in (b"a (inode 7) ", b"a (inode )", b"a(inode 7)", b"a (inodes 7)", b"a (inode 7)b"):
+        assert unix_address(name) == name.decode()

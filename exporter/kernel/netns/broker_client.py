@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from exporter.broker import wire
+from exporter.broker.capabilities import ENTER, SEE_SOCKETS, Capability
+from exporter.broker.named_namespaces import NamedNamespace
 from exporter.broker.wire import (
     BROKER_ENDED,
     BrokerReply,
@@ -22,7 +22,8 @@ from exporter.broker.wire import (
     Portion,
     RequestType,
 )
-from exporter.kernel.errors import BrokerUnavailableError
+from exporter.kernel.errors import BrokerUnavailableError, malformed_message
+from exporter.kernel.netns.opened import NamespaceDescriptors, OpenedDescriptors, close_all, failure
 
 # A broker that does not answer for this long is given up. A portion of descriptors takes it longest.
 TIMEOUT_SECONDS: Final = 0.5
@@ -36,48 +37,31 @@ _ENTER: Final = "cannot enter network namespaces"
 _NAMESPACES: Final = "cannot look for network namespaces"
 _PIDS: Final = "cannot list the processes"
 
-
-class OpenedDescriptors:
-    """What was opened in one namespace: a sock_diag socket, and files by their path below /proc.
-
-    `seconds` is the processor time that the broker used.
-    """
-
-    def __init__(self, diag: int, seconds: float, files: dict[str, int]) -> None:
-        self.seconds = seconds
-        self._diag = diag
-        self._files = files
-
-    def release(self) -> tuple[int, dict[str, int]]:
-        """Return the descriptors of the socket and of the files, for the caller to close."""
-        diag, files = self._diag, self._files
-        self._diag, self._files = -1, {}
-        return diag, files
-
-    def close(self) -> None:
-        """Close what was not released."""
-        diag, files = self.release()
-        if diag >= 0:
-            _close((diag, *files.values()))
+_Answer = tuple[BrokerReply, list[int]]
 
 
 class BrokerClient:
     """Asks the broker; one thread uses it.
 
-    `may_enter` tells whether the broker can enter namespaces, `ended` counts brokers that ended. Methods
-    raise BrokerUnavailableError where the broker is lost, and OSError where a system call of it failed.
+    `may_enter` tells whether the broker can enter namespaces, `may_see_sockets` whether it can see the
+    sockets of other users' processes. `supervisor` is the process that starts it again, where that is known,
+    and `ended` counts brokers that ended. Methods raise BrokerUnavailableError where the broker is lost, and
+    OSError where a system call of it failed.
     """
 
     def __init__(
         self,
         channel: socket.socket,
         *,
-        may_enter: bool = True,
+        capabilities: Collection[Capability] = frozenset(Capability),
         timeout_seconds: float = TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        supervisor: int | None = None,
     ) -> None:
-        """Take the socket that `supervisor.start` returned, and a clock in monotonic seconds."""
-        self.may_enter = may_enter
+        """Take what `supervisor.start` was given and returned, and a clock in monotonic seconds."""
+        self.may_enter = ENTER.issubset(capabilities)
+        self.may_see_sockets = SEE_SOCKETS.issubset(capabilities)
+        self.supervisor = supervisor
         self.ended = 0
         seconds = int(timeout_seconds)
         timeout = _TIMEVAL.pack(seconds, round((timeout_seconds - seconds) * 1e6))
@@ -88,11 +72,13 @@ class BrokerClient:
         self._number = BROKER_ENDED
         # Until when a broker that did not answer is left alone.
         self._silent_until: float | None = None
+        # Of the broker that runs, as its last reply says, and of those before it.
         self._processor_ns = 0
+        self._ended_processor_ns = 0
 
     def seconds(self) -> float:
-        """Return the processor time that the broker has used to answer."""
-        return self._processor_ns / 1e9
+        """Return the processor time that brokers have used until the last reply."""
+        return (self._ended_processor_ns + self._processor_ns) / 1e9
 
     def close(self) -> None:
         """Close the socket, which ends broker and supervisor."""
@@ -115,12 +101,15 @@ class BrokerClient:
                 if isinstance(left, OpenedDescriptors):
                     left.close()
 
-    def namespaces(self) -> dict[int, int]:
-        """Return a process in each network namespace, by the inode of the namespace."""
+    def namespaces(self, pids: Sequence[int]) -> dict[int, int]:
+        """Return the inode of each process's network namespace; processes that have ended are left out."""
         found: dict[int, int] = {}
-        for numbers in self._portions(_NAMESPACES, BrokerRequest(0, RequestType.NAMESPACES)):
-            for inode, pid in zip(numbers[::2], numbers[1::2], strict=True):
-                found.setdefault(inode, pid)
+        for start in range(0, len(pids), wire.MAX_PER_REPLY):
+            request = BrokerRequest(0, RequestType.NAMESPACES, pids=pids[start : start + wire.MAX_PER_REPLY])
+            for numbers in self._portions(_NAMESPACES, request):
+                if len(numbers) % 2:
+                    raise malformed_message(_NAMESPACES, "a process without a namespace")
+                found.update(zip(numbers[::2], numbers[1::2], strict=True))
         return found
 
     def pids(self) -> list[int]:
@@ -135,35 +124,62 @@ class BrokerClient:
 
     def open_of_process(self, pid: int, name: str) -> int:
         """Open one of PROCESS_FILES and return the descriptor, for the caller to close."""
-        what = f"cannot read /proc/{pid}/{name}"
-        number = self._send(what, BrokerRequest(0, RequestType.FILE, pid=pid, file=name))
-        reply, descriptors = self._receive_reply(what, number)
-        failed = _failure(reply, descriptors, 1)
-        if failed is not None:
-            raise failed
+        _, descriptors = self._ask_of_process(RequestType.FILE, pid, name, expected=1)
         return descriptors[0]
 
+    def link_of_process(self, pid: int, name: str) -> bytes:
+        """Return what one of PROCESS_LINKS says."""
+        reply, _ = self._ask_of_process(RequestType.LINK, pid, name, expected=0)
+        return reply.link or b""
+
+    def names(self) -> list[NamedNamespace]:
+        """Return the namespaces that have a name under /run/netns, in the order of their names."""
+        found: list[NamedNamespace] = []
+        request = BrokerRequest(0, RequestType.NAMES)
+        while named := self._ask(_NAMESPACES, replace(request, start=len(found)))[0].names:
+            found += named
+        return found
+
+    def watch(self, seconds: int) -> None:
+        """Have this process killed where it does not ask anything for so many seconds, 0 for never."""
+        self._send("cannot ask the broker", BrokerRequest(0, RequestType.WATCH, seconds=seconds))
+
+    def _ask_of_process(self, kind: RequestType, pid: int, name: str, expected: int) -> _Answer:
+        request = BrokerRequest(0, kind, pid=pid, file=name)
+        return self._ask(f"cannot read /proc/{pid}/{name}", request, expected)
+
+    def _ask(self, what: str, request: BrokerRequest, expected: int = 0) -> _Answer:
+        """Return the reply to a request, with as many descriptors as expected."""
+        number = self._send(what, request)
+        reply, descriptors = self._receive_reply(what, number)
+        failed = failure(reply.errno, descriptors, expected)
+        if failed is not None:
+            raise failed
+        return reply, descriptors
+
     def _opened(self, number: int) -> OpenedDescriptors | OSError:
+        before = self.seconds()
         reply, descriptors = self._receive_reply(_ENTER, number)
-        failed = _failure(reply, descriptors, 1 + len(reply.opened))
+        first_file = 2 if reply.pidfd else 1
+        failed = failure(reply.errno, descriptors, first_file + len(reply.opened))
         if failed is not None:
             return failed
-        files = dict(zip(reply.opened, descriptors[1:], strict=True))
-        return OpenedDescriptors(descriptors[0], reply.processor_ns / 1e9, files)
+        files = dict(zip(reply.opened, descriptors[first_file:], strict=True))
+        pidfd = descriptors[1] if reply.pidfd else None
+        opened = NamespaceDescriptors(descriptors[0], pidfd, files)
+        return OpenedDescriptors(opened, self.seconds() - before)
 
     def _portions(self, what: str, request: BrokerRequest) -> Iterator[Sequence[int]]:
         start = 0
         while True:
-            number = self._send(what, replace(request, start=start))
-            reply, descriptors = self._receive_reply(what, number)
-            _close(descriptors)
-            if reply.errno:
-                raise OSError(reply.errno, os.strerror(reply.errno))
+            reply, _ = self._ask(what, replace(request, start=start))
             portion = reply.portion or Portion(())
             yield portion.numbers
-            start = portion.following
-            if start == 0:
+            if portion.following == 0:
                 return
+            if portion.following <= start:
+                raise malformed_message(what, "a list that begins again")
+            start = portion.following
 
     def _send(self, what: str, request: BrokerRequest) -> int:
         """Send a request with a new number, and return the number.
@@ -190,7 +206,7 @@ class BrokerClient:
                 _, descriptors = self._receive(what, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return received
-            _close(descriptors)
+            close_all(descriptors)
             received = True
 
     def _receive_reply(self, what: str, number: int) -> tuple[BrokerReply, list[int]]:
@@ -203,7 +219,7 @@ class BrokerClient:
                 raise BrokerUnavailableError(what, "the broker does not answer") from error
             if reply.number == number:
                 return reply, descriptors
-            _close(descriptors)
+            close_all(descriptors)
             if reply.number == BROKER_ENDED:
                 raise BrokerUnavailableError(what, "the broker ended")
 
@@ -225,26 +241,10 @@ class BrokerClient:
         try:
             reply = wire.unpack_reply(message)
         except MalformedMessageError as error:
-            _close(descriptors)
-            raise BrokerUnavailableError(what, f"the broker sent a malformed message: {error}") from error
-        self.ended += reply.number == BROKER_ENDED
-        self._processor_ns += reply.processor_ns
+            close_all(descriptors)
+            raise malformed_message(what, str(error)) from error
+        if reply.number == BROKER_ENDED:
+            self.ended += 1
+            self._ended_processor_ns += self._processor_ns
+        self._processor_ns = reply.processor_ns
         return reply, descriptors
-
-
-def _failure(reply: BrokerReply, descriptors: Sequence[int], expected: int) -> OSError | None:
-    """Return the error of a reply, after closing what came with it; None where there is none."""
-    if reply.errno:
-        failed = reply.errno
-    elif len(descriptors) == expected:
-        return None
-    else:
-        # The kernel drops what this process has no free descriptor for (MSG_CTRUNC, recvmsg(2)).
-        failed = errno.EMFILE
-    _close(descriptors)
-    return OSError(failed, os.strerror(failed))
-
-
-def _close(descriptors: Sequence[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)

@@ -8,29 +8,35 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from exporter.kernel.errors import from_os_error
 
 _SO_NETNS_COOKIE: Final = 71
 _COOKIE: Final = struct.Struct("=Q")
+# What stands for the cookie where the kernel has none.
+NO_COOKIE: Final = 0
+
+# Returns the cookie of a socket's namespace, or NO_COOKIE. Raises OSError.
+CookieReader = Callable[[socket.socket], int]
 
 
 def namespace_cookie(channel: socket.socket) -> int:
-    """Return the cookie of a socket's namespace, 0 where the kernel has none. Raises OSError."""
+    """Return the cookie of a socket's namespace, NO_COOKIE where the kernel has none. Raises OSError."""
     try:
         number: int = _COOKIE.unpack(channel.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, _COOKIE.size))[0]
     except OSError as error:
         if error.errno == errno.ENOPROTOOPT:
-            return 0
+            return NO_COOKIE
         raise
     return number
 
 
-def have_cookies() -> bool:
+def have_cookies(read: CookieReader = namespace_cookie) -> bool:
     """Tell whether this kernel gives namespaces cookies. Raises KernelError."""
     try:
         with socket.socket(socket.AF_UNIX) as channel:
-            return namespace_cookie(channel) != 0
+            return read(channel) != NO_COOKIE
     except OSError as error:
         raise from_os_error("cannot read the cookie of a network namespace", error) from error

@@ -7,15 +7,18 @@ ip-netns(8).
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from exporter import proc
+from exporter.broker.named_namespaces import NamedNamespaces
 from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.errors import MalformedReplyError, from_os_error
 from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.cookie import have_cookies
+from exporter.kernel.netns.process_namespaces import ProcessNamespaces
 
 RUN_NETNS: Final = Path("/run/netns")
 _OWN: Final = Path("/proc/self/ns/net")
@@ -25,11 +28,15 @@ _NEVER: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class NamespaceRef:
-    """A namespace that was found. `name` is empty where it has none under /run/netns."""
+    """A namespace that was found.
+
+    `name` is empty where it has none under /run/netns. `pid` is a process in it, 0 where there is none.
+    """
 
     inode: int
     name: bytes
     target: NamespaceTarget
+    pid: int = 0
 
 
 class Discovery:
@@ -38,26 +45,52 @@ class Discovery:
     def __init__(self, broker: BrokerClient, named: Path = RUN_NETNS, *, cookies: bool | None = None) -> None:
         """Take the broker, and whether namespaces have cookies, which is found out unless told.
 
-        Where they have none, the start of a process tells it from a later one with its number. Raises
-        KernelError.
+        Where they have none, a target tells its process from a later one with the number, and its name from
+        one that is given again. Raises KernelError.
         """
         self._broker = broker
-        self._named = named
+        self._named = NamedNamespaces(os.fsencode(named))
         self._cookies = have_cookies() if cookies is None else cookies
+        self._processes = ProcessNamespaces(broker)
+        # The targets of processes that were found before, and what they were found from.
+        self._targets: dict[int, NamespaceTarget] = {}
+        self._last: tuple[Mapping[int, int], dict[int, NamespaceTarget]] | None = None
+        self._refs: list[NamespaceRef] = []
 
-    def find(self) -> list[NamespaceRef]:
-        """Return every other namespace. Raises KernelError."""
+    def find(self, now: float) -> list[NamespaceRef]:
+        """Return every other namespace, at `now` in monotonic seconds; the same list where none has changed.
+
+        Raises KernelError.
+        """
         try:
             own = _OWN.stat()
-            targets = {inode: self._target(pid) for inode, pid in self._broker.namespaces().items()}
-            names = self._names(own.st_dev)
+            pids = self._processes.find(now)
+            names = self._names()
         except OSError as error:
             raise from_os_error("cannot look for network namespaces", error) from error
-        refs = {inode: NamespaceRef(inode, name, NamespaceTarget(name=name)) for inode, name in names.items()}
-        for inode, target in targets.items():
-            refs.setdefault(inode, NamespaceRef(inode, b"", target))
-        refs.pop(own.st_ino, None)
-        return list(refs.values())
+        if self._last is None or pids is not self._last[0] or names != self._last[1]:
+            self._refs = self._make_refs(pids, names, own.st_ino)
+            self._last = pids, names
+        return self._refs
+
+    def forget(self, target: NamespaceTarget) -> None:
+        """Look at a process or name anew, since what it was is gone; another may have its number."""
+        self._targets.pop(target.pid, None)
+        self._last = None
+
+    def _make_refs(
+        self, pids: Mapping[int, int], names: Mapping[int, NamespaceTarget], own: int
+    ) -> list[NamespaceRef]:
+        unnamed = {inode: pid for inode, pid in pids.items() if inode != own and inode not in names}
+        self._targets = {pid: self._targets.get(pid) or self._target(pid) for pid in unnamed.values()}
+        return [
+            *(
+                NamespaceRef(inode, target.name, target, pids.get(inode, 0))
+                for inode, target in names.items()
+                if inode != own
+            ),
+            *(NamespaceRef(inode, b"", self._targets[pid], pid) for inode, pid in unnamed.items()),
+        ]
 
     def _target(self, pid: int) -> NamespaceTarget:
         return NamespaceTarget(pid=pid, started=0 if self._cookies else self._start_ticks(pid))
@@ -71,24 +104,19 @@ class Discovery:
             return _NEVER
         except ValueError as error:
             raise MalformedReplyError(f"/proc/{pid}/stat: {error}") from error
+        except OSError as error:
+            raise from_os_error("cannot look for network namespaces", error) from error
 
-    def _names(self, device: int) -> dict[int, bytes]:
-        """Return the names by inode, of several for one namespace the first in order. Raises OSError.
-
-        `device` is that of the file system of namespaces: other files are no mounts of one.
-        """
-        found: dict[int, bytes] = {}
+    def _names(self) -> dict[int, NamespaceTarget]:
+        """Return the names by inode, of several for one namespace the first in order. Raises OSError."""
         try:
-            with os.scandir(os.fsencode(self._named)) as entries:
-                paths = sorted((entry.name, entry.path) for entry in entries)
-        except FileNotFoundError:
-            return {}
-        for name, path in paths:
-            try:
-                # The broker follows no links, and this process may not read where one to /proc leads.
-                stat = os.lstat(path)
-            except FileNotFoundError:
-                continue
-            if stat.st_dev == device:
-                found.setdefault(stat.st_ino, name)
+            named = self._named.find()
+        except PermissionError:
+            # Root may have made the directory for itself alone, by its umask.
+            named = self._broker.names()
+        found: dict[int, NamespaceTarget] = {}
+        for each in named:
+            # The mount of a namespace keeps its inode, which is made anew for another with the number.
+            started = 0 if self._cookies else each.changed
+            found.setdefault(each.inode, NamespaceTarget(name=each.name, started=started))
         return found

@@ -16,11 +16,11 @@ from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
 from exporter.kernel.procfs.refcount import RefCountReader
 from exporter.kernel.procfs.tcp_activity import TcpActivity
-from exporter.kernel.records import Endpoint, Method
+from exporter.kernel.records import Method, WaitingConnection
 from exporter.kernel.sock_diag import accept_wait, mptcp
 from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.diag_socket import DiagSockets, ForeignDatagrams
-from exporter.kernel.sock_diag.dump import dump
+from exporter.kernel.sock_diag.dump import dump, lookup
 from exporter.kernel.syn_recv_reader import SynRecvReader
 
 # The label `netns` of the namespace that the exporter runs in.
@@ -52,18 +52,36 @@ class Namespace:
         """Return what tells whether TCP segments come in."""
         return TcpActivity(self.files)
 
-    def oldest_waits(self, ports: Collection[int]) -> dict[Endpoint, float]:
-        """Return the longest wait for accept at each endpoint with one of these ports, in seconds.
+    def waiting_at(self, ports: Collection[int]) -> list[WaitingConnection]:
+        """Return the connections on these local ports that wait for accept.
 
         Raises KernelError; there is no other method than sock_diag.
         """
         ordered = sorted(ports)
-        found: dict[Endpoint, float] = {}
+        found: list[WaitingConnection] = []
         for start in range(0, len(ordered), accept_wait.MAX_PORTS):
-            request = accept_wait.request(ordered[start : start + accept_wait.MAX_PORTS])
-            with closing(dump(request, self.sockets)) as datagrams:
-                found.update(accept_wait.oldest(datagrams))
+            found += self._waiting(
+                accept_wait.request_at_ports(ordered[start : start + accept_wait.MAX_PORTS])
+            )
         return found
+
+    def waiting_in(self, cgroup_ids: Collection[int]) -> list[WaitingConnection]:
+        """Return those on all ports, of listeners created in these cgroups; of all where none is given.
+
+        The kernel sends each connection of these listeners, accepted ones too. Raises KernelError.
+        """
+        return self._waiting(accept_wait.request_in_cgroups(cgroup_ids))
+
+    def still_waiting(self, connection: WaitingConnection) -> WaitingConnection | None:
+        """Look one connection up that waited; None where it waits no longer. Raises KernelError."""
+        row = lookup(accept_wait.request_one(connection), self.sockets)
+        if row is None or not accept_wait.still_waiting(row):
+            return None
+        return next(accept_wait.waiting([row]))
+
+    def _waiting(self, request: bytes) -> list[WaitingConnection]:
+        with closing(dump(request, self.sockets)) as datagrams:
+            return list(accept_wait.waiting(datagrams))
 
     def mptcp_inodes(self) -> frozenset[int]:
         """Return the inodes of the MPTCP listeners, an empty set where the kernel has no MPTCP.
@@ -82,6 +100,13 @@ class Namespace:
     def counters(self) -> TcpCounters:
         """Read the TCP counters. Raises KernelError."""
         return counters.read_counters(self.files)
+
+    def syn_repeats(self) -> int | None:
+        """Read how often a SYN or SYN-ACK was sent again, None where that is not counted.
+
+        Raises KernelError.
+        """
+        return counters.read_syn_repeats(self.files)
 
     def sysctls(self) -> Sysctls:
         """Read the settings of the listen queues. Raises KernelError."""

@@ -14,6 +14,7 @@ class BrokeredProcesses(ProcfsProcesses):
 
     def __init__(self, broker: BrokerClient) -> None:
         self._broker = broker
+        self.may_see_sockets = broker.may_see_sockets
 
     def _pids(self) -> list[int]:
         return self._broker.pids()
@@ -23,3 +24,6 @@ class BrokeredProcesses(ProcfsProcesses):
 
     def _file(self, pid: int, name: str) -> bytes:
         return proc.read_descriptor(self._broker.open_of_process(pid, name))
+
+    def _link(self, pid: int, name: str) -> bytes:
+        return self._broker.link_of_process(pid, name)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-import pwd
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -21,9 +19,15 @@ from exporter.kernel.errors import MalformedReplyError, from_os_error
 
 # So many descriptors are read in one step, so that none takes long.
 _PORTION: Final = 256
+# PROC_PID_INIT_INO, include/linux/proc_ns.h.
+_INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
 # A process that has ended, or that a mount of procfs hides (hidepid).
 _GONE: Final = frozenset({errno.ENOENT, errno.ESRCH})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
+# A zombie, and a process that is being removed (proc_pid_stat(5)).
+_ENDED_STATES: Final = frozenset((b"Z", b"X", b"x"))
+# What the kernel appends to the path of a file that was removed (d_path, fs/d_path.c).
+_REMOVED: Final = b" (deleted)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,14 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessStat:
+    """What the file `stat` tells of a process: its start in clock ticks, and its command name."""
+
+    started: int
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessSockets:
     """A portion of the sockets of one process; `denied` where its descriptors may not be read."""
 
@@ -49,7 +61,17 @@ class ProcessSockets:
 
 
 class ProcessTable(Protocol):
-    """The processes of a host. Every method raises KernelError."""
+    """The processes of a host. Every method raises KernelError.
+
+    `may_see_sockets` tells whether there are the capabilities to see the sockets of other users' processes.
+    Some processes protect themselves all the same.
+    """
+
+    may_see_sockets: bool
+
+    def has_all(self) -> bool:
+        """Tell whether every process of the host has a number here, and not only those of a PID namespace."""
+        ...
 
     def pids(self) -> list[int]:
         """Return the number of every process."""
@@ -63,6 +85,18 @@ class ProcessTable(Protocol):
         """Return what a process is, or None where it is gone or may not be read."""
         ...
 
+    def exists(self, pid: int) -> bool:
+        """Tell whether there is a process with this number, be it one that has ended (a zombie)."""
+        ...
+
+    def stat(self, pid: int) -> ProcessStat | None:
+        """Return its start and its name; None where it has ended or may not be read."""
+        ...
+
+    def executable(self, pid: int) -> bytes:
+        """Return the path of the program that a process runs; empty where it may not be read."""
+        ...
+
 
 class ProcfsProcesses(ABC):
     """A ProcessTable that reads files below /proc, in whatever way a subclass opens them.
@@ -71,6 +105,7 @@ class ProcfsProcesses(ABC):
     """
 
     root = "/proc"
+    may_see_sockets = False
 
     @abstractmethod
     def _pids(self) -> list[int]:
@@ -83,6 +118,20 @@ class ProcfsProcesses(ABC):
     @abstractmethod
     def _file(self, pid: int, name: str) -> bytes:
         """Read a file of a process."""
+
+    @abstractmethod
+    def _link(self, pid: int, name: str) -> bytes:
+        """Read a link of a process, one of PROCESS_LINKS (exporter/broker/wire.py)."""
+
+    def has_all(self) -> bool:
+        """Tell whether every process of the host has a number here, and not only those of a PID namespace.
+
+        Raises KernelError.
+        """
+        try:
+            return os.readlink(f"{self.root}/self/ns/pid") == _INITIAL_PID_NAMESPACE  # noqa: PTH115
+        except OSError as error:
+            raise from_os_error(f"cannot read {self.root}/self/ns/pid", error) from error
 
     def pids(self) -> list[int]:
         """Return the number of every process. Raises KernelError."""
@@ -120,6 +169,45 @@ class ProcfsProcesses(ABC):
             raise from_os_error(f"cannot read {self.root}/{pid}", error) from error
         return Process(pid, started, name, cgroup)
 
+    def exists(self, pid: int) -> bool:
+        """Tell whether there is a process with this number, be it one that has ended (a zombie)."""
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+    def stat(self, pid: int) -> ProcessStat | None:
+        """Return its start and its name; None where it has ended or may not be read. Raises KernelError."""
+        try:
+            content = self._file(pid, "stat")
+        except OSError as error:
+            if error.errno in _GONE | _DENIED:
+                return None
+            raise from_os_error(f"cannot read {self.root}/{pid}/stat", error) from error
+        try:
+            started, state, name = proc.start_ticks(content), proc.state(content), proc.command_name(content)
+        except ValueError as error:
+            raise MalformedReplyError(f"{self.root}/{pid}/stat: {error}") from error
+        if state in _ENDED_STATES:
+            return None
+        return ProcessStat(started, name)
+
+    def executable(self, pid: int) -> bytes:
+        """Return the path of the program that a process runs, as seen from its own root or the host's.
+
+        It is also that of a file which was removed or replaced since, as by an update. Empty where the
+        process is gone, may not be read, or is a thread of the kernel. Raises KernelError.
+        """
+        try:
+            return self._link(pid, "exe").removesuffix(_REMOVED)
+        except OSError as error:
+            if error.errno in _GONE | _DENIED:
+                return b""
+            raise from_os_error(f"cannot read {self.root}/{pid}/exe", error) from error
+
     def _start_ticks(self, pid: int) -> int:
         try:
             return proc.start_ticks(self._file(pid, "stat"))
@@ -146,9 +234,9 @@ class Processes(ProcfsProcesses):
         return proc.pids(self.root)
 
     def _socket_inodes(self, pid: int) -> Iterator[Collection[int]]:
-        directory = proc.open_directory(f"{self.root}/{pid}/fd")
+        path, names = proc.descriptors(pid, self.root)
+        directory = proc.open_directory(path)
         try:
-            names = os.listdir(directory)  # noqa: PTH208  (pathlib takes no descriptor)
             for start in range(0, len(names), _PORTION):
                 yield proc.socket_inodes(directory, names[start : start + _PORTION])
         finally:
@@ -157,11 +245,5 @@ class Processes(ProcfsProcesses):
     def _file(self, pid: int, name: str) -> bytes:
         return proc.read_file(f"{self.root}/{pid}/{name}")
 
-
-@lru_cache(maxsize=1024)
-def user_name(uid: int) -> str:
-    """Return the name of a user by this host's passwd; a number that has no name stays a number."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+    def _link(self, pid: int, name: str) -> bytes:
+        return os.fsencode(os.readlink(f"{self.root}/{pid}/{name}"))  # noqa: PTH115

@@ -7,6 +7,7 @@ https://docs.kernel.org/networking/ip-sysctl.html.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError, UnavailableError
@@ -15,10 +16,24 @@ from exporter.kernel.procfs.files import ProcfsFiles
 _PAIR: Final = 2
 _SNMP: Final = "net/snmp"
 _NETSTAT: Final = "net/netstat"
+# net.ipv4.tcp_syncookies.
+_COOKIES_OFF: Final = 0
 _SOMAXCONN: Final = "sys/net/core/somaxconn"
 _MAX_SYN_BACKLOG: Final = "sys/net/ipv4/tcp_max_syn_backlog"
 _SYNCOOKIES: Final = "sys/net/ipv4/tcp_syncookies"
 _ABORT_ON_OVERFLOW: Final = "sys/net/ipv4/tcp_abort_on_overflow"
+# In the order of TcpCounters.
+_COUNTERS: Final = (
+    b"ListenOverflows",
+    b"ListenDrops",
+    b"TCPReqQFullDrop",
+    b"TCPReqQFullDoCookies",
+    b"SyncookiesSent",
+    b"SyncookiesRecv",
+    b"SyncookiesFailed",
+)
+_SEGMENTS: Final = (b"InSegs",)
+_SYN_REPEATS: Final = (b"TCPSynRetrans",)
 # The files of read_counters and read_sysctls, and of read_tcp_segments.
 COUNTER_FILES: Final = (_NETSTAT, _SOMAXCONN, _MAX_SYN_BACKLOG, _SYNCOOKIES, _ABORT_ON_OVERFLOW)
 SEGMENT_FILES: Final = (_SNMP,)
@@ -46,19 +61,20 @@ class Sysctls:
     syncookies: int | None
     abort_on_overflow: int | None
 
+    def max_syn_recv(self) -> int | None:
+        """Return how many half-open connections a socket may have whatever its backlog; None for no limit.
+
+        With SYN cookies off, new peers are refused once fewer than a quarter of tcp_max_syn_backlog is free
+        (tcp_conn_request, net/ipv4/tcp_input.c).
+        """
+        if self.syncookies != _COOKIES_OFF or self.max_syn_backlog is None:
+            return None
+        return self.max_syn_backlog - (self.max_syn_backlog >> 2) + 1
+
 
 def read_counters(files: ProcfsFiles) -> TcpCounters:
     """Read TcpExt. Raises KernelError."""
-    tcp = parse_table(files.read(_NETSTAT), "TcpExt", _NETSTAT)
-    return TcpCounters(
-        listen_overflows=tcp.get("ListenOverflows"),
-        listen_drops=tcp.get("ListenDrops"),
-        syn_queue_full_drops=tcp.get("TCPReqQFullDrop"),
-        syn_queue_full_cookies=tcp.get("TCPReqQFullDoCookies"),
-        syncookies_sent=tcp.get("SyncookiesSent"),
-        syncookies_received=tcp.get("SyncookiesRecv"),
-        syncookies_failed=tcp.get("SyncookiesFailed"),
-    )
+    return TcpCounters(*columns(files.read(_NETSTAT), b"TcpExt:", _COUNTERS, _NETSTAT))
 
 
 def read_sysctls(files: ProcfsFiles) -> Sysctls:
@@ -73,22 +89,44 @@ def read_sysctls(files: ProcfsFiles) -> Sysctls:
 
 def read_tcp_segments(files: ProcfsFiles) -> int | None:
     """Read how many TCP segments have come in (InSegs), None where it is not counted. Raises KernelError."""
-    return parse_table(files.read(_SNMP), "Tcp", _SNMP).get("InSegs")
+    return columns(files.read(_SNMP), b"Tcp:", _SEGMENTS, _SNMP)[0]
 
 
-def parse_table(text: bytes, section: str, name: str) -> dict[str, int]:
-    """Read one section of a file that pairs a line of names with a line of numbers.
+def read_syn_repeats(files: ProcfsFiles) -> int | None:
+    """Read how often a SYN, or a SYN-ACK, was sent again (TCPSynRetrans); None where that is not counted.
 
-    Raises MalformedReplyError where the section is missing or its two lines do not fit.
+    A SYN-ACK is sent again a second after the first, later ones after longer times (reqsk_timer_handler,
+    net/ipv4/inet_connection_sock.c; tcp_rtx_synack, net/ipv4/tcp_output.c). Raises KernelError.
     """
-    start = f"{section}:".encode()
-    lines = [line.split()[1:] for line in text.splitlines() if line.startswith(start)]
-    if len(lines) != _PAIR or len(lines[0]) != len(lines[1]):
-        raise MalformedReplyError(f"{name}: no pair of {section} lines of one length")
-    try:
-        return {key.decode(): int(value) for key, value in zip(*lines, strict=True)}
-    except ValueError as error:
-        raise MalformedReplyError(f"{name}: {section}: {error}") from error
+    return columns(files.read(_NETSTAT), b"TcpExt:", _SYN_REPEATS, _NETSTAT)[0]
+
+
+def columns(text: bytes, section: bytes, wanted: tuple[bytes, ...], name: str) -> list[int | None]:
+    """Read columns of a section of a file that pairs a line of names with a line of numbers.
+
+    Returns them in the order of `wanted`, None for those that there are not. Raises MalformedReplyError where
+    the section is missing, its two lines do not fit, or what is wanted is no number.
+    """
+    lines = [line for line in text.split(b"\n") if line.startswith(section)]
+    if len(lines) == _PAIR:
+        count, indices = _places(lines[0], wanted)
+        values = lines[1].split()
+        if len(values) == count:
+            try:
+                return [None if index is None else int(values[index]) for index in indices]
+            except ValueError as error:
+                raise MalformedReplyError(f"{name}: {section.decode()} {error}") from error
+    raise MalformedReplyError(f"{name}: no pair of {section.decode()} lines of one length")
+
+
+@lru_cache(maxsize=16)
+def _places(names: bytes, wanted: tuple[bytes, ...]) -> tuple[int, tuple[int | None, ...]]:
+    """Return how many columns a line of names has, and the place of each that is wanted.
+
+    The line is the same in all namespaces of a kernel.
+    """
+    places = {column: place for place, column in enumerate(names.split())}
+    return len(names.split()), tuple(places.get(column) for column in wanted)
 
 
 def _setting(files: ProcfsFiles, name: str) -> int | None:

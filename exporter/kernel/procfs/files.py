@@ -6,6 +6,7 @@ net_ctl_header_lookup in net/sysctl_net.c), so a process that is in another one 
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Final
@@ -19,12 +20,23 @@ class ProcfsFiles(ABC):
 
     @abstractmethod
     def open(self, name: str) -> int:
-        """Open a file by its path below /proc and return its descriptor. Raises OSError or KernelError."""
+        """Return a descriptor of a file, by its path below /proc, that stands at the beginning.
+
+        Raises OSError or KernelError.
+        """
+
+    def close(self, name: str, descriptor: int) -> None:  # noqa: ARG002  (some files stay open)
+        """Take back what `open` returned."""
+        os.close(descriptor)
 
     def read(self, name: str) -> bytes:
         """Read a whole file. Raises KernelError."""
         try:
-            return proc.read_descriptor(self.open(name))
+            descriptor = self.open(name)
+            try:
+                return proc.read_to_end(descriptor)
+            finally:
+                self.close(name, descriptor)
         except OSError as error:
             raise from_os_error(f"cannot read /proc/{name}", error) from error
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from exporter.kernel.errors import MalformedReplyError, from_os_error
@@ -23,6 +23,8 @@ _LINE: Final = re.compile(
     rb" *\d+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) [0-9A-F]+:([0-9A-F]{1,16})"
     rb" [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +\d+ +\d+ +(\d{1,20}) (\d{1,10}) .*"
 )
+# The files that are read.
+REFERENCE_FILES: Final = tuple(_FILES.values())
 # No line is shorter. To read more than the lines that are wanted would make the kernel look for connections
 # to fill the rest, and where there are few it searches its whole table.
 _MIN_LINE_BYTES: Final = {socket.AF_INET: 150, socket.AF_INET6: 140}
@@ -39,30 +41,31 @@ class RefCountReader:
     """Reads the references of the TCP listeners of one namespace.
 
     A line that is equal to one of the last read is not parsed again. Where nothing has changed at all, the
-    mapping that was returned before is returned again.
+    mapping that was returned before for the same address family is returned again.
     """
 
     def __init__(self, files: ProcfsFiles) -> None:
         """Take the files of the namespace; nothing is read yet."""
         self._files = files
-        self._parsed: dict[bytes, tuple[int, RefCount] | None] = {}
-        self._found: dict[int, RefCount] = {}
+        # By address family: each line with what was parsed, and all that was found.
+        self._parsed: dict[int, dict[bytes, tuple[int, RefCount] | None]] = {}
+        self._found: dict[int, dict[int, RefCount]] = {}
 
-    def read(self, listeners: Mapping[int, int]) -> dict[int, RefCount]:
-        """Return the references by inode; `listeners` has the number of listeners of each address family.
+    def read(self, family: int, count: int) -> dict[int, RefCount]:
+        """Return the references by inode, for `count` listeners of an address family.
 
         A listener that has opened since they were counted may be missing. Raises KernelError.
         """
-        parsed: dict[bytes, tuple[int, RefCount] | None] = {}
-        for family, count in listeners.items():
-            name = _FILES[socket.AddressFamily(family)]
-            min_bytes = _MIN_LINE_BYTES[socket.AddressFamily(family)]
-            for line in _first_lines(self._files, name, count, min_bytes):
-                parsed[line] = self._parsed[line] if line in self._parsed else _parse(line, name)
-        if parsed.keys() != self._parsed.keys():
-            self._parsed = parsed
-            self._found = dict(found for found in parsed.values() if found is not None)
-        return self._found
+        name = _FILES[socket.AddressFamily(family)]
+        known = self._parsed.get(family, {})
+        parsed = {
+            line: known[line] if line in known else _parse(line, name)
+            for line in _first_lines(self._files, name, count, _MIN_LINE_BYTES[socket.AddressFamily(family)])
+        }
+        if family not in self._found or parsed.keys() != known.keys():
+            self._parsed[family] = parsed
+            self._found[family] = dict(found for found in parsed.values() if found is not None)
+        return self._found[family]
 
 
 def _parse(line: bytes, name: str) -> tuple[int, RefCount] | None:
@@ -87,7 +90,7 @@ def _first_lines(files: ProcfsFiles, name: str, count: int, min_bytes: int) -> I
                     break
                 read += portion
         finally:
-            os.close(descriptor)
+            files.close(name, descriptor)
     except OSError as error:
         raise from_os_error(f"cannot read /proc/{name}", error) from error
     lines = read.split(b"\n")[:-1]

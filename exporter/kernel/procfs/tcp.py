@@ -43,6 +43,7 @@ class TcpTable(ProcfsTable):
                 port=str(endpoint.port),
                 uid=uid,
                 endpoint=endpoint,
+                v6only=None,
             )
             found.append((listener, QueueReading(inode, length, None, None)))
         return found

@@ -29,12 +29,13 @@ class TcpActivity:
         """Tell whether no segment has come in since the call before, at `now` in monotonic seconds.
 
         Where it is true, the state that was read after the last call that was false still holds. The first
-        call is false, and so is every call where InSegs may not be read. Raises KernelError.
+        call tells whether none has ever come in. Every call is false where InSegs may not be read. Raises
+        KernelError.
         """
         if self._read_at is not None and now < self._read_at:
             return False
         before, self._last = self._last, self._segments()
-        if self._last is not None and self._last == before:
+        if self._last is not None and self._last == (before or 0):
             return True
         self._read_at = now + _BUSY_SECONDS if before is not None else now
         return False

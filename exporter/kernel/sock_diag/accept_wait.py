@@ -1,22 +1,31 @@
-"""How long connections have been waiting for accept.
+"""Which connections wait for accept, and for how long.
 
 A connection in the accept queue has no file yet, so its inode is 0, and nothing was sent on it
 yet, so the `last_data_sent` of its TCP_INFO is the time since it was created (tp->lsndtime is set
 in tcp_create_openreq_child, net/ipv4/tcp_minisocks.c). One whose client has closed is in CLOSE_WAIT and
-still in the queue; an orphaned socket, which has no inode either, is in neither state.
+still in the queue; an orphaned socket, which has no inode either, is in neither state. One that ended with
+RST is still in the queue, and in no hash table, so that no row shows it (tcp_done, net/ipv4/tcp.c).
 """
 
 from __future__ import annotations
 
+import socket
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError
-from exporter.kernel.records import Endpoint
-from exporter.kernel.sock_diag.inet_row import ROW_BYTES, endpoint, inode
-from exporter.kernel.sock_diag.messages import attributes, messages
-from exporter.kernel.sock_diag.requests import TCP_CLOSE_WAIT, TCP_ESTABLISHED, tcp_request
+from exporter.kernel.records import WaitingConnection
+from exporter.kernel.sock_diag.inet_row import ROW_BYTES, cookie, endpoint, inode, peer
+from exporter.kernel.sock_diag.messages import attributes, messages, row_size
+from exporter.kernel.sock_diag.requests import (
+    TCP_CLOSE_WAIT,
+    TCP_ESTABLISHED,
+    tcp_request,
+    tcp_socket_request,
+)
+from exporter.kernel.sock_diag.socket_options import socket_options
 
 # A jump is counted in 16 bits, which ends at 5461 ports; but the kernel checks each jump by walking the
 # program (inet_diag_bc_audit), so that 1000 ports cost 2 ms and 5000 cost 40.
@@ -26,38 +35,99 @@ _INET_DIAG_INFO: Final = 2
 _INET_DIAG_REQ_BYTECODE: Final = 1
 _INET_DIAG_BC_JMP: Final = 1
 _INET_DIAG_BC_S_EQ: Final = 11
+_INET_DIAG_BC_CGROUP_COND: Final = 13
+# struct inet_diag_bc_op: code, yes, no.
+_OP: Final = struct.Struct("=BBH")
+# The port is the `no` of another op.
+_PORT: Final = struct.Struct("=2x H")
+_CGROUP_ID: Final = struct.Struct("=Q")
 # struct tcp_info: eight single bytes and nine u32 stand before tcpi_last_data_sent (uapi/linux/tcp.h).
 _LAST_DATA_SENT: Final = struct.Struct("=44x I")
 _STATES: Final = frozenset({TCP_ESTABLISHED, TCP_CLOSE_WAIT})
+_STATE_BITS: Final = sum(1 << state for state in _STATES)
+_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
+_FAMILY_OFFSET: Final = 16
+_STATE_OFFSET: Final = 17
+_INODE_OFFSET: Final = 84
 
 
-def request(ports: Collection[int]) -> bytes:
-    """Return the request for connections on 1 to MAX_PORTS local ports that may wait for accept.
+def request_at_ports(ports: Collection[int]) -> bytes:
+    """Return the request for connections on 1 to MAX_PORTS local ports that may wait for accept."""
+    return _request(_INET_DIAG_BC_S_EQ, [_PORT.pack(port) for port in sorted(ports)])
 
-    The kernel runs the filter (inet_diag_bc_run): each port is compared and a match jumps to the end.
+
+def request_in_cgroups(cgroup_ids: Collection[int]) -> bytes:
+    """Return the request for connections on all ports whose listener was created in one of these cgroups.
+
+    All that may wait for accept, where none is given.
     """
-    last = len(ports) - 1
-    program = b""
-    for index, port in enumerate(sorted(ports)):
-        program += struct.pack("=BBHBBH", _INET_DIAG_BC_S_EQ, 8, 12, 0, 0, port)
-        if index < last:
-            program += struct.pack("=BBH", _INET_DIAG_BC_JMP, 4, 12 * (last - index))
-    attribute = struct.pack("=HH", len(program) + 4, _INET_DIAG_REQ_BYTECODE) + program
-    return tcp_request(sum(1 << state for state in _STATES), (_INET_DIAG_INFO,), attribute)
+    if not cgroup_ids:
+        return tcp_request(_STATE_BITS, (_INET_DIAG_INFO,))
+    return _request(
+        _INET_DIAG_BC_CGROUP_COND, [_CGROUP_ID.pack(cgroup_id) for cgroup_id in sorted(cgroup_ids)]
+    )
 
 
-def oldest(datagrams: Iterable[bytes]) -> dict[Endpoint, float]:
-    """Return, for each endpoint, the seconds that its oldest waiting connection has waited.
+def request_one(connection: WaitingConnection) -> bytes:
+    """Return the request for a connection that waited, which is no dump."""
+    return tcp_socket_request(connection, (_INET_DIAG_INFO,))
+
+
+def waiting(datagrams: Iterable[bytes]) -> Iterator[WaitingConnection]:
+    """Yield the connections that wait for accept.
 
     Raises MalformedReplyError on rows that were not asked for.
     """
-    found: dict[Endpoint, float] = {}
     for datagram in datagrams:
-        for row in messages(datagram):
+        for row in _without_file(datagram):
             local = endpoint(row, _STATES)
-            if inode(row) == 0:
-                found[local] = max(found.get(local, 0.0), _age_seconds(row))
-    return found
+            _, cgroup_id, transparent = socket_options(row)
+            yield WaitingConnection(cookie(row), local, *peer(row), cgroup_id, transparent, _age_seconds(row))
+
+
+def still_waiting(row: bytes) -> bool:
+    """Tell whether the row of a connection that waited shows that it still does."""
+    return inode(row) == 0 and row[_STATE_OFFSET] in _STATES
+
+
+def _request(code: int, operands: Sequence[bytes]) -> bytes:
+    """Return the request for what fits one of the operands.
+
+    The kernel runs the filter (inet_diag_bc_run): each operand is compared and a match jumps to the end.
+    """
+    last = len(operands) - 1
+    program = b""
+    for index, operand in enumerate(operands):
+        compared = _OP.size + len(operand)
+        program += _OP.pack(code, compared, compared + _OP.size) + operand
+        if index < last:
+            rest = (compared + _OP.size) * (last - index)
+            program += _OP.pack(_INET_DIAG_BC_JMP, _OP.size, rest)
+    attribute = struct.pack("=HH", len(program) + 4, _INET_DIAG_REQ_BYTECODE) + program
+    return tcp_request(_STATE_BITS, (_INET_DIAG_INFO,), attribute)
+
+
+def _without_file(datagram: bytes) -> list[bytes]:
+    """Return the rows with inode 0. There may be 200,000 others, so rows of one size are compared in C."""
+    size = row_size(datagram)
+    if size >= ROW_BYTES and _asked_for(datagram, size):
+        inodes = _inodes(size).iter_unpack(datagram)
+        starts = [index * size for index, (number,) in enumerate(inodes) if number == 0]
+        return [datagram[start : start + size] for start in starts]
+    rows = messages(datagram)
+    for row in rows:
+        endpoint(row, _STATES)
+    return [row for row in rows if inode(row) == 0]
+
+
+def _asked_for(datagram: bytes, size: int) -> bool:
+    families = set(datagram[_FAMILY_OFFSET::size])
+    return families <= _FAMILIES and set(datagram[_STATE_OFFSET::size]) <= _STATES
+
+
+@lru_cache(maxsize=8)
+def _inodes(size: int) -> struct.Struct:
+    return struct.Struct(f"={_INODE_OFFSET}x I {size - ROW_BYTES}x")
 
 
 def _age_seconds(row: bytes) -> float:

@@ -1,8 +1,8 @@
 """A sock_diag socket that stays open between dumps.
 
 It is for the network namespace of this process only, which exists as long as the process does. In any other
-an open socket would keep the namespace of a container that has ended. To open, set up and close a socket for
-each dump costs as much as a small dump.
+an open socket has to be closed when the namespace ends (exporter/kernel/netns/remote.py). To open, set up
+and close a socket for each dump costs as much as a small dump.
 """
 
 from __future__ import annotations

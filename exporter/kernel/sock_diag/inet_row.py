@@ -15,6 +15,8 @@ from exporter.kernel.records import Endpoint
 
 ROW_BYTES: Final = 88
 _ADDRESS: Final = struct.Struct(">16x BB 2x H 2x 16s 16x")
+_PEER: Final = struct.Struct(">16x B 5x H 16x 16s")
+_COOKIE: Final = struct.Struct("=60x Q")
 _INTERFACE: Final = struct.Struct("=56x I")
 _INODE: Final = struct.Struct("=84x I")
 _ADDRESS_BYTES: Final = {socket.AF_INET: 4, socket.AF_INET6: 16}
@@ -39,6 +41,19 @@ def endpoint(row: bytes, states: Collection[int]) -> Endpoint:
             f"inet_diag row of family {family} in state {state}, asked for {sorted(states)}"
         )
     return Endpoint(family, address[: _ADDRESS_BYTES[family]], port, _INTERFACE.unpack_from(row)[0])
+
+
+def peer(row: bytes) -> tuple[bytes, int]:
+    """Return the address and the port of the other side of a row that `endpoint` has accepted."""
+    family, port, address = _PEER.unpack_from(row)
+    return address[: _ADDRESS_BYTES[family]], port
+
+
+def cookie(row: bytes) -> int:
+    """Return the cookie of the socket. Raises MalformedReplyError."""
+    check_size(row)
+    number: int = _COOKIE.unpack_from(row)[0]
+    return number
 
 
 def inode(row: bytes) -> int:

@@ -48,6 +48,7 @@ NLM_F_REQUEST: Final[int] = _netlink.NLM_F_REQUEST
 SOCK_DIAG_BY_FAMILY: Final[int] = _diag.SOCK_DIAG_BY_FAMILY
 UDIAG_SHOW_NAME: Final[int] = _diag.UDIAG_SHOW_NAME
 UDIAG_SHOW_RQLEN: Final[int] = _diag.UDIAG_SHOW_RQLEN
+UDIAG_SHOW_VFS: Final[int] = _diag.UDIAG_SHOW_VFS
 nlmsg: Final[Any] = _netlink.nlmsg
 inet_diag_req: Final[Any] = _diag.inet_diag_req
 unix_diag_req: Final[Any] = _diag.unix_diag_req

@@ -1,30 +1,20 @@
-"""The base of what dumps and decodes the listeners of one socket family with sock_diag."""
+"""The base of what decodes the listeners of one socket family from dumps of sock_diag."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 
 from exporter.kernel.records import Listener, QueueReading
-from exporter.kernel.sock_diag.diag_socket import DiagSockets
-from exporter.kernel.sock_diag.dump import dump
 
 
 class ListenerRows(ABC):
-    """Dumps the listeners of one family, and decodes the rows of the reply.
+    """How the listeners of one family are asked for, and what the rows of the reply mean.
 
-    `request` is one encoded netlink message with NLM_F_DUMP. A row is a netlink message with its header.
+    `requests` are encoded netlink messages with NLM_F_DUMP, several where each address family is asked for
+    by itself. A row is a netlink message with its header.
     """
 
-    request: bytes
-
-    def dump(self, sockets: DiagSockets) -> Iterable[bytes]:
-        """Yield the datagrams of all listeners. Raises KernelError.
-
-        A family that takes several requests, as where each address family is asked for by itself, makes one
-        dump after the other.
-        """
-        return dump(self.request, sockets)
+    requests: tuple[bytes, ...]
 
     @abstractmethod
     def cookie(self, row: bytes) -> int:
@@ -32,7 +22,11 @@ class ListenerRows(ABC):
 
     @abstractmethod
     def listener(self, row: bytes) -> Listener:
-        """Decode what does not change. Raises MalformedReplyError, or KernelError."""
+        """Decode what does not change. Raises MalformedReplyError.
+
+        A row has the index of the interface that a socket is bound to, and not its name: the address is the
+        one without `%device`.
+        """
 
     @abstractmethod
     def reading(self, row: bytes) -> QueueReading:

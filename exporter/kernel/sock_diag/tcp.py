@@ -10,16 +10,13 @@ from typing import Final
 
 from exporter.kernel.records import Listener, QueueReading
 from exporter.kernel.sock_diag.inet_row import ROW_BYTES, check_size, endpoint
-from exporter.kernel.sock_diag.interface import interface_name
 from exporter.kernel.sock_diag.messages import attributes
 from exporter.kernel.sock_diag.requests import TCP_LISTEN, tcp_request
 from exporter.kernel.sock_diag.rows import ListenerRows
+from exporter.kernel.sock_diag.socket_options import socket_options
 from exporter.kernel.text import ip_address
 
 _INET_DIAG_SKMEMINFO: Final = 7
-_INET_DIAG_SKV6ONLY: Final = 11
-# The id of the cgroup of version 2 that the socket was created in: its directory's inode number.
-_INET_DIAG_CGROUP_ID: Final = 21
 _UID_AND_INODE: Final = struct.Struct("=80x II")
 # In state LISTEN idiag_rqueue is sk_ack_backlog and idiag_wqueue is sk_max_ack_backlog; in every
 # other state the two are bytes.
@@ -27,13 +24,12 @@ _QUEUE: Final = struct.Struct("=60x Q 4x II")
 # Nine u32, of which SK_MEMINFO_DROPS is the last (sk_get_meminfo, net/core/sock.c).
 _SKMEMINFO: Final = struct.Struct("=HH 32x I")
 _SKMEMINFO_BYTES: Final = 36
-_CGROUP_ID: Final = struct.Struct("=Q")
 
 
 class TcpRows(ListenerRows):
     """Rows of struct inet_diag_msg in state LISTEN."""
 
-    request = tcp_request(1 << TCP_LISTEN, (_INET_DIAG_SKMEMINFO,))
+    requests: tuple[bytes, ...] = (tcp_request(1 << TCP_LISTEN, (_INET_DIAG_SKMEMINFO,)),)
 
     def cookie(self, row: bytes) -> int:
         """Return the cookie of the socket. Raises MalformedReplyError."""
@@ -42,24 +38,20 @@ class TcpRows(ListenerRows):
         return number
 
     def listener(self, row: bytes) -> Listener:
-        """Decode what does not change. Raises MalformedReplyError, or KernelError."""
+        """Decode what does not change. Raises MalformedReplyError."""
         local = endpoint(row, (TCP_LISTEN,))
         uid, inode = _UID_AND_INODE.unpack_from(row)
-        v6only, cgroup_id = False, 0
-        for kind, at, size in attributes(row, ROW_BYTES):
-            if kind == _INET_DIAG_SKV6ONLY and size:
-                v6only = v6only or bool(row[at])
-            elif kind == _INET_DIAG_CGROUP_ID and size == _CGROUP_ID.size:
-                (cgroup_id,) = _CGROUP_ID.unpack_from(row, at)
+        v6only, cgroup_id, transparent = socket_options(row)
         return Listener(
             cookie=self.cookie(row),
             inode=inode,
-            address=ip_address(local, interface_name(local.interface) if local.interface else ""),
+            address=ip_address(local),
             port=str(local.port),
             uid=uid,
             endpoint=local,
             v6only=v6only,
             cgroup_id=cgroup_id,
+            transparent=transparent,
         )
 
     def reading(self, row: bytes) -> QueueReading:

@@ -5,16 +5,18 @@ Source: include/uapi/linux/unix_diag.h, net/unix/diag.c (sk_diag_fill, sk_diag_s
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError
-from exporter.kernel.records import Listener, QueueReading
+from exporter.kernel.records import FileId, Listener, QueueReading
 from exporter.kernel.sock_diag.message_classes import (
     SOCK_DIAG_BY_FAMILY,
     UDIAG_SHOW_NAME,
     UDIAG_SHOW_RQLEN,
+    UDIAG_SHOW_VFS,
     unix_diag_req,
 )
 from exporter.kernel.sock_diag.messages import attributes
@@ -26,24 +28,29 @@ _ROW_BYTES: Final = 32
 _ROW: Final = struct.Struct("=16x BBBx I Q")
 _UDIAG_SHOW_UID: Final = 0x40
 _UNIX_DIAG_NAME: Final = 0
+_UNIX_DIAG_VFS: Final = 1
 _UNIX_DIAG_RQLEN: Final = 4
 _UNIX_DIAG_UID: Final = 7
 _RQLEN: Final = struct.Struct("=II")
 _UID: Final = struct.Struct("=I")
+# struct unix_diag_vfs: inode, and device as the kernel encodes it (MKDEV, include/linux/kdev_t.h).
+_VFS: Final = struct.Struct("=II")
+_MINOR_BITS: Final = 20
+_MINOR_MASK: Final = (1 << _MINOR_BITS) - 1
 
 
 def _request() -> bytes:
     request = unix_diag_req()
     request["sdiag_family"] = socket.AF_UNIX
     request["udiag_states"] = 1 << TCP_LISTEN
-    request["udiag_show"] = UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN | _UDIAG_SHOW_UID
+    request["udiag_show"] = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | _UDIAG_SHOW_UID
     return encode(request, SOCK_DIAG_BY_FAMILY)
 
 
 class UnixRows(ListenerRows):
     """Rows of struct unix_diag_msg in state LISTEN."""
 
-    request = _request()
+    requests: tuple[bytes, ...] = (_request(),)
 
     def cookie(self, row: bytes) -> int:
         """Return the cookie of the socket. Raises MalformedReplyError."""
@@ -60,12 +67,23 @@ class UnixRows(ListenerRows):
             raise MalformedReplyError(f"unix_diag row of family {family} in state {state}, asked for LISTEN")
         name = b""
         uid = None
+        file = None
         for kind, at, size in attributes(row, _ROW_BYTES):
             if kind == _UNIX_DIAG_NAME:
                 name = _bound_name(row[at : at + size])
             elif kind == _UNIX_DIAG_UID and size == _UID.size:
                 (uid,) = _UID.unpack_from(row, at)
-        return Listener(cookie=number, inode=inode, address=unix_address(name), uid=uid)
+            elif kind == _UNIX_DIAG_VFS and size == _VFS.size:
+                file_inode, device = _VFS.unpack_from(row, at)
+                file = FileId(os.makedev(device >> _MINOR_BITS, device & _MINOR_MASK), file_inode)
+        return Listener(
+            cookie=number,
+            inode=inode,
+            address=unix_address(name),
+            uid=uid,
+            bound_to=file or name,
+            path=b"" if name.startswith(b"\0") else name,
+        )
 
     def reading(self, row: bytes) -> QueueReading:
         """Decode the accept queue: for a listener the kernel shows pending connections and backlog."""

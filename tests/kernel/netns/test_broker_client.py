@@ -7,13 +7,15 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from exporter.broker import wire
 from exporter.broker.wire import BROKER_ENDED, BrokerReply, BrokerRequest, NamespaceTarget, Portion
 from exporter.kernel.errors import BrokerUnavailableError
-from exporter.kernel.netns.broker_client import BrokerClient, OpenedDescriptors
+from exporter.kernel.netns.broker_client import BrokerClient
+from exporter.kernel.netns.opened import OpenedDescriptors
 from tests.broker.namespaced_process import descriptors
 
 Answer = Callable[[BrokerRequest], Sequence[tuple[BrokerReply, int]]]
@@ -64,8 +66,12 @@ def broker() -> Iterator[FakeBroker]:
     made.channel.close()
 
 
-def opened(request: BrokerRequest, files: Sequence[str] = ()) -> tuple[BrokerReply, int]:
-    return BrokerReply(request.number, opened=files, processor_ns=2_000_000), 1 + len(files)
+def opened(
+    request: BrokerRequest, files: Sequence[str] = (), processor_ns: int = 2_000_000
+) -> tuple[BrokerReply, int]:
+    # A process that was entered has a pidfd.
+    reply = BrokerReply(request.number, opened=files, processor_ns=processor_ns, pidfd=True)
+    return reply, 2 + len(files)
 
 
 def portion(request: BrokerRequest, *numbers: int, following: int = 0) -> list[tuple[BrokerReply, int]]:
@@ -85,15 +91,41 @@ def test_what_was_opened_comes_with_its_names_and_its_cost(broker: FakeBroker) -
     assert isinstance(found, OpenedDescriptors)
     assert found.seconds == 0.002
     assert broker.client.seconds() == 0.002
-    diag, files = found.release()
-    assert list(files) == list(FILES)
-    assert not any(os.get_inheritable(number) for number in (diag, *files.values()))
-    for number in (diag, *files.values()):
+    released = found.release()
+    assert list(released.files) == list(FILES)
+    assert released.pidfd is not None
+    numbers = (released.diag, released.pidfd, *released.files.values())
+    assert not any(os.get_inheritable(number) for number in numbers)
+    for number in numbers:
         os.close(number)
     # What was released is not closed again.
     found.close()
     assert descriptors() == before
     assert broker.requests[0].targets == (NamespaceTarget(pid=7, files=FILES),)
+
+
+@pytest.mark.parametrize("target", [NamespaceTarget(name=b"web"), NamespaceTarget(pid=7)])
+def test_where_the_broker_has_no_pidfd_there_is_none(broker: FakeBroker, target: NamespaceTarget) -> None:
+    """A name has none, and a process on an old kernel."""
+    broker.answering(lambda request: [(BrokerReply(request.number, opened=FILES), 1 + len(FILES))])
+    (found,) = broker.client.enter([replace(target, files=FILES)])
+    assert isinstance(found, OpenedDescriptors)
+    released = found.release()
+    assert released.pidfd is None
+    for number in (released.diag, *released.files.values()):
+        os.close(number)
+
+
+def test_processor_time_is_that_of_all_brokers(broker: FakeBroker) -> None:
+    """A broker tells how much it has used since it started."""
+    used = iter((1_000_000_000, 1_500_000_000))
+    broker.answering(lambda request: [opened(request, processor_ns=next(used)) for _ in request.targets], 1)
+    close_all(found := list(broker.client.enter([NamespaceTarget(pid=1), NamespaceTarget(pid=2)])))
+    assert [each.seconds for each in found if isinstance(each, OpenedDescriptors)] == [1.0, 0.5]
+    broker.send(BrokerReply(BROKER_ENDED))
+    broker.answering(lambda request: [opened(request, processor_ns=250_000_000)])
+    close_all(list(broker.client.enter([NamespaceTarget(pid=1)])))
+    assert broker.client.seconds() == 1.75
 
 
 def test_an_error_comes_in_the_place_of_its_namespace(broker: FakeBroker) -> None:
@@ -159,7 +191,7 @@ def test_a_broker_that_ended_before_is_counted_and_the_next_one_answers(broker: 
     assert broker.client.ended == 1
 
 
-@pytest.mark.parametrize("message", [b"x", bytes(17), bytes(18) + b"xyz"])
+@pytest.mark.parametrize("message", [b"x", bytes(17), bytes(19) + b"xyz"])
 def test_a_malformed_message_is_a_lost_broker(broker: FakeBroker, message: bytes) -> None:
     broker.channel.send(message)
     with pytest.raises(BrokerUnavailableError, match="malformed"):
@@ -195,34 +227,52 @@ def test_portions_are_put_together(broker: FakeBroker) -> None:
     assert broker.client.pids() == [0, 5, 9]
 
 
-def test_namespaces_have_the_first_process_of_all_portions(broker: FakeBroker) -> None:
-    replies = {0: ((4026531840, 1, 4026532000, 7), 7), 7: ((4026532000, 8), 0)}
+def test_a_list_that_begins_again_is_malformed(broker: FakeBroker) -> None:
+    """Otherwise it would never end."""
+    following = {0: 5, 5: 5}
+    broker.answering(lambda request: portion(request, 1, following=following[request.start]), 2)
+    with pytest.raises(BrokerUnavailableError, match="malformed"):
+        broker.client.pids()
+
+
+def test_a_process_without_its_namespace_is_malformed(broker: FakeBroker) -> None:
+    broker.answering(lambda request: portion(request, 7))
+    with pytest.raises(BrokerUnavailableError, match="malformed"):
+        broker.client.namespaces([7])
+
+
+def test_namespaces_of_many_processes_are_asked_for_in_several_requests(broker: FakeBroker) -> None:
+    pids = range(1, wire.MAX_PER_REPLY + 2)
 
     def answer(request: BrokerRequest) -> list[tuple[BrokerReply, int]]:
-        numbers, following = replies[request.start]
-        return portion(request, *numbers, following=following)
+        return portion(request, *(number for pid in request.pids[-2:] for number in (pid, 4026531840)))
 
     broker.answering(answer, 2)
-    assert broker.client.namespaces() == {4026531840: 1, 4026532000: 7}
+    expected = dict.fromkeys((wire.MAX_PER_REPLY - 1, wire.MAX_PER_REPLY, pids[-1]), 4026531840)
+    assert broker.client.namespaces(pids) == expected
+    assert [len(request.pids) for request in broker.requests] == [wire.MAX_PER_REPLY, 1]
 
 
 def test_an_error_of_a_portion_is_raised(broker: FakeBroker) -> None:
-    broker.answering(lambda request: [(BrokerReply(request.number, errno.EACCES), 0)], 4)
+    broker.answering(lambda request: [(BrokerReply(request.number, errno.EACCES), 0)], 5)
     calls: list[Callable[[], object]] = [
         broker.client.pids,
-        broker.client.namespaces,
+        lambda: broker.client.namespaces([7]),
         lambda: list(broker.client.sockets(7)),
         lambda: broker.client.open_of_process(7, "stat"),
+        lambda: broker.client.link_of_process(7, "exe"),
     ]
     for call in calls:
         with pytest.raises(PermissionError):
             call()
-    assert [request.pid for request in broker.requests] == [0, 0, 7, 7]
+    assert [request.pid for request in broker.requests] == [0, 0, 7, 7, 7]
 
 
 def test_a_file_that_the_broker_does_not_open_is_not_asked_for(broker: FakeBroker) -> None:
     with pytest.raises(ValueError, match="not in tuple"):
         broker.client.open_of_process(7, "environ")
+    with pytest.raises(ValueError, match="not in tuple"):
+        broker.client.link_of_process(7, "fd/0")
     with pytest.raises(ValueError, match="not in tuple"):
         list(broker.client.enter([NamespaceTarget(pid=7, files=("net/raw",))]))
 
@@ -261,11 +311,15 @@ def test_each_request_has_a_number_of_its_own(broker: FakeBroker) -> None:
     assert [request.number for request in broker.requests] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("attached", [0, 1, 3])
-def test_descriptors_that_the_kernel_dropped_are_an_error(broker: FakeBroker, attached: int) -> None:
+@pytest.mark.parametrize(("attached", "pidfd"), [(0, True), (1, True), (3, True), (0, False), (2, False)])
+def test_descriptors_that_the_kernel_dropped_are_an_error(
+    broker: FakeBroker,
+    attached: int,
+    pidfd: bool,  # noqa: FBT001
+) -> None:
     """A process without a free descriptor gets the message, and fewer descriptors than were sent."""
     before = descriptors()
-    broker.answering(lambda request: [(BrokerReply(request.number, opened=FILES), attached % 3)])
+    broker.answering(lambda request: [(BrokerReply(request.number, opened=FILES, pidfd=pidfd), attached)])
     (found,) = broker.client.enter([NamespaceTarget(pid=7, files=FILES)])
     assert isinstance(found, OSError)
     assert found.errno == errno.EMFILE

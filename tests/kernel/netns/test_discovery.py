@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,19 @@ import pytest
 from exporter.broker.capabilities import Capability, keep_only
 from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.errors import BrokerUnavailableError, KernelError
-from exporter.kernel.netns.broker_client import BrokerClient, OpenedDescriptors
+from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.discovery import Discovery, NamespaceRef
+from exporter.kernel.netns.opened import OpenedDescriptors
+from testbed import privileges, syscalls
+from testbed.waiting import equals, until
 from tests.broker.broker_processes import open_one, running_broker
-from tests.broker.namespaced_process import NamespacedProcess, give_name, hide_named, take_name
+from tests.broker.namespaced_process import (
+    NamespacedProcess,
+    give_name,
+    hide_named,
+    take_name,
+    uptime_ticks,
+)
 from tests.kernel.limits import no_free_descriptor
 
 pytestmark = pytest.mark.netns
@@ -24,7 +35,7 @@ pytestmark = pytest.mark.netns
 
 def found(broker: BrokerClient, *, cookies: bool | None = None) -> dict[int, NamespaceRef]:
     """Return what is found, by inode; each namespace is there once."""
-    refs = Discovery(broker, cookies=cookies).find()
+    refs = Discovery(broker, cookies=cookies).find(0.0)
     assert len({ref.inode for ref in refs}) == len(refs)
     return {ref.inode: ref for ref in refs}
 
@@ -34,7 +45,8 @@ def test_a_namespace_of_a_process_is_found_and_the_own_one_is_not() -> None:
     hide_named()
     with NamespacedProcess() as process, running_broker() as broker:
         refs = found(broker)
-        assert refs[process.inode] == NamespaceRef(process.inode, b"", NamespaceTarget(pid=process.pid))
+        target = NamespaceTarget(pid=process.pid)
+        assert refs[process.inode] == NamespaceRef(process.inode, b"", target, process.pid)
         assert own not in refs
         give_name("own", os.getpid())
         assert own not in found(broker)
@@ -42,14 +54,41 @@ def test_a_namespace_of_a_process_is_found_and_the_own_one_is_not() -> None:
         assert process.inode not in found(broker)
 
 
+@pytest.mark.parametrize("kind", ["uts", "ipc", "pid", "user", "cgroup", "time"])
+def test_a_namespace_of_another_kind_under_run_netns_is_none(kind: str) -> None:
+    hide_named()
+    file = Path("/run/netns/other")
+    file.touch()
+    syscalls.mount_same(f"/proc/self/ns/{kind}", str(file))
+    with NamespacedProcess() as process, running_broker() as broker:
+        give_name("web", process.pid)
+        refs = found(broker)
+        assert file.lstat().st_ino not in refs
+        assert refs[process.inode].name == b"web"
+
+
+def test_a_name_that_is_given_to_a_network_namespace_later_is_one() -> None:
+    """It is looked at once, and again where another is mounted in its place."""
+    hide_named()
+    file = Path("/run/netns/web")
+    file.touch()
+    syscalls.mount_same("/proc/self/ns/uts", str(file))
+    with NamespacedProcess() as process, running_broker() as broker:
+        discovery = Discovery(broker)
+        assert b"web" not in [ref.name for ref in discovery.find(0.0)]
+        syscalls.unmount(str(file))
+        syscalls.mount_same(f"/proc/{process.pid}/ns/net", str(file))
+        assert [ref.inode for ref in discovery.find(1.0) if ref.name == b"web"] == [process.inode]
+
+
 def test_a_namespace_with_a_name_is_entered_by_its_name_also_without_a_process() -> None:
     hide_named()
     with NamespacedProcess() as process, running_broker() as broker:
         give_name("web", process.pid)
-        expected = NamespaceRef(process.inode, b"web", NamespaceTarget(name=b"web"))
+        expected = NamespaceRef(process.inode, b"web", NamespaceTarget(name=b"web"), process.pid)
         assert found(broker)[process.inode] == expected
         process.end()
-        assert found(broker)[process.inode] == expected
+        assert found(broker)[process.inode] == replace(expected, pid=0)
         open_one(broker, expected.target).close()
         take_name("web")
         assert process.inode not in found(broker)
@@ -70,7 +109,7 @@ def test_a_name_may_have_any_bytes() -> None:
     with NamespacedProcess() as process, running_broker() as broker:
         give_name(os.fsdecode(name), process.pid)
         ref = found(broker)[process.inode]
-        assert ref == NamespaceRef(process.inode, name, NamespaceTarget(name=name))
+        assert ref == NamespaceRef(process.inode, name, NamespaceTarget(name=name), process.pid)
         open_one(broker, ref.target).close()
 
 
@@ -93,52 +132,113 @@ def test_a_namespace_with_a_link_to_it_is_entered_by_its_process() -> None:
         Path("/run/netns/container").symlink_to(f"/proc/{process.pid}/ns/net")
         keep_only(())
         ref = found(broker)[process.inode]
-        assert ref == NamespaceRef(process.inode, b"", NamespaceTarget(pid=process.pid))
+        assert ref == NamespaceRef(process.inode, b"", NamespaceTarget(pid=process.pid), process.pid)
         open_one(broker, ref.target).close()
 
 
 def test_without_the_directory_there_are_no_names(tmp_path: Path) -> None:
     with NamespacedProcess() as process, running_broker() as broker:
-        refs = {ref.inode: ref for ref in Discovery(broker, tmp_path / "missing").find()}
+        refs = {ref.inode: ref for ref in Discovery(broker, tmp_path / "missing").find(0.0)}
         assert refs[process.inode].target == NamespaceTarget(pid=process.pid)
 
 
 def test_a_directory_of_names_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "netns").touch()
     with running_broker() as broker, pytest.raises(KernelError) as refused:
-        Discovery(broker, tmp_path / "netns").find()
+        Discovery(broker, tmp_path / "netns").find(0.0)
     assert (refused.value.reason, refused.value.errno) == ("ENOTDIR", errno.ENOTDIR)
 
 
-def test_where_namespaces_have_no_cookies_a_target_has_the_start_of_its_process() -> None:
+def test_a_directory_that_only_root_may_read_is_read_by_the_broker() -> None:
+    """As where root has the umask 077 and makes the first name."""
     hide_named()
-    with NamespacedProcess() as process, NamespacedProcess() as named, running_broker() as broker:
-        give_name("web", named.pid)
-        refs = found(broker, cookies=False)
+    with NamespacedProcess() as process, running_broker() as broker:
+        for number in range(300):
+            give_name(f"name-{number:03}", process.pid)
+        Path("/run/netns/no-namespace").touch()
+        Path("/run/netns").chmod(0o700)
+        assert len({named.name for named in broker.names()}) == 300
+        with privileges.without_root():
+            ref = found(broker)[process.inode]
+        assert ref.name == b"name-000"
+        open_one(broker, ref.target).close()
+
+
+def test_where_namespaces_have_no_cookies_a_target_has_the_start_of_its_process() -> None:
+    with NamespacedProcess() as process, running_broker() as broker:
         target = NamespaceTarget(pid=process.pid, started=process.started())
-        assert refs[process.inode].target == target
-        assert refs[named.inode].target == NamespaceTarget(name=b"web")
+        assert found(broker, cookies=False)[process.inode].target == target
         open_one(broker, target).close()
         assert found(broker, cookies=True)[process.inode].target.started == 0
 
 
+def test_where_namespaces_have_no_cookies_a_name_that_is_given_again_is_another_target() -> None:
+    hide_named()
+    with NamespacedProcess() as first, NamespacedProcess() as second, running_broker() as broker:
+        give_name("web", first.pid)
+        finding = Discovery(broker, cookies=False)
+        refs = finding.find(0.0)
+        (before,) = (ref.target for ref in refs if ref.name == b"web")
+        open_one(broker, before).close()
+        first.end()
+        # What happens to the namespace changes nothing.
+        open_one(broker, before).close()
+        assert [ref.target for ref in finding.find(1.0) if ref.name == b"web"] == [before]
+        take_name("web")
+        give_name("web", second.pid)
+        with pytest.raises(FileNotFoundError):
+            open_one(broker, before)
+        (after,) = (ref.target for ref in finding.find(2.0) if ref.name == b"web")
+        assert after.name == before.name
+        assert after != before
+        open_one(broker, after).close()
+        assert found(broker, cookies=True)[second.inode].target == NamespaceTarget(name=b"web")
+
+
+def test_a_number_that_another_process_has_got_is_looked_at_again_when_it_is_forgotten() -> None:
+    with NamespacedProcess() as process, running_broker() as broker:
+        pid, started = process.pid, process.started()
+        finding = Discovery(broker, cookies=False)
+        assert found_target(finding, process) == NamespaceTarget(pid=pid, started=started)
+        process.end()
+        until(uptime_ticks, lambda ticks: ticks > started + 2)
+        until(Path(f"/proc/{pid}").exists, equals(wanted=False))
+        Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+        with NamespacedProcess() as other:
+            assert other.pid == pid
+            until(lambda: found_target(finding, other), lambda target: target is not None)
+            finding.forget(NamespaceTarget(pid=pid, started=started))
+            assert found_target(finding, other) == NamespaceTarget(pid=pid, started=other.started())
+
+
+def found_target(finding: Discovery, process: NamespacedProcess) -> NamespaceTarget | None:
+    """Look once more, and return the target of the namespace of a process."""
+    return next((ref.target for ref in finding.find(0.0) if ref.inode == process.inode), None)
+
+
 class Late(BrokerClient):
-    """A broker whose list of namespaces is that of before."""
+    """A broker whose lists are those of before."""
 
     def __init__(self, channel: socket.socket, **arguments: Any) -> None:
         super().__init__(channel, **arguments)
+        self.listed: list[int] = []
         self.seen: dict[int, int] = {}
 
-    def namespaces(self) -> dict[int, int]:
+    def pids(self) -> list[int]:
         """Return the first list each time."""
-        self.seen = self.seen or super().namespaces()
+        self.listed = self.listed or super().pids()
+        return self.listed
+
+    def namespaces(self, pids: Sequence[int]) -> dict[int, int]:
+        """Return the first list each time."""
+        self.seen = self.seen or super().namespaces(pids)
         return self.seen
 
 
 def test_a_process_that_has_ended_gets_a_start_that_no_process_has() -> None:
     with NamespacedProcess() as process, running_broker(client=Late) as broker:
         ended = process.pid
-        broker.namespaces()
+        broker.namespaces(broker.pids())
         process.end()
         ref = found(broker, cookies=False)[process.inode]
         assert ref.target == NamespaceTarget(pid=ended, started=1)
@@ -159,14 +259,33 @@ def test_a_lost_broker_is_raised() -> None:
 
     with running_broker(serve=fail) as broker:
         with pytest.raises(BrokerUnavailableError) as lost:
-            Discovery(broker).find()
+            Discovery(broker).find(0.0)
         assert lost.value.reason == "broker"
-        assert str(lost.value).startswith("cannot look for network namespaces: the broker ended")
+        assert str(lost.value).startswith("cannot list the processes: the broker ended")
 
 
 def test_without_a_free_descriptor_it_is_a_kernel_error() -> None:
     with running_broker() as broker:
         finding = Discovery(broker)
         with no_free_descriptor(), pytest.raises(KernelError) as failed:
-            finding.find()
+            finding.find(0.0)
         assert (type(failed.value), failed.value.errno) == (KernelError, errno.EMFILE)
+
+
+def test_one_that_comes_or_goes_is_noticed_and_else_the_answer_is_the_same_list() -> None:
+    hide_named()
+    with NamespacedProcess() as process, running_broker() as broker:
+        discovery = Discovery(broker)
+
+        def names() -> set[bytes]:
+            return {ref.name for ref in discovery.find(0.0) if ref.inode == process.inode}
+
+        assert names() == {b""}
+        give_name("web", process.pid)
+        assert names() == {b"web"}
+        take_name("web")
+        assert names() == {b""}
+        with NamespacedProcess() as other:
+            assert other.inode in {ref.inode for ref in discovery.find(0.0)}
+        refs = discovery.find(0.0)
+        assert other.inode not in {ref.inode for ref in refs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import socket
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from tests.kernel.limits import no_free_descriptor
 from tests.kernel.procfs_tree import table, tcp_contents, tcp_line, unix_contents, unix_line
 
 IPPROTO_MPTCP = 262
+FIN_WAIT1 = 4
 
 
 def namespace(kernel: FakeKernel, files: FakeFiles | None = None) -> Namespace:
@@ -43,7 +45,7 @@ def test_tcp_listeners_are_read_by_its_sockets() -> None:
     kernel = FakeKernel(tcp_row(1), tcp_row(2) + done())
     changes = namespace(kernel).listeners(TCP, Method.SOCK_DIAG).read(0.0)
     assert [listener.cookie for listener, _ in changes.opened] == [1, 2]
-    assert kernel.requests == [TCP.rows.request]
+    assert kernel.requests == [TCP.rows.requests[0]]
     assert kernel.all_closed()
 
 
@@ -51,7 +53,7 @@ def test_unix_listeners_are_read_by_its_sockets() -> None:
     kernel = FakeKernel(unix_row(1, name=b"\0a"), done())
     changes = namespace(kernel).listeners(UNIX, Method.SOCK_DIAG).read(0.0)
     assert [listener.address for listener, _ in changes.opened] == ["@a"]
-    assert kernel.requests == [UNIX.rows.request]
+    assert kernel.requests == [UNIX.rows.requests[0]]
     assert kernel.all_closed()
 
 
@@ -86,31 +88,67 @@ def test_its_activity_is_that_of_its_files() -> None:
 
 def test_waits_at_several_ports_take_one_request() -> None:
     kernel = FakeKernel(waiting_row(80, 1500), waiting_row(81, 20), waiting_row(80, 3000), done())
-    assert namespace(kernel).oldest_waits({80, 81}) == {endpoint(80): 3.0, endpoint(81): 0.02}
-    assert kernel.requests == [accept_wait.request({80, 81})]
+    found = [(connection.local, connection.seconds) for connection in namespace(kernel).waiting_at({80, 81})]
+    assert found == [(endpoint(80), 1.5), (endpoint(81), 0.02), (endpoint(80), 3.0)]
+    assert kernel.requests == [accept_wait.request_at_ports({80, 81})]
     assert kernel.all_closed()
 
 
 def test_for_no_port_there_is_no_request() -> None:
     """The kernel would refuse an empty filter."""
     kernel = FakeKernel()
-    assert namespace(kernel).oldest_waits([]) == {}
+    assert namespace(kernel).waiting_at([]) == []
     assert kernel.requests == []
 
 
 @pytest.mark.parametrize("count", [accept_wait.MAX_PORTS, accept_wait.MAX_PORTS + 1, 65536])
 def test_more_ports_than_one_filter_has_take_several_requests(count: int) -> None:
     kernel = FakeKernel(waiting_row(80, 1000), done())
-    assert namespace(kernel).oldest_waits(range(count)) == {endpoint(80): 1.0}
+    found = namespace(kernel).waiting_at(range(count))
+    assert {connection.local for connection in found} == {endpoint(80)}
     expected = [
-        accept_wait.request(range(start, min(start + accept_wait.MAX_PORTS, count)))
+        accept_wait.request_at_ports(range(start, min(start + accept_wait.MAX_PORTS, count)))
         for start in range(0, count, accept_wait.MAX_PORTS)
     ]
     assert kernel.requests == expected
 
 
+def test_waits_at_all_ports_take_one_request() -> None:
+    kernel = FakeKernel(waiting_row(80, 1500) + done())
+    (found,) = namespace(kernel).waiting_in({7, 9})
+    assert (found.local, found.seconds) == (endpoint(80), 1.5)
+    assert kernel.requests == [accept_wait.request_in_cgroups({7, 9})]
+
+
+@pytest.mark.parametrize(
+    ("reply", "waits"),
+    [
+        pytest.param(waiting_row(80, 3000), True, id="waiting"),
+        pytest.param(inet_row(1, port=80, state=ESTABLISHED, attributes=tcp_info(9)), False, id="accepted"),
+        pytest.param(inet_row(1, port=80, state=FIN_WAIT1, inode=0), False, id="closed"),
+        pytest.param(error(-errno.ENOENT), False, id="gone"),
+    ],
+)
+def test_a_connection_that_waited_is_looked_up(reply: bytes, waits: bool) -> None:  # noqa: FBT001
+    (before,) = namespace(FakeKernel(waiting_row(80, 1500) + done())).waiting_at({80})
+    kernel = FakeKernel(reply)
+    found = namespace(kernel).still_waiting(before)
+    assert found == (before._replace(seconds=3.0) if waits else None)
+    assert kernel.requests == [accept_wait.request_one(before)]
+    assert kernel.all_closed()
+
+
 def ask_waits(asked: Namespace) -> object:
-    return asked.oldest_waits({80})
+    return asked.waiting_at({80})
+
+
+def ask_waits_everywhere(asked: Namespace) -> object:
+    return asked.waiting_in(())
+
+
+def ask_one_wait(asked: Namespace) -> object:
+    (connection,) = namespace(FakeKernel(waiting_row(80, 1500) + done())).waiting_at({80})
+    return asked.still_waiting(connection)
 
 
 def ask_syn_recv(asked: Namespace) -> object:
@@ -125,7 +163,9 @@ def ask_unix(asked: Namespace) -> object:
     return asked.listeners(UNIX, Method.SOCK_DIAG).read(0.0)
 
 
-@pytest.mark.parametrize("ask", [ask_waits, ask_syn_recv, ask_tcp, ask_unix])
+@pytest.mark.parametrize(
+    "ask", [ask_waits, ask_waits_everywhere, ask_one_wait, ask_syn_recv, ask_tcp, ask_unix]
+)
 def test_an_error_that_is_kept_keeps_no_socket_open(ask: Callable[[Namespace], object]) -> None:
     """A source keeps its last error, and an error its frames."""
     kernel = FakeKernel(message(bytes(4)), tcp_row(1), done())
@@ -166,6 +206,8 @@ def test_counters_and_settings_are_those_of_its_files() -> None:
 def test_the_own_namespace_is_that_of_this_process() -> None:
     assert own_namespace().name == "host"
     assert own_namespace().files is OWN_PROCFS
+    # What earlier tests left to the garbage collector must not be closed in between.
+    gc.collect()
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208  (the names are all that is wanted)
     with own_namespace().sockets.borrow() as opened:
         assert opened.getpeername() == (0, 0)
@@ -182,9 +224,9 @@ def test_waits_at_any_number_of_ports_are_found() -> None:
         for port in (1, 30000, 65535):
             server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
             stack.enter_context(socket.create_connection(server.getsockname()))
-        assert own_namespace().oldest_waits([]) == {}
-        found = own_namespace().oldest_waits(range(65536))
-        assert {1, 30000, 65535} <= {endpoint.port for endpoint in found}
+        assert own_namespace().waiting_at([]) == []
+        found = own_namespace().waiting_at(range(65536))
+        assert {1, 30000, 65535} <= {connection.local.port for connection in found}
 
 
 @pytest.mark.netns
@@ -210,12 +252,14 @@ def test_without_a_free_descriptor_every_read_is_a_kernel_error() -> None:
         ),
         lambda: own.syn_recv(Method.AUTO).read(0.0),
         lambda: own.syn_recv(Method.PROCFS).read(0.0),
-        lambda: own.oldest_waits([80]),
+        lambda: own.waiting_at([80]),
+        lambda: own.waiting_in(()),
+        lambda: ask_one_wait(own),
         own.mptcp_inodes,
         own.counters,
         own.sysctls,
         lambda: own.tcp_activity().idle(0.0),
-        lambda: own.ref_counts().read({socket.AF_INET: 1}),
+        lambda: own.ref_counts().read(socket.AF_INET, 1),
     ]
     with no_free_descriptor():
         for call in calls:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -20,10 +21,12 @@ from exporter.kernel.errors import (
     UnavailableError,
 )
 from exporter.kernel.family import TCP
-from exporter.kernel.netns.broker_client import BrokerClient, OpenedDescriptors
+from exporter.kernel.netns.broker_client import BrokerClient
+from exporter.kernel.netns.cookie import NO_COOKIE
+from exporter.kernel.netns.opened import OpenedDescriptors
 from exporter.kernel.netns.remote import RemoteNamespace, attach_all
 from exporter.kernel.procfs.counters import COUNTER_FILES
-from exporter.kernel.records import Method
+from exporter.kernel.records import UNCHANGED, Method
 from exporter.kernel.sock_diag.diag_socket import NETLINK_SOCK_DIAG
 from exporter.kernel.sock_diag.dump import dump
 from testbed import namespace, programs, syscalls
@@ -126,6 +129,19 @@ def test_what_is_missing_is_opened_and_disturbs_no_other_namespace() -> None:
         assert descriptors() == before
 
 
+def test_a_file_that_is_opened_later_takes_no_other_socket() -> None:
+    """Until it is connected, root of the namespace could send to it."""
+    with NamespacedProcess(81) as process, running_broker() as broker:
+        remote = remote_of(broker, process)
+        assert list(attach_all(broker, [(remote, ())], lambda _remote: True)) == [(remote, None)]
+        with remote.borrow() as first:
+            pass
+        assert b"0051 " in remote.namespace.files.read("net/tcp")
+        with remote.borrow() as second:
+            assert second is first
+        remote.detach()
+
+
 def test_what_is_open_stays_so_while_attached() -> None:
     with NamespacedProcess(81) as process, running_broker(client=CountingClient) as broker:
         assert isinstance(broker, CountingClient)
@@ -139,6 +155,40 @@ def test_what_is_open_stays_so_while_attached() -> None:
             ports(remote)
             ports(remote)
             assert broker.entered == 2
+
+
+def listen_on_interface(index: int) -> None:
+    """Listen on port 82 of an interface with this index, until the process ends."""
+    veth = ("type", "veth", "peer", "name", "peer")
+    programs.output("ip", "link", "add", "tap0", "index", str(index), *veth)
+    bound = socket.create_server(("0.0.0.0", 82))
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"tap0\0")
+    bound.detach()
+
+
+def test_the_interface_of_a_listener_is_named_by_the_socket_that_is_open() -> None:
+    veth = ("type", "veth", "peer", "name", "peer")
+    programs.output("ip", "link", "add", "here", "index", "70", *veth)
+    with (
+        NamespacedProcess(81, prepare=lambda: listen_on_interface(70)) as process,
+        running_broker(client=CountingClient) as broker,
+    ):
+        assert isinstance(broker, CountingClient)
+        remote = remote_of(broker, process)
+        reader = remote.namespace.listeners(TCP, Method.SOCK_DIAG)
+        for error in attach(broker, remote):
+            assert error is None
+            opened = {listener.address for listener, _ in reader.read(0.0).opened}
+            assert opened == {"127.0.0.1", "0.0.0.0%tap0"}
+            for now in (1.0, 1.5, 2.0, 3.0):
+                assert reader.read(now) is UNCHANGED
+            assert broker.entered == 1
+        # Also where it is not attached.
+        rename = partial(programs.output, "ip", "link", "set", "tap0", "name", "vnet1")
+        run_inside(process, rename)
+        changes = reader.read(4.0)
+        assert [listener.address for listener, _ in changes.opened] == ["0.0.0.0%vnet1"]
+        assert len(changes.closed) == 1
 
 
 def test_a_namespace_that_is_gone_has_its_error_and_the_others_are_attached() -> None:
@@ -218,6 +268,43 @@ def test_another_namespace_behind_another_process_is_refused() -> None:
         assert list(attach(broker, remote)) == [None]
 
 
+def no_cookie(_: socket.socket) -> int:
+    """What a kernel before 5.14 answers."""
+    return NO_COOKIE
+
+
+def test_without_cookies_another_process_or_name_is_another_namespace() -> None:
+    """The number of a namespace that is gone is soon given to the next, so it may be another."""
+    hide_named()
+    with NamespacedProcess(81) as process, running_broker() as broker:
+        give_name("web", process.pid)
+        for target in (NamespaceTarget(pid=os.getpid()), NamespaceTarget(name=b"web")):
+            by_process = NamespaceTarget(pid=process.pid, started=process.started())
+            remote = RemoteNamespace(broker, "a", by_process, no_cookie)
+            before = descriptors()
+            for _ in range(2):
+                for error in attach(broker, remote, COUNTER_FILES):
+                    assert error is None
+                    assert ports(remote) == [81]
+            assert remote.cookie == NO_COOKIE
+            remote.set_target(target)
+            assert [error.reason for error in attach(broker, remote) if error] == ["replaced"]
+            # It was lost sight of, also where the first target comes back.
+            remote.set_target(by_process)
+            assert [error.reason for error in attach(broker, remote) if error] == ["replaced"]
+            with pytest.raises(NamespaceReplacedError):
+                ports(remote)
+            assert descriptors() == before
+
+
+def test_without_cookies_a_target_may_change_before_anything_was_read() -> None:
+    with NamespacedProcess(81) as process, running_broker() as broker:
+        remote = RemoteNamespace(broker, "a", NamespaceTarget(pid=2**31 - 1), no_cookie)
+        assert [type(error) for error in attach(broker, remote)] == [NamespaceGoneError]
+        remote.set_target(NamespaceTarget(pid=process.pid, started=process.started()))
+        assert list(attach(broker, remote)) == [None]
+
+
 def test_while_not_attached_each_request_opens_and_closes_what_it_needs() -> None:
     with NamespacedProcess(81) as process, running_broker() as broker:
         pid = process.pid
@@ -277,7 +364,7 @@ def test_a_dump_that_is_left_before_its_end_gives_its_socket_up() -> None:
         remote = remote_of(broker, process)
         before = descriptors()
         for _ in attach(broker, remote):
-            with closing(dump(TCP.rows.request, remote)) as left:
+            with closing(dump(TCP.rows.requests[0], remote)) as left:
                 next(left)
             assert ports(remote) == list(range(100, 600))
         assert descriptors() == before
@@ -329,13 +416,13 @@ def test_datagrams_of_others_are_counted_and_not_read(user_namespace: bool) -> N
         remote = remote_of(broker, process)
         (opened,) = broker.enter([remote.target])
         assert isinstance(opened, OpenedDescriptors)
-        diag, files = opened.release()
-        with socket.socket(fileno=os.dup(diag)) as channel:
+        released = opened.release()
+        with socket.socket(fileno=os.dup(released.diag)) as channel:
             address = channel.getsockname()
         flags = syscalls.CLONE_NEWNET | (syscalls.CLONE_NEWUSER if user_namespace else 0)
         rows = tcp_row(4711, length=99)
         run_inside(process, lambda: _send(address, rows, rows + done(), done()), flags=flags)
-        remote.attach(OpenedDescriptors(diag, 0.0, files))
+        remote.attach(OpenedDescriptors(released, 0.0))
         assert remote.namespace.foreign_datagrams.count == 3
         run_inside(process, lambda: _refused(address, rows), flags=flags)
         assert ports(remote) == [81]

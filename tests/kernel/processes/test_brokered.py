@@ -21,6 +21,7 @@ def test_a_lost_broker_is_raised_by_every_method() -> None:
     calls: list[Callable[[], object]] = [
         processes.pids,
         lambda: processes.read(1),
+        lambda: processes.executable(1),
         lambda: list(processes.sockets(1)),
     ]
     for call in calls:

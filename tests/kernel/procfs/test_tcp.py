@@ -38,7 +38,11 @@ def test_listeners_have_their_length_and_no_limit() -> None:
     found = listeners(
         files(
             [tcp_line("127.0.0.1", 8000, length=3, uid=1000, inode=77), tcp_line("0.0.0.0", 65535, inode=78)],
-            [tcp_line("::", 1, inode=79), tcp_line("fe80::1", 443, length=0x1000, uid=4294967294, inode=80)],
+            [
+                tcp_line("::", 1, inode=79),
+                tcp_line("fe80::1", 443, length=0x1000, uid=4294967294, inode=80),
+                tcp_line("::ffff:127.0.0.1", 8005, inode=81),
+            ],
         )
     )
     assert [(listener.address, listener.port, reading.length) for listener, reading in found] == [
@@ -46,13 +50,16 @@ def test_listeners_have_their_length_and_no_limit() -> None:
         ("0.0.0.0", "65535", 0),
         ("::", "1", 0),
         ("fe80::1", "443", 0x1000),
+        ("127.0.0.1", "8005", 0),
     ]
     assert [(listener.endpoint, listener.uid, listener.inode) for listener, _ in found] == [
         (endpoint("127.0.0.1", 8000), 1000, 77),
         (endpoint("0.0.0.0", 65535), 0, 78),
         (endpoint("::", 1), 0, 79),
         (endpoint("fe80::1", 443), 4294967294, 80),
+        (endpoint("::ffff:127.0.0.1", 8005), 0, 81),
     ]
+    assert {listener.v6only for listener, _ in found} == {None}
     for listener, reading in found:
         assert listener.cookie == reading.cookie == listener.inode
         assert (reading.limit, reading.drops) == (None, None)

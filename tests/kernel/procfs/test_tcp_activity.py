@@ -27,9 +27,12 @@ class Segments(FakeFiles):
         self.contents[SNMP] = table("Tcp", {"InSegs": segments}).encode()
 
 
-def test_the_first_call_is_not_idle_and_the_next_ones_are() -> None:
-    activity = TcpActivity(Segments())
-    assert [activity.idle(tick * TICK) for tick in range(4)] == [False, True, True, True]
+@pytest.mark.parametrize("segments", [0, 7])
+def test_the_first_call_tells_whether_there_was_ever_a_segment_and_the_next_ones_a_new_one(
+    segments: int,
+) -> None:
+    activity = TcpActivity(Segments(segments))
+    assert [activity.idle(tick * TICK) for tick in range(4)] == [segments == 0, True, True, True]
 
 
 def test_it_is_not_idle_after_a_segment_until_none_comes_any_more() -> None:

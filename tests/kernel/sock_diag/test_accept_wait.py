@@ -1,4 +1,4 @@
-"""Waits for accept: which ports the filter of the request passes, and how old a connection is."""
+"""Waits for accept: what the filter of a request passes, which connections wait, and for how long."""
 
 from __future__ import annotations
 
@@ -12,40 +12,43 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import MalformedReplyError
+from exporter.kernel.netns.namespace import own_namespace
 from exporter.kernel.sock_diag import accept_wait
 from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.dump import dump
+from testbed.waiting import equals, until
 from tests.kernel import bytecode
-from tests.kernel.datagrams import ESTABLISHED, attribute, inet_row, tcp_info
+from tests.kernel.datagrams import ESTABLISHED, LISTEN, attribute, datagram, inet_row, message, tcp_info
 from tests.kernel.diag_request import decoded
 
 INFO, TOS = 2, 5
+CLOSE_WAIT = 8
 PORTS = st.integers(0, 65535)
 
 
 def program_for(ports: range | set[int] | list[int]) -> bytes:
-    return decoded(accept_wait.request(ports)).program
+    return decoded(accept_wait.request_at_ports(ports)).program
 
 
 @pytest.mark.parametrize("size", [0, 4, 44, 47])
 def test_a_row_without_the_time_is_malformed(size: int) -> None:
     short = inet_row(1, state=ESTABLISHED, inode=0, attributes=attribute(INFO, bytes(size)))
     with pytest.raises(MalformedReplyError):
-        accept_wait.oldest([short])
+        list(accept_wait.waiting([short]))
 
 
 @pytest.mark.parametrize("attributes", [b"", tcp_info(1)[:40]])
 def test_a_row_without_tcp_info_is_malformed(attributes: bytes) -> None:
     row = inet_row(1, state=ESTABLISHED, inode=0, attributes=attributes)
     with pytest.raises(MalformedReplyError):
-        accept_wait.oldest([row])
+        list(accept_wait.waiting([row]))
 
 
 @pytest.mark.parametrize("more", [b"", attribute(TOS, b"\x10")])
 def test_the_time_is_found_in_the_tcp_info_of_an_old_kernel(more: bytes) -> None:
     old = more + attribute(INFO, tcp_info(1500)[4:52]) + more
     row = inet_row(1, state=ESTABLISHED, inode=0, attributes=old)
-    assert list(accept_wait.oldest([row]).values()) == [1.5]
+    assert [connection.seconds for connection in accept_wait.waiting([row])] == [1.5]
 
 
 @given(st.sets(PORTS, min_size=1, max_size=60), st.lists(PORTS, max_size=60))
@@ -73,7 +76,7 @@ def test_neither_order_nor_repetition_of_ports_matters(ports: list[int]) -> None
     program = program_for(ports)
     assert bytecode.is_accepted(program)
     assert all(bytecode.passes(program, port) for port in ports)
-    assert accept_wait.request(sorted(ports)) == accept_wait.request(ports)
+    assert accept_wait.request_at_ports(sorted(ports)) == accept_wait.request_at_ports(ports)
 
 
 @pytest.mark.parametrize("change", [-4, 4])
@@ -96,5 +99,90 @@ def test_the_kernel_accepts_the_filter_and_passes_the_same_ports(count: int) -> 
         for _ in range(5):
             asked = random.sample(listening, min(count, 20))
             asked += random.sample(range(1, 20000), count - len(asked))
-            found = accept_wait.oldest(dump(accept_wait.request(asked), sockets))
-            assert {endpoint.port for endpoint in found} == set(asked) & set(listening)
+            found = accept_wait.waiting(dump(accept_wait.request_at_ports(asked), sockets))
+            assert {connection.local.port for connection in found} == set(asked) & set(listening)
+
+
+CGROUPS = st.integers(1, 2**64 - 1)
+
+
+@given(st.sets(CGROUPS, min_size=1, max_size=20), st.lists(CGROUPS, max_size=20))
+def test_the_filter_passes_these_cgroups_and_no_other(cgroups: set[int], others: list[int]) -> None:
+    program = decoded(accept_wait.request_in_cgroups(cgroups)).program
+    assert bytecode.is_accepted(program)
+    for cgroup in {*cgroups, *others}:
+        assert bytecode.passes(program, 80, cgroup) == (cgroup in cgroups)
+
+
+def test_without_a_cgroup_there_is_no_filter() -> None:
+    request = decoded(accept_wait.request_in_cgroups(()))
+    assert request.program == b""
+    assert request.states == decoded(accept_wait.request_at_ports({80})).states
+
+
+def accepted(cookie: int, *, address: str = "127.0.0.1") -> bytes:
+    return inet_row(cookie, address=address, state=ESTABLISHED, attributes=tcp_info(5))
+
+
+def waits(cookie: int, *, address: str = "127.0.0.1", state: int = ESTABLISHED) -> bytes:
+    return inet_row(cookie, address=address, state=state, inode=0, attributes=tcp_info(5))
+
+
+@pytest.mark.parametrize("more", [b"", tcp_info(1) + attribute(TOS, b"\x10")], ids=["one size", "several"])
+def test_only_connections_without_a_file_wait(more: bytes) -> None:
+    """Of rows of one size, and of others among which one is longer."""
+    longer = [inet_row(9, state=ESTABLISHED, attributes=more)] if more else []
+    rows = [accepted(1), waits(2), *longer, accepted(3, address="::1"), waits(4, address="::1")]
+    found = accept_wait.waiting([datagram(rows), datagram([waits(5, state=CLOSE_WAIT), accepted(6)])])
+    assert [connection.cookie for connection in found] == [2, 4, 5]
+
+
+@pytest.mark.parametrize("wrong", [inet_row(2, state=LISTEN, attributes=tcp_info(5)), message(bytes(72))])
+def test_a_row_that_was_not_asked_for_is_malformed(wrong: bytes) -> None:
+    """In another state or of another family, though it has a file."""
+    same = wrong.ljust(len(accepted(1)), b"\0")
+    same = struct.pack("=I", len(same)) + same[4:]
+    for rows in ([accepted(1), same], [accepted(1), wrong, waits(3)]):
+        with pytest.raises(MalformedReplyError):
+            list(accept_wait.waiting([datagram(rows)]))
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_the_kernel_finds_one_connection_again_until_it_is_accepted(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with (
+        socket.create_server((address, 8000), family=family) as server,
+        socket.create_connection((address, 8000)) as first,
+        socket.create_connection((address, 8000)),
+    ):
+        namespace = own_namespace()
+        both = namespace.waiting_at({8000})
+        older, younger = sorted(both, key=lambda each: each.peer_port != first.getsockname()[1])
+        assert {each.cookie for each in namespace.waiting_in(())} == {older.cookie, younger.cookie}
+        found = namespace.still_waiting(older)
+        assert found is not None
+        assert found == older._replace(seconds=found.seconds)
+        assert found.seconds >= older.seconds
+        assert namespace.still_waiting(older._replace(cookie=younger.cookie)) is None
+        assert namespace.still_waiting(older._replace(peer_port=1)) is None
+        with server.accept()[0]:
+            assert namespace.still_waiting(older) is None
+            assert namespace.still_waiting(younger) is not None
+        first.close()
+        assert namespace.still_waiting(older) is None
+
+
+@pytest.mark.netns
+def test_a_client_that_closes_leaves_its_connection_waiting_and_one_that_resets_does_not() -> None:
+    with socket.create_server(("127.0.0.1", 8000)):
+        namespace = own_namespace()
+        closed, reset = (socket.create_connection(("127.0.0.1", 8000)) for _ in range(2))
+        by_peer = {each.peer_port: each for each in namespace.waiting_at({8000})}
+        of_closed, of_reset = (by_peer[client.getsockname()[1]] for client in (closed, reset))
+        closed.close()
+        reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset.close()
+        until(lambda: namespace.still_waiting(of_reset), equals(None))
+        assert namespace.still_waiting(of_closed) is not None
+        assert [each.cookie for each in namespace.waiting_in(())] == [of_closed.cookie]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,12 +16,12 @@ from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError
 from exporter.kernel.family import TCP, UNIX
-from exporter.kernel.records import Endpoint, Listener, QueueReading
+from exporter.kernel.records import Endpoint, Listener, QueueReading, WaitingConnection
 from exporter.kernel.sock_diag import accept_wait, messages, syn_recv
 from exporter.kernel.sock_diag.dump import dump
 from exporter.kernel.sock_diag.messages import HEADER_BYTES
 from exporter.kernel.sock_diag.requests import TCP_NEW_SYN_RECV
-from tests.kernel.datagrams import SYN_RECV, datagram, inet_row, tcp_row
+from tests.kernel.datagrams import ESTABLISHED, SYN_RECV, datagram, inet_row, tcp_info, tcp_row
 from tests.kernel.fake_kernel import FakeKernel
 from tests.kernel.mutations import any_datagram, any_row, mutated, recorded_datagrams
 
@@ -216,12 +217,32 @@ def test_every_syn_recv_row_is_counted_once(shown: list[tuple[int, str, int, byt
 @given(st.lists(any_datagram(), max_size=3))
 @settings(max_examples=400)
 def test_waits_are_seconds_at_endpoints(data: list[bytes]) -> None:
-    def oldest(_: bytes) -> dict[Endpoint, float]:
-        return accept_wait.oldest(data)
+    def waiting(_: bytes) -> list[WaitingConnection]:
+        return list(accept_wait.waiting(data))
 
-    for endpoint, seconds in (answer(oldest, b"") or {}).items():
-        assert is_endpoint(endpoint)
-        assert 0 <= seconds <= 0xFFFFFFFF / 1000
+    for connection in answer(waiting, b"") or []:
+        assert is_endpoint(connection.local)
+        assert is_endpoint(
+            connection.local._replace(address=connection.peer_address, port=connection.peer_port)
+        )
+        assert is_number(connection.cookie, 64)
+        assert is_number(connection.cgroup_id, 64)
+        assert 0 <= connection.seconds <= 0xFFFFFFFF / 1000
+
+
+@given(
+    st.lists(st.builds(inet_row, st.just(1), inode=st.integers(0, 2), state=st.integers(0, 2)), max_size=9)
+)
+def test_rows_of_one_size_are_decoded_as_those_of_several(rows: list[bytes]) -> None:
+    """Or neither is."""
+
+    def waiting(data: bytes) -> list[WaitingConnection]:
+        return list(accept_wait.waiting([data]))
+
+    rows = [row + tcp_info(7) for row in rows]
+    rows = [struct.pack("=I", len(row)) + row[4:] for row in rows]
+    longer = inet_row(9, state=ESTABLISHED)
+    assert answer(waiting, datagram(rows)) == answer(waiting, datagram([*rows, longer]))
 
 
 @given(st.lists(any_datagram() | mutated(recorded_datagrams()), max_size=4))
@@ -229,5 +250,5 @@ def test_waits_are_seconds_at_endpoints(data: list[bytes]) -> None:
 def test_a_dump_of_any_bytes_ends_and_closes_its_socket(replies: Iterable[bytes]) -> None:
     kernel = FakeKernel(*replies)
     with suppress(KernelError):
-        list(dump(TCP.rows.request, kernel))
+        list(dump(TCP.rows.requests[0], kernel))
     assert kernel.all_closed()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from contextlib import closing
 
@@ -13,14 +12,11 @@ from exporter.kernel.family import FAMILIES, TCP
 from exporter.kernel.sock_diag import mptcp
 from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.dump import dump
+from tests.broker.namespaced_process import descriptors as own_descriptors
 
-LISTENERS = TCP.rows.request
+LISTENERS = TCP.rows.requests[0]
 NO_FAMILY = 0
 pytestmark = pytest.mark.netns
-
-
-def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 # a count is all that is wanted
 
 
 def closed(*sockets: socket.socket) -> list[bool]:
@@ -66,16 +62,16 @@ def test_dumps_of_all_kinds_leave_one_descriptor_open() -> None:
     sockets = CachedSocket()
     with socket.create_server(("127.0.0.1", 0)):
         list(dump(LISTENERS, sockets))
-        before = open_descriptors()
+        before = own_descriptors()
         for _ in range(50):
             for family in FAMILIES:
-                list(dump(family.rows.request, sockets))
+                list(dump(family.rows.requests[0], sockets))
             with closing(dump(LISTENERS, sockets)) as left:
                 next(left)
             with pytest.raises(UnavailableError):
                 list(dump(mptcp.request(NO_FAMILY), sockets))
             assert len(list(dump(LISTENERS, sockets))) == 1
-        assert open_descriptors() == before
+        assert own_descriptors() == before
 
 
 def test_a_dump_after_one_that_was_left_is_whole() -> None:

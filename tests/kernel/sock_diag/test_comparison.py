@@ -12,6 +12,7 @@ from exporter.kernel.sock_diag.comparison import DumpComparison
 from exporter.kernel.sock_diag.tcp import TcpRows
 from tests.kernel import recordings
 from tests.kernel.datagrams import datagram, inet_row, tcp_row, unix_row
+from tests.kernel.fake_interfaces import FakeInterfaces
 
 
 class CountedRows(TcpRows):
@@ -43,7 +44,7 @@ def counted() -> CountedRows:
 
 @pytest.fixture
 def comparison(counted: CountedRows) -> DumpComparison:
-    return DumpComparison(counted)
+    return DumpComparison(counted, FakeInterfaces())
 
 
 def rows(*cookies: int) -> list[bytes]:
@@ -77,7 +78,7 @@ def test_a_first_dump_of_nothing_is_no_change(comparison: DumpComparison) -> Non
 )
 def test_a_recorded_dump_that_comes_again_is_no_change(name: str, family: SocketFamily) -> None:
     datagrams = recordings.load(name).datagrams[:-1]
-    comparison = DumpComparison(family.rows)
+    comparison = DumpComparison(family.rows, FakeInterfaces())
     assert len(comparison.update(datagrams).opened) == len(comparison.known) > 0
     assert comparison.update(iter(datagrams)) is UNCHANGED
 
@@ -173,7 +174,7 @@ def test_a_repeated_row_that_is_gone_from_one_position_does_not_close_the_listen
 
 
 def test_unix_listeners_are_compared_the_same_way() -> None:
-    comparison = DumpComparison(UNIX.rows)
+    comparison = DumpComparison(UNIX.rows, FakeInterfaces())
     assert opened(comparison.update([unix_row(1), unix_row(2)])) == [1, 2]
     assert updated(comparison.update([unix_row(1, length=3), unix_row(2)])) == {1: 3}
     assert comparison.update([unix_row(1, length=3)]) == UNCHANGED

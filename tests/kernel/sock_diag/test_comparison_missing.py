@@ -11,11 +11,12 @@ from exporter.kernel.family import TCP
 from exporter.kernel.records import UNCHANGED, Changes
 from exporter.kernel.sock_diag.comparison import DumpComparison
 from tests.kernel.datagrams import inet_row, tcp_row
+from tests.kernel.fake_interfaces import FakeInterfaces
 
 
 @pytest.fixture
 def comparison() -> DumpComparison:
-    return DumpComparison(TCP.rows)
+    return DumpComparison(TCP.rows, FakeInterfaces())
 
 
 def rows(*cookies: int) -> list[bytes]:

@@ -15,6 +15,7 @@ from exporter.kernel.family import TCP
 from exporter.kernel.records import UNCHANGED, Changes, Listener, QueueReading
 from exporter.kernel.sock_diag.comparison import DumpComparison
 from tests.kernel.datagrams import datagram, tcp_row
+from tests.kernel.fake_interfaces import FakeInterfaces
 
 ADDRESSES = ("127.0.0.1", "::1")
 
@@ -113,7 +114,7 @@ class Applied:
 @given(HISTORIES)
 @settings(max_examples=500)
 def test_the_listeners_are_those_of_the_model(steps: list[tuple[Dump, str]]) -> None:
-    comparison, model, applied = DumpComparison(TCP.rows), Model(), Applied()
+    comparison, model, applied = DumpComparison(TCP.rows, FakeInterfaces()), Model(), Applied()
     for dump in history(steps):
         if dump.fails:
             with pytest.raises(KernelError):
@@ -128,7 +129,7 @@ def test_the_listeners_are_those_of_the_model(steps: list[tuple[Dump, str]]) -> 
 
 @given(HISTORIES, DUMPS)
 def test_a_dump_that_comes_three_times_is_unchanged(steps: list[tuple[Dump, str]], last: Dump) -> None:
-    comparison = DumpComparison(TCP.rows)
+    comparison = DumpComparison(TCP.rows, FakeInterfaces())
     settled = Dump(last.rows, last.cuts, fails=False)
     for dump in (*history(steps), settled, settled):
         if not dump.fails:
@@ -142,7 +143,7 @@ def test_rows_that_are_only_shuffled_and_split_anew_are_no_change(
     table: dict[int, int], random: object, cuts: Dump
 ) -> None:
     rows = list(table.items())
-    comparison = DumpComparison(TCP.rows)
+    comparison = DumpComparison(TCP.rows, FakeInterfaces())
     comparison.update(Dump(tuple(rows), cuts.cuts, fails=False).datagrams())
     random.shuffle(rows)  # type: ignore[attr-defined]
     changes = comparison.update(Dump(tuple(rows), (), fails=False).datagrams())

@@ -52,7 +52,7 @@ def unconnected() -> socket.socket:
 
 def ports(channel: socket.socket) -> list[str]:
     """Return the ports of the listeners in a dump over this socket."""
-    datagrams = dump(TCP.rows.request, OneSocket(channel))
+    datagrams = dump(TCP.rows.requests[0], OneSocket(channel))
     return sorted(TCP.rows.listener(row).port for datagram in datagrams for row in messages(datagram))
 
 

@@ -19,7 +19,7 @@ from exporter.kernel.errors import (
 )
 from exporter.kernel.family import TCP
 from exporter.kernel.sock_diag.diag_socket import DiagSockets
-from exporter.kernel.sock_diag.dump import dump
+from exporter.kernel.sock_diag.dump import RepeatedDump, dump
 from tests.kernel import recordings
 from tests.kernel.datagrams import (
     NLMSG_NOOP,
@@ -32,7 +32,7 @@ from tests.kernel.datagrams import (
 )
 from tests.kernel.fake_kernel import FakeKernel
 
-REQUEST = TCP.rows.request
+REQUEST = TCP.rows.requests[0]
 ROW = tcp_row(1)
 OTHER = tcp_row(2)
 
@@ -213,3 +213,55 @@ def test_an_error_has_the_request_and_the_errno_in_its_text() -> None:
     assert isinstance(found, RunError)
     assert str(found) == "sock_diag dump failed: ENOENT"
     assert found.__notes__ == ["No such file or directory"]
+
+
+def test_a_reply_that_is_repeated_is_the_same_list() -> None:
+    kernel = FakeKernel(ROW, OTHER + done())
+    repeated = RepeatedDump(REQUEST)
+    first = repeated.read(kernel)
+    assert first == [ROW, OTHER]
+    assert repeated.read(kernel) is first
+    kernel.datagrams = (ROW, OTHER, done())
+    assert repeated.read(kernel) == [ROW, OTHER]
+    kernel.datagrams = (ROW, ROW, done())
+    assert repeated.read(kernel) == [ROW, ROW]
+    kernel.datagrams = (done(),)
+    assert repeated.read(kernel) == []
+    assert kernel.requests == [REQUEST] * 5
+    assert kernel.all_closed()
+
+
+@given(st.lists(st.lists(st.sampled_from([ROW, OTHER, ROW + OTHER]), max_size=4), max_size=6), st.data())
+def test_repeated_dumps_answer_as_single_ones_do(replies: list[list[bytes]], data: st.DataObject) -> None:
+    repeated = RepeatedDump(REQUEST)
+    for rows in replies:
+        joined = data.draw(st.booleans()) and rows
+        datagrams = [*rows[:-1], rows[-1] + done()] if joined else [*rows, done()]
+        assert repeated.read(FakeKernel(*datagrams)) == dumped(FakeKernel(*datagrams))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param((ROW,), id="no end"),
+        pytest.param((done(-errno.ENOENT),), id="an error in the end"),
+        pytest.param((error(-errno.EPERM),), id="an error"),
+        pytest.param((ROW, b"short"), id="short"),
+    ],
+)
+def test_a_repeated_dump_fails_as_a_single_one_and_keeps_nothing_of_it(reply: tuple[bytes, ...]) -> None:
+    repeated = RepeatedDump(REQUEST)
+    first = repeated.read(FakeKernel(ROW, OTHER + done()))
+    kernel = FakeKernel(*reply)
+    with pytest.raises(KernelError) as failed:
+        repeated.read(kernel)
+    assert str(failed.value) == str(raised(FakeKernel(*reply)))
+    assert kernel.all_closed()
+    assert repeated.read(FakeKernel(ROW, OTHER + done())) is first
+
+
+def test_a_repeated_dump_uses_nothing_of_another_sender_though_it_is_equal() -> None:
+    repeated = RepeatedDump(REQUEST)
+    repeated.read(FakeKernel(ROW + done()))
+    with pytest.raises(ForeignDatagramError):
+        repeated.read(FakeKernel(ROW + done(), sender=4711))

@@ -8,14 +8,18 @@ from collections.abc import Iterable
 import pytest
 
 from exporter.kernel.family import TCP, UNIX
-from exporter.kernel.records import Endpoint, Listener, QueueReading
+from exporter.kernel.records import Endpoint, FileId, Listener, QueueReading
 from exporter.kernel.sock_diag import accept_wait, messages, mptcp, syn_recv
+from exporter.kernel.sock_diag.comparison import DumpComparison
 from exporter.kernel.sock_diag.dump import dump
 from exporter.kernel.text import unix_address
 from tests.kernel import recordings
+from tests.kernel.fake_interfaces import FakeInterfaces
 from tests.kernel.fake_kernel import FakeKernel
 from tests.kernel.recorded_cases import CASES, LINK_LOCAL, MANY, Fact
 from tests.kernel.recordings import Recording
+
+LOOPBACK = 1
 
 
 def replayed(recording: Recording) -> list[bytes]:
@@ -37,6 +41,7 @@ def facts_of(found: Iterable[tuple[Listener, QueueReading]]) -> list[Fact]:
     facts: list[Fact] = []
     for listener, reading in found:
         assert listener.endpoint is not None
+        assert listener.v6only is not None
         assert reading.length is not None
         assert reading.limit is not None
         assert reading.drops is not None
@@ -65,7 +70,8 @@ def test_there_is_a_recording_of_each_case_and_no_other() -> None:
 
 
 def test_tcp_listeners_of_every_kind() -> None:
-    found = [(TCP.rows.listener(row), TCP.rows.reading(row)) for row in rows("tcp_listeners")]
+    comparison = DumpComparison(TCP.rows, FakeInterfaces({LOOPBACK: "lo"}))
+    found = comparison.update(replayed(recordings.load("tcp_listeners"))).opened
     assert facts_of(found) == recordings.load("tcp_listeners").truth
 
 
@@ -130,7 +136,12 @@ def test_an_mptcp_listener_is_in_both_dumps_under_one_inode_each() -> None:
 def test_unix_listeners_of_every_kind() -> None:
     found = [(UNIX.rows.listener(row), UNIX.rows.reading(row)) for row in rows("unix_listeners")]
     facts = [
-        {"address": listener.address, "length": reading.length, "limit": reading.limit}
+        {
+            "address": listener.address,
+            "length": reading.length,
+            "limit": reading.limit,
+            "file": listener.bound_to.inode if isinstance(listener.bound_to, FileId) else 0,
+        }
         for listener, reading in found
     ]
     expected = [
@@ -138,6 +149,7 @@ def test_unix_listeners_of_every_kind() -> None:
             "address": unix_address(bytes.fromhex(str(fact["name"]))),
             "length": fact["length"],
             "limit": fact["limit"],
+            "file": fact["file"],
         }
         for fact in recordings.load("unix_listeners").truth
     ]
@@ -145,6 +157,20 @@ def test_unix_listeners_of_every_kind() -> None:
     assert {listener.port for listener, _ in found} == {""}
     assert {listener.uid for listener, _ in found} == {0}
     assert {reading.drops for _, reading in found} == {None}
+
+
+def test_unix_listeners_have_a_path_or_the_bytes_of_another_name() -> None:
+    """All files were on one file system. Two names may have one address, and are told apart."""
+    truth = [bytes.fromhex(str(fact["name"])) for fact in recordings.load("unix_listeners").truth]
+    found = [UNIX.rows.listener(row) for row in rows("unix_listeners")]
+    paths = [listener for listener in found if isinstance(listener.bound_to, FileId)]
+    assert sorted(listener.path for listener in paths) == sorted(
+        name for name in truth if not name.startswith(b"\0")
+    )
+    assert len({listener.bound_to.device for listener in paths if isinstance(listener.bound_to, FileId)}) == 1
+    assert {listener.bound_to for listener in found if not listener.path} == {
+        name for name in truth if name.startswith(b"\0")
+    }
 
 
 def test_syn_recv_connections_at_each_endpoint() -> None:
@@ -160,7 +186,9 @@ def test_syn_recv_connections_at_each_endpoint() -> None:
 def test_the_oldest_wait_at_each_endpoint(name: str) -> None:
     """Neither an accepted connection nor the client's side of one is waiting."""
     recording = recordings.load(name)
-    found = accept_wait.oldest(replayed(recording))
+    found: dict[Endpoint, float] = {}
+    for connection in accept_wait.waiting(replayed(recording)):
+        found[connection.local] = max(connection.seconds, found.get(connection.local, 0.0))
     expected = {
         Endpoint(*packed(str(fact["address"])), int(fact["port"]), 0): float(fact["seconds"])
         for fact in recording.truth

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import struct
 from collections import Counter
@@ -16,7 +17,7 @@ from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
 from pyroute2.netlink.diag import SS_LISTEN, inet_diag_msg, inet_diag_req, unix_diag_msg, unix_diag_req
 
 from exporter.kernel.family import TCP, UNIX
-from exporter.kernel.records import Endpoint
+from exporter.kernel.records import Endpoint, FileId, WaitingConnection
 from exporter.kernel.sock_diag import accept_wait, messages, mptcp, syn_recv
 from exporter.kernel.text import unix_address
 from tests.kernel import recordings
@@ -82,14 +83,21 @@ def test_unix_listeners_are_the_same() -> None:
     theirs = []
     for message in decoded("unix_listeners", unix_diag_msg):
         name, queue = message.get_attr("UNIX_DIAG_NAME"), message.get_attr("UNIX_DIAG_RQLEN")
+        file = message.get_attr("UNIX_DIAG_VFS")
+        bound_to = None
+        if file is not None:
+            device = file["udiag_vfs_dev"]
+            bound_to = os.makedev(device >> 20, device & 0xFFFFF), file["udiag_vfs_ino"]
         address = unix_address(name if isinstance(name, bytes) else name.encode())
-        identity = (message["udiag_cookie"], message["udiag_ino"], address)
+        identity = (message["udiag_cookie"], message["udiag_ino"], address, bound_to)
         theirs.append((*identity, queue["udiag_rqueue"], queue["udiag_wqueue"]))
     ours = []
     for row in rows("unix_listeners"):
         listener, reading = UNIX.rows.listener(row), UNIX.rows.reading(row)
         address = listener.address.removeprefix("@").removesuffix(r"\x00")
-        ours.append((listener.cookie, listener.inode, address, reading.length, reading.limit))
+        bound_to = listener.bound_to if isinstance(listener.bound_to, FileId) else None
+        identity = (listener.cookie, listener.inode, address, bound_to)
+        ours.append((*identity, reading.length, reading.limit))
     assert ours == theirs
 
 
@@ -100,12 +108,20 @@ def test_syn_recv_connections_are_the_same() -> None:
 
 @pytest.mark.parametrize("name", ["waiting", "waiting_unprivileged"])
 def test_waits_are_the_same(name: str) -> None:
-    theirs: dict[Endpoint, float] = {}
-    for message in decoded(name, inet_diag_msg):
-        if message["idiag_inode"] == 0:
-            age = message.get_attr("INET_DIAG_INFO")["tcpi_last_data_sent"] / 1000
-            theirs[endpoint(message)] = max(age, theirs.get(endpoint(message), 0.0))
-    assert accept_wait.oldest(recordings.load(name).datagrams[:-1]) == theirs
+    theirs = [
+        WaitingConnection(
+            message["idiag_cookie"],
+            endpoint(message),
+            ipaddress.ip_address(message["idiag_dst"]).packed,
+            message["idiag_dport"],
+            cgroup_id=1,
+            transparent=False,
+            seconds=message.get_attr("INET_DIAG_INFO")["tcpi_last_data_sent"] / 1000,
+        )
+        for message in decoded(name, inet_diag_msg)
+        if message["idiag_inode"] == 0
+    ]
+    assert list(accept_wait.waiting(recordings.load(name).datagrams[:-1])) == theirs
 
 
 @given(
@@ -150,12 +166,12 @@ def test_the_request_for_mptcp_listeners_is_encoded_right(family: int) -> None:
 
 
 def test_the_request_for_unix_listeners_is_encoded_right() -> None:
-    """It asks for names, queues and owners, and never for ICONS, which locks each queue."""
-    request = unix_diag_req(UNIX.rows.request)
+    """It asks for names, files, queues and owners, and never for ICONS, which locks each queue."""
+    request = unix_diag_req(UNIX.rows.requests[0])
     request.decode()
     assert request["header"]["type"] == 20
     assert request["header"]["flags"] == NLM_F_REQUEST | NLM_F_DUMP
-    assert request["header"]["length"] == len(UNIX.rows.request)
+    assert request["header"]["length"] == len(UNIX.rows.requests[0])
     assert request["sdiag_family"] == socket.AF_UNIX
     assert request["udiag_states"] == 1 << SS_LISTEN
-    assert request["udiag_show"] == 0x01 | 0x10 | 0x40
+    assert request["udiag_show"] == 0x01 | 0x02 | 0x10 | 0x40

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import socket
 import struct
+import sys
 
 import pytest
 
 from exporter.kernel.family import TCP
+from exporter.kernel.netns.namespace import own_namespace
+from exporter.kernel.records import Method
 from tests.kernel.datagrams import attribute, inet_row, skmeminfo
 
 TOS, SKMEMINFO, SKV6ONLY, CGROUP_ID = 5, 7, 11, 21
+SOCKOPT = 22
 NESTED = 0x8000
+IP_RECVERR, IP_FREEBIND, IP_TRANSPARENT, IP_BIND_ADDRESS_NO_PORT, IPV6_TRANSPARENT = 11, 15, 19, 24, 75
 LOOPBACK = 1
 
 
-def v6only(attributes: bytes) -> bool:
+def v6only(attributes: bytes) -> bool | None:
     return TCP.rows.listener(inet_row(1, address="::", attributes=attributes)).v6only
 
 
@@ -94,11 +100,57 @@ def test_address_and_port_are_text() -> None:
     assert (listener.address, listener.port) == ("2001:db8::1", "443")
 
 
+def test_of_an_interface_a_row_has_the_index_alone() -> None:
+    """Its name is that of the namespace, which the row does not tell."""
+    listener = TCP.rows.listener(inet_row(1, interface=LOOPBACK))
+    assert listener.address == "127.0.0.1"
+    assert listener.endpoint is not None
+    assert listener.endpoint.interface == LOOPBACK
+
+
+# What the kernel sends of listeners with only one of the options set, the bits of both bytes.
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        pytest.param(attribute(SOCKOPT, b"\x72\x00"), True, id="among others"),
+        pytest.param(attribute(TOS, b"\x20") + attribute(SOCKOPT, b"\x20\x00"), True, id="alone"),
+        pytest.param(attribute(SOCKOPT, b"\x52\x20"), False, id="others"),
+        pytest.param(attribute(SOCKOPT, b""), False, id="empty"),
+        pytest.param(attribute(TOS, b"\xff"), False, id="another attribute"),
+        pytest.param(b"", False, id="before Linux 5.11"),
+    ],
+)
+@pytest.mark.skipif(sys.byteorder != "little", reason="the bits are in the other order")
+def test_transparent_is_a_bit_of_the_options(attributes: bytes, expected: bool) -> None:  # noqa: FBT001
+    assert TCP.rows.listener(inet_row(1, attributes=attributes)).transparent is expected
+
+
+OPTIONS = {
+    "transparent": (socket.SOL_IP, IP_TRANSPARENT),
+    "free bind": (socket.SOL_IP, IP_FREEBIND),
+    "all errors": (socket.SOL_IP, IP_RECVERR),
+    "no port at bind": (socket.SOL_IP, IP_BIND_ADDRESS_NO_PORT),
+}
+
+
 @pytest.mark.netns
-def test_a_listener_bound_to_a_device_has_its_name_in_the_address() -> None:
-    assert TCP.rows.listener(inet_row(1, interface=LOOPBACK)).address == "127.0.0.1%lo"
+@pytest.mark.parametrize("option", OPTIONS)
+def test_of_all_options_only_that_one_is_transparent(option: str) -> None:
+    """And the connections of such a listener have it too."""
+    with socket.create_server(("127.0.0.1", 8000)) as server:
+        server.setsockopt(*OPTIONS[option], 1)
+        with socket.create_connection(server.getsockname()):
+            own = own_namespace()
+            changes = own.listeners(TCP, Method.SOCK_DIAG).read(0.0)
+            transparent = [listener.transparent for listener, _ in changes.opened]
+            # The kernel copies the options when the client connects.
+            transparent += [connection.transparent for connection in own.waiting_at({8000})]
+    assert transparent == [option == "transparent"] * 2
 
 
-def test_an_interface_that_is_gone_has_its_number_in_the_address() -> None:
-    row = inet_row(1, interface=4000000000)
-    assert TCP.rows.listener(row).address == "127.0.0.1%if4000000000"
+@pytest.mark.netns
+def test_an_ipv6_listener_is_transparent_by_its_own_option() -> None:
+    with socket.create_server(("::1", 8000), family=socket.AF_INET6) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+        ((listener, _),) = own_namespace().listeners(TCP, Method.SOCK_DIAG).read(0.0).opened
+    assert listener.transparent

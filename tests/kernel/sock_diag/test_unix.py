@@ -39,13 +39,16 @@ def test_a_queue_of_another_size_is_none(short: bytes) -> None:
     [
         (b"/run/a\0", "/run/a"),
         (b"/run/a", "/run/a"),
-        (b"\0a\0", r"@a\x00"),
+        (b"\0a\0\0", "@a"),
+        (b"\0a\0b", r"@a\x00b"),
         (b"\0", "@"),
         (b"a\0\0", r"a\x00"),
         (b"", ""),
     ],
 )
-def test_only_the_nul_that_the_kernel_adds_to_a_path_is_removed(shown: bytes, address: str) -> None:
+def test_an_address_has_neither_the_nul_that_the_kernel_adds_nor_the_padding_of_an_abstract_name(
+    shown: bytes, address: str
+) -> None:
     assert UNIX.rows.listener(unix_row(1, name=shown)).address == address
 
 

@@ -1,0 +1,244 @@
+"""Where the file of a unix socket lies now, as seen from the process that holds the socket.
+
+A socket keeps the name that bind() got, and the file may since have been renamed, removed or replaced. So the
+name is resolved as that process would resolve it, and what is found there is compared with the inode and the
+device that the kernel tells of the socket (UDIAG_SHOW_VFS). Source: unix(7), net/unix/diag.c
+(sk_diag_dump_vfs), proc_pid_fd(5).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import errno
+import os
+import posixpath
+import re
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from exporter import libc
+from exporter.broker.openat2 import Resolve, openat2
+from exporter.broker.process_files import ProcessFileReader, opened
+
+# So many entries of a directory are looked at.
+MAX_ENTRIES: Final = 4096
+# The kernel tells 32 bits of an inode (struct unix_diag_vfs).
+_INODE_MASK: Final = 0xFFFFFFFF
+# Paths that each process resolves to something else; /dev/fd is a link to /proc/self/fd.
+_OWN: Final = re.compile(
+    rb"/+(?:proc/+(?:self|thread-self)/+(?P<link>cwd|root|fd/+(?P<number>[0-9]+))|dev/+fd/+(?P<short>[0-9]+))"
+    rb"/+(?P<rest>.+)",
+    re.DOTALL,
+)
+# The path of a directory that was removed (d_path, fs/d_path.c).
+_REMOVED: Final = b" (deleted)"
+# The path leads to nothing.
+_NOTHING: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
+# File systems whose files have other device numbers by stat(2) than the kernel has for the whole of it:
+# overlayfs one for each layer, btrfs one for each subvolume (include/uapi/linux/magic.h).
+_SEVERAL_DEVICES: Final = frozenset({0x794C7630, 0x9123683E})
+_STATFS_BYTES: Final = 256
+
+
+class SocketFileState(enum.IntEnum):
+    """What the name of a socket leads to."""
+
+    # To its file.
+    SAME = 0
+    # To something else or nothing; its file has another name in the same directory.
+    RENAMED = 1
+    # To something else or nothing.
+    STALE = 2
+    # It could not be looked at.
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SocketFile:
+    """Where the file of a socket lies.
+
+    `path` is absolute as seen from the root of the process, and empty where that is not known; with RENAMED
+    it has the name that leads there now. `errno` is set where the state is UNKNOWN.
+    """
+
+    state: SocketFileState
+    path: bytes = b""
+    errno: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSocket:
+    """A unix socket as the kernel tells of it: the path that bind() got, and its file's inode and device.
+
+    `device` is that of the file system, in the form of stat(2); of `inode` the low 32 bits count.
+    """
+
+    path: bytes
+    device: int
+    inode: int
+
+    def is_file(self, status: os.stat_result, directory: int) -> bool:
+        """Tell whether this is the status of its file, which lies in the open `directory`. Raises OSError."""
+        if not stat.S_ISSOCK(status.st_mode) or (status.st_ino ^ self.inode) & _INODE_MASK:
+            return False
+        return status.st_dev == self.device or _file_system_type(directory) in _SEVERAL_DEVICES
+
+
+def find_socket(reader: ProcessFileReader, pid: int, started: int, bound: BoundSocket) -> SocketFile:
+    """Find the file of a socket of the process that started at `started`.
+
+    What cannot be looked at is UNKNOWN, with its errno: nothing is raised. Where the name begins with
+    /proc/self/fd/N and descriptor N is something else by now, the name tells nothing about the file.
+    """
+    if not bound.path or b"\0" in bound.path:
+        return SocketFile(SocketFileState.UNKNOWN, errno=errno.EINVAL)
+    path = b""
+    try:
+        with reader.process(pid, started) as process, opened(process, "root", os.O_PATH) as root:
+            name = _Name(process, root, bound.path)
+            path = name.path
+            return _find(name, bound)
+    except OSError as error:
+        return SocketFile(SocketFileState.UNKNOWN, path, error.errno or errno.EIO)
+
+
+class _Name:
+    """The name of a socket, and how its process resolves it.
+
+    `path` is absolute as seen from the root of the process, empty where it has none there. Raises OSError.
+    """
+
+    def __init__(self, process: int, root: int, name: bytes) -> None:
+        self._process = process
+        self._root = root
+        own = _OWN.fullmatch(name)
+        # By what in /proc/<pid> the path begins, None where it begins at the root.
+        self._link: str | None = None
+        self._rest = name
+        # Whether the process may have given the beginning another meaning since.
+        self.volatile = False
+        if own is not None:
+            number = own["number"] or own["short"]
+            self._link = f"fd/{number.decode()}" if number else own["link"].decode()
+            self._rest = own["rest"]
+            self.volatile = bool(number)
+        elif not name.startswith(b"/"):
+            self._link = "cwd"
+        self.path = self._absolute()
+
+    @property
+    def last(self) -> bytes:
+        """The last component."""
+        return posixpath.basename(self._rest)
+
+    def renamed(self, last: bytes) -> bytes:
+        """Return `path` with another last component."""
+        return posixpath.join(posixpath.dirname(self.path), last) if self.path else b""
+
+    @contextmanager
+    def directory(self) -> Iterator[int]:
+        """Open the directory that it is in."""
+        descriptor = self._open_directory(posixpath.dirname(self._rest))
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def target(self) -> os.stat_result:
+        """Return the status of what it leads to where its last component is a symbolic link."""
+        descriptor = openat2(self._root, self.path, os.O_PATH, Resolve.IN_ROOT)
+        try:
+            return os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _absolute(self) -> bytes:
+        if self._link is None:
+            return self._rest
+        root = os.fsencode(os.readlink("root", dir_fd=self._process)).rstrip(b"/")
+        try:
+            start = os.fsencode(os.readlink(self._link, dir_fd=self._process))
+        except FileNotFoundError as error:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
+        # What is no file, such as a pipe, has no path, and what lies outside of the root none that counts.
+        if not start.startswith(root + b"/") and start != root:
+            return b""
+        start = start.removesuffix(_REMOVED)
+        return posixpath.normpath(b"/" + (start[len(root) :] + b"/" + self._rest).lstrip(b"/"))
+
+    def _open_directory(self, path: bytes) -> int:
+        flags = os.O_PATH | os.O_DIRECTORY
+        if self._link is None:
+            return openat2(self._root, path, flags, Resolve.IN_ROOT)
+        with opened(self._process, self._link, flags) as start:
+            if not path:
+                return os.dup(start)
+            try:
+                return openat2(start, path, flags, Resolve.BENEATH)
+            except OSError as error:
+                # A `..`, or a link to elsewhere.
+                if error.errno != errno.EXDEV or not self.path:
+                    raise
+        return openat2(self._root, posixpath.dirname(self.path), flags, Resolve.IN_ROOT)
+
+
+def _find(name: _Name, bound: BoundSocket) -> SocketFile:
+    try:
+        with name.directory() as directory:
+            if _leads_to(name, directory, bound):
+                return SocketFile(SocketFileState.SAME, name.path)
+            other = _other_name(directory, bound)
+    except OSError as error:
+        if error.errno not in _NOTHING:
+            raise
+        other = None
+    if other is not None:
+        return SocketFile(SocketFileState.RENAMED, name.renamed(other))
+    if name.volatile:
+        return SocketFile(SocketFileState.UNKNOWN, errno=errno.ENOENT)
+    return SocketFile(SocketFileState.STALE, name.path)
+
+
+def _leads_to(name: _Name, directory: int, bound: BoundSocket) -> bool:
+    try:
+        status = os.stat(name.last, dir_fd=directory, follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode) and name.path:
+            status = name.target()
+    except OSError as error:
+        if error.errno in _NOTHING:
+            return False
+        raise
+    return bound.is_file(status, directory)
+
+
+def _other_name(directory: int, bound: BoundSocket) -> bytes | None:
+    """Return the name of the socket's file in a directory; None where it has none, or it may not be read."""
+    try:
+        readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    except PermissionError:
+        return None
+    try:
+        with os.scandir(readable) as entries:
+            for _, entry in zip(range(MAX_ENTRIES), entries, strict=False):
+                # The inode of an entry costs no look at the file, and on some file systems it is another.
+                if (entry.inode() ^ bound.inode) & _INODE_MASK == 0 and bound.is_file(
+                    entry.stat(follow_symlinks=False), directory
+                ):
+                    return os.fsencode(entry.name)
+    finally:
+        os.close(readable)
+    return None
+
+
+def _file_system_type(directory: int) -> int:
+    """Return f_type of fstatfs(2), which is the first field on every architecture. Raises OSError."""
+    buffer = ctypes.create_string_buffer(_STATFS_BYTES)
+    libc.call("fstatfs", directory, buffer)
+    # It has 32 bits on some architectures, and the known numbers fit into them.
+    narrow = int.from_bytes(buffer.raw[:4], sys.byteorder)
+    return narrow or int.from_bytes(buffer.raw[:8], sys.byteorder)

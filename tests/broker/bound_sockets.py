@@ -1,0 +1,93 @@
+"""Unix sockets that listen, with what the kernel tells of their files."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from exporter.broker.socket_file import BoundSocket
+from testbed import syscalls
+
+_NETLINK_SOCK_DIAG = 4
+_SHOW_VFS = 2
+_VFS = 1
+_MINOR_BITS = 20
+
+
+def bound_socket(listening: socket.socket) -> BoundSocket:
+    """Return what the kernel tells of a socket's file: by sock_diag, not by stat()."""
+    inode = os.fstat(listening.fileno()).st_ino
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as diag:
+        query = struct.pack("=BBHIIIQ", socket.AF_UNIX, 0, 0, 1 << 10, inode, _SHOW_VFS, 2**64 - 1)
+        diag.send(struct.pack("=IHHII", 16 + len(query), 20, 1, 1, 0) + query)
+        reply = diag.recv(8192)
+    at = 32
+    while at < len(reply):
+        length, kind = struct.unpack_from("=HH", reply, at)
+        if kind == _VFS:
+            file_inode, device = struct.unpack_from("=II", reply, at + 4)
+            name = os.fsencode(listening.getsockname())
+            device_number = os.makedev(device >> _MINOR_BITS, device & ((1 << _MINOR_BITS) - 1))
+            return BoundSocket(name, device_number, file_inode)
+        at += (length + 3) & ~3
+    raise AssertionError("the socket has no file")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that holds a socket which listens."""
+
+    pid: int
+    started: int
+    bound: BoundSocket
+
+
+class Holding:
+    """A process that binds a socket to `path` after `prepare`, and holds it for as long as `with` lasts."""
+
+    def __init__(self, path: str, prepare: Callable[[], object] = lambda: None) -> None:
+        receiver, sender = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                syscalls.die_with_parent()
+                prepare()
+                with socket.socket(socket.AF_UNIX) as listening:
+                    listening.bind(path)
+                    listening.listen()
+                    found = bound_socket(listening)
+                    os.write(sender, struct.pack("=QQ", found.device, found.inode) + found.path)
+                    os.close(sender)
+                    while True:
+                        signal.pause()
+            finally:
+                os._exit(1)
+        os.close(sender)
+        message = b"".join(iter(lambda: os.read(receiver, 4096), b""))
+        os.close(receiver)
+        assert message, "the socket could not be bound"
+        device, inode = struct.unpack_from("=QQ", message)
+        self._holder = Holder(self._pid, start_ticks(self._pid), BoundSocket(message[16:], device, inode))
+
+    def __enter__(self) -> Holder:
+        return self._holder
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A test that gave up its rights leaves it to the end of its namespace.
+        with suppress(PermissionError):
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+
+
+def start_ticks(pid: int | str) -> int:
+    """Return when a process started, in clock ticks since boot."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
