@@ -3,7 +3,10 @@ r"""Unit, slice, container and pod, as the path of a cgroup names them.
 Sources: systemd's https://systemd.io/CGROUP_DELEGATION/ and src/basic/cgroup-util.c (names of units,
 and `_` before a name that would collide with a file of the kernel's); runc's and crun's
 `<prefix>-<id>.scope` of the systemd driver; Kubernetes' pkg/kubelet/cm/cgroup_manager_linux.go
-(`kubepods`, with `_` for the `-` in a pod's uid under systemd); LXC's src/lxc/cgroups/cgfsng.c.
+(`kubepods`, with `_` for the `-` in a pod's uid under systemd); LXC's src/lxc/cgroups/cgfsng.c, where
+LXD and Incus put the name of the project before that of the container (internal/server/project);
+Nomad's client/lib/cgroupslib/editor.go (tasks that Nomad runs itself; Docker and Podman name their own);
+`/<namespace>/<id>` of containerd's pkg/oci/spec.go, where clients other than the CRI plugin choose the id.
 
 A path may name several of each, nested. Of containers the innermost counts, because it runs the
 process: with Docker in Docker the inner one. `unit` is the innermost .service or .socket, also one
@@ -35,13 +38,26 @@ _RUNTIMES: Final = {
 _PREFIXED = re.compile(rb"([a-z][a-z-]*)[-:]([0-9a-f]{64})(?:\.scope)?")
 _PLAIN = re.compile(rb"[0-9a-f]{64}")
 # Runtimes that name the cgroup of a container by its id alone, by the parent of that cgroup. `default` is
-# a namespace of nerdctl.
-_PARENTS: Final = {b"docker": "docker", b"default": "containerd", b"libpod_parent": "podman"}
+# a namespace of nerdctl, `k8s.io` that of Kubernetes.
+_PARENTS: Final = {
+    b"docker": "docker",
+    b"default": "containerd",
+    b"k8s.io": "containerd",
+    b"libpod_parent": "podman",
+}
 _POD = re.compile(rb"(?:.*-)?pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?")
 _NSPAWN = re.compile(rb"systemd-nspawn@(.+)\.service|machine-(?!qemu\\x2d)(.+)\.scope")
 _LXC_PREFIX = b"lxc.payload."
 _LXC_PARENTS = frozenset((b"lxc.payload", b"lxc"))
+# The id of the allocation, and the name of the task in it.
+_NOMAD = re.compile(rb"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(.+?)(?:\.scope)?")
+_NOMAD_PARENTS = frozenset((b"share.slice", b"reserve.slice", b"share", b"reserve", b"nomad", b"nomad.slice"))
+# What a unit may be, the most usual first.
+UNIT_SUFFIXES: Final = (".service", ".socket", ".scope")
 _USER_MANAGER = re.compile(rb"user@.*\.service")
+# What containerd takes for a namespace or an id (pkg/identifiers/validate.go).
+_IDENTIFIER = re.compile(rb"(?=.{1,76}$)[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*")
+_TASK_NAMES: Final = 2
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
@@ -51,6 +67,8 @@ class CgroupLocation:
 
     Text is printable; backslashes of escaped unit names are kept, as systemctl shows them.
     `container` is set where the path itself has the name. `nested`: the container runs in another one.
+    `task` is the namespace and the id of a task of containerd that the path may be that of, such as
+    `default/web`, where it says nothing else: only containerd's files tell whether it is.
     """
 
     path: str = ""
@@ -61,6 +79,7 @@ class CgroupLocation:
     container: str = ""
     pod_uid: str = ""
     nested: bool = False
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,19 @@ def parse_cgroup_path(path: bytes) -> CgroupLocation:
         container=container.name,
         pod_uid=pods[-1].decode().replace("_", "-") if pods else "",
         nested=len(containers) > 1,
+        task="" if containers or pods else _task(names),
+    )
+
+
+def _task(names: Sequence[bytes]) -> str:
+    """Return the task of containerd that the first two names may be: systemd's end in the type of a unit."""
+    task = names[:_TASK_NAMES]
+    if len(task) < _TASK_NAMES or not all(_IDENTIFIER.fullmatch(name) for name in task):
+        return ""
+    return (
+        ""
+        if any(_unit_priority(name) or name.endswith(b".slice") for name in task)
+        else b"/".join(task).decode()
     )
 
 
@@ -107,13 +139,22 @@ def _container(parts: Sequence[bytes], index: int) -> _Container | None:
         # In a pod only CRI-O uses a prefix, and Kubernetes no longer supports Docker itself.
         runtime = "containerd" if _POD.fullmatch(parent) else _PARENTS.get(parent, "")
         return _Container(runtime, part.decode())
+    return _named_container(part, parent, parts[index + 1 : index + 2])
+
+
+def _named_container(part: bytes, parent: bytes, children: Sequence[bytes]) -> _Container | None:
+    """Return the container whose cgroup has its name instead of an id."""
     if part.startswith(_LXC_PREFIX):
         return _Container("lxc", name=_printable(part.removeprefix(_LXC_PREFIX)))
     if parent in _LXC_PARENTS:
         return _Container("lxc", name=_printable(part))
+    task = _NOMAD.fullmatch(part)
+    if task is not None and parent in _NOMAD_PARENTS:
+        # As Nomad names a container of Docker (drivers/docker/driver.go).
+        return _Container("nomad", name=_printable(task[2] + b"-" + task[1]))
     machine = _NSPAWN.fullmatch(part)
     # `supervisor`, beside `payload`, is the cgroup of systemd-nspawn itself.
-    if machine is not None and parts[index + 1 : index + 2] != [b"supervisor"]:
+    if machine is not None and children != [b"supervisor"]:
         return _Container("systemd-nspawn", name=_printable(_unescaped(machine[1] or machine[2])))
     return None
 

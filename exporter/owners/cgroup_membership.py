@@ -42,6 +42,6 @@ def _order(controllers: bytes) -> int:
     return min(known, default=len(_ORDER))
 
 
-def _informativeness(location: CgroupLocation) -> tuple[bool, bool, bool]:
+def _informativeness(location: CgroupLocation) -> tuple[bool, ...]:
     contained = bool(location.container_id or location.container or location.pod_uid)
-    return contained, bool(location.unit), location.path != "/"
+    return contained, bool(location.unit), bool(location.task), location.path != "/"

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-from typing import Protocol
+from collections.abc import Callable
+from itertools import islice
+from typing import Final, Protocol
 
-# Podman has one file for all containers of a host, the other runtimes one for each.
-_MAX_BYTES = 8 << 20
+from exporter.broker.host_files import HostFile, RuntimeDirectory, RuntimeFile
+from exporter.broker.regular_file import read_found
+from exporter.kernel.errors import KernelError
+
+# More than one host has containers.
+_MAX_NAMES: Final = 1 << 16
 
 
 class FileReader(Protocol):
     """Reads files and directories by absolute path. Both methods raise OSError."""
 
-    def read(self, path: str) -> bytes:
-        """Return the content of a file."""
+    def read(self, path: str, max_bytes: int) -> bytes:
+        """Return the content of a file; one that is larger is an error."""
         ...
 
     def names(self, path: str) -> list[str]:
@@ -26,25 +31,57 @@ class FileReader(Protocol):
 class HostFiles:
     """The files of this host."""
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, max_bytes: int) -> bytes:
         """Return the content of a regular file.
 
-        Raises OSError: EINVAL where it is not a regular file, EFBIG where it is larger than 8 MiB, and what
+        A file of the kernel, which has no size and may be consumed by reading, counts as empty.
+
+        Raises OSError: EINVAL where it is not a regular file, EFBIG where it is larger, and what
         open(2) and read(2) fail with.
         """
-        with open(path, "rb", opener=_open) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
-            content = file.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
+        found = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            return read_found(found, max_bytes)
+        except OSError as error:
+            error.filename = path
+            raise
+        finally:
+            os.close(found)
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in a directory, 65,536 at most. Raises OSError."""
+        with os.scandir(path) as entries:
+            return [entry.name for entry in islice(entries, _MAX_NAMES)]
+
+
+class ProtectedHostFiles:
+    """The files of this host, those that this process may not read by way of the file broker."""
+
+    def __init__(self, broker: Callable[[HostFile], bytes], direct: FileReader | None = None) -> None:
+        """Take what reads a file, or the names in a directory; it raises OSError and KernelError."""
+        self._broker = broker
+        self._direct = HostFiles() if direct is None else direct
+
+    def read(self, path: str, max_bytes: int) -> bytes:
+        """Return the content of a regular file, as HostFiles does. Raises OSError."""
+        try:
+            return self._direct.read(path, max_bytes)
+        except PermissionError:
+            content = self._ask(RuntimeFile(os.fsencode(path)))
+        if len(content) > max_bytes:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
         return content
 
     def names(self, path: str) -> list[str]:
         """Return the names in a directory. Raises OSError."""
-        return os.listdir(path)  # noqa: PTH208  (names are all that is needed)
+        try:
+            return self._direct.names(path)
+        except PermissionError:
+            found = self._ask(RuntimeDirectory(os.fsencode(path)))
+            return list(map(os.fsdecode, found.split(b"\0"))) if found else []
 
-
-def _open(path: str, flags: int) -> int:
-    # Without O_NONBLOCK, opening a named pipe waits for a writer.
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    def _ask(self, file: HostFile) -> bytes:
+        try:
+            return self._broker(file)
+        except KernelError as error:
+            raise OSError(errno.EIO, str(error)) from error

@@ -2,32 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from exporter.kernel.processes.process import Process, ProcessTable
 
-INIT_PID = 1
+INIT_PID: Final = 1
+# Programs that start others with sockets that they have opened for them: service managers, what stands
+# between a container and its engine, and what waits for a command that has inherited a socket, as shells do.
+_MANAGERS: Final = re.compile(
+    rb"(supervisor\.)?supervisord|circusd|runit|runsv(dir)?|s6-.*|svscan|supervise|upstart|openrc-.*|finit|dinit"
+    rb"|inetd|xinetd|tcpsvd|tcpserver|systemd-socket-.*|start_server|einhorn"
+    rb"|conmon(rs)?|containerd-shim.*|dockerd|podman"
+    rb"|lxc-start|\[lxc monitor\].*|tini|dumb-init|catatonit|docker-init"
+    rb"|sh|bash|dash|ash|ksh|mksh|zsh|.*\.sh|timeout|flock|su|sudo|runuser|strace"
+)
+# The same, where they serve no socket of their own either. A child of systemd that has not become its program
+# yet is called `(name)`.
+_INITS: Final = re.compile(rb"systemd|init|\(.*\)")
+
+OwnerOrder = tuple[int, int, int]
 
 
-def owner_order(process: Process) -> tuple[bool, int, int]:
+def owner_order(process: Process) -> OwnerOrder:
     """Sort key of processes that hold the same socket; the first is the owner.
 
-    That is the process that started first, as a master before its workers. Process 1 comes last, since
-    it opens sockets on behalf of services.
+    That is the process that started first, as a master before its workers. Those that hold sockets for others
+    come after all that do not, and process 1 and systemd come last.
     """
-    return process.pid == INIT_PID, process.started, process.pid
+    if process.pid == INIT_PID or _INITS.fullmatch(process.name):
+        rank = 2
+    else:
+        rank = 1 if is_manager(process.name) else 0
+    return rank, process.started, process.pid
+
+
+def is_manager(program: bytes) -> bool:
+    """Tell whether a program opens or keeps sockets for others that it starts."""
+    return _MANAGERS.fullmatch(program) is not None
+
+
+def holds_for_others(process: Process) -> bool:
+    """Tell whether a process opens sockets for the programs that it starts."""
+    return owner_order(process)[0] > 0
 
 
 class SocketHolders:
     """One search for the owners of the sockets with the inodes `sought`.
 
-    `found` has the owner of each inode, `denied_count` the number of processes whose descriptors may not be
-    read.
+    `is_known_manager` tells of more than command names which processes hold sockets for others. `found` has
+    the owner of each inode, `denied_count` the number of processes whose descriptors may not be read.
     """
 
-    def __init__(self, processes: ProcessTable, sought: set[int]) -> None:
+    def __init__(
+        self,
+        processes: ProcessTable,
+        sought: set[int],
+        is_known_manager: Callable[[Process], bool] = lambda _process: False,
+    ) -> None:
         self._processes = processes
         self._sought = sought
+        self._is_known_manager = is_known_manager
         self.found: dict[int, Process] = {}
         self.denied_count = 0
 
@@ -43,6 +79,10 @@ class SocketHolders:
                 yield
         yield from self._choose(held_by_pid)
 
+    def _order(self, process: Process) -> OwnerOrder:
+        rank, started, pid = owner_order(process)
+        return max(rank, int(self._is_known_manager(process))), started, pid
+
     def _choose(self, held_by_pid: dict[int, set[int]]) -> Iterator[None]:
         """Choose the owner among several holders, and read its name and cgroup.
 
@@ -55,7 +95,7 @@ class SocketHolders:
             if process is not None:
                 alive.append(process)
                 yield
-        for process in sorted(alive, key=owner_order):
+        for process in sorted(alive, key=self._order):
             left = held_by_pid[process.pid] - self.found.keys()
             held: set[int] = set()
             for sockets in self._processes.sockets(process.pid) if left else ():

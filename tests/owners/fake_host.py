@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import errno
+import os
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from exporter.kernel.processes.process import Process, ProcessSockets
-from exporter.listeners.group import ListenerGroup
-from exporter.listeners.key import key_of
+from exporter.kernel.processes.files import SocketFile
+from exporter.kernel.processes.process import Process, ProcessSockets, ProcessStat
+from exporter.kernel.records import Listener
 from exporter.owners.container_name_cache import ContainerNameCache
-from exporter.owners.owner import Owner
-from exporter.owners.search import OwnerSearch
+from exporter.owners.container_name_lookups import ContainerNameLookups
+from exporter.owners.owner import UNKNOWN_OWNER, Owner
+from exporter.owners.process_users import OF_HOST, ProcessUser, UserOfProcess
+from exporter.owners.programs import ProcessId, Programs
+from exporter.owners.search import OwnerSearch, OwnerSources
 from exporter.owners.socket_holders import INIT_PID
-from tests.listeners.sockets import reading, tcp
+from exporter.owners.socket_paths import HeldSocket, SocketPaths
+from exporter.owners.user_names import UserNames
+from tests.listeners.sockets import tcp
+from tests.owners.inline_lookups import InlineLookups
+
+Key = TypeVar("Key", bound=Hashable)
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -26,11 +38,13 @@ class FakeFiles:
     directories: set[str] = field(default_factory=set)
     requested: list[str] = field(default_factory=list)
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, max_bytes: int) -> bytes:
         self.requested.append(path)
         found = self.files.get(path, FileNotFoundError(path))
         if isinstance(found, OSError):
             raise found
+        if len(found) > max_bytes:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
         return found
 
     def names(self, path: str) -> list[str]:
@@ -65,20 +79,58 @@ class FakeCgroups:
 
 
 @dataclass
+class FakeLookups(Generic[Key, Answer]):
+    """Lookups whose answers are known at once, but to those keys that are in `pending`.
+
+    `retained` are the keys that were last kept, `polls` counts how often it was looked after them.
+    """
+
+    answers: dict[Key, Answer] = field(default_factory=dict)
+    default: Answer | None = None
+    pending: set[Key] = field(default_factory=set)
+    version: int = 0
+    hung: int = 0
+    retained: set[Key] = field(default_factory=set)
+    polls: int = 0
+
+    def answer(self, key: Key) -> Answer | None:
+        return None if key in self.pending else self.answers.get(key, self.default)
+
+    def settled(self, key: Key) -> bool:
+        return key not in self.pending
+
+    def retain(self, keys: Collection[Key]) -> None:
+        self.retained = set(keys)
+
+    def poll(self) -> None:
+        self.polls += 1
+
+
+@dataclass
 class FakeHost:
     """A ProcessTable, with the cgroups and the files of the same host.
 
     `full_searches` counts the calls of `pids`, with which a search of all processes begins. `read_pids` has
-    the pid of each process whose descriptors were read, before which `before_read` is called.
+    the pid of each process whose descriptors were read, before which `before_read` is called. `now` is the
+    time at which names of containers are looked up, in monotonic seconds.
     """
 
     processes: dict[int, tuple[Process, frozenset[int]]] = field(default_factory=dict)
     denied: set[int] = field(default_factory=set)
     cgroups: FakeCgroups = field(default_factory=FakeCgroups)
     files: FakeFiles = field(default_factory=FakeFiles)
+    arguments: FakeLookups[ProcessId, tuple[bytes, ...]] = field(default_factory=FakeLookups)
+    socket_files: FakeLookups[HeldSocket, SocketFile] = field(default_factory=FakeLookups)
+    process_users: FakeLookups[UserOfProcess, ProcessUser] = field(
+        default_factory=lambda: FakeLookups(default=OF_HOST)
+    )
+    host_users: FakeLookups[int, bytes] = field(default_factory=lambda: FakeLookups({0: b"root"}))
     full_searches: int = 0
     read_pids: list[int] = field(default_factory=list)
     hides_init: bool = False
+    in_pid_namespace: bool = False
+    may_see_sockets: bool = False
+    now: float = 0.0
     before_read: Callable[[int], object] = lambda _pid: None
 
     def run(
@@ -93,7 +145,19 @@ class FakeHost:
 
     def owner_search(self) -> OwnerSearch:
         """Return a search on this host."""
-        return OwnerSearch(self, self.cgroups, ContainerNameCache(self.files))
+        return OwnerSearch(
+            OwnerSources(
+                self,
+                Programs(self, self.arguments),
+                SocketPaths(self.socket_files),
+                self.cgroups,
+                ContainerNameLookups(ContainerNameCache(self.files), InlineLookups(), lambda: self.now),
+                UserNames(self.process_users, self.host_users, FakeLookups()),
+            )
+        )
+
+    def has_all(self) -> bool:
+        return not self.in_pid_namespace
 
     def pids(self) -> list[int]:
         self.full_searches += 1
@@ -110,13 +174,28 @@ class FakeHost:
         elif pid in self.processes:
             yield ProcessSockets(pid, self.processes[pid][1])
 
+    def exists(self, pid: int) -> bool:
+        return pid in self.processes or pid == INIT_PID
+
+    def stat(self, pid: int) -> ProcessStat | None:
+        process = self.read(pid)
+        return None if process is None else ProcessStat(process.started, process.name)
+
+    def executable(self, pid: int) -> bytes:
+        return b"/bin/" + self.processes[pid][0].name if pid in self.processes else b""
+
     def read(self, pid: int) -> Process | None:
         return self.processes[pid][0] if pid in self.processes else None
 
 
-def without_cgroup(*inodes: int) -> dict[int, int]:
+def without_cgroup(*inodes: int) -> list[Listener]:
     """Return sockets whose cgroup is unknown, for OwnerSearch.set_sockets."""
-    return dict.fromkeys(inodes, 0)
+    return in_cgroups(dict.fromkeys(inodes, 0))
+
+
+def in_cgroups(cgroup_ids: Mapping[int, int]) -> list[Listener]:
+    """Return sockets by their inodes, each with the id of its cgroup."""
+    return [tcp(inode, inode=inode, cgroup_id=cgroup_id) for inode, cgroup_id in cgroup_ids.items()]
 
 
 def search(owners: OwnerSearch, now: float = 0.0) -> None:
@@ -125,19 +204,12 @@ def search(owners: OwnerSearch, now: float = 0.0) -> None:
         assert owners.step(now, lambda: False)
 
 
-def group_of(*inodes: int, cgroup_id: int = 0) -> ListenerGroup:
-    """Return a group of sockets with these inodes."""
-    group = ListenerGroup(key_of(tcp(1), "host", "tcp"))
-    for inode in inodes:
-        group.open(tcp(inode, inode=inode, cgroup_id=cgroup_id), reading(inode))
-    return group
+def owner_of(owners: OwnerSearch, inode: int, cgroup_id: int = 0) -> Owner:
+    """Return the owner of the socket with this inode, that of none where it was not searched for yet."""
+    known = owners.owners_of(in_cgroups({inode: cgroup_id}))
+    return known[inode].owner if known else UNKNOWN_OWNER
 
 
-def owner_of(owners: OwnerSearch, *inodes: int, cgroup_id: int = 0) -> Owner:
-    """Return the owner of a group of sockets with these inodes."""
-    return owners.owner_of(group_of(*inodes, cgroup_id=cgroup_id))
-
-
-def process_of(owners: OwnerSearch, *inodes: int) -> str:
-    """Return the name of the process that owns a group of sockets with these inodes."""
-    return owner_of(owners, *inodes).process
+def process_of(owners: OwnerSearch, inode: int) -> str:
+    """Return the name of the process that owns the socket with this inode."""
+    return owner_of(owners, inode).process

@@ -10,10 +10,21 @@ KUBERNETES_LABELS = {
     "io.kubernetes.pod.name": "web-7d9f",
     "io.kubernetes.pod.namespace": "shop",
 }
+CRI_ANNOTATIONS = {
+    "io.kubernetes.cri.container-type": "container",
+    "io.kubernetes.cri.container-name": "app",
+    "io.kubernetes.cri.sandbox-name": "web-7d9f",
+    "io.kubernetes.cri.sandbox-namespace": "shop",
+}
 DOCKER = f"/var/lib/docker/containers/{CONTAINER_ID}/config.v2.json"
 STORAGE_DRIVERS = ["overlay", "vfs", "btrfs", "zfs"]
 PODMAN = "/var/lib/containers/storage/overlay-containers/containers.json"
+PODMAN_VOLATILE = "/var/lib/containers/storage/overlay-containers/volatile-containers.json"
 CRIO = f"/var/lib/containers/storage/overlay-containers/{CONTAINER_ID}/userdata/config.json"
 NERDCTL = "/var/lib/nerdctl/1935db59/names/default/web"
+TASKS = "io.containerd.runtime.v2.task"
+CRI_TASK = f"/run/containerd/{TASKS}/k8s.io/{CONTAINER_ID}/config.json"
+NERDCTL_TASK = f"/run/containerd/{TASKS}/default/{CONTAINER_ID}/config.json"
+TASK = f"/run/containerd/{TASKS}/default/web/config.json"
 CONTAINER_LOG = f"/var/log/containers/web-7d9f_shop_app-{CONTAINER_ID}.log"
 POD_LOGS = f"/var/log/pods/shop_web-7d9f_{POD_UID}"

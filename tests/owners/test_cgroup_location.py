@@ -79,3 +79,29 @@ def test_a_service_counts_before_a_scope_and_that_before_the_manager_of_a_user(
     path: bytes, unit: str
 ) -> None:
     assert parse_cgroup_path(path).unit == unit
+
+
+@pytest.mark.parametrize(
+    ("path", "task"),
+    [
+        (b"/default/web", "default/web"),
+        (b"/shop/web-1.2_a", "shop/web-1.2_a"),
+        (b"/default/web/init.scope", "default/web"),
+        (b"/../default/web", "default/web"),
+        (b"/default", ""),
+        # Names of systemd's, of a container and of a pod say what they are.
+        (b"/system.slice/web", ""),
+        (b"/init.scope/web", ""),
+        (b"/default/web.service", ""),
+        (b"/docker/" + ID.encode(), ""),
+        (b"/lxc/web", ""),
+        (b"/kubepods/pod" + b"0" * 32, ""),
+        # No names that containerd admits.
+        (b"/default/-web", ""),
+        (b"/default/web-", ""),
+        (b"/default/" + b"a" * 77, ""),
+        (b"/default/w\xff", ""),
+    ],
+)
+def test_a_path_that_says_nothing_else_may_be_that_of_a_task_of_containerd(path: bytes, task: str) -> None:
+    assert parse_cgroup_path(path).task == task

@@ -25,6 +25,7 @@ def test_labels_of_the_info_metric() -> None:
     """`process` is on every series by default, so the info metric does not repeat it."""
     names = [fact.name for fact in OWNER_FACTS if fact.info]
     assert names == [
+        "command",
         "unit",
         "slice",
         "container",

@@ -20,14 +20,21 @@ from exporter.kernel.records import Method
 from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import key_of
 from exporter.owners.container_name_cache import ContainerNameCache
+from exporter.owners.container_name_lookups import ContainerNameLookups
 from exporter.owners.owner import Owner
-from exporter.owners.search import OwnerSearch
+from exporter.owners.programs import Programs
+from exporter.owners.runtimes.running_daemons import RunningDaemons
+from exporter.owners.search import OwnerSearch, OwnerSources
+from exporter.owners.socket_paths import SocketPaths
+from exporter.owners.user_names import UserNames
 from testbed import privileges
 from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.service import Service
-from tests.owners.fake_host import FakeFiles, search
+from tests.owners.fake_host import FakeFiles, FakeLookups, search
+from tests.owners.inline_lookups import InlineLookups
 from tests.owners.runtime_file_paths import CONTAINER_ID, DOCKER
+from tests.owners.runtimes.daemons import running
 
 FILES = FakeFiles({DOCKER: b'{"Name": "/web"}'})
 
@@ -110,11 +117,24 @@ class CountingProcesses(Processes):
         return super().pids()
 
 
-def find_owner(group: ListenerGroup, processes: Processes | None = None) -> Owner:
-    owners = OwnerSearch(processes, cgroup_tree(), ContainerNameCache(FILES))
-    owners.set_sockets(cgroup_ids_of(group), 0.0)
+def find_owner(
+    group: ListenerGroup, processes: Processes | None = None, names: ContainerNameCache | None = None
+) -> Owner:
+    table = Processes() if processes is None else processes
+    owners = OwnerSearch(
+        OwnerSources(
+            table,
+            Programs(table, FakeLookups()),
+            SocketPaths(FakeLookups()),
+            cgroup_tree(),
+            ContainerNameLookups(names or ContainerNameCache(FILES), InlineLookups()),
+            UserNames(FakeLookups(), FakeLookups(), FakeLookups()),
+        )
+    )
+    owners.set_sockets([member.listener for member in group.members.values()], 0.0)
     search(owners)
-    return owners.owner_of(group)
+    (known,) = owners.owners_of(member.listener for member in group.members.values()).values()
+    return known.owner
 
 
 @pytest.mark.netns
@@ -142,6 +162,25 @@ def test_owner_is_found_without_a_full_search(make_cgroup: MakeCgroup) -> None:
         assert (owner.unit, owner.slice) == (f"docker-{CONTAINER_ID}.scope", "system.slice")
         assert owner.cgroup.endswith(name)
         assert processes.full_searches == 0
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("configured", ["arguments", "file"])
+def test_container_has_the_name_that_a_running_daemon_keeps_elsewhere(
+    make_cgroup: MakeCgroup, tmp_path: Path, configured: str
+) -> None:
+    container = tmp_path / "data" / "containers" / CONTAINER_ID
+    container.mkdir(parents=True)
+    (container / "config.v2.json").write_text('{"Name": "/web"}')
+    (tmp_path / "daemon.json").write_text(f'{{"data-root": "{tmp_path}/data"}}')
+    arguments = {
+        "arguments": ("--data-root", f"{tmp_path}/data"),
+        "file": ("--config-file", f"{tmp_path}/daemon.json"),
+    }
+    cgroup = make_cgroup(f"system.slice/docker-{CONTAINER_ID}.scope")
+    with running(tmp_path, "dockerd", *arguments[configured]), Service(b"web", listen_in(cgroup)):
+        names = ContainerNameCache(daemons=RunningDaemons())
+        assert find_owner(tcp_group(), names=names).container == "web"
 
 
 @pytest.mark.netns

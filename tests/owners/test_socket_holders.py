@@ -104,3 +104,25 @@ def test_a_process_that_closes_its_socket_during_the_search_is_no_owner(host: Fa
 
     host.before_read = close
     assert owners_of(host, 1) == {1: b"web-worker"}
+
+
+def test_a_process_that_gets_a_name_during_the_search_has_it(host: FakeHost) -> None:
+    host.run(20, b"starter", 1)
+
+    def rename(pid: int) -> None:
+        if host.read_pids.count(pid) == 2:
+            host.run(pid, b"web", 1)
+
+    host.before_read = rename
+    assert owners_of(host, 1) == {1: b"web"}
+
+
+def test_a_process_that_is_known_to_hold_sockets_for_others_comes_last(host: FakeHost) -> None:
+    """Before process 1, which does so as well."""
+    host.run(1, b"systemd", 1, 2)
+    host.run(10, b"python3", 1, 2)
+    host.run(20, b"web", 1)
+    holders = SocketHolders(host, {1, 2}, lambda process: process.name == b"python3")
+    for _ in holders.search(host.pids()):
+        pass
+    assert {inode: process.name for inode, process in holders.found.items()} == {1: b"web", 2: b"python3"}

@@ -1,0 +1,170 @@
+"""Which owners of sockets were found, which are sought, and which hold their sockets for others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from exporter.kernel.processes.process import Process
+from exporter.kernel.records import Listener
+from exporter.owners.cgroup_membership import parse_cgroup_membership
+from exporter.owners.creation_places import CreationPlaces
+from exporter.owners.owner import SocketOwner
+from exporter.owners.owner_details import OwnerDetails, OwnerPlace
+from exporter.owners.programs import Programs
+
+# During a search a socket may be passed to another process (SCM_RIGHTS, or fork and exec by a service
+# manager), so a socket without an owner is searched for a few times.
+MAX_SEARCHES: Final = 3
+
+_parse_cgroup_membership = lru_cache(maxsize=1024)(parse_cgroup_membership)
+
+
+class FoundOwners:
+    """The owners of sockets by inode; inodes are unique on a host, whatever the network namespace.
+
+    `held` are the sockets whose owner opens sockets for others.
+    """
+
+    def __init__(self, programs: Programs, details: OwnerDetails, created: CreationPlaces) -> None:
+        self.held: set[int] = set()
+        self._programs = programs
+        self._details = details
+        self._created = created
+        self._listeners: dict[int, Listener] = {}
+        self._found: dict[int, OwnerPlace] = {}
+        # For each socket without an owner the number of searches that are left.
+        self._searches_left: dict[int, int] = {}
+        # Sockets that wait for the next search of all processes before they are named.
+        self._awaited: set[int] = set()
+
+    def set_sockets(self, listeners: Collection[Listener]) -> set[int]:
+        """Set which sockets listen, forget all others, and return those that are new."""
+        self._listeners = {listener.inode: listener for listener in listeners}
+        inodes = self._listeners.keys() - {0}
+        self._created.set_sockets(listeners)
+        self._found = {inode: found for inode, found in self._found.items() if inode in inodes}
+        self._searches_left = {inode: left for inode, left in self._searches_left.items() if inode in inodes}
+        self.held &= inodes
+        self._awaited &= inodes
+        self._details.unsettled &= inodes
+        return inodes - self._found.keys() - self._searches_left.keys()
+
+    def seek(self, inodes: Collection[int]) -> None:
+        """Note that the owners of these sockets are to be searched for."""
+        self._searches_left.update(dict.fromkeys(inodes, MAX_SEARCHES))
+
+    def without_owner(self) -> Collection[int]:
+        """Return the sockets whose owner is not known, or not yet."""
+        return self._searches_left.keys()
+
+    def sought(self) -> set[int]:
+        """Return those of them that are searched for."""
+        return {inode for inode, left in self._searches_left.items() if left}
+
+    def missed(self) -> set[int]:
+        """Return those of them that a search of all processes did not find."""
+        return {inode for inode, left in self._searches_left.items() if left < MAX_SEARCHES}
+
+    def owned_by(self, pids: Collection[int]) -> set[int]:
+        """Return the sockets of these processes that are not searched for already."""
+        owned = {
+            inode for process, inodes in self.by_process().items() if process.pid in pids for inode in inodes
+        }
+        return owned - self._searches_left.keys()
+
+    def by_process(self) -> dict[Process, set[int]]:
+        """Return the sockets of each owner."""
+        processes: dict[Process, set[int]] = {}
+        for inode, found in self._found.items():
+            if found.process is not None:
+                processes.setdefault(found.process, set()).add(inode)
+        return processes
+
+    def keep(self, found: Mapping[int, Process]) -> bool:
+        """Take the owners that a search has found; tell whether more sockets are held for others now."""
+        places = {inode: self._locate(inode, process) for inode, process in found.items()}
+        locations = {place.location for place in places.values()}
+        self._details.ask_names(locations.union(self._created.locations()))
+        held_before = set(self.held)
+        for inode in places.keys() & (self._searches_left.keys() | self.held):
+            self._searches_left.pop(inode, None)
+            holds_for_others = self._programs.holds_for_others(found[inode])
+            (self.held.add if holds_for_others else self.held.discard)(inode)
+            if self._found.get(inode) != places[inode] or inode in self._details.unsettled:
+                self._programs.read(found[inode])
+                self._found[inode] = places[inode]
+                self._note_changed(inode)
+        self.retain()
+        return not self.held <= held_before
+
+    def give_up(self, sought: Collection[int]) -> None:
+        """Note that a search of all processes did not find the owners of those of these that have none."""
+        for inode in self._searches_left.keys() & set(sought):
+            self._searches_left[inode] -= 1
+            # The owner that it had has ended.
+            self._found.pop(inode, None)
+            self.held.discard(inode)
+            self._details.unsettled.discard(inode)
+            self._note_changed(inode)
+        awaited, self._awaited = self._awaited, set()
+        for inode in awaited & self._found.keys():
+            self._note_changed(inode)
+
+    def take_details(self, now: float) -> bool:
+        """Take what was looked up meanwhile; tell whether more sockets are held for others than before."""
+        details = self._details
+        settled = details.take_settled(lambda inode: (self._listeners[inode], self._place(inode)))
+        # Such a one may have a program that serves it, which is searched for before it is named.
+        held = self._hold(settled)
+        self._awaited |= held
+        details.unsettled -= settled - self._awaited
+        details.changed |= settled - self._awaited
+        if details.answers_changed(now):
+            held |= self._hold(self._found.keys() - details.unsettled)
+            details.changed |= self._listeners.keys() - details.unsettled
+        return bool(held)
+
+    def retain(self) -> None:
+        """Forget what was looked up of others than the present owners."""
+        self._details.retain(
+            [(self._listeners[inode], found) for inode, found in self._found.items()],
+            {*(found.location for found in self._found.values()), *self._created.locations()},
+        )
+
+    def searched(self, inode: int) -> bool:
+        """Tell whether a socket was searched for, and what is looked up of its owner is known."""
+        searched = inode in self._found or self._searches_left.get(inode, MAX_SEARCHES) < MAX_SEARCHES
+        return not inode or (searched and inode not in self._details.unsettled)
+
+    def owners_of(self, listeners: Iterable[Listener]) -> dict[int, SocketOwner]:
+        """Return what is known of sockets, by their cookies, without those that were not searched for yet."""
+        return self._details.owners(
+            (listener, self._place(listener.inode)) for listener in listeners if self.searched(listener.inode)
+        )
+
+    def _hold(self, inodes: Collection[int]) -> set[int]:
+        """Note which of these are held for others, as what was looked up tells; return the new ones."""
+        processes = {
+            inode: self._found[inode].process for inode in self._found.keys() & set(inodes) - self.held
+        }
+        managers = {
+            each for each in processes.values() if each is not None and self._programs.holds_for_others(each)
+        }
+        held = {inode for inode, process in processes.items() if process in managers}
+        self.held |= held
+        return held
+
+    def _note_changed(self, inode: int) -> None:
+        self._details.note(self._listeners[inode], self._place(inode))
+
+    def _place(self, inode: int) -> OwnerPlace:
+        """Return the owner of a socket as far as it was found, and where the socket belongs."""
+        found = self._found.get(inode)
+        return found if found is not None else OwnerPlace(None, self._created.location(inode))
+
+    def _locate(self, inode: int, process: Process) -> OwnerPlace:
+        if process.cgroup:
+            return OwnerPlace(process, _parse_cgroup_membership(process.cgroup))
+        return OwnerPlace(process, self._created.location(inode))

@@ -1,0 +1,161 @@
+"""What is looked up of owners once their processes are known: names, users, containers, paths of sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.kernel.processes.process import Process
+from exporter.kernel.records import Listener
+from exporter.kernel.text import label_value, printable
+from exporter.owners.cgroup_location import CgroupLocation
+from exporter.owners.container_name_lookups import ContainerNameLookups
+from exporter.owners.owner import Owner, SocketOwner
+from exporter.owners.programs import Programs
+from exporter.owners.socket_holders import owner_order
+from exporter.owners.socket_paths import SocketPaths
+from exporter.owners.user_names import UserNames
+
+# How often it is looked whether lookups have brought other answers to what was asked long ago.
+_VERSION_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerPlace:
+    """The process that owns a socket, None where that is not known, and where it runs."""
+
+    process: Process | None
+    location: CgroupLocation
+
+
+class OwnerDetails:
+    """Asks for what is looked up of owners, and tells when the answers are there.
+
+    `unsettled` are the sockets, by inode, of which something is still looked up; `changed` those of which
+    something else is known than when they were taken last.
+    """
+
+    def __init__(
+        self,
+        programs: Programs,
+        socket_paths: SocketPaths,
+        container_names: ContainerNameLookups,
+        user_names: UserNames,
+    ) -> None:
+        self.unsettled: set[int] = set()
+        self.changed: set[int] = set()
+        self._programs = programs
+        self._socket_paths = socket_paths
+        self._container_names = container_names
+        self._user_names = user_names
+        self._lookups = (programs, socket_paths, container_names, user_names)
+        self._versions = self._lookup_versions()
+        self._next_version_look = 0.0
+        # The versions of lookups when it was looked last whether those of unsettled sockets have ended.
+        self._settled_versions: tuple[int, ...] = ()
+
+    @property
+    def hung(self) -> int:
+        """How many lookups hung."""
+        return sum(lookups.hung for lookups in self._lookups)
+
+    def note(self, listener: Listener, place: OwnerPlace) -> None:
+        """Note that another owner of a socket is known; it is changed once its details are known as well."""
+        if self._settled(listener, place):
+            self.unsettled.discard(listener.inode)
+            self.changed.add(listener.inode)
+        else:
+            self.unsettled.add(listener.inode)
+
+    def take_settled(self, place: Callable[[int], tuple[Listener, OwnerPlace]]) -> set[int]:
+        """Return the sockets of which everything was looked up meanwhile; they are not yet changed.
+
+        `place` returns the listener of a socket, and where its owner is.
+        """
+        for lookups in self._lookups:
+            lookups.poll()
+        versions = self._lookup_versions()
+        # There may be thousands of them, and each answer makes another version.
+        if not self.unsettled or versions == self._settled_versions:
+            return set()
+        self._settled_versions = versions
+        return {inode for inode in self.unsettled if self._settled(*place(inode))}
+
+    def answers_changed(self, now: float) -> bool:
+        """Tell, once a second at most, whether any answer may be another one than before."""
+        versions = self._lookup_versions()
+        if versions == self._versions or now < self._next_version_look:
+            return False
+        self._versions = versions
+        self._next_version_look = now + _VERSION_SECONDS
+        return True
+
+    def ask_names(self, locations: Collection[CgroupLocation]) -> None:
+        """Have the names of what runs at these locations looked up."""
+        self._container_names.ask(locations)
+
+    def retain(
+        self, places: Iterable[tuple[Listener, OwnerPlace]], locations: Collection[CgroupLocation]
+    ) -> None:
+        """Forget what was looked up of other sockets and locations."""
+        held = [(listener, place.process) for listener, place in places if place.process is not None]
+        self._programs.retain({process for _, process in held})
+        self._socket_paths.retain(held)
+        self._user_names.retain(held)
+        self._container_names.retain(set(locations))
+
+    def owners(self, places: Iterable[tuple[Listener, OwnerPlace]]) -> dict[int, SocketOwner]:
+        """Return what is known of sockets, by their cookies."""
+        # Thousands of sockets may have one owner.
+        made: dict[tuple[OwnerPlace, int | None], Owner] = {}
+        owners = {}
+        for listener, place in places:
+            key = (place, listener.uid)
+            owner = made.get(key)
+            if owner is None:
+                owner = made[key] = self._owner(place, listener.uid)
+            owners[listener.cookie] = self._socket_owner(listener, place.process, owner)
+        return owners
+
+    def _socket_owner(self, listener: Listener, process: Process | None, owner: Owner) -> SocketOwner:
+        if process is None:
+            return SocketOwner(owner)
+        path = self._socket_paths.path(listener, process)
+        return SocketOwner(owner, owner_order(process), path.address, path.stale)
+
+    def _owner(self, place: OwnerPlace, uid: int | None) -> Owner:
+        process, location = place.process, place.location
+        names = self._container_names.names_at(location)
+        return Owner(
+            process=label_value(self._programs.name(process, _unit_of(location))) if process else "",
+            command=label_value(printable(process.name)) if process is not None else "",
+            user=label_value(self._user_names.name(uid, process)) if uid is not None else "",
+            unit=label_value(location.unit),
+            slice=label_value(location.slice),
+            container=label_value(names.container),
+            container_id=location.container_id,
+            runtime=names.runtime,
+            pod=label_value(names.pod),
+            namespace=label_value(names.namespace),
+            cgroup=label_value(location.path),
+        )
+
+    def _settled(self, listener: Listener, place: OwnerPlace) -> bool:
+        process = place.process
+        # Each is asked, so that all are looked up at once.
+        settled = [
+            self._container_names.settled(place.location),
+            listener.uid is None or self._user_names.settled(listener.uid, process),
+        ]
+        if process is not None:
+            settled += self._programs.settled(process), self._socket_paths.settled(listener, process)
+        return all(settled)
+
+    def _lookup_versions(self) -> tuple[int, ...]:
+        return tuple(lookups.version for lookups in self._lookups)
+
+
+def _unit_of(location: CgroupLocation) -> str:
+    """Return the unit that names a program: not that of an engine, whose containers run what they like."""
+    return "" if location.container_id and location.runtime != "podman" else location.unit

@@ -1,0 +1,87 @@
+"""The names of the programs that processes run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+from exporter.kernel.processes.process import Process, ProcessTable
+from exporter.kernel.text import printable
+from exporter.owners.lookups import Lookups
+from exporter.owners.program import ProgramFacts, needs_arguments, program_name
+from exporter.owners.socket_holders import holds_for_others, is_manager
+
+# Arguments change where a program runs another one in its place, or writes a title over them.
+MAX_AGE_SECONDS: Final = 60.0
+
+
+class ProcessId(NamedTuple):
+    """A process, told from others that have its number at other times by its start in clock ticks.
+
+    `command` is its command name, which changes where it runs another program.
+    """
+
+    pid: int
+    started: int
+    command: bytes
+
+
+Arguments = Lookups[ProcessId, tuple[bytes, ...]]
+
+
+class Programs:
+    """Names programs by the command names, the executables and the arguments of their processes."""
+
+    def __init__(self, processes: ProcessTable, arguments: Arguments) -> None:
+        self._processes = processes
+        self._arguments = arguments
+        self._executables: dict[ProcessId, bytes] = {}
+
+    @property
+    def version(self) -> int:
+        """A number that grows when a name may be another one than before."""
+        return self._arguments.version
+
+    @property
+    def hung(self) -> int:
+        """How many lookups hung."""
+        return self._arguments.hung
+
+    def read(self, process: Process) -> None:
+        """Read what can be read of a process at once. Raises KernelError."""
+        key = _id(process)
+        if needs_arguments(process.name) and key not in self._executables:
+            self._executables[key] = self._processes.executable(process.pid)
+
+    def holds_for_others(self, process: Process) -> bool:
+        """Tell whether a process opens sockets for the programs that it starts, as far as is known now."""
+        if holds_for_others(process):
+            return True
+        return needs_arguments(process.name) and is_manager(self._name(process, ""))
+
+    def name(self, process: Process, unit: str) -> str:
+        """Return the name of the program that a process runs, as it is known now; printable."""
+        return printable(self._name(process, unit))
+
+    def settled(self, process: Process) -> bool:
+        """Tell whether the name is known, or not worth waiting for."""
+        return not needs_arguments(process.name) or self._arguments.settled(_id(process))
+
+    def poll(self) -> None:
+        """Look after lookups that take too long."""
+        self._arguments.poll()
+
+    def retain(self, processes: Collection[Process]) -> None:
+        """Forget all other processes."""
+        keys = {_id(process) for process in processes}
+        self._executables = {key: path for key, path in self._executables.items() if key in keys}
+        self._arguments.retain(keys)
+
+    def _name(self, process: Process, unit: str) -> bytes:
+        key = _id(process)
+        arguments = (self._arguments.answer(key) or ()) if needs_arguments(process.name) else ()
+        return program_name(ProgramFacts(process.name, self._executables.get(key, b""), arguments, unit))
+
+
+def _id(process: Process) -> ProcessId:
+    return ProcessId(process.pid, process.started, process.name)

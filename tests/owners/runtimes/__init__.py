@@ -1,0 +1,1 @@
+"""Tests of exporter.owners.runtimes."""

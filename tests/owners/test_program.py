@@ -1,0 +1,224 @@
+"""What a program is called."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.owners.program import MAX_NAME_BYTES, ProgramFacts, needs_arguments, program_name
+
+
+def name(command: str, executable: str = "", arguments: str = "", unit: str = "") -> str:
+    """Return the name of a program; the arguments are given with blanks between them."""
+    facts = ProgramFacts(command.encode(), executable.encode(), arguments.encode().split(b" "), unit)
+    return program_name(facts).decode()
+
+
+@pytest.mark.parametrize("command", ["nginx", "redis-server", "beam.smp", "a b", "perldoc", "javac", ""])
+def test_a_command_name_that_is_whole_is_the_name(command: str) -> None:
+    assert name(command, "/bin/other", "other /etc/other.conf", "other.service") == command
+    assert not needs_arguments(command.encode())
+
+
+@pytest.mark.parametrize(
+    ("command", "title"),
+    [("gunicorn: maste", "gunicorn"), ("postgres: 14", "postgres"), (": x", ": x"), ("a:b", "a:b")],
+)
+def test_a_title_is_cut_at_its_colon(command: str, title: str) -> None:
+    assert name(command, "/usr/bin/python3", "x y") == title
+
+
+@pytest.mark.parametrize(
+    ("executable", "arguments", "expected"),
+    [
+        ("/opt/victoria-metrics-prod", "", "victoria-metrics-prod"),
+        ("/opt/victoria-metrics-prod", "something else", "victoria-metrics-prod"),
+        ("/opt/victoria-metrics-prod (deleted)", "", "victoria-metrics-prod"),
+        ("", "./victoria-metrics-prod -x", "victoria-metrics-prod"),
+        ("/usr/bin/python3.11", "/usr/bin/python3 /opt/victoria-metrics.py", "victoria-metrics.py"),
+        # A name that the program gave itself.
+        ("/usr/bin/other", "other", "victoria-metric"),
+        ("/opt/victoria-metric" + "s" * 60, "", "victoria-metric"),
+    ],
+)
+def test_a_name_that_was_cut_is_completed(executable: str, arguments: str, expected: str) -> None:
+    assert name("victoria-metric", executable, arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "expected"),
+    [
+        ("python3", "python3 /srv/shop/app.py --password x", "app.py"),
+        ("python3.11", "python3 -u -W ignore -X dev app.py", "app.py"),
+        ("python3", "python3 -m http.server 8000", "http.server"),
+        ("python3", "python3 -um http.server", "http.server"),
+        ("python3", "python3 -c print(1) app.py", "python3"),
+        ("python3", "python3 -m", "python3"),
+        ("python3", "python3", "python3"),
+        ("python3", "python3 -", "python3"),
+        ("node", "node --require ./tracing.js --max-old-space-size=4096 server.js", "server.js"),
+        ("node", "node --title x /app/index.js", "index.js"),
+        ("node", "node -e x y", "node"),
+        ("ruby3.1", "ruby -I lib bin/rails server", "rails"),
+        ("perl", "perl -w /usr/bin/spamd", "spamd"),
+        ("php", "php -S 0.0.0.0:80 router.php", "router.php"),
+        ("bash", "bash /opt/run.sh", "run.sh"),
+        ("java", "java -Xmx1g -cp /a.jar:/b.jar com.acme.Main -p secret", "com.acme.Main"),
+        ("java", "java -Dx=y -jar /opt/shop.jar --token t", "shop.jar"),
+        ("java", "java @options -p mods -m shop/com.acme.Shop", "com.acme.Shop"),
+        ("java", "java --module=shop/com.acme.Shop", "com.acme.Shop"),
+        ("java", "java --module shop", "shop"),
+        ("java", "java -jar", "java"),
+        ("java", "java -version", "java"),
+        ("java", f"java {'x' * 65}", "java"),
+        ("java", "java @options secret", "java"),
+        ("java", "java @options com.acme.Main secret", "com.acme.Main"),
+        ("java", "java @options -jar /opt/shop.jar secret", "shop.jar"),
+        ("java", "java --source 21 Main.java", "Main.java"),
+        ("python3", "python3 -E app.py", "app.py"),
+        ("python3", "python3 -Ic print(1) secret", "python3"),
+        ("python3", "python3 -mhttp.server", "http.server"),
+        ("python3", "python3 -XW app.py", "app.py"),
+        ("python3", "python3 -- app.py", "app.py"),
+        ("python3.14t", "python3 app.py", "app.py"),
+        ("pypy3", "pypy3 app.py", "app.py"),
+        ("node", "node .", "node"),
+        ("node", "node ..", "node"),
+        ("node", "node --eval=x secret", "node"),
+        ("node", "node inspect app.js", "app.js"),
+        ("node", "node --title=x app.js", "app.js"),
+        ("ruby", "ruby -W app.rb", "app.rb"),
+        ("ruby", "ruby -we x secret", "ruby"),
+        ("ruby", "ruby /usr/bin/bundle exec bin/puma -C secret", "puma"),
+        ("ruby", "ruby /usr/bin/bundle install x", "bundle"),
+        ("bundle", "ruby /usr/bin/bundle exec puma", "puma"),
+        ("bundle", "ruby /usr/bin/bundle exec", "bundle"),
+        ("perl", "perl -0777ne x secret", "perl"),
+        ("perl", "perl -Ilib app.pl", "app.pl"),
+        ("php", "php -r x secret", "php"),
+        ("php", "php -fapp.php secret", "app.php"),
+        ("php", "php --file=app.php secret", "app.php"),
+        ("php", "php --run=x secret", "php"),
+        ("php", "php -- secret", "php"),
+        ("php", "php -S 0.0.0.0:80", "php"),
+        ("bash", "bash -e -o pipefail run.sh", "run.sh"),
+        ("bash", "bash -eo pipefail run.sh", "run.sh"),
+        ("bash", "bash +o pipefail run.sh", "run.sh"),
+        ("bash", "bash - run.sh", "run.sh"),
+        ("bash", "bash -c -x echo secret", "bash"),
+        ("sh", "sh -s secret", "sh"),
+        ("lua5.4", "lua -e x=1 -l socket app.lua", "app.lua"),
+        ("luajit", "luajit app.lua", "app.lua"),
+        ("tclsh8.6", "tclsh -encoding utf-8 app.tcl", "app.tcl"),
+        ("guile3.0", "guile -L lib -s app.scm", "app.scm"),
+        ("guile", "guile -c x secret", "guile"),
+        ("R", "R --no-echo --no-restore --file=app.R --args secret", "app.R"),
+        ("R", "R --no-echo --args secret", "R"),
+        ("Rscript", "Rscript -e x secret", "Rscript"),
+        ("deno", "deno run --allow-net --config x server.ts", "server.ts"),
+        ("deno", "deno eval secret", "deno"),
+        ("bun", "bun run server.ts", "server.ts"),
+        ("dotnet", "dotnet Shop.dll secret", "Shop.dll"),
+        ("dotnet", "dotnet exec --depsfile x Shop.dll", "Shop.dll"),
+        ("mono", "mono --config x shop.exe", "shop.exe"),
+        ("mono-sgen", "mono --debug shop.exe", "shop.exe"),
+        ("busybox", "busybox httpd -f -p 80", "httpd"),
+        ("busybox", "busybox sh -e /opt/run.sh", "run.sh"),
+        ("busybox", "/bin/httpd -f", "httpd"),
+        ("busybox", "busybox sh -c secret", "sh"),
+        ("busybox", "busybox", "busybox"),
+    ],
+)
+def test_an_interpreter_is_named_by_what_it_runs(command: str, arguments: str, expected: str) -> None:
+    assert name(command, f"/usr/bin/{command}", arguments) == expected
+    assert needs_arguments(command.encode())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["puma 6.4.0 (tcp://0.0.0.0:80) [shop]"], "puma"),
+        (["puma: cluster worker 0", "", ""], "puma"),
+        (["/usr/bin/unicorn master -c x"], "unicorn"),
+        # A name that exec was given, and one that a login shell has.
+        (["ruby of mine"], "ruby"),
+        (["node x y"], "ruby"),
+        (["a title", "app.rb"], "app.rb"),
+        ([], "ruby"),
+        ([f"{'x' * 65} y"], "ruby"),
+    ],
+)
+def test_a_title_over_the_arguments_gives_its_first_word(arguments: list[str], expected: str) -> None:
+    facts = ProgramFacts(b"ruby", b"/usr/bin/ruby", [argument.encode() for argument in arguments])
+    assert program_name(facts).decode() == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "executable", "expected"),
+    [
+        ("next-server (v1", "/usr/bin/node", "next-server"),
+        ("a program of min", "/opt/a program of mine", "a program of mine"),
+        (" " * 15, "/usr/bin/node", " " * 15),
+    ],
+)
+def test_of_a_title_that_was_cut_the_rest_is_not_taken(command: str, executable: str, expected: str) -> None:
+    """It may hold what the kernel has cut off for the arguments: a secret."""
+    facts = ProgramFacts(command[:15].encode(), executable.encode(), [f"{command[:15]}secret".encode()])
+    assert program_name(facts).decode() == expected
+
+
+@pytest.mark.parametrize("command", ["MainThread", "node-MainThread", "main", "Main"])
+def test_the_name_of_a_main_thread_is_none(command: str) -> None:
+    assert name(command, "/usr/bin/node", "node /app/server.js") == "server.js"
+
+
+@pytest.mark.parametrize(
+    ("executable", "arguments", "expected"),
+    [
+        ("/usr/bin/node", "node /app/server.js", "server.js"),
+        ("/usr/bin/node", "node", "node"),
+        ("/opt/shopd", "shopd -c x", "shopd"),
+        ("", "", "MainThread"),
+    ],
+)
+def test_a_thread_name_gives_way_to_the_executable(executable: str, arguments: str, expected: str) -> None:
+    assert name("MainThread", executable, arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        ("shop.service", "shop"),
+        ("shop@2.service", "shop@2"),
+        ("user@1000.service", "python3"),
+        ("session-1.scope", "python3"),
+        ("", "python3"),
+    ],
+)
+def test_an_interpreter_that_names_nothing_is_named_by_its_service(unit: str, expected: str) -> None:
+    assert name("python3", "/usr/bin/python3", "python3 -c x", unit) == expected
+    assert name("python3", "/usr/bin/python3", "python3 app.py", unit) == "app.py"
+
+
+@given(
+    st.binary(max_size=15),
+    st.binary(max_size=40),
+    st.lists(st.binary(max_size=30) | st.sampled_from([b"-m", b"-jar", b"-c", b"-cp", b"java", b"x.py"])),
+    st.sampled_from([b"java", b"python3", b"node", b"MainThread", b""]),
+)
+def test_no_argument_but_a_name_is_shown(
+    command: bytes, executable: bytes, arguments: list[bytes], interpreter: bytes
+) -> None:
+    """Whatever a process has for arguments, its name is short, and the last part of one of them at most."""
+    found = program_name(ProgramFacts(interpreter or command, executable, arguments))
+    assert len(found) <= max(MAX_NAME_BYTES, len(executable))
+    shown = interpreter or command
+    of_files = {part.rpartition(b"/")[2] for part in (executable.removesuffix(b" (deleted)"), shown)}
+    first_words = {part.lstrip(b" ").split(b" ")[0] for part in (shown, *arguments[:1])}
+    titles = {
+        shown.partition(b": ")[0],
+        *(word.rpartition(b"/")[2].removesuffix(b":") for word in first_words),
+    }
+    # The last part of an argument, or of the value in one.
+    assert found in of_files | titles | first_words or any(part.endswith(found) for part in arguments)
