@@ -15,30 +15,44 @@ _MAX_CLOSED: Final = 256
 
 @dataclass(slots=True)
 class GroupMember:
-    """One socket of a group, and its newest reading."""
+    """One socket of a group, and its newest reading. `counted` is what it adds to the drops of the group."""
 
     listener: Listener
     reading: QueueReading
+    counted: int = 0
 
-    def update(self, reading: QueueReading) -> None:
-        """Take a new reading."""
+    def update(self, reading: QueueReading, more_drops: int = 0) -> None:
+        """Take a new reading, with the drops since the last one."""
         self.reading = reading
+        self.counted += more_drops
 
 
 class ListenerGroup:
     """The present state of one listener: the sums over its sockets, and its fullest socket.
 
+    `program` is the program that owns the sockets, empty where it is not known or does not matter.
     `length` and `limit` are sums in connections; None where the method does not tell. `utilization` is
     length / (backlog + 1) of the fullest socket, since the kernel distributes connections over a SO_REUSEPORT
     group without regard to how full each is: 1 is full, and it may be more. `drops` is the sum of packets
     dropped by each socket, present and past. `members` are the sockets by cookie.
     """
 
-    __slots__ = ("_closed", "_length", "_limit", "_summed", "_utilization", "drops", "key", "members")
+    __slots__ = (
+        "_closed",
+        "_length",
+        "_limit",
+        "_summed",
+        "_utilization",
+        "drops",
+        "key",
+        "members",
+        "program",
+    )
 
-    def __init__(self, key: ListenerKey) -> None:
+    def __init__(self, key: ListenerKey, program: str = "") -> None:
         """Start without a socket."""
         self.key = key
+        self.program = program
         self.members: dict[int, GroupMember] = {}
         self.drops: int | None = None
         # Whether the sums are those of the present readings. They are made when they are asked for: thousands
@@ -72,21 +86,29 @@ class ListenerGroup:
             self._sum_up()
         return self._utilization
 
+    @property
+    def uid(self) -> int | None:
+        """The user who opened its first socket; None where there is none, or the kernel does not tell."""
+        member = next(iter(self.members.values()), None)
+        return None if member is None else member.listener.uid
+
     def open(self, listener: Listener, reading: QueueReading) -> None:
         """Add a socket. Its drops have counted from 0 since it was created."""
-        self.members[listener.cookie] = GroupMember(listener, reading)
+        member = self.members[listener.cookie] = GroupMember(listener, reading)
         if reading.drops is not None:
-            counted = self._closed.pop(listener.cookie, 0)
-            self.drops = (self.drops or 0) + (reading.drops - counted) % _DROPS_WRAP
+            member.counted = (reading.drops - self._closed.pop(listener.cookie, 0)) % _DROPS_WRAP
+            self.drops = (self.drops or 0) + member.counted
         self._summed = False
 
     def update(self, reading: QueueReading) -> None:
         """Take a new reading of one of the sockets. Drops are 32 bits in the kernel and wrap."""
         member = self.members[reading.cookie]
         before = member.reading.drops
-        member.update(reading)
+        more = 0
         if reading.drops != before and reading.drops is not None and before is not None:
-            self.drops = (self.drops or 0) + (reading.drops - before) % _DROPS_WRAP
+            more = (reading.drops - before) % _DROPS_WRAP
+            self.drops = (self.drops or 0) + more
+        member.update(reading, more)
         self._summed = False
 
     def close(self, cookie: int) -> None:
@@ -98,9 +120,18 @@ class ListenerGroup:
                 del self._closed[next(iter(self._closed))]
         self._summed = False
 
-    def discard_closed_drops(self) -> None:
-        """Subtract what closed sockets had dropped."""
-        self.drops = _sum([member.reading.drops for member in self.members.values()])
+    def release(self, cookie: int) -> GroupMember:
+        """Remove a socket that belongs to another group, with all that it has dropped, and return it."""
+        member = self.members.pop(cookie)
+        if self.drops is not None:
+            self.drops -= member.counted
+        self._summed = False
+        return member
+
+    def set_place(self, key: ListenerKey, program: str) -> None:
+        """Take where the listener is, and its program, once the owner of its sockets is known."""
+        self.key = key
+        self.program = program
 
     def syn_recv_limit(self, max_each: int | None) -> int | None:
         """Return how many half-open connections the kernel admits, at most `max_each` a socket.

@@ -8,7 +8,10 @@ from exporter.kernel.records import Listener
 
 
 class ListenerKey(NamedTuple):
-    """Sockets with equal keys are one group: SO_REUSEPORT, or two with one unix name."""
+    """Where a listener is. Sockets of one program with equal keys are one listener (SO_REUSEPORT).
+
+    Unix sockets are told apart by their files as well (`Listener.bound_to`).
+    """
 
     netns: str
     protocol: str
@@ -17,5 +20,5 @@ class ListenerKey(NamedTuple):
 
 
 def key_of(listener: Listener, netns: str, protocol: str) -> ListenerKey:
-    """Return the key of a listener in the namespace `netns`."""
+    """Return the key of a listener in the namespace `netns`, as far as the kernel's row tells it."""
     return ListenerKey(netns, protocol, listener.address, listener.port)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from exporter.kernel.records import Changes, Listener
 from exporter.listeners.group import ListenerGroup
@@ -15,27 +15,47 @@ REMEMBER_SECONDS: Final = 300.0
 MAX_CLOSED: Final = 4096
 
 
+class Place(NamedTuple):
+    """Where a socket belongs, as its owner tells: the program, and the key that follows from the address."""
+
+    key: ListenerKey
+    program: str
+
+
+# The key of a listener, and what its sockets are bound to.
+_Address = tuple[ListenerKey, Hashable]
+
+
 class ListenerRegistry:
-    """The groups of one namespace and protocol."""
+    """The groups of one namespace and protocol.
+
+    Sockets with one key and one program are a group. The program is known only when the owner was found, so a
+    new socket joins the group at its address, where there is one, until `place` tells where it belongs.
+    """
 
     def __init__(self, netns: str, protocol: str) -> None:
         self._netns = netns
         self._protocol = protocol
-        self._groups: dict[ListenerKey, ListenerGroup] = {}
         self._by_cookie: dict[int, ListenerGroup] = {}
-        # When the groups without a socket lost their last one. The oldest is first, since a group that opens
-        # again is removed.
-        self._closed_at: dict[ListenerKey, float] = {}
+        # The groups that have a socket, by key and by what that is bound to.
+        self._open: dict[ListenerKey, dict[Hashable, list[ListenerGroup]]] = {}
+        # The groups without a socket by their keys, those that closed last at the end.
+        self._closed: dict[ListenerKey, list[ListenerGroup]] = {}
+        # When they lost their last one. The oldest is first, since a group that opens again is removed.
+        self._closed_at: dict[ListenerGroup, float] = {}
 
     def apply(self, changes: Changes, now: float) -> list[ListenerGroup]:
         """Take what a sample changed (`now` in monotonic seconds) and return the groups that it concerns."""
         changed: dict[ListenerGroup, None] = {}
         for cookie in changes.closed:
             group = self._by_cookie.pop(cookie)
+            address = _address_of(group)
             group.close(cookie)
+            if not group.members:
+                self._note_closed(address, group, now)
             changed[group] = None
         for listener, reading in changes.opened:
-            group = self._group(key_of(listener, self._netns, self._protocol))
+            group = self._group_for(listener)
             group.open(listener, reading)
             self._by_cookie[listener.cookie] = group
             changed[group] = None
@@ -43,33 +63,114 @@ class ListenerRegistry:
             group = self._by_cookie[reading.cookie]
             group.update(reading)
             changed[group] = None
-        if changes.closed or changes.opened:
-            self._note_closed(changed, now)
         return list(changed)
+
+    def place(self, group: ListenerGroup, places: Mapping[int, Place], now: float) -> list[ListenerGroup]:
+        """Put the sockets of a group, by their cookies, where they belong; return the groups concerned.
+
+        The place that is named first is that of the group where its program is not known yet. Sockets that
+        are left out stay in the group. One that is left without a socket is kept as a closed one, or
+        forgotten where its program was not known.
+        """
+        present = {cookie: place for cookie, place in places.items() if cookie in group.members}
+        first = next(iter(present.values()), None)
+        if first is not None and not group.program and Place(group.key, group.program) != first:
+            key, bound_to = _address_of(group)
+            if self._find((first.key, bound_to), first.program) is None:
+                self._open_remove((key, bound_to), group)
+                group.set_place(first.key, first.program)
+                self._open_add((first.key, bound_to), group)
+        changed = {group: None}
+        for cookie, place in present.items():
+            if place != (group.key, group.program):
+                changed[self._move(cookie, group, place, now)] = None
+        return list(changed)
+
+    def present(self, key: ListenerKey) -> list[ListenerGroup]:
+        """Return the groups with this key that have a socket, one for each program and each file."""
+        return [group for groups in self._open.get(key, {}).values() for group in groups]
 
     def expire(self, now: float) -> list[ListenerGroup]:
         """Remove the groups that closed REMEMBER_SECONDS ago, and the oldest of too many, and return them."""
         expired = []
         while self._closed_at:
-            key, closed_at = next(iter(self._closed_at.items()))
+            group, closed_at = next(iter(self._closed_at.items()))
             if now - closed_at <= REMEMBER_SECONDS and len(self._closed_at) <= MAX_CLOSED:
                 break
-            del self._closed_at[key]
-            expired.append(self._groups.pop(key))
+            self._forget_closed(group)
+            expired.append(group)
         return expired
 
     def listeners(self) -> Iterator[tuple[Listener, ListenerGroup]]:
         """Iterate over the sockets, each with its group."""
         return ((group.members[cookie].listener, group) for cookie, group in self._by_cookie.items())
 
-    def _group(self, key: ListenerKey) -> ListenerGroup:
-        if key not in self._groups:
-            self._groups[key] = ListenerGroup(key)
-        return self._groups[key]
+    def _group_for(self, listener: Listener) -> ListenerGroup:
+        """Return the group for a socket whose program is not known yet."""
+        key = key_of(listener, self._netns, self._protocol)
+        present = self._open.get(key, {}).get(listener.bound_to, [])
+        if len(present) == 1:
+            return present[0]
+        undecided = [group for group in present if not group.program]
+        closed = self._closed.get(key, []) if not present else []
+        known = undecided or closed
+        group = known[-1] if known else ListenerGroup(key)
+        self._reopen((key, listener.bound_to), group)
+        return group
 
-    def _note_closed(self, groups: Iterable[ListenerGroup], now: float) -> None:
-        for group in groups:
-            if group.members:
-                self._closed_at.pop(group.key, None)
-            else:
-                self._closed_at[group.key] = now
+    def _move(self, cookie: int, group: ListenerGroup, place: Place, now: float) -> ListenerGroup:
+        address = _address_of(group)
+        target_address = (place.key, address[1])
+        target = self._find(target_address, place.program)
+        if target is None:
+            target = ListenerGroup(place.key, place.program)
+        self._reopen(target_address, target)
+        member = group.release(cookie)
+        if not group.members and group.program:
+            self._note_closed(address, group, now)
+        elif not group.members:
+            self._open_remove(address, group)
+        target.open(member.listener, member.reading)
+        self._by_cookie[cookie] = target
+        return target
+
+    def _find(self, address: _Address, program: str) -> ListenerGroup | None:
+        """Return the group of a program at an address, or the one that closed last with its key."""
+        key, bound_to = address
+        groups = (*self._open.get(key, {}).get(bound_to, ()), *reversed(self._closed.get(key, ())))
+        return next((group for group in groups if group.program == program), None)
+
+    def _reopen(self, address: _Address, group: ListenerGroup) -> None:
+        if group in self._closed_at:
+            self._forget_closed(group)
+        if not group.members:
+            self._open_add(address, group)
+
+    def _open_add(self, address: _Address, group: ListenerGroup) -> None:
+        key, bound_to = address
+        self._open.setdefault(key, {}).setdefault(bound_to, []).append(group)
+
+    def _open_remove(self, address: _Address, group: ListenerGroup) -> None:
+        key, bound_to = address
+        self._open[key][bound_to].remove(group)
+        if not self._open[key][bound_to]:
+            del self._open[key][bound_to]
+        if not self._open[key]:
+            del self._open[key]
+
+    def _note_closed(self, address: _Address, group: ListenerGroup, now: float) -> None:
+        self._open_remove(address, group)
+        self._closed.setdefault(group.key, []).append(group)
+        self._closed_at[group] = now
+
+    def _forget_closed(self, group: ListenerGroup) -> None:
+        del self._closed_at[group]
+        groups = self._closed[group.key]
+        groups.remove(group)
+        if not groups:
+            del self._closed[group.key]
+
+
+def _address_of(group: ListenerGroup) -> _Address:
+    member = next(iter(group.members.values()))
+    return group.key, member.listener.bound_to

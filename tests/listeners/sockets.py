@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from exporter.kernel.records import Endpoint, Listener, QueueReading
+from exporter.kernel.records import Endpoint, FileId, Listener, QueueReading, WaitingConnection
 from exporter.kernel.text import ip_address, unix_address
 
 
@@ -22,8 +22,9 @@ def tcp(
     inode: int | None = None,
     uid: int | None = None,
     device: tuple[int, str] = (0, ""),
-    v6only: bool = False,
+    v6only: bool | None = False,
     cgroup_id: int = 0,
+    transparent: bool = False,
 ) -> Listener:
     """Return a TCP listener; its inode is a hundred times its cookie unless another one is given."""
     bound = endpoint(address, port, device[0])
@@ -36,12 +37,34 @@ def tcp(
         endpoint=bound,
         v6only=v6only,
         cgroup_id=cgroup_id,
+        transparent=transparent,
     )
 
 
-def unix(cookie: int, name: bytes = b"/run/app.sock", *, inode: int | None = None) -> Listener:
+def waiting(
+    cookie: int,
+    arrived: Endpoint,
+    seconds: float,
+    *,
+    transparent: bool = False,
+    cgroup_id: int = 0,
+) -> WaitingConnection:
+    """Return a connection that waits for accept, from a client at port 4000 plus its cookie."""
+    peer = bytes(len(arrived.address))
+    return WaitingConnection(cookie, arrived, peer, 4000 + cookie, cgroup_id, transparent, seconds)
+
+
+def unix(
+    cookie: int, name: bytes = b"/run/app.sock", *, inode: int | None = None, file: FileId | None = None
+) -> Listener:
     """Return a unix listener; its inode is a hundred times its cookie unless another one is given."""
-    return Listener(cookie, cookie * 100 if inode is None else inode, unix_address(name))
+    return Listener(
+        cookie=cookie,
+        inode=cookie * 100 if inode is None else inode,
+        address=unix_address(name),
+        bound_to=file or name,
+        path=b"" if name.startswith(b"\0") else name,
+    )
 
 
 def reading(

@@ -164,12 +164,17 @@ def test_the_number_of_closed_sockets_that_are_kept_is_limited() -> None:
     assert len(group._closed) <= 256  # noqa: SLF001  (the memory that is used is no part of the interface)
 
 
-def test_drops_of_closed_sockets_can_be_discarded() -> None:
+def test_a_socket_that_is_released_takes_what_it_dropped_along() -> None:
+    """Whatever it had dropped when it was opened here, and since then."""
     group = group_of(reading(1, drops=7))
     group.close(1)
-    group.open(tcp(2), reading(2, drops=3))
-    group.discard_closed_drops()
-    assert group.drops == 3
+    group.open(tcp(2), reading(2, length=4, drops=3))
+    group.open(tcp(3), reading(3, length=1, drops=WRAP - 1))
+    group.update(reading(2, length=5, drops=10))
+    group.update(reading(3, length=1, drops=1))
+    member = group.release(2)
+    assert (member.listener.cookie, member.reading) == (2, reading(2, length=5, drops=10))
+    assert (group.drops, group.length) == (7 + WRAP + 1, 1)
 
 
 @pytest.mark.parametrize(

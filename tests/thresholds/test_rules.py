@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.config import parse
-from exporter.config.model import Level, Queue, Severity, Unit
+from exporter.config.model import Export, Level, Queue, Severity, Unit
 from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import UNKNOWN_OWNER, Owner
 from exporter.thresholds.rules import RuleMatch, RuleSet
@@ -46,12 +48,18 @@ def applies(match: str, key: ListenerKey, owner: Owner = UNKNOWN_OWNER) -> bool:
         ("{address: '::1'}", tcp("::1"), tcp("::")),
         ("{address: '2001:db8::/32'}", tcp("2001:db8:1::1"), tcp("2001:db9::1")),
         ("{address: 0.0.0.0/0}", tcp("10.0.0.1"), tcp("::")),
-        ("{address: '::/0'}", tcp("::ffff:10.0.0.1"), tcp("10.0.0.1")),
+        ("{address: '::/0'}", tcp("2001:db8::1"), tcp("10.0.0.1")),
+        ("{address: '::ffff:10.0.0.1'}", tcp("10.0.0.1"), tcp("10.0.0.2")),
+        ("{address: '::ffff:10.0.0.0/104'}", tcp("10.1.2.3%eth0"), tcp("11.0.0.1")),
         ("{address: '/run/php/*.sock'}", unix("/run/php/8.2.sock"), unix("/run/php/8.2.socket")),
         ("{address: '/run/*'}", unix("/run/a/b"), unix("/var/run/a")),
         ("{address: '@name'}", unix("@name"), unix("@names")),
         ("{address: '/run/app?'}", unix("/run/app1"), unix("/run/app12")),
-        ("{address: '/run/app[12]'}", unix("/run/app2"), unix("/run/app3")),
+        ("{address: '/run/app[12]'}", unix("/run/app[12]"), unix("/run/app1")),
+        ("{address: '/run/[old] *.sock'}", unix("/run/[old] x.sock"), unix("/run/d x.sock")),
+        ("{address: '?080'}", unix("8080"), unix("[8]080")),
+        (r"{address: '@back\x5cslash?'}", unix(r"@back\x5cslash1"), unix("@backslash1")),
+        ("{netns: '[a]*'}", tcp(netns="[a]b"), tcp(netns="ab")),
         ("{address: '*'}", unix("/anything"), tcp()),
         ("{address: 0.0.0.0/0}", tcp(), unix("0.0.0.0")),
     ],
@@ -59,6 +67,19 @@ def applies(match: str, key: ListenerKey, owner: Owner = UNKNOWN_OWNER) -> bool:
 def test_key_tells_listeners_apart(match: str, yes: ListenerKey, no: ListenerKey) -> None:
     assert applies(match, yes)
     assert not applies(match, no)
+
+
+@pytest.mark.parametrize(
+    ("netns", "matched"),
+    [
+        ("web", True), ("w*", True), ("'4026532001'", True), ("'4026*'", True), ("[db, '4026532001']", True),
+        ("db", False), ("'4026532002'", False), ("host", False),
+    ],
+)  # fmt: skip
+def test_a_namespace_is_matched_by_its_label_or_its_number(netns: str, matched: bool) -> None:  # noqa: FBT001
+    config = parse(f"rules: [{{name: asked, match: {{netns: {netns}}}}}]", "c.yaml")
+    found = RuleSet(config, "4026532001").match(tcp(netns="web"), UNKNOWN_OWNER).rule
+    assert (found == "asked") is matched
 
 
 def test_address_is_compared_on_every_device() -> None:
@@ -79,6 +100,29 @@ def test_process_is_compared_where_it_is_known() -> None:
     assert not applies("{process: nginx}", tcp(), Owner(user="nginx"))
 
 
+@pytest.mark.parametrize("key", ["process", "container"])
+def test_brackets_in_the_name_of_an_owner_stand_for_themselves(key: str) -> None:
+    owners = [replace(UNKNOWN_OWNER, **{key: name}) for name in ("[a]b", "ab")]
+    for glob in ("[a]?", "[a]b"):
+        assert [applies(f"{{{key}: '{glob}'}}", tcp(), owner) for owner in owners] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes"),
+    [
+        ("victoria-metrics-prod", True),
+        ("victoria-metric", True),
+        ("victoria-metric?", False),
+        ("victoria", False),
+    ],
+)
+def test_a_process_is_matched_by_the_name_of_the_program_or_by_its_command_name(
+    pattern: str, *, yes: bool
+) -> None:
+    owner = Owner(process="victoria-metrics-prod", command="victoria-metric")
+    assert applies(f"{{process: '{pattern}'}}", tcp(), owner) is yes
+
+
 WEB = Owner(unit="web.service", container="web-1", pod="web-7d9f", namespace="shop")
 
 
@@ -86,12 +130,13 @@ WEB = Owner(unit="web.service", container="web-1", pod="web-7d9f", namespace="sh
     ("match", "yes"),
     [
         ("{unit: 'web*.service'}", True),
-        ("{unit: web}", False),
+        ("{unit: web.socket}", False),
         ("{container: 'web-?'}", True),
         ("{container: web}", False),
         ("{pod: 'web-*', namespace: shop}", True),
         ("{pod: 'web-*', namespace: bank}", False),
         ("{namespace: [bank, shop]}", True),
+        ("{pod: 'web-?d9'}", False),
     ],
 )
 def test_owner_is_compared_by_what_its_labels_say(match: str, *, yes: bool) -> None:
@@ -100,7 +145,8 @@ def test_owner_is_compared_by_what_its_labels_say(match: str, *, yes: bool) -> N
 
 @pytest.mark.parametrize("key", ["unit", "container", "pod", "namespace"])
 def test_what_is_not_known_of_an_owner_is_empty(key: str) -> None:
-    assert not applies(f"{{{key}: nginx}}", tcp(), NGINX)
+    name = "nginx.service" if key == "unit" else "nginx"
+    assert not applies(f"{{{key}: {name}}}", tcp(), NGINX)
 
 
 def test_list_means_any_of_them() -> None:
@@ -142,25 +188,25 @@ def test_empty_match_matches_everything(key: ListenerKey) -> None:
 def test_first_rule_that_matches_applies() -> None:
     text = """
         rules:
-          - {name: web, match: {port: 80}}
+          - {name: web, match: {port: 80}, export: full}
           - {name: tcp, match: {protocol: tcp}, export: false}
           - {name: rest, match: {}}
     """
     found = [match_of(text, key) for key in (tcp(port=80), tcp(port=81), unix("/a"))]
     assert [(rule_match.rule, rule_match.export) for rule_match in found] == [
-        ("web", True),
-        ("tcp", False),
-        ("rest", True),
+        ("web", Export.FULL),
+        ("tcp", Export.NONE),
+        ("rest", Export.LEAN),
     ]
 
 
 def test_defaults_apply_where_no_rule_does() -> None:
     text = """
-        defaults: {accept: {warning: 20%}, hold: 3s}
+        defaults: {accept: {warning: 20%}, hold: 3s, export: full}
         rules: [{name: web, match: {port: 80}}]
     """
     rule_match = match_of(text, tcp(port=81))
-    assert (rule_match.rule, rule_match.export) == ("defaults", True)
+    assert (rule_match.rule, rule_match.export) == ("defaults", Export.FULL)
     assert rule_match.thresholds.levels[Queue.ACCEPT, Severity.WARNING] == Level(0.2, Unit.RATIO)
     assert rule_match.thresholds.hold_seconds == 3.0
 
