@@ -12,29 +12,37 @@ class BudgetConsumer(Protocol):
     def requested_share(self) -> float:
         """Return the share that it would use if the budget did not bind."""
 
-    def limit_to(self, share: float) -> None:
-        """Slow it down until it fits into a share."""
+    def least_share(self) -> float:
+        """Return the share that it uses however little it is given."""
+
+    def limit_to(self, share: float, now: float) -> None:
+        """Slow it down until it fits into a share; `now` is in monotonic seconds."""
 
 
-def divide(requested: Sequence[float], budget: float) -> list[float]:
+def divide(requested: Sequence[float], budget: float, least: Sequence[float] = ()) -> list[float]:
     """Divide `budget` (a share of one core) by max-min fairness, in the order of `requested`.
 
     A request below an equal part is granted in full, and what it leaves goes to the others in equal parts:
-    one costly source slows itself down and none of the others.
+    one costly source slows itself down and none of the others. None gets less than its part of `least`, which
+    comes first, be it more than the budget.
     """
-    granted = [0.0] * len(requested)
-    left = budget
-    waiting = sorted(range(len(requested)), key=lambda index: requested[index])
-    while waiting:
-        equal_part = left / len(waiting)
-        index = waiting.pop(0)
-        granted[index] = min(requested[index], equal_part)
-        left -= granted[index]
-    return granted
+    floors = list(least) or [0.0] * len(requested)
+    ceilings = [max(request, floor) for request, floor in zip(requested, floors, strict=True)]
+    # The equal part grows from 0: from its floor to its ceiling each consumer takes part in that.
+    level, growing, left = 0.0, 0, budget - sum(floors)
+    for value, change in sorted([*((each, 1) for each in floors), *((each, -1) for each in ceilings)]):
+        grown = (value - level) * growing
+        if grown > left:
+            break
+        level, growing, left = value, growing + change, left - grown
+    if left > 0 and growing:
+        level += left / growing
+    return [min(max(level, floor), ceiling) for floor, ceiling in zip(floors, ceilings, strict=True)]
 
 
-def limit_all(consumers: Sequence[BudgetConsumer], budget: float) -> None:
+def limit_all(consumers: Sequence[BudgetConsumer], budget: float, now: float) -> None:
     """Divide `budget` (a share of one core) among these, and limit each to its part."""
-    parts = divide([consumer.requested_share() for consumer in consumers], budget)
+    requested = [consumer.requested_share() for consumer in consumers]
+    parts = divide(requested, budget, [consumer.least_share() for consumer in consumers])
     for consumer, part in zip(consumers, parts, strict=True):
-        consumer.limit_to(part)
+        consumer.limit_to(part, now)

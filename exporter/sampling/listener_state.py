@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from exporter.config.model import Queue
+from exporter.config.model import Export, Queue
 from exporter.listeners.group import ListenerGroup
+from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import UNKNOWN_OWNER, Owner
 from exporter.sampling.history.accept import AcceptHistory
 from exporter.sampling.history.queue import QueueHistory
@@ -12,26 +13,34 @@ from exporter.thresholds.rules import RuleMatch, RuleSet
 
 # A new listener is not published for this long at most while its owner is looked for, so that it does not
 # start as one series and go on as another.
-_OWNER_WAIT_SECONDS = 1.0
+OWNER_WAIT_SECONDS = 1.0
 
 
 class ListenerState:
     """A group of sockets, its histories, its owner and the rule that applies to it.
 
     `syn_recv` is None where the family has no SYN queue. `since` is the monotonic time of the first sample.
-    `revision` counts changes, for readers that keep what they have made of the state.
+    `revision` counts changes, for readers that keep what they have made of the state. `folded_into` is the
+    listener that is published in its place, None where there is none. `owners` are those of its sockets that
+    differ in anything, the first being `owner`. `address` is its label: the group's own, unless another
+    listener has the same labels.
     """
 
     __slots__ = (
         "_max_syn_recv",
         "_oldest_wait_seconds",
+        "_peak_window",
         "accept",
+        "address",
+        "folded_into",
         "group",
         "mptcp",
         "owner",
+        "owners",
         "revision",
         "rule_match",
         "since",
+        "stale_path",
         "syn_recv",
     )
 
@@ -46,9 +55,14 @@ class ListenerState:
         self.group = group
         self.accept = AcceptHistory(accept, peak_window)
         self.syn_recv = QueueHistory(Queue.SYN_RECV, syn_recv, peak_window) if syn_recv is not None else None
+        self.address = group.key.address
         self.owner: Owner | None = None
+        self.owners: tuple[Owner, ...] = ()
+        self.stale_path = False
         self.rule_match: RuleMatch | None = None
+        self._peak_window = peak_window
         self.mptcp = False
+        self.folded_into: ListenerState | None = None
         self.since = accept.newest
         self.revision = 0
         self._max_syn_recv: int | None = None
@@ -56,21 +70,46 @@ class ListenerState:
 
     def apply_rules(self, rules: RuleSet, peak_window: float) -> None:
         """Find the rule that applies, after the owner became known or the configuration changed."""
+        self.set_rule(rules.match(self.group.key, self.owner or UNKNOWN_OWNER), peak_window)
+
+    def set_rule(self, rule_match: RuleMatch, peak_window: float) -> None:
+        """Take the rule that applies; counters go on."""
         self.revision += 1
-        self.rule_match = rules.match(self.group.key, self.owner or UNKNOWN_OWNER)
+        # Mostly it is the same once the owner is known.
+        if (rule_match, peak_window) == (self.rule_match, self._peak_window):
+            return
+        self.rule_match, self._peak_window = rule_match, peak_window
         self.accept.set_thresholds(self.rule_match.thresholds, peak_window)
         if self.syn_recv is not None:
             self.syn_recv.set_thresholds(self.rule_match.thresholds, peak_window)
 
-    def set_owner(self, owner: Owner, *, mptcp: bool) -> None:
-        """Take what was found out about its sockets; the rules have to be applied again."""
-        self.owner = owner
+    def set_owners(self, owners: tuple[Owner, ...], *, mptcp: bool, stale_path: bool = False) -> None:
+        """Take what was found out about its sockets; the rules have to be applied again.
+
+        `owners` has one owner at least, that of the listener first.
+        """
+        self.owner, self.owners = owners[0], owners
         self.mptcp = mptcp
+        self.stale_path = stale_path
+        self.address = self.group.key.address
+
+    def key(self) -> ListenerKey:
+        """Return the labels of its place."""
+        return self.group.key._replace(address=self.address)
+
+    def set_address(self, address: str) -> None:
+        """Take the label that tells it from another listener with the same address."""
+        self.address = address
+
+    def fold_into(self, other: ListenerState | None) -> None:
+        """Take the listener that is published in place of this one."""
+        self.folded_into = other
 
     def set_max_syn_recv(self, connections: int | None) -> None:
         """Take how many half-open connections a socket may have whatever its backlog; None for no limit."""
         self.revision += 1
         self._max_syn_recv = connections
+        self._compare_syn_recv()
 
     def observe_accept(self) -> None:
         """Take what the newest sample changed in the group."""
@@ -78,13 +117,19 @@ class ListenerState:
         self.accept.observe(self.group.length, self.group.utilization)
         if not self.group.length:
             self._oldest_wait_seconds = None
+        # The limit of the SYN queue follows from the backlogs. An empty one is 0 of any limit, so it matters
+        # there only whether the limit is known: thousands of listeners may change in one sample.
+        syn_recv = self.syn_recv
+        if syn_recv is not None and (
+            syn_recv.length or (syn_recv.ratio is None) is not (self.group.limit is None)
+        ):
+            self._compare_syn_recv()
 
-    def observe_syn_recv(self, count: int) -> None:
-        """Take the newest number of half-open connections."""
+    def observe_syn_recv(self, count: int | None) -> None:
+        """Take the newest number of half-open connections; None where it is not known."""
         self.revision += 1
         if self.syn_recv is not None:
-            limit = self.syn_recv_limit()
-            self.syn_recv.observe(count, count / limit if limit else None)
+            self.syn_recv.observe(count, self._syn_recv_ratio(count))
 
     def observe_oldest_wait(self, seconds: float | None) -> None:
         """Take how long the oldest connection has waited for accept; None where none was found."""
@@ -107,6 +152,18 @@ class ListenerState:
 
     def published(self, now: float) -> bool:
         """Tell whether this listener has series."""
-        if not self.group.members or self.rule_match is None or not self.rule_match.export:
+        match = self.rule_match
+        if not self.group.members or match is None or match.export is Export.NONE:
             return False
-        return self.owner is not None or now - self.since >= _OWNER_WAIT_SECONDS
+        if self.folded_into is not None:
+            return False
+        return self.owner is not None or now - self.since >= OWNER_WAIT_SECONDS
+
+    def _compare_syn_recv(self) -> None:
+        """Compare the newest number of half-open connections with a limit that may be another one."""
+        if self.syn_recv is not None and self.syn_recv.length is not None:
+            self.syn_recv.observe(self.syn_recv.length, self._syn_recv_ratio(self.syn_recv.length))
+
+    def _syn_recv_ratio(self, count: int | None) -> float | None:
+        limit = self.syn_recv_limit()
+        return count / limit if limit and count is not None else None

@@ -2,59 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from exporter.config.model import Config
-from exporter.kernel.family import FAMILIES, SocketFamily
+from exporter.kernel.family import FAMILIES, SocketFamily, family_of
 from exporter.kernel.procfs.counters import Sysctls
-from exporter.kernel.records import Changes
+from exporter.kernel.records import UNCHANGED, Changes, Listener
 from exporter.listeners.group import ListenerGroup
+from exporter.listeners.key import ListenerKey
 from exporter.listeners.matching import Matcher
 from exporter.listeners.registry import ListenerRegistry
-from exporter.owners.owner import Owner
+from exporter.owners.owner import SocketOwner
+from exporter.sampling import folded_figures
+from exporter.sampling.folded_listeners import FoldedListeners
 from exporter.sampling.history.timeline import SampleTimeline
 from exporter.sampling.listener_state import ListenerState
+from exporter.sampling.mptcp_sockets import MptcpSockets
+from exporter.sampling.nonempty_queues import NonemptyQueues
+from exporter.sampling.socket_owners import GroupOwners, SocketOwners
 from exporter.thresholds.rules import RuleSet
 
-_COOKIES_OFF: Final = 0
+# How often it is looked for what closed long ago.
+_EXPIRE_SECONDS: Final = 1.0
 
 
 class ListenerTable:
     """What the sources of a namespace write, under the lock, and what is published.
 
     `accept_timelines` has the timeline of each family's listeners, `syn_recv_timeline` that of half-open
-    connections. `sockets_version` grows whenever a socket opens or closes.
+    connections. `sockets_version` grows whenever a socket opens or closes. `mptcp` tells which are MPTCP's.
     """
 
-    def __init__(self, netns: str, config: Config) -> None:
+    def __init__(self, netns: str, config: Config, netns_number: str = "") -> None:
+        """Take the label of the namespace, and its number where rules may match it by that as well."""
         self.states: dict[ListenerGroup, ListenerState] = {}
         self.accept_timelines = {family: SampleTimeline() for family in FAMILIES}
         self.syn_recv_timeline = SampleTimeline()
         self.sockets_version = 0
+        self.mptcp = MptcpSockets()
         self._registries = {family: ListenerRegistry(netns, family.protocol) for family in FAMILIES}
-        self._rules = RuleSet(config)
+        self._folded = FoldedListeners(config, self._new_state, netns_number)
+        self._rules = RuleSet(config, netns_number)
+        self._owners = SocketOwners(config.labels, self.mptcp)
         self._peak_window = config.sampling.peak_window_seconds
         self._max_syn_recv: int | None = None
-        self._nonempty: dict[SocketFamily, set[ListenerGroup]] = {family: set() for family in FAMILIES}
+        self._nonempty = NonemptyQueues()
         self._with_syn_recv: set[ListenerState] = set()
         self._matcher: Matcher | None = None
+        self._expire_at = 0.0
 
     def update(self, family: SocketFamily, changes: Changes, now: float) -> None:
         """Take what a sample of a family's listeners found changed."""
-        registry, nonempty = self._registries[family], self._nonempty[family]
-        if changes.opened or changes.closed:
-            self.sockets_version += 1
-            self._matcher = None
-        for group in registry.apply(changes, now):
-            (self.states.get(group) or self._add(group, family)).observe_accept()
-            (nonempty.add if group.length else nonempty.discard)(group)
-        for group in registry.expire(now):
-            self._with_syn_recv.discard(self.states.pop(group))
+        if changes is not UNCHANGED:
+            self._apply(family, changes, now)
+            self._folded.observe()
+        if changes is not UNCHANGED or now >= self._expire_at:
+            self._expire_at = now + _EXPIRE_SECONDS
+            self._expire(now)
+
+    def published(self, now: float) -> list[ListenerState]:
+        """Return the listeners that have series."""
+        self._folded.fold_waiting(now)
+        self._folded.observe()
+        return [state for state in (*self.states.values(), *self._folded.states) if state.published(now)]
 
     def nonempty(self, family: SocketFamily) -> Collection[ListenerGroup]:
         """Return the groups of a family in whose accept queues connections wait."""
-        return self._nonempty[family]
+        return self._nonempty.of(family)
+
+    def seen_empty_at(self, group: ListenerGroup) -> float:
+        """Return when a sample found the accept queue of a group empty last, in monotonic seconds; else 0."""
+        family = family_of(group.key.protocol)
+        return self._nonempty.seen_empty_at(group, self.accept_timelines[family].newest)
+
+    def any_waiting(self) -> bool:
+        """Tell whether any queue holds a connection."""
+        return bool(self._with_syn_recv) or bool(self._nonempty)
 
     def matcher(self) -> Matcher:
         """Return what finds the listener of a half-open connection, among families that have them."""
@@ -67,81 +91,160 @@ class ListenerTable:
             )
         return self._matcher
 
-    def set_syn_recv(self, counts: Mapping[ListenerGroup, int]) -> None:
-        """Take the half-open connections of each group; groups that are left out have none."""
-        by_state = {self.states[group]: count for group, count in counts.items()}
+    def set_syn_recv(
+        self, counts: Mapping[ListenerGroup, int], unknown: Collection[ListenerGroup] = ()
+    ) -> None:
+        """Take the half-open connections of each group; groups that are left out have none.
+
+        Of the groups in `unknown` it is not known how many they have.
+        """
+        by_state = folded_figures.syn_recv(self.states, counts, unknown)
         for state in self._with_syn_recv - by_state.keys():
             state.observe_syn_recv(0)
-        for state, count in by_state.items():
-            state.observe_syn_recv(count)
+        for state, number in by_state.items():
+            state.observe_syn_recv(number)
         self._with_syn_recv = set(by_state)
 
     def set_oldest_waits(
         self, asked: Collection[ListenerGroup], seconds: Mapping[ListenerGroup, float]
     ) -> None:
-        """Take how long the oldest connection of each group has waited; None for those not found."""
-        for group in asked:
-            self.states[group].observe_oldest_wait(None)
-        for group, waited in seconds.items():
-            self.states[group].observe_oldest_wait(waited)
+        """Take how long the oldest connection of each group has waited; it is not known of the others."""
+        for state, waited in folded_figures.oldest_waits(self.states, asked, seconds).items():
+            state.observe_oldest_wait(waited)
 
     def set_sysctls(self, sysctls: Sysctls) -> None:
         """Take the settings of the namespace, as far as they limit half-open connections."""
-        limit = max_syn_recv(sysctls)
+        limit = sysctls.max_syn_recv()
         if limit != self._max_syn_recv:
             self._max_syn_recv = limit
-            for state in self.states.values():
+            for state in (*self.states.values(), *self._folded.states):
                 state.set_max_syn_recv(limit)
 
-    def set_owner(self, state: ListenerState, owner: Owner, *, mptcp: bool) -> None:
-        """Take the owner of a listener. Another program in the same place starts with new histories."""
-        before = state.owner
-        if before is not None and before.process and owner.process not in ("", before.process):
-            state = self._replace(state)
-        if owner != state.owner or mptcp is not state.mptcp:
-            state.set_owner(owner, mptcp=mptcp)
-            state.apply_rules(self._rules, self._peak_window)
+    def set_owners(self, group: ListenerGroup, owners: Mapping[int, SocketOwner], now: float) -> None:
+        """Take the owners of a group's sockets, by their cookies.
 
-    def configure(self, config: Config) -> None:
+        Each program in one place is a listener of its own, which has its own histories.
+        """
+        self._owners.take({cookie: owners[cookie] for cookie in owners.keys() & group.members.keys()})
+        self._place(group, now)
+        self._folded.observe()
+
+    def configure(self, config: Config, now: float) -> None:
         """Apply the rules of another configuration; histories go on."""
-        self._rules = RuleSet(config)
+        self._owners.labels = config.labels
+        self._rules.configure(config)
         self._peak_window = config.sampling.peak_window_seconds
-        for state in self.states.values():
+        self._folded.configure(config)
+        # Which labels there are decides whether programs in one place are told apart.
+        for group in [group for group in self.states if group.members]:
+            self._place(group, now)
+        # Those without an owner last: they may belong to a folded listener that has one.
+        for state in sorted(
+            self.states.values(), key=lambda state: not (state.owner and state.owner.process)
+        ):
             state.apply_rules(self._rules, self._peak_window)
+            self._folded.place(state)
+        self._folded.observe()
 
-    def inodes(self) -> dict[int, int]:
-        """Return the inode of every listening socket, with the id of the cgroup it was made in."""
-        return {
-            listener.inode: listener.cgroup_id
-            for registry in self._registries.values()
-            for listener, _ in registry.listeners()
-        }
+    def close_all(self, now: float) -> None:
+        """Note that the namespace is gone, and with it every socket."""
+        for family, registry in self._registries.items():
+            self.update(family, Changes(closed=tuple(each.cookie for each, _ in registry.listeners())), now)
 
-    def _add(self, group: ListenerGroup, family: SocketFamily) -> ListenerState:
+    def reopen(self, config: Config, netns_number: str, now: float) -> None:
+        """Take the configuration, and the number of another namespace with this label."""
+        self._rules.netns_number = netns_number
+        self._folded.set_netns_number(netns_number)
+        self.configure(config, now)
+
+    def listeners(self) -> list[Listener]:
+        """Return every listening socket."""
+        return [listener for registry in self._registries.values() for listener, _ in registry.listeners()]
+
+    def _apply(self, family: SocketFamily, changes: Changes, now: float) -> None:
+        before = self.accept_timelines[family].previous
+        if changes.opened or changes.closed:
+            self.sockets_version += 1
+            self._matcher = None
+            self._owners.forget(changes.closed)
+        changed = self._registries[family].apply(changes, now)
+        for group in changed:
+            state = self.states.get(group)
+            if state is None:
+                state = self._add(group)
+                self._folded.place(state)
+            else:
+                self._folded.update(state)
+            state.observe_accept()
+            self._nonempty.note(group, before)
+        if changes.opened or changes.closed:
+            for key in {group.key for group in changed}:
+                self._tell_apart(key)
+
+    def _place(self, group: ListenerGroup, now: float) -> None:
+        """Put the sockets of a group where their owners tell that they belong."""
+        before = group.key
+        changed = self._registries[family_of(group.key.protocol)].place(
+            group, self._owners.places(group), now
+        )
+        if len(changed) > 1:
+            self._matcher = None
+            self._take_moved(changed, now)
+        for each in changed:
+            if each.members:
+                self._take_owners(each)
+        for key in dict.fromkeys((before, *(each.key for each in changed))):
+            self._tell_apart(key)
+
+    def _take_moved(self, groups: Sequence[ListenerGroup], now: float) -> None:
+        """Take that sockets moved from the first of these groups to the others."""
+        empty_at = self._nonempty.seen_empty_at(groups[0], now)
+        for group in groups:
+            if not group.members and not group.program:
+                self._nonempty.note(group, empty_at)
+                self._remove(self.states[group])
+                continue
+            state = self.states.get(group) or self._add(group)
+            self._folded.update(state)
+            state.observe_accept()
+            self._nonempty.note(group, empty_at)
+
+    def _take_owners(self, group: ListenerGroup) -> None:
+        """Give a listener the owners of its sockets."""
+        known = self._owners.of(group)
+        state = self.states[group]
+        if known is not None and known != GroupOwners(state.owners, state.mptcp, state.stale_path):
+            state.set_owners(known.owners, mptcp=known.mptcp, stale_path=known.stale_path)
+            state.apply_rules(self._rules, self._peak_window)
+            self._folded.place(state)
+
+    def _tell_apart(self, key: ListenerKey) -> None:
+        present = self._registries[family_of(key.protocol)].present(key)
+        self._owners.tell_apart([self.states[group] for group in present])
+
+    def _expire(self, now: float) -> None:
+        """Remove what closed long ago."""
+        for registry in self._registries.values():
+            for group in registry.expire(now):
+                self._remove(self.states[group])
+        self._folded.fold_waiting(now)
+        self._folded.observe()
+        self._with_syn_recv.difference_update(self._folded.expire(now))
+
+    def _add(self, group: ListenerGroup) -> ListenerState:
+        state = self.states[group] = self._new_state(group)
+        state.apply_rules(self._rules, self._peak_window)
+        return state
+
+    def _new_state(self, group: ListenerGroup) -> ListenerState:
+        family = family_of(group.key.protocol)
         syn_recv = self.syn_recv_timeline if family.has_syn_queue else None
         state = ListenerState(group, self.accept_timelines[family], syn_recv, self._peak_window)
         state.set_max_syn_recv(self._max_syn_recv)
-        state.apply_rules(self._rules, self._peak_window)
         state.observe_syn_recv(0)
-        self.states[group] = state
         return state
 
-    def _replace(self, state: ListenerState) -> ListenerState:
-        state.group.discard_closed_drops()
-        family = next(family for family in FAMILIES if family.protocol == state.group.key.protocol)
+    def _remove(self, state: ListenerState) -> None:
+        self._folded.remove(state)
         self._with_syn_recv.discard(state)
-        fresh = self._add(state.group, family)
-        fresh.observe_accept()
-        return fresh
-
-
-def max_syn_recv(sysctls: Sysctls) -> int | None:
-    """Return how many half-open connections a socket may have whatever its backlog; None for no such limit.
-
-    With SYN cookies off, new peers are refused once fewer than a quarter of tcp_max_syn_backlog is free
-    (tcp_conn_request, net/ipv4/tcp_input.c).
-    """
-    backlog = sysctls.max_syn_backlog
-    if sysctls.syncookies != _COOKIES_OFF or backlog is None:
-        return None
-    return backlog - (backlog >> 2) + 1
+        del self.states[state.group]

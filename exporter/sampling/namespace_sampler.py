@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from exporter.config.model import Config
 from exporter.kernel.family import FAMILIES
 from exporter.kernel.netns.namespace import Namespace
 from exporter.sampling.clock import Clock
+from exporter.sampling.former_tables import FormerTables
 from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.accept_queue import AcceptQueue
@@ -16,15 +18,24 @@ from exporter.sampling.sources.counters import Counters
 from exporter.sampling.sources.oldest_wait import OldestWait
 from exporter.sampling.sources.source import Source
 from exporter.sampling.sources.syn_recv import SynRecv
+from exporter.sampling.walk_limit import WalkLimit
 
 # Stands for the source of a listener's own family, whatever its name is.
 ACCEPT: Final = "accept"
+
+# The names of the sources that each namespace has.
+NAMESPACE_SOURCES: Final = (
+    *(family.source for family in FAMILIES),
+    Counters.NAME,
+    SynRecv.NAME,
+    OldestWait.NAME,
+)
 
 AnySource = TypeVar("AnySource", bound=Source[Any])
 
 
 def namespace_sources(
-    namespace: Namespace, table: ListenerTable, config: Config, clock: Clock
+    namespace: Namespace, table: ListenerTable, config: Config, clock: Clock, walks: WalkLimit
 ) -> tuple[Source[Any], ...]:
     """Return the sources of a namespace, in the order in which they are asked when several are due."""
     listeners = [AcceptQueue(family, namespace, table, config, clock) for family in FAMILIES]
@@ -32,9 +43,22 @@ def namespace_sources(
     return (
         *listeners,
         Counters(namespace, table),
-        SynRecv(namespace, table, config, clock),
-        OldestWait(with_syn_queue, namespace, table),
+        SynRecv(namespace, table, config, clock, walks),
+        OldestWait(with_syn_queue, namespace, table, clock, walks),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SharedBySamplers:
+    """What all namespaces have in common.
+
+    The lock that readers hold, the clocks, the limit of walks, and the listeners of namespaces that are gone.
+    """
+
+    lock: threading.Lock
+    clock: Clock
+    walks: WalkLimit
+    former: FormerTables = field(default_factory=FormerTables)
 
 
 class NamespaceSampler:
@@ -43,19 +67,28 @@ class NamespaceSampler:
     The sampling thread alone writes; readers hold `lock`.
     """
 
-    def __init__(self, namespace: Namespace, config: Config, lock: threading.Lock, clock: Clock) -> None:
-        """Set the sources up; nothing is asked yet."""
+    def __init__(
+        self, namespace: Namespace, config: Config, shared: SharedBySamplers, number: str = ""
+    ) -> None:
+        """Set the sources up; nothing is asked yet. Rules match `number` beside the label."""
         self.namespace = namespace
-        self.table = ListenerTable(namespace.name, config)
-        self._sources = namespace_sources(namespace, self.table, config, clock)
+        self.table = shared.former.table(namespace.name, config, number, shared.clock.monotonic())
+        self._sources = namespace_sources(namespace, self.table, config, shared.clock, shared.walks)
         self.runners = tuple(
-            SourceRunner(source, namespace.name, config, lock, clock) for source in self._sources
+            SourceRunner(source, namespace.name, config, shared.lock, shared.clock)
+            for source in self._sources
         )
+        self._every_slot = [runner for runner in self.runners if runner.every_slot]
 
     @property
     def name(self) -> str:
         """The value of the label `netns`."""
         return self.namespace.name
+
+    @property
+    def interval_seconds(self) -> float:
+        """The time between two samples of its accept queues that is in force now."""
+        return max(runner.schedule.interval_in_force for runner in self._every_slot)
 
     def source(self, kind: type[AnySource]) -> AnySource:
         """Return the source of a class of which a namespace has one."""
@@ -76,17 +109,13 @@ class NamespaceSampler:
             for family in FAMILIES
         }
 
-    def due(self, now: float, tolerance: float) -> list[SourceRunner]:
-        """Return the sources that are due at `now`, or up to `tolerance` seconds later."""
-        return [runner for runner in self.runners if runner.schedule.is_due(now, tolerance)]
-
-    def follow_slots(self, slot_interval: float) -> None:
+    def follow_slots(self, slot_interval: float, now: float, *, quiet: bool) -> None:
         """Let no source run more often than the slots of this namespace come, in seconds."""
         for runner in self.runners:
-            runner.follow_slots(slot_interval)
+            runner.follow_slots(slot_interval, now, quiet=quiet)
 
-    def configure(self, config: Config) -> None:
+    def configure(self, config: Config, now: float) -> None:
         """Take another configuration; histories go on. The caller holds the lock."""
         for runner in self.runners:
             runner.configure(config)
-        self.table.configure(config)
+        self.table.configure(config, now)

@@ -1,14 +1,13 @@
 """Which of the other network namespaces is sampled when.
 
-The one whose slot has been due for longest comes first. A namespace that costs more than its part of the
-budget is sampled less often, and keeps none of the others waiting.
+Of those that are due, those in whose queues connections waited lately come first, then the one that has
+waited longest. How often each is due is decided in exporter.sampling.namespace_shares.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from exporter.config.model import Config
@@ -16,51 +15,73 @@ from exporter.kernel.errors import KernelError, NamespaceGoneError, NamespaceRep
 from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.discovery import NamespaceRef
 from exporter.kernel.netns.namespace import HOST
-from exporter.sampling.budget import limit_all
 from exporter.sampling.environment import Environment
-from exporter.sampling.namespace_sampler import NamespaceSampler
+from exporter.sampling.first_samples import FirstSamples, Report
+from exporter.sampling.namespace_labels import NamespaceLabels
+from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySamplers
+from exporter.sampling.namespace_shares import NamespaceShares
 from exporter.sampling.namespace_slot import NamespaceSlot
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.namespaces import NamespaceDiscovery
 from exporter.sampling.sources.source import SourceStats
 
 # So many are sampled before the sources of the exporter's own namespace get a chance to run.
-_MAX_AT_ONCE: Final = NamespaceAccess.max_attached // 2
-# However much it costs, a namespace waits no more than so many times as long as most others do.
-_MAX_WAIT_MULTIPLE: Final = 4
+_MAX_AT_ONCE: Final = NamespaceAccess.max_attached
 # So early a slot may be used, since a tick does not come to the millisecond.
 _EARLY_SECONDS: Final = 0.005
 _RETRY_SECONDS: Final = 0.1
-
-Report = Callable[[SourceRunner], None]
+# What may not be entered now is no different soon.
+_REFUSED_SECONDS: Final = 1.0
 
 
 class NamespaceScheduler:
     """Samples the other namespaces. The sampling thread alone calls what is here.
 
     `samplers` has those that are sampled, a new tuple whenever one came or went. `past` has what the sources
-    of namespaces that are gone had counted, by the name of the source.
+    of namespaces that are gone had counted, by the name of the source. `quiet_interval` is the time in
+    seconds between two samples of most namespaces whose queues are empty.
     """
 
-    def __init__(self, config: Config, environment: Environment, lock: threading.Lock) -> None:
-        self.discovery = NamespaceDiscovery(environment.others, config)
-        self.discovery_runner = SourceRunner(self.discovery, HOST, config, lock, environment.broker_clock)
+    def __init__(self, config: Config, environment: Environment, shared: SharedBySamplers) -> None:
+        self.discovery = NamespaceDiscovery(
+            environment.others, config, NamespaceLabels(environment.workloads)
+        )
+        self.discovery_runner = SourceRunner(
+            self.discovery, HOST, config, shared.lock, environment.broker_clock
+        )
         self.samplers: tuple[NamespaceSampler, ...] = ()
         self.past: defaultdict[str, SourceStats] = defaultdict(SourceStats)
         self._access = environment.others
         self._config = config
-        self._lock = lock
-        self._clock = environment.clock
+        self._shared = shared
         self._slots: dict[int, NamespaceSlot] = {}
         # What the slots were last made from.
         self._applied: dict[str, NamespaceRef] = {}
-        # The interval at which most namespaces are sampled.
-        self._median_interval = 0.0
+        self.quiet_interval = 0.0
+        self._own: Sequence[SourceRunner] = ()
+        self._first_samples = FirstSamples(environment.clock)
+        # No slot is due before, unless it was made so since.
+        self._earliest = 0.0
+        # What namespaces that are gone have cost.
+        self._past_cpu_seconds = 0.0
 
     @property
     def slots(self) -> Sequence[NamespaceSlot]:
         """The namespaces with their schedules."""
         return tuple(self._slots.values())
+
+    def listeners_sampled(self) -> bool:
+        """Tell whether the listeners of every namespace were sampled, or that was tried, once."""
+        tried = all(slot.schedule.due is not None for slot in self._slots.values())
+        return tried and self.discovery.labels_due is None
+
+    def all_sampled(self) -> bool:
+        """Tell the same of every source."""
+        return not self._first_samples and self.listeners_sampled()
+
+    def ended_descriptors(self) -> tuple[int, ...]:
+        """Return what is readable while `detach_ended` has something to do."""
+        return () if self._access is None else (self._access.ended_descriptor(),)
 
     def broker_restarts(self) -> int:
         """Count the brokers that were lost."""
@@ -72,94 +93,158 @@ class NamespaceScheduler:
         self.discovery_runner.configure(config)
         self.discovery_runner.schedule.run_now()
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time that namespaces have taken, those that are gone included."""
+        return self._past_cpu_seconds + sum(slot.cpu_seconds for slot in self._slots.values())
+
+    def detach_ended(self, now: float) -> None:
+        """Close what is open in namespaces whose process or name is gone; to be called first in each tick."""
+        ended = self._access.detach_ended() if self._access is not None else ()
+        if not ended:
+            return
+        for slot in self._slots.values():
+            if slot.remote in ended:
+                # The discovery finds another process first, or that there is none.
+                slot.schedule.postpone(now + 2 * _RETRY_SECONDS)
+        self._discover_soon(now)
+
     def sample(self, now: float, report: Report) -> bool:
-        """Sample the namespaces that are due, the longest waiting first. Return whether some have to wait on.
+        """Sample the namespaces that are due. Return whether some have to wait on.
 
         To be called on each tick: to wake up costs as much as to sample a namespace.
         """
-        self.update()
+        self.update(now)
+        if self._earliest > now + _EARLY_SECONDS:
+            return self._first_samples.complete(now, report)
         due = sorted(
             (slot for slot in self._slots.values() if slot.schedule.is_due(now, _EARLY_SECONDS)),
-            key=lambda slot: -1.0 if slot.schedule.due is None else slot.schedule.due,
+            key=lambda slot: (slot.quiet, -1.0 if slot.schedule.due is None else slot.schedule.due),
         )
         chosen = due[:_MAX_AT_ONCE]
-        if chosen and self._access is not None:
-            self._sample(self._access, chosen, now, report)
-        return len(due) > len(chosen)
+        detached = [slot for slot in chosen if not slot.remote.attached]
+        for slot in chosen:
+            if slot.remote.attached:
+                self._first_samples.sample(slot, now, report)
+        if detached and self._access is not None:
+            self._attach(self._access, detached, now, report)
+        self._earliest = min((slot.due(now) for slot in self._slots.values()), default=now)
+        left = due[len(chosen) :]
+        if all(slot.schedule.due is not None for slot in left):
+            self._first_samples.complete(now, report)
+        return bool(left or self._first_samples)
 
-    def update(self) -> None:
+    def earliest_due(self) -> float | None:
+        """Return when the next namespace is due, or its label is looked for; None where there is none."""
+        label = self.discovery.labels_due
+        return label if not self._slots else min(self._earliest, self._earliest if label is None else label)
+
+    def update(self, now: float) -> None:
         """Bring the slots up to date with what the discovery has chosen."""
+        self.discovery.update_labels(now, self._shared.lock)
         if self.discovery.chosen is self._applied:
             return
         self._applied = self.discovery.chosen
+        self._earliest = now
         names = {ref.inode: name for name, ref in self._applied.items()}
-        with self._lock:
+        with self._shared.lock:
             self._remove([slot for slot in self.slots if names.get(slot.inode) != slot.sampler.name])
             for name, ref in self._applied.items():
-                self._add_or_update(name, ref)
+                self._add_or_update(name, ref, now)
 
     def requested_share(self) -> float:
         """Return the share of one core that all of them would use at their shortest intervals."""
-        return sum(slot.schedule.requested_share() for slot in self._slots.values())
+        return self._shares().requested()
 
-    def limit_to(self, share: float) -> None:
-        """Divide `share` of one core among them, and keep the costliest from waiting too long."""
-        slots = self.slots
-        if not slots:
-            return
-        limit_all([slot.schedule for slot in slots], share)
-        self._median_interval = sorted(slot.schedule.interval_in_force for slot in slots)[len(slots) // 2]
-        longest = self._median_interval * _MAX_WAIT_MULTIPLE
-        for slot in slots:
-            slot.set_min_interval(min(slot.schedule.interval_in_force, longest))
+    def least_share(self) -> float:
+        """Return the share of one core that all of them would use at their longest intervals."""
+        return self._shares().least()
 
-    def _sample(
+    def join(self, own: Sequence[SourceRunner]) -> None:
+        """Let these sources of the exporter's own namespace run as often as quiet namespaces."""
+        self._own = own
+
+    def limit_to(self, share: float, now: float) -> None:
+        """Divide `share` of one core among them: the busy ones first, the quiet ones evenly."""
+        self._earliest = now
+        sampling = self._config.sampling
+        self.quiet_interval = self._shares().limit_to(
+            share, sampling.cpu_budget_ratio, sampling.interval_seconds, now
+        )
+
+    def _shares(self) -> NamespaceShares:
+        return NamespaceShares(self.slots, self._own)
+
+    def _attach(
         self, access: NamespaceAccess, slots: Sequence[NamespaceSlot], now: float, report: Report
     ) -> None:
+        """Attach namespaces and sample them."""
         try:
-            attached = access.attach([(slot.remote, slot.choose_due(now)) for slot in slots])
+            attached = access.attach([(slot.remote, slot.file_names) for slot in slots])
             for slot, (_, error) in zip(slots, attached, strict=True):
                 if error is None:
-                    for runner in slot.sample(now):
-                        report(runner)
+                    # One that does not stay attached is asked everything while it is.
+                    slot.others_wait &= access.keeps(len(self._slots))
+                    self._first_samples.sample(slot, now, report)
                 else:
                     self._handle_refusal(slot, error, now, report)
         except KernelError as error:
             self.discovery_runner.fail(error)
-            report(self.discovery_runner)
+            if self.discovery_runner.error_changed():
+                report(self.discovery_runner)
             for slot in slots:
                 slot.schedule.postpone(now + _RETRY_SECONDS)
 
     def _handle_refusal(self, slot: NamespaceSlot, error: KernelError, now: float, report: Report) -> None:
-        slot.schedule.postpone(now + _RETRY_SECONDS)
         if not isinstance(error, NamespaceGoneError | NamespaceReplacedError):
+            slot.schedule.postpone(now + _REFUSED_SECONDS)
             for runner in slot.fail(error):
                 report(runner)
             return
+        slot.schedule.postpone(now + _RETRY_SECONDS)
         # The process that stood for the namespace has ended. Another may be found, unless it was the last.
-        if not self.discovery_runner.schedule.is_due(now + _RETRY_SECONDS):
-            self.discovery_runner.schedule.postpone(now + _RETRY_SECONDS)
+        self._discover_soon(now)
         if isinstance(error, NamespaceReplacedError):
-            with self._lock:
+            # The next answer may be the same as the last: the other one can have the same inode and name.
+            self.discovery.forget(slot.inode)
+            with self._shared.lock:
                 self._remove([slot])
 
-    def _add_or_update(self, name: str, ref: NamespaceRef) -> None:
+    def _discover_soon(self, now: float) -> None:
+        if not self.discovery_runner.schedule.is_due(now + _RETRY_SECONDS):
+            self.discovery_runner.schedule.postpone(now + _RETRY_SECONDS)
+
+    def _add_or_update(self, name: str, ref: NamespaceRef, now: float) -> None:
+        if self._access is None:
+            return
+        interval = self._config.sampling.interval_seconds
         known = self._slots.get(ref.inode)
+        if known is not None and known.remote.target != ref.target and known.remote.cookie is None:
+            # Nothing would tell whether it is another namespace, with another name.
+            self._remove([known])
+            self.discovery.forget(ref.inode)
+            self._discover_soon(now)
+            return
         if known is not None:
-            known.remote.set_target(ref.target)
-            known.set_interval(self._config.sampling.interval_seconds)
-        elif self._access is not None:
-            remote = self._access.namespace(name, ref.target)
-            sampler = NamespaceSampler(remote.namespace, self._config, self._lock, self._clock)
-            interval = self._config.sampling.interval_seconds
-            slot = NamespaceSlot(ref.inode, remote, sampler, interval, self._clock)
-            slot.set_min_interval(self._median_interval)
-            self._slots[ref.inode] = slot
-            self.samplers = (*self.samplers, sampler)
+            if known.remote.target != ref.target:
+                # What is open would be closed at the end of a process that stands for it no more.
+                self._access.detach(known.remote)
+                known.remote.set_target(ref.target)
+            known.set_interval(interval, now)
+            return
+        remote = self._access.namespace(name, ref.target)
+        sampler = NamespaceSampler(remote.namespace, self._config, self._shared, str(ref.inode))
+        slot = NamespaceSlot(ref.inode, remote, sampler, interval, self._shared.clock)
+        slot.set_min_interval(self.quiet_interval, now)
+        self._slots[ref.inode] = slot
+        self.samplers = (*self.samplers, sampler)
 
     def _remove(self, slots: Iterable[NamespaceSlot]) -> None:
         for slot in slots:
+            if self._access is not None:
+                self._access.detach(slot.remote)
             del self._slots[slot.inode]
+            self._past_cpu_seconds += slot.cpu_seconds
+            self._shared.former.keep(slot.remote.target.name, slot.sampler, self._shared.clock.monotonic())
             for runner in slot.sampler.runners:
                 self.past[runner.name].add(runner.stats)
         self.samplers = tuple(slot.sampler for slot in self._slots.values())

@@ -6,17 +6,21 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from exporter.config.model import Config
 from exporter.kernel.netns.namespace import HOST
 from exporter.sampling.budget import limit_all
+from exporter.sampling.budget_report import BudgetReport
+from exporter.sampling.cpu_budget import CpuBudget, CpuUse
 from exporter.sampling.environment import Environment
 from exporter.sampling.listener_state import ListenerState
-from exporter.sampling.namespace_sampler import NamespaceSampler
+from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySamplers
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
+from exporter.sampling.namespace_slot import QUIET_SECONDS
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.owners import Owners
+from exporter.sampling.waiting import Waiting
+from exporter.sampling.walk_limit import WalkLimit
 
 _BUDGET_SECONDS: Final = 1.0
 # Sources that are due so close to each other run in one tick: to wake up costs as much as to ask.
@@ -35,23 +39,30 @@ class Sampler:
         self.config = config
         self.failure: Exception | None = None
         self.owners = Owners(environment.owners, environment.broker_clock)
-        self.namespace_scheduler = NamespaceScheduler(config, environment, self.lock)
+        self._walks = WalkLimit(config)
+        shared = SharedBySamplers(self.lock, clock, self._walks)
+        self.namespace_scheduler = NamespaceScheduler(config, environment, shared)
         self._clock = clock
-        self._own = NamespaceSampler(environment.own, config, self.lock, clock)
+        self._own = NamespaceSampler(environment.own, config, shared)
         self._owners_runner = SourceRunner(self.owners, HOST, config, self.lock, environment.broker_clock)
         self._namespaces: tuple[NamespaceSampler, ...] = ()
         self._set_namespaces()
         # In the order in which they run when several are due.
         self._periodic = (*self._own.runners, self.namespace_scheduler.discovery_runner)
+        self.cpu_budget = CpuBudget(environment.cpu_clocks)
+        self.sandboxes = environment.sandboxes
+        self._budget_report = BudgetReport()
+        self._sampling_cpu = environment.broker_clock.cpu
         self._all_ran = threading.Event()
-        # Held until it is time to stop: to wait for a lock takes less processor time than for an Event.
-        self._running = threading.Lock()
-        self._running.acquire()
+        self._waiting = Waiting(*self.namespace_scheduler.ended_descriptors())
         self._thread: threading.Thread | None = None
         self._next_budget_at = clock.monotonic()
         self._due = clock.monotonic()
-        # The kind of error that was logged last, by source; nothing is kept of sources that are gone.
-        self._logged: WeakKeyDictionary[SourceRunner, tuple[type, str] | None] = WeakKeyDictionary()
+        # When a connection was in a queue of the own namespace, and whether it is sampled as others are.
+        self._last_waiting_at = clock.monotonic() - QUIET_SECONDS
+        self._slowed = False
+        # Whether listeners of some namespaces that there are at the start were not sampled yet.
+        self._first_pass = True
 
     @property
     def namespaces(self) -> tuple[NamespaceSampler, ...]:
@@ -62,9 +73,8 @@ class Sampler:
     def runners(self) -> list[SourceRunner]:
         """Every source of every namespace that is sampled. The caller holds the lock."""
         of_namespaces = [runner for namespace in self.namespaces for runner in namespace.runners]
-        discovery = (
-            [self.namespace_scheduler.discovery_runner] if self.namespace_scheduler.discovery.wanted else []
-        )
+        scheduler = self.namespace_scheduler
+        discovery = [scheduler.discovery_runner] if scheduler.discovery.wanted else []
         return [*of_namespaces, *discovery, self._owners_runner]
 
     def start(self, failed: Callable[[], object]) -> None:
@@ -74,8 +84,7 @@ class Sampler:
 
     def stop(self, timeout: float) -> None:
         """Ask the thread to end, and wait `timeout` seconds at most."""
-        if self._running.locked():
-            self._running.release()
+        self._waiting.stop()
         if self._thread is not None:
             self._thread.join(timeout)
 
@@ -84,8 +93,11 @@ class Sampler:
         return self._all_ran.is_set()
 
     def ready(self) -> bool:
-        """Tell whether every source ran once, and any of them had an answer."""
-        return self.all_sources_ran() and any(runner.stats.samples for runner in self._periodic)
+        """Tell whether every source ran once, and any of them has a fresh answer; it needs no lock."""
+        now = self._clock.monotonic()
+        return self.all_sources_ran() and any(
+            runner.stats.samples and runner.healthy(now) for runner in self._periodic
+        )
 
     def late_seconds(self) -> float:
         """Return for how long the next tick has been due; it needs no lock."""
@@ -95,28 +107,32 @@ class Sampler:
         """Take another configuration; histories go on."""
         with self.lock:
             self.config = config
+            self._walks.configure(config)
             self._owners_runner.configure(config)
             self.namespace_scheduler.configure(config)
             for namespace in self.namespaces:
-                namespace.configure(config)
+                namespace.configure(config, self._clock.monotonic())
 
     def sample(self) -> float:
         """Run every source that is due, and return the monotonic time at which the next one will be."""
         now = self._clock.monotonic()
+        self.namespace_scheduler.detach_ended(now)
         self._run_due(self._periodic, now)
+        self._look_for_waiting(now)
         more = self.namespace_scheduler.sample(now, self._report)
         self._set_namespaces()
-        # Last, so that owners are found for what the others have just found.
-        self._run_due((self._owners_runner,), now)
+        # Last, so that owners are found for what the others have just found, at the start for all at once.
+        self._first_pass = self._first_pass and not self.namespace_scheduler.listeners_sampled()
+        if not self._first_pass:
+            self._run_due((self._owners_runner,), now)
         self._keep_budget(self._clock.monotonic())
         if more:
             return now
-        dues = [runner.schedule.due for runner in (*self._periodic, self._owners_runner)]
-        return min(now if due is None else due for due in dues)
+        return self._next_due(now)
 
     def all_namespaces_sampled(self) -> bool:
         """Tell whether every namespace that was found was sampled, or tried, once."""
-        return all(slot.schedule.due is not None for slot in self.namespace_scheduler.slots)
+        return self.namespace_scheduler.all_sampled()
 
     def search_owners(self) -> None:
         """Run one more step of the search for owners, and nothing else."""
@@ -134,12 +150,7 @@ class Sampler:
 
     def published(self, now: float) -> list[ListenerState]:
         """Return the listeners that have series. The caller holds the lock."""
-        return [
-            state
-            for namespace in self.namespaces
-            for state in namespace.table.states.values()
-            if state.published(now)
-        ]
+        return [state for namespace in self.namespaces for state in namespace.table.published(now)]
 
     def _set_namespaces(self) -> None:
         namespaces = self.namespaces
@@ -150,17 +161,19 @@ class Sampler:
             # the budget has made the search.
             self._owners_runner.schedule.set_interval(self._owners_runner.schedule.interval)
         self._namespaces = namespaces
+        self._walks.set_namespaces(len(namespaces))
         self.owners.set_namespaces({each.table: each.namespace for each in namespaces})
 
     def _run_due(self, runners: Iterable[SourceRunner], now: float) -> None:
         for runner in runners:
             if runner.schedule.is_due(now, _TOGETHER_SECONDS):
                 runner.run(now)
-                self._report(runner)
+                if runner.error_changed():
+                    self._report(runner)
 
     def _run(self, failed: Callable[[], object]) -> None:
         try:
-            while not self._running.acquire(timeout=self._tick()):
+            while not self._waiting.wait(self._tick()):
                 self._all_ran.set()
         except Exception as error:
             log.exception("sampling failed and cannot go on")
@@ -172,26 +185,62 @@ class Sampler:
         self._due = self.sample()
         return max(0.0, self._due - self._clock.monotonic())
 
+    def _next_due(self, now: float) -> float:
+        dues = [runner.schedule.due for runner in self._periodic]
+        if not self._owners_runner.idle:
+            dues.append(self._owners_runner.schedule.due)
+        due = min(now if each is None else each for each in dues)
+        # A namespace that is due shortly before a source does not wake the thread for itself.
+        earliest = self.namespace_scheduler.earliest_due()
+        if earliest is None or earliest + self.config.sampling.interval_seconds > due:
+            return due
+        return earliest
+
+    def _look_for_waiting(self, now: float) -> None:
+        """Sample the own namespace at the full rate from the sample on that sees a connection in a queue."""
+        if self._own.table.any_waiting():
+            self._last_waiting_at = now
+            if self._slowed:
+                self._slow_down(slowed=False)
+                for runner in self._own.runners:
+                    runner.set_min_interval(0.0, now)
+
+    def _slow_down(self, *, slowed: bool) -> None:
+        """Let the own namespace be sampled no more often than other quiet ones, or no longer so."""
+        self._slowed = slowed
+        seconds = self.namespace_scheduler.quiet_interval if slowed else None
+        for runner in self._own.runners:
+            if not runner.every_slot:
+                runner.slow_down(seconds or None)
+
     def _keep_budget(self, now: float) -> None:
         """Slow down those that use more than their part of the budget."""
         if now < self._next_budget_at:
             return
         self._next_budget_at = now + _BUDGET_SECONDS
-        # The other namespaces together get what one source of the own namespace gets, or what that leaves.
-        limit_all(
-            (*self._periodic, self._owners_runner, self.namespace_scheduler),
-            self.config.sampling.cpu_budget_ratio,
+        runners = (*self._periodic, self._owners_runner)
+        use = CpuUse(
+            samples=sum(runner.stats.cpu_seconds for runner in runners)
+            + self.namespace_scheduler.cpu_seconds(),
+            sampling=self._sampling_cpu(),
         )
+        share = self.cpu_budget.share_for_samples(self.config.sampling.cpu_budget_ratio, use, now)
+        quiet = now - self._last_waiting_at >= QUIET_SECONDS and bool(self.namespace_scheduler.slots)
+        together = [runner for runner in self._own.runners if quiet and runner.every_slot]
+        self.namespace_scheduler.join(together)
+        self._slow_down(slowed=quiet)
+        alone = [runner for runner in runners if runner not in together]
+        # All namespaces together get what one other source gets, or what that leaves; so do all walks.
+        limit_all((*alone, self.namespace_scheduler, self._walks), share, now)
+        if self.cpu_budget.window is not None:
+            longest = max(namespace.interval_seconds for namespace in self.namespaces)
+            self._budget_report.note(self.cpu_budget.window, longest, now)
 
-    def _report(self, runner: SourceRunner) -> None:
+    @staticmethod
+    def _report(runner: SourceRunner) -> None:
         """Log a source's failure and its end once each, not on every sample."""
-        error = runner.error
-        kind = (type(error), error.reason) if error is not None else None
-        if kind == self._logged.get(runner):
-            return
-        self._logged[runner] = kind
         fields = {"source": runner.name, "netns": runner.netns}
-        if error is None:
+        if runner.error is None:
             log.info("source works again", extra={"fields": fields})
         else:
-            log.warning("source failed: %s", error, extra={"fields": fields})
+            log.warning("source failed: %s", runner.error, extra={"fields": fields})

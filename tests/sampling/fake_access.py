@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from exporter.broker.wire import NamespaceTarget
@@ -15,7 +17,7 @@ from tests.sampling.fake_clock import FakeClock
 from tests.sampling.fake_namespace import FakeNamespace
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeRemote:
     """Stands in for RemoteNamespace."""
 
@@ -23,6 +25,8 @@ class FakeRemote:
     namespace: Namespace
     target: NamespaceTarget
     broker_seconds: float = 0.0
+    attached: bool = False
+    cookie: int | None = None
 
     def set_target(self, target: NamespaceTarget) -> None:
         """Take another way in."""
@@ -33,7 +37,9 @@ class FakeAccess:
     """Stands in for NamespaceAccess.
 
     `errors` keep namespaces from being attached, `costs` are of one sample of their TCP listeners, both by
-    name; `broker_seconds` is what each attach takes in the broker; after `lost_after` the broker is lost.
+    name, and `find_cost` that of looking for namespaces; `broker_seconds` is what each attach takes in the
+    broker; after `lost_after` the broker is lost.
+    With `keep` namespaces stay attached. `found_at` has the times at which namespaces were looked for.
     """
 
     def __init__(self, clock: FakeClock | None = None) -> None:
@@ -44,12 +50,20 @@ class FakeAccess:
         self.remotes: dict[str, FakeRemote] = {}
         self.errors: dict[str, KernelError] = {}
         self.costs: dict[str, float] = {}
+        self.find_cost = 0.0
         self.broker_seconds = 0.0
         self.lost_after: int | None = None
         self.find_error: KernelError | None = None
+        self.keep = False
+        self._ended: set[str] = set()
+        self._ended_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.attached: list[tuple[float, str]] = []
         self.files: list[tuple[str, Collection[str]]] = []
         self.calls: list[int] = []
+        self.found_at: list[float] = []
+        self._found: list[NamespaceRef] = []
+        # How often it was said that nobody looks for namespaces any more.
+        self.watch_ended = 0
         # Discovery must not be slow while pages wait for this lock.
         self.lock: threading.Lock | None = None
 
@@ -57,14 +71,23 @@ class FakeAccess:
         """Make namespaces."""
         for inode in inodes:
             target = NamespaceTarget(name=name.encode()) if name else NamespaceTarget(pid=inode)
-            self.refs[inode] = NamespaceRef(inode, name.encode(), target)
+            self.refs[inode] = NamespaceRef(inode, name.encode(), target, inode)
 
-    def find(self) -> list[NamespaceRef]:
-        """Return those that there are."""
+    def find(self, now: float) -> list[NamespaceRef]:
+        """Return those that there are, the same list where none has changed."""
+        self.found_at.append(now)
+        self.clock.spend(self.find_cost)
         assert self.lock is None or not self.lock.locked()
         if self.find_error is not None:
             raise self.find_error
-        return list(self.refs.values())
+        refs = list(self.refs.values())
+        if refs != self._found:
+            self._found = refs
+        return self._found
+
+    def end_watch(self) -> None:
+        """Count it."""
+        self.watch_ended += 1
 
     def namespace(self, name: str, target: NamespaceTarget) -> FakeRemote:
         """Return a namespace with one TCP listener."""
@@ -83,12 +106,47 @@ class FakeAccess:
         for number, (remote, files) in enumerate(remotes):
             if number == self.lost_after:
                 raise KernelError("cannot enter network namespaces: gone", "broker")
+            assert not remote.attached, "what is open would be opened once more"
             self.files.append((remote.name, files))
             error = self.errors.get(remote.name)
             remote.broker_seconds += self.broker_seconds
             if error is None:
                 self.attached.append((self.clock.now, remote.name))
+                remote.attached = True
+                remote.cookie = 1
             yield remote, error
+            remote.attached = error is None and self.keep
+
+    def keeps(self, count: int) -> bool:
+        """Tell whether namespaces stay attached, however many."""
+        return bool(count) and self.keep
+
+    def detach(self, remote: FakeRemote) -> None:
+        """Close it."""
+        remote.attached = False
+
+    def end(self, name: str) -> None:
+        """Let the process end that stands for a namespace."""
+        self._ended.add(name)
+        os.eventfd_write(self._ended_event, 1)
+
+    def detach_ended(self) -> list[FakeRemote]:
+        """Close those that have ended, and tell of each once."""
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._ended_event)
+        ended = [self.remotes[name] for name in self._ended if self.remotes[name].attached]
+        self._ended.clear()
+        for remote in ended:
+            remote.attached = False
+        return ended
+
+    def ended_descriptor(self) -> int:
+        """Return what is readable once one has ended."""
+        return self._ended_event
+
+    def __del__(self) -> None:
+        """Close the descriptor."""
+        os.close(self._ended_event)
 
     def broker_restarts(self) -> int:
         """Return a number that stands for itself."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import Self, cast
+from typing import cast
 
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.fallback import MethodFallback
@@ -14,8 +14,9 @@ from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.procfs.refcount import RefCount
 from exporter.kernel.procfs.tcp_activity import TcpActivity
-from exporter.kernel.records import Changes, Endpoint, Listener, Method, QueueReading
+from exporter.kernel.records import Changes, Endpoint, Listener, Method, QueueReading, WaitingConnection
 from exporter.kernel.sock_diag.diag_socket import ForeignDatagrams
+from tests.listeners.sockets import waiting
 
 COUNTERS = TcpCounters(*range(1, 8))
 SYSCTLS = Sysctls(somaxconn=4096, max_syn_backlog=1024, syncookies=1, abort_on_overflow=0)
@@ -57,16 +58,14 @@ class FakeListeners(FakeRequest):
         for listener in listeners:
             self._sockets[listener.cookie] = listener, QueueReading(listener.cookie, length, limit, drops)
 
-    def change(self, cookie: int, *, length: int | None = None, drops: int | None = None) -> None:
-        """Change the queue of a socket, or what it dropped."""
+    def change(
+        self, cookie: int, *, length: int | None = None, limit: int | None = None, drops: int | None = None
+    ) -> None:
+        """Change the queue of a socket, its backlog, or what it dropped."""
         listener, reading = self._sockets[cookie]
-        given = {"length": length, "drops": drops}
+        given = {"length": length, "limit": limit, "drops": drops}
         changed = {name: value for name, value in given.items() if value is not None}
         self._sockets[cookie] = listener, reading._replace(**changed)
-
-    def has(self, cookie: int) -> bool:
-        """Tell whether a socket listens."""
-        return cookie in self._sockets
 
     def close(self, *cookies: int) -> None:
         """Close sockets."""
@@ -112,6 +111,21 @@ class FakeSynRecv(FakeRequest):
         return dict(self.counts)
 
 
+class FakeReferences(FakeRequest):
+    """A reader of references; without `held`, by inode, they may not be read."""
+
+    def __init__(self, spend: Callable[[float], None]) -> None:
+        super().__init__(spend)
+        self.held: dict[int, RefCount] | None = None
+
+    def read(self, _family: int, _count: int) -> dict[int, RefCount]:
+        """Return them by inode."""
+        self.ask()
+        if self.held is None:
+            raise UnavailableError("cannot read net/tcp", "EACCES")
+        return dict(self.held)
+
+
 class FakeSnmp(ProcfsFiles):
     """Stands in for /proc/net/snmp; without segments it may not be read."""
 
@@ -136,14 +150,21 @@ class FakeNamespace:
         self.tcp = FakeListeners(spend)
         self.unix = FakeListeners(spend)
         self.syn_recv_dump = FakeSynRecv(spend)
+        # None may be read, so that every count of half-open connections is a walk.
+        self.references = FakeReferences(spend)
         self.oldest_wait = FakeRequest(spend)
+        self.all_ports = FakeRequest(spend)
+        self.lookups = FakeRequest(spend)
         self.netstat = FakeRequest(spend)
         self.mptcp_dump = FakeRequest(spend)
         self.waits: dict[Endpoint, float] = {}
+        self.redirected: list[WaitingConnection] = []
+        self.cgroups_asked: list[set[int]] = []
         self.mptcp: frozenset[int] = frozenset()
         self.settings = SYSCTLS
         self.foreign_datagrams = ForeignDatagrams()
         self.segments: int | None = None
+        self.repeats: int | None = None
 
     def namespace(self) -> Namespace:
         """The same, by the type that the sampler takes."""
@@ -164,18 +185,32 @@ class FakeNamespace:
         self.syn_recv_dump.fallback.choose(method)
         return self.syn_recv_dump
 
-    def ref_counts(self) -> Self:
+    def ref_counts(self) -> FakeReferences:
         """Stand in for Namespace.ref_counts."""
-        return self
+        return self.references
 
-    def read(self, _listeners: Mapping[int, int]) -> dict[int, RefCount]:
-        """Have none, so that every count is a walk."""
-        raise UnavailableError("cannot read net/tcp", "EACCES")
-
-    def oldest_waits(self, ports: Collection[int]) -> dict[Endpoint, float]:
-        """Stand in for Namespace.oldest_waits."""
+    def waiting_at(self, ports: Collection[int]) -> list[WaitingConnection]:
+        """Stand in for Namespace.waiting_at: one connection for each of `waits`, and the redirected ones."""
         self.oldest_wait.ask()
-        return {endpoint: seconds for endpoint, seconds in self.waits.items() if endpoint.port in ports}
+        return [connection for connection in self._waiting() if connection.local.port in ports]
+
+    def waiting_in(self, cgroup_ids: Collection[int]) -> list[WaitingConnection]:
+        """Stand in for Namespace.waiting_in."""
+        self.all_ports.ask()
+        self.cgroups_asked.append(set(cgroup_ids))
+        return [each for each in self._waiting() if not cgroup_ids or each.cgroup_id in cgroup_ids]
+
+    def still_waiting(self, connection: WaitingConnection) -> WaitingConnection | None:
+        """Stand in for Namespace.still_waiting."""
+        self.lookups.ask()
+        return next((each for each in self.redirected if each.cookie == connection.cookie), None)
+
+    def _waiting(self) -> list[WaitingConnection]:
+        at_ports = [
+            waiting(1000 + number, endpoint, seconds)
+            for number, (endpoint, seconds) in enumerate(self.waits.items())
+        ]
+        return [*at_ports, *self.redirected]
 
     def mptcp_inodes(self) -> frozenset[int]:
         """Stand in for Namespace.mptcp_inodes."""
@@ -186,6 +221,10 @@ class FakeNamespace:
         """Stand in for Namespace.counters."""
         self.netstat.ask()
         return COUNTERS
+
+    def syn_repeats(self) -> int | None:
+        """Stand in for Namespace.syn_repeats."""
+        return self.repeats
 
     def sysctls(self) -> Sysctls:
         """Stand in for Namespace.sysctls."""

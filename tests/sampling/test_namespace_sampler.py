@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.broker.wire import NAMESPACE_FILES
+from exporter.broker.readable_files import NAMESPACE_FILES
 from exporter.config.model import Severity
 from exporter.kernel.errors import KernelError, UnavailableError
 from exporter.sampling.sources.counters import Counters

@@ -8,6 +8,9 @@ import threading
 import pytest
 
 from exporter.kernel.errors import KernelError
+from exporter.kernel.netns.access import NamespaceAccess
+from exporter.sampling.cpu_budget import CpuUse
+from testbed.waiting import until
 from tests.listeners.sockets import tcp, unix
 from tests.sampling.fake_access import FakeAccess
 from tests.sampling.simulation import TICK_SECONDS, Simulation
@@ -119,8 +122,8 @@ def test_listeners_of_several_namespaces_are_kept_apart() -> None:
     assert {each.group.key.netns: each.group.length for each in states} == {"host": 0, "blue": 5}
 
 
-def test_other_namespaces_together_get_the_part_of_one_source() -> None:
-    """However many they are, the exporter's own namespace is sampled as before."""
+def test_costly_namespaces_slow_a_cheap_one_down_to_its_equal_part_at_most() -> None:
+    """The exporter's own namespace is one of them while its queues are empty."""
     others = FakeAccess()
     others.add(*range(10))
     others.costs = {str(inode): 0.005 for inode in range(10)}
@@ -128,9 +131,145 @@ def test_other_namespaces_together_get_the_part_of_one_source() -> None:
     simulation.kernel.tcp.cost = 0.0001
     simulation.run_for(5.0)
     slots = simulation.sampler.namespace_scheduler.slots
-    assert simulation.runner("inet").schedule.interval_in_force == TICK_SECONDS
+    # A twelfth of the budget is for the source, which requests a tenth of it.
+    assert simulation.runner("inet").schedule.interval_in_force == pytest.approx(2 * TICK_SECONDS)
     # Nine tenths of the budget at most are left to ten that each request a tenth of a core.
     assert all(slot.schedule.interval_in_force >= 50 * TICK_SECONDS for slot in slots)
+
+
+def test_the_own_namespace_is_sampled_as_often_as_others_until_a_connection_waits() -> None:
+    """From that very sample on it is at the full rate, and so for a minute after the last one."""
+    others = FakeAccess()
+    others.keep = True
+    others.add(*range(100))
+    others.costs = {str(inode): 0.0001 for inode in range(100)}
+    simulation = Simulation(others=others)
+    simulation.kernel.tcp.open(tcp(1))
+    simulation.kernel.tcp.cost = 0.0001
+    simulation.run_loop_for(10.0)
+    slots = simulation.sampler.namespace_scheduler.slots
+    usual = slots[0].schedule.interval_in_force
+    inet, counters = simulation.runner("inet").schedule, simulation.runner("netstat").schedule
+    assert usual > 0.5
+    assert inet.interval_in_force == usual
+    assert counters.interval_in_force > 1.0
+    simulation.kernel.tcp.change(1, length=1)
+    asked = simulation.kernel.tcp.asked
+    simulation.run_loop_for(usual + TICK_SECONDS)
+    assert simulation.kernel.tcp.asked > asked
+    assert inet.interval_in_force == TICK_SECONDS
+    simulation.kernel.tcp.change(1, length=0)
+    asked = simulation.kernel.tcp.asked
+    simulation.run_loop_for(50.0)
+    assert simulation.kernel.tcp.asked - asked >= 990
+    assert counters.interval_in_force == 1.0
+    simulation.run_loop_for(15.0)
+    assert inet.interval_in_force == slots[0].schedule.interval_in_force > 0.5
+
+
+def with_namespace(*, keep: bool = True) -> tuple[Simulation, FakeAccess]:
+    """A sampler with one other namespace, sampled once."""
+    others = FakeAccess()
+    others.keep = keep
+    others.add(1)
+    simulation = Simulation(others=others)
+    simulation.tick()
+    return simulation, others
+
+
+def test_a_namespace_whose_process_ended_is_not_asked_in_that_tick() -> None:
+    """To ask would say that sockets are gone which another process may still have."""
+    simulation, others = with_namespace()
+    others.end("1")
+    asked_before = others.kernels["1"].tcp.asked
+    simulation.tick()
+    assert others.kernels["1"].tcp.asked == asked_before
+    simulation.run_for(0.5)
+    assert others.kernels["1"].tcp.asked > asked_before
+    assert simulation.runner("inet", "1").stats.errors == {}
+
+
+def test_the_end_of_a_namespace_wakes_the_thread() -> None:
+    """It does not wait for the next tick."""
+    simulation, others = with_namespace()
+    for runner in simulation.sampler.runners:
+        runner.schedule.postpone(simulation.clock.now + 10 * DEADLINE_SECONDS)
+    simulation.sampler.start(lambda: None)
+    others.end("1")
+    until(lambda: others.remotes["1"].attached, lambda attached: not attached)
+    simulation.sampler.stop(DEADLINE_SECONDS)
+    assert simulation.sampler.failure is None
+
+
+def test_all_namespaces_are_sampled_once_each_was_or_could_not_be() -> None:
+    """The first page waits for it."""
+    others = FakeAccess()
+    simulation = Simulation(others=others)
+    assert simulation.sampler.all_namespaces_sampled(), "none was found"
+    others.add(*range(NamespaceAccess.max_attached + 1))
+    others.errors["3"] = FAILED
+    simulation.tick()
+    assert not simulation.sampler.all_namespaces_sampled()
+    simulation.tick()
+    assert simulation.sampler.all_namespaces_sampled()
+
+
+def test_at_the_start_owners_are_looked_for_when_the_listeners_of_all_namespaces_are_known() -> None:
+    """Once, and to the end: what a search costs does not depend on how many listeners it is for."""
+    others = FakeAccess()
+    simulation = Simulation(others=others)
+    others.add(*range(NamespaceAccess.max_attached + 1))
+    simulation.tick()
+    owners = simulation.runner("owners").stats
+    assert owners.samples == 0
+    simulation.tick()
+    assert owners.samples == 1
+    assert simulation.sampler.all_owners_searched()
+    others.add(*range(100, 101 + NamespaceAccess.max_attached))
+    simulation.run_for(2.0)
+    assert owners.samples > 1
+
+
+def test_where_more_are_due_than_are_sampled_at_once_the_next_tick_is_due_at_once() -> None:
+    """The sources of the exporter's own namespace come in between."""
+    others = FakeAccess()
+    others.add(*range(NamespaceAccess.max_attached + 1))
+    simulation = Simulation(others=others)
+    assert simulation.sampler.sample() == simulation.clock.now
+    assert simulation.sampler.sample() == simulation.clock.now + TICK_SECONDS
+
+
+def test_what_other_threads_use_is_taken_off_the_budget(simulation: Simulation) -> None:
+    """So that pages are paid for as well."""
+    simulation.kernel.tcp.cost = 0.0009
+    simulation.run_for(10.0)
+    assert simulation.runner("inet").schedule.interval_in_force == TICK_SECONDS
+    for _ in range(20):
+        simulation.run_for(1.0)
+        simulation.clock.spend(0.01)
+    assert simulation.runner("inet").schedule.interval_in_force == pytest.approx(2 * TICK_SECONDS)
+    simulation.run_for(15.0)
+    assert simulation.runner("inet").schedule.interval_in_force == TICK_SECONDS
+
+
+def test_sampling_is_no_use_by_others() -> None:
+    """Otherwise it would slow itself down twice; this includes namespaces, present and past."""
+    others = FakeAccess()
+    others.keep = True
+    others.add(1, 2)
+    others.costs = {"1": 0.0002, "2": 0.0002}
+    simulation = Simulation(others=others)
+    simulation.kernel.tcp.cost = 0.0004
+    simulation.run_for(10.0)
+    del others.refs[1]
+    simulation.run_for(10.0)
+    samples = (
+        sum(runner.stats.cpu_seconds for runner in simulation.sampler.runners if runner.netns == "host")
+        + simulation.sampler.namespace_scheduler.cpu_seconds()
+    )
+    use = CpuUse(samples, simulation.clock.spent)
+    left = simulation.sampler.cpu_budget.share_for_samples(0.02, use, simulation.clock.now)
+    assert left == pytest.approx(0.02)
 
 
 def test_thread_samples_until_it_is_stopped(simulation: Simulation) -> None:

@@ -43,7 +43,7 @@ def test_rule_may_take_a_listener_off_the_page_and_put_it_back(simulation: Simul
     simulation.configure("rules: [{name: no-tcp, match: {protocol: tcp}, export: false}]")
     simulation.tick()
     assert simulation.published() == [("/run/app.sock", "")]
-    simulation.configure("")
+    simulation.configure("{}")
     simulation.tick()
     assert [address for address, _ in simulation.published()] == ["/run/app.sock", "0.0.0.0"]
     assert simulation.listener("0.0.0.0").accept.histogram() == ((0,) * 7 + (13,), 13.0)
@@ -70,12 +70,12 @@ def test_interval_of_a_source_follows_where_it_is_longer_than_its_shortest(simul
     assert intervals(simulation) == fast
     simulation.configure("sampling: {interval: 3s}")
     assert intervals(simulation) == dict.fromkeys(fast, 3.0) | {"netstat": 1.0}
-    simulation.configure("")
+    simulation.configure("{}")
     assert intervals(simulation) == fast
 
 
 def test_new_interval_waits_for_no_old_due_time(simulation: Simulation) -> None:
-    simulation.configure("sampling: {interval: 10s}")
+    simulation.configure("sampling: {interval: 4s}")
     simulation.tick()
     simulation.configure("sampling: {interval: 50ms}")
     asked = simulation.kernel.tcp.asked

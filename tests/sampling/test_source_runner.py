@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from exporter.config import parse
-from exporter.kernel.errors import KernelError
+from exporter.kernel.errors import KernelError, UnavailableError
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.source import Source
 from tests.sampling.fake_clock import FakeClock
@@ -57,6 +57,18 @@ class KeepsErrors(ScriptedSource):
     keeps_error_while_idle = True
 
 
+class OnceASecond(ScriptedSource):
+    """One that is never asked more often than once a second."""
+
+    min_interval_seconds = 1.0
+
+
+class SeldomWhileQuiet(ScriptedSource):
+    """One that is asked every three seconds while all queues of its namespace are empty."""
+
+    quiet_interval_seconds = 3.0
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
@@ -72,7 +84,7 @@ def runner(source: ScriptedSource, clock: FakeClock) -> SourceRunner:
     return runner_of(source, clock)
 
 
-def runner_of(source: ScriptedSource, clock: FakeClock, config: str = "") -> SourceRunner:
+def runner_of(source: ScriptedSource, clock: FakeClock, config: str = "{}") -> SourceRunner:
     return SourceRunner(source, "host", parse(config, "c.yaml"), source._lock, clock.clock())  # noqa: SLF001
 
 
@@ -132,34 +144,41 @@ def test_it_is_not_healthy_before_its_first_sample(runner: SourceRunner) -> None
     assert not runner.healthy(1000.0)
 
 
-@pytest.mark.parametrize(("interval", "limit"), [("50ms", 5.0), ("1s", 5.0), ("2s", 6.0), ("60s", 180.0)])
-def test_it_is_healthy_for_five_seconds_or_three_intervals(
-    source: ScriptedSource, clock: FakeClock, interval: str, limit: float
+@pytest.mark.parametrize("interval", ["50ms", "1s", "2s", "4s"])
+def test_it_is_healthy_for_five_seconds_whatever_the_interval_is(
+    source: ScriptedSource, clock: FakeClock, interval: str
 ) -> None:
     runner = runner_of(source, clock, f"sampling: {{interval: {interval}}}")
     runner.run(1000.0)
     assert runner.healthy(1000.0)
-    assert runner.healthy(1000.0 + limit)
-    assert not runner.healthy(1000.1 + limit)
+    assert runner.healthy(1005.0)
+    assert not runner.healthy(1005.1)
 
 
-def test_the_interval_in_force_decides_what_is_stale(runner: SourceRunner, source: ScriptedSource) -> None:
-    """A source that the budget slowed down to one sample in ten seconds is not failing."""
-    source.cost = 0.1
+def test_however_slow_the_budget_makes_it_it_is_healthy_from_sample_to_sample(
+    runner: SourceRunner, source: ScriptedSource
+) -> None:
+    """And for five seconds all the same."""
+    source.cost = 100.0
     now = run_times(runner, 2)
-    runner.limit_to(0.01)
-    runner.run(now)
-    assert runner.healthy(now + 29.9)
-    assert not runner.healthy(now + 30.1)
+    runner.limit_to(0.01, now)
+    assert runner.schedule.interval_in_force == pytest.approx(4.0)
+    for _ in range(5):
+        runner.run(now)
+        assert runner.schedule.due == now + 4.0
+        now += 4.0
+        assert runner.healthy(now + 0.9)
+    assert runner.healthy(now + 1.0)
+    assert not runner.healthy(now + 1.1)
 
 
 def test_with_nothing_to_ask_it_costs_nothing_and_is_healthy(
     runner: SourceRunner, source: ScriptedSource
 ) -> None:
     source.anything_to_ask = False
-    run_times(runner, 100)
+    now = run_times(runner, 100)
     assert (runner.stats.samples, runner.stats.missed, runner.requested_share()) == (0, 0, 0.0)
-    assert runner.healthy(1e9)
+    assert runner.healthy(now)
     source.anything_to_ask = True
     runner.run(2000.0)
     assert runner.stats.samples == 1
@@ -173,7 +192,7 @@ def test_an_idle_source_leaves_its_share_to_others(runner: SourceRunner, source:
     source.anything_to_ask = False
     runner.run(now)
     assert runner.requested_share() == 0.0
-    runner.limit_to(0.0)
+    runner.limit_to(0.0, now)
     assert runner.schedule.interval_in_force == INTERVAL
 
 
@@ -228,12 +247,88 @@ def test_a_source_that_fails_every_time_costs_as_much(runner: SourceRunner, sour
     assert runner.requested_share() == pytest.approx(0.04)
 
 
-def test_it_follows_the_slots_of_its_namespace(runner: SourceRunner, source: ScriptedSource) -> None:
-    runner.follow_slots(0.5)
-    assert runner.schedule.interval_in_force == 0.5
-    runner.follow_slots(0.01)
+def test_what_another_limit_accounts_for_is_no_cost_of_its_schedule(
+    runner: SourceRunner, source: ScriptedSource
+) -> None:
+    """But it is counted as processor time of the source."""
+    source.cost = 0.002
+    now = run_times(runner, 2)
+
+    def walk(_now: float) -> bool:
+        source._clock.spend(0.5)  # noqa: SLF001
+        source.limited_seconds += 0.5
+        return True
+
+    source.pending = walk  # type: ignore[method-assign]
+    run_times(runner, 2, now)
+    assert runner.schedule.cost == pytest.approx(0.002)
+    assert runner.stats.cpu_seconds == pytest.approx(4 * 0.002 + 2 * 0.5)
+
+
+def test_the_least_share_is_that_of_the_longest_interval(
+    runner: SourceRunner, source: ScriptedSource
+) -> None:
+    source.cost = 0.02
+    now = run_times(runner, 2)
+    assert runner.least_share() == pytest.approx(0.005)
+    assert runner.share_in_force() == runner.requested_share() == pytest.approx(0.4)
+    runner.limit_to(0.0, now)
+    assert runner.share_in_force() == pytest.approx(0.005)
+    source.anything_to_ask = False
+    run_times(runner, 1, now)
+    assert (runner.least_share(), runner.share_in_force()) == (0.0, 0.0)
+
+
+def test_no_more_is_requested_than_the_namespace_lets_it_use(clock: FakeClock) -> None:
+    source = SeldomWhileQuiet(clock, threading.Lock())
+    runner = runner_of(source, clock)
+    source.cost = 0.03
+    run_times(runner, 2)
+    assert runner.requested_share() == pytest.approx(0.6)
+    runner.follow_slots(INTERVAL, 1000.0, quiet=True)
+    assert runner.requested_share() == pytest.approx(0.01)
+
+
+def test_it_runs_in_the_slot_that_is_nearer_to_its_due_time(runner: SourceRunner) -> None:
+    runner.follow_slots(1.0, 1000.0, quiet=False)
+    runner.run(1000.0)
+    assert [runner.due_in_slot(now, 1.0) for now in (1000.4, 1000.6)] == [False, True]
+
+
+def test_it_does_not_wait_for_a_slot_that_comes_too_late(clock: FakeClock) -> None:
+    """Slots were close together, and are four seconds apart from the one on that comes now."""
+    source = SeldomWhileQuiet(clock, threading.Lock())
+    source.quiet_interval_seconds = 4.0  # type: ignore[misc]
+    runner = runner_of(source, clock)
+    runner.follow_slots(0.5, 1000.0, quiet=True)
+    runner.run(1000.0)
+    runner.follow_slots(4.0, 1001.2, quiet=True)
+    assert [runner.due_in_slot(1001.5, seconds) for seconds in (0.5, 2.5, 4.0)] == [False, False, True]
+
+
+def test_it_follows_the_slots_of_its_namespace(runner: SourceRunner) -> None:
+    for quiet in (False, True):
+        runner.follow_slots(0.5, 1000.0, quiet=quiet)
+        assert runner.schedule.interval_in_force == 0.5
+        runner.follow_slots(0.01, 1000.0, quiet=quiet)
+        assert runner.schedule.interval_in_force == INTERVAL
+
+
+def test_in_a_quiet_namespace_it_may_be_asked_more_seldom(clock: FakeClock) -> None:
+    runner = runner_of(SeldomWhileQuiet(clock, threading.Lock()), clock)
+    runner.follow_slots(INTERVAL, 1000.0, quiet=True)
+    assert runner.schedule.interval_in_force == 3.0
+    runner.run(1000.0)
+    assert runner.schedule.due == 1003.0
+    # Seven slots, without a rounding error.
+    runner.follow_slots(0.4, 1000.0, quiet=True)
+    assert runner.schedule.interval_in_force == 2.8
+    runner.follow_slots(3.5, 1001.0, quiet=True)
+    assert runner.schedule.interval_in_force == 3.5
+    # A queue begins to fill: the next is due by the time of the last, and not when it would have been.
+    runner.follow_slots(INTERVAL, 1002.0, quiet=False)
     assert runner.schedule.interval_in_force == INTERVAL
-    assert source.slots_per_sample == 1
+    assert runner.schedule.due == 1002.0
 
 
 def test_another_interval_is_taken_from_the_configuration(runner: SourceRunner) -> None:
@@ -247,3 +342,129 @@ def test_the_same_interval_disturbs_no_schedule(runner: SourceRunner) -> None:
     runner.run(1000.0)
     runner.configure(parse("max_listeners: 5", "c.yaml"))
     assert not runner.schedule.is_due(1000.0)
+
+
+def test_it_is_asked_in_every_slot_unless_it_has_an_interval_of_its_own(
+    runner: SourceRunner, clock: FakeClock
+) -> None:
+    assert runner.every_slot
+    assert not runner_of(OnceASecond(clock, threading.Lock()), clock).every_slot
+    assert not runner_of(SeldomWhileQuiet(clock, threading.Lock()), clock).every_slot
+
+
+def test_with_nothing_to_ask_it_is_healthy_for_five_seconds_after_the_last_look(
+    runner: SourceRunner, source: ScriptedSource
+) -> None:
+    """A thread that hangs publishes nothing old, and nothing that was empty then either."""
+    source.anything_to_ask = False
+    assert not runner.healthy(1000.0)
+    now = run_times(runner, 10)
+    looked_at = now - INTERVAL
+    assert runner.healthy(looked_at + 5.0)
+    assert not runner.healthy(looked_at + 5.1)
+
+
+def test_an_old_sample_counts_for_nothing_while_there_is_nothing_to_ask(
+    runner: SourceRunner, source: ScriptedSource
+) -> None:
+    runner.run(1000.0)
+    source.anything_to_ask = False
+    runner.run(1010.0)
+    assert runner.healthy(1010.0)
+    source.anything_to_ask, source.error = True, FAILED
+    runner.run(1011.0)
+    assert not runner.healthy(1011.0)
+
+
+def test_a_sample_tells_the_processor_time_after_it(
+    runner: SourceRunner, source: ScriptedSource, clock: FakeClock
+) -> None:
+    """So that of many sources in a row each reads the clock once. The due time is the caller's."""
+    clock.spend(1.0)
+    source.cost = 0.25
+    used = runner.sample(1000.0, 1.0)
+    assert used == pytest.approx(1.25)
+    source.cost = 0.5
+    assert runner.sample(1000.5, used) == pytest.approx(1.75)
+    assert runner.stats.cpu_seconds == pytest.approx(0.75)
+    assert (runner.stats.samples, runner.schedule.due) == (2, None)
+
+
+def test_processor_time_adds_up_also_where_a_sample_fails_and_where_there_is_nothing_to_ask(
+    runner: SourceRunner, source: ScriptedSource, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.cost = 0.25
+    now = run_times(runner, 1)
+    source.error = FAILED
+    now = run_times(runner, 1, now)
+    assert runner.stats.cpu_seconds == pytest.approx(0.5)
+
+    def look(_now: float) -> bool:
+        clock.spend(0.125)
+        return False
+
+    monkeypatch.setattr(source, "pending", look)
+    cost = runner.schedule.cost
+    run_times(runner, 2, now)
+    assert runner.stats.cpu_seconds == pytest.approx(0.75)
+    assert runner.schedule.cost == cost, "to look is no sample"
+
+
+def test_the_first_sample_is_no_measure_and_later_ones_are(
+    runner: SourceRunner, source: ScriptedSource
+) -> None:
+    source.cost = 0.25
+    now = run_times(runner, 1)
+    assert runner.schedule.cost == 0.0
+    source.cost = 0.5
+    run_times(runner, 1, now)
+    assert runner.schedule.cost == pytest.approx(0.5)
+
+
+def test_due_times_that_the_caller_let_pass_are_counted(runner: SourceRunner) -> None:
+    runner.count_missed(0)
+    runner.count_missed(3)
+    assert runner.stats.missed == 3
+
+
+def test_an_error_that_comes_changes_or_goes_is_told_once(
+    runner: SourceRunner, source: ScriptedSource
+) -> None:
+    """Another text for the same reason is no change."""
+    told = []
+    errors = [
+        None,
+        FAILED,
+        FAILED,
+        KernelError("another text", "ENOBUFS"),
+        KernelError("no", "EPERM"),
+        None,
+        None,
+    ]
+    now = 1000.0
+    for error in errors:
+        source.error = error
+        now = run_times(runner, 1, now)
+        told.append(runner.error_changed())
+    assert told == [False, True, False, False, True, True, False]
+
+
+def test_an_error_of_another_kind_with_the_same_reason_is_told(
+    runner: SourceRunner, source: ScriptedSource
+) -> None:
+    source.error = KernelError("no", "EPERM")
+    now = run_times(runner, 1)
+    assert runner.error_changed()
+    source.error = UnavailableError("no", "EPERM")
+    run_times(runner, 1, now)
+    assert runner.error_changed()
+
+
+def test_an_error_that_came_and_went_between_two_calls_is_not_told(
+    runner: SourceRunner, source: ScriptedSource
+) -> None:
+    source.error = FAILED
+    now = run_times(runner, 1)
+    source.error = None
+    run_times(runner, 1, now)
+    assert not runner.error_changed()

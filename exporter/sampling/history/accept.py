@@ -23,6 +23,26 @@ class Histogram(NamedTuple):
     sum: float
 
 
+class HistogramState(NamedTuple):
+    """What a histogram is computed from. Equal ones have equal histograms.
+
+    `counts` and `sum` are those of the past; since then `pending` samples were all in the bucket with the
+    index `bucket` and observed `ratio`.
+    """
+
+    counts: tuple[int, ...]
+    sum: float
+    bucket: int
+    pending: int
+    ratio: float
+
+    def histogram(self) -> Histogram:
+        """Return the histogram."""
+        counts = list(self.counts)
+        counts[self.bucket] += self.pending
+        return Histogram(tuple(accumulate(counts)), self.sum + self.ratio * self.pending)
+
+
 class AcceptHistory(QueueHistory):
     """The accept queue: a histogram of its utilization and the time in which a socket was full."""
 
@@ -68,13 +88,16 @@ class AcceptHistory(QueueHistory):
 
     def histogram(self) -> Histogram | None:
         """Return the utilizations of all samples, None where the newest has none."""
+        state = self.histogram_state()
+        return state.histogram() if state is not None else None
+
+    def histogram_state(self) -> HistogramState | None:
+        """Return what the histogram is computed from, None where there is none."""
         if self.ratio is None:
             return None
-        counts = self._counts.copy()
         # The newest sample belongs to the state that holds now.
         pending = self._timeline.samples - self._sample + 1
-        counts[self._bucket] += pending
-        return Histogram(tuple(accumulate(counts)), self._sum + self.ratio * pending)
+        return HistogramState(tuple(self._counts), self._sum, self._bucket, pending, self.ratio)
 
     def _add_up(self) -> None:
         """Count what the state until now added, at the sample that ends it."""

@@ -30,8 +30,9 @@ class QueueHistory:
         """Take thresholds and the width of the window, in seconds; counters go on."""
         timeline = self._timeline
         self._lengths.set_window(peak_window)
+        levels = thresholds.levels
         for severity, state in self.threshold_states.items():
-            level = thresholds.levels[self._queue, severity]
+            level = levels[self._queue, severity]
             state.set_threshold(level, thresholds.hold_seconds, thresholds.release_seconds, timeline.newest)
             state.update(self.length, self.ratio, timeline.newest, timeline.covered)
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-# A gap longer than this tells nothing of what happened in it.
-STALE_SECONDS = 5.0
-STALE_INTERVALS = 3
+from typing import Final
 
-
-def stale_after(interval: float) -> float:
-    """Return after how many seconds without a sample a source counts as failed."""
-    return max(STALE_SECONDS, STALE_INTERVALS * interval)
+# A gap longer than this tells nothing of what happened in it, and no older sample is published.
+STALE_SECONDS: Final = 5.0
 
 
 class SampleTimeline:
@@ -28,15 +24,15 @@ class SampleTimeline:
         self.newest = 0.0
         self.previous = 0.0
 
-    def record(self, now: float, interval: float) -> None:
-        """Note a sample taken at `now` by a source that is sampled every `interval` seconds."""
+    def record(self, now: float) -> None:
+        """Note a sample taken at `now`."""
         gap = now - self.newest
-        if self.samples and gap <= stale_after(interval):
+        if self.samples and gap <= STALE_SECONDS:
             self.covered += gap
         self.samples += 1
         self.previous = self.newest
         self.newest = now
 
-    def stale(self, now: float, interval: float) -> bool:
-        """Tell whether there is no sample, or the newest is too old for a source with this interval."""
-        return not self.samples or now - self.newest > stale_after(interval)
+    def stale(self, now: float) -> bool:
+        """Tell whether there is no sample, or the newest is too old to be published."""
+        return not self.samples or now - self.newest > STALE_SECONDS

@@ -1,4 +1,8 @@
-"""Source `oldest_wait`: how long the oldest connection in each accept queue has waited."""
+"""Source `oldest_wait`: how long the oldest connection in each accept queue has waited.
+
+A connection that ended with RST stays in its queue, and no dump shows it. So what is found is the oldest of
+those that a dump shows, and where it shows none the wait is not known.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,23 @@ from typing import ClassVar
 
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.netns.namespace import Namespace
-from exporter.kernel.records import Endpoint, Method
+from exporter.kernel.records import Method
 from exporter.listeners.group import ListenerGroup
+from exporter.sampling.clock import Clock
 from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.sources.accept_queue import AcceptQueue
+from exporter.sampling.sources.port_waits import PortWaits
+from exporter.sampling.sources.redirected_waits import RedirectedWaits
 from exporter.sampling.sources.source import Source
+from exporter.sampling.walk_limit import WalkLimit
 
 
 @dataclass(frozen=True, slots=True)
 class OldestWaits:
-    """The listeners that were asked about, and the longest wait at each endpoint, in seconds."""
+    """The listeners that were asked about, and the longest wait of those where it is known, in seconds."""
 
     asked: tuple[ListenerGroup, ...]
-    seconds: Mapping[Endpoint, float]
+    seconds: Mapping[ListenerGroup, float]
 
 
 class OldestWait(Source[OldestWaits]):
@@ -29,12 +37,20 @@ class OldestWait(Source[OldestWaits]):
     NAME: ClassVar = "oldest_wait"
     min_interval_seconds: ClassVar = 1.0
 
-    def __init__(self, listeners: Sequence[AcceptQueue], namespace: Namespace, table: ListenerTable) -> None:
+    def __init__(
+        self,
+        listeners: Sequence[AcceptQueue],
+        namespace: Namespace,
+        table: ListenerTable,
+        clock: Clock,
+        walks: WalkLimit,
+    ) -> None:
         """Take the sources of the listeners, whose method decides whether there is an answer."""
         super().__init__(self.NAME)
         self._listeners = listeners
-        self._namespace = namespace
         self._table = table
+        self._at_ports = PortWaits(namespace, table, clock, walks)
+        self._redirected = RedirectedWaits(namespace, table, clock, walks)
 
     @property
     def method(self) -> str | None:
@@ -46,19 +62,43 @@ class OldestWait(Source[OldestWaits]):
         """Tell whether any connection waits."""
         return any(self._table.nonempty(source.family) for source in self._listeners)
 
-    def ask(self, now: float) -> OldestWaits:  # noqa: ARG002
-        """Ask for the connections at the ports of these listeners. Raises KernelError."""
+    def ask(self, now: float) -> OldestWaits:
+        """Ask for the connections at the ports of these listeners, and elsewhere. Raises KernelError."""
         if self.method is None:
             raise UnavailableError("/proc/net does not tell how long a connection has waited", "procfs")
+        try:
+            return self._oldest(now)
+        finally:
+            self.limited_seconds = self._at_ports.limited_seconds + self._redirected.limited_seconds
+
+    def _oldest(self, now: float) -> OldestWaits:
         groups = tuple(group for source in self._listeners for group in self._table.nonempty(source.family))
-        return OldestWaits(groups, self._namespace.oldest_waits({int(group.key.port) for group in groups}))
+        matcher = self._table.matcher()
+        seconds, seen = self._at_ports.oldest(now, groups)
+        elsewhere = [group for group in groups if group in matcher.transparent and _unseen(group, seen)]
+        for group, waited in self._redirected.oldest(now, elsewhere).items():
+            seconds[group] = max(seconds.get(group, 0.0), waited)
+        for group in seconds.keys() - matcher.transparent:
+            if _may_hide_a_full_socket(group, _unseen(group, seen)):
+                del seconds[group]
+        return OldestWaits(groups, seconds)
 
     def apply(self, answer: OldestWaits, now: float) -> None:  # noqa: ARG002
         """Give each listener the longest of its waits."""
-        matcher = self._table.matcher()
-        seconds: dict[ListenerGroup, float] = {}
-        for endpoint, waited in answer.seconds.items():
-            group = matcher.find(endpoint)
-            if group is not None:
-                seconds[group] = max(seconds.get(group, 0.0), waited)
-        self._table.set_oldest_waits(answer.asked, seconds)
+        self._table.set_oldest_waits(answer.asked, answer.seconds)
+
+
+def _unseen(group: ListenerGroup, seen: Mapping[ListenerGroup, int]) -> int:
+    """Return how many connections in the queues of a group were not found at its port."""
+    return max(0, (group.length or 0) - seen[group])
+
+
+def _may_hide_a_full_socket(group: ListenerGroup, unseen: int) -> bool:
+    """Tell whether one of the sockets may be full of connections that no dump shows.
+
+    Then those that are shown are of other sockets, and their waits say nothing of the one that is full.
+    """
+    readings = [member.reading for member in group.members.values()]
+    return any(
+        reading.limit is not None and reading.limit < (reading.length or 0) <= unseen for reading in readings
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import ClassVar, Final
 
-from exporter.kernel.errors import KernelError, UnavailableError
+from exporter.kernel.errors import KernelError
 from exporter.kernel.netns.namespace import Namespace
-from exporter.kernel.records import Method
+from exporter.kernel.records import Listener, Method
 from exporter.owners.search import OwnerSearch
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_table import ListenerTable
@@ -19,6 +20,7 @@ _STEP_SECONDS: Final = 0.01
 # Where sockets come and go all the time, this many times what it takes to collect them passes before they
 # are collected again.
 _COLLECT_PAUSE: Final = 50
+_VERSION: Final = attrgetter("sockets_version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,15 @@ class Owners(Source[SearchStep]):
         # None where sockets may be collected at once.
         self._collect_at: float | None = None
         self._namespaces: Mapping[ListenerTable, Namespace] = {}
+        # The sum of the versions of all tables when sockets were collected last, None to do so again.
+        self._versions: int | None = None
         # The version of each table's sockets that was collected last.
         self._collected: dict[ListenerTable, int] = {}
-        # Where an owner may still change: on a host with many namespaces most are settled.
+        self._table_of: dict[int, ListenerTable] = {}
+        # Where sockets have no owner yet, and sockets of which more may be found: most are settled.
         self._unsettled: set[ListenerTable] = set()
+        self._incomplete: set[int] = set()
         # A socket is MPTCP's all its life, so a namespace is asked again only after its sockets changed.
-        self._mptcp: dict[ListenerTable, frozenset[int]] = {}
         self._mptcp_stale: set[ListenerTable] = set()
 
     @property
@@ -61,70 +66,92 @@ class Owners(Source[SearchStep]):
         """How many sockets have no known owner."""
         return self._search.count_without_owner()
 
+    @property
+    def unreadable_processes(self) -> int:
+        """How many processes did not let their sockets be read, when all of them were searched last."""
+        return self._search.unreadable_count
+
+    @property
+    def hung_lookups(self) -> int:
+        """How many lookups of what is known of owners hung."""
+        return self._search.hung_lookups
+
     def set_namespaces(self, namespaces: Mapping[ListenerTable, Namespace]) -> None:
         """Take the namespaces that are sampled now, by the tables of their listeners."""
         self._namespaces = namespaces
+        self._versions = None
 
     def pending(self, now: float) -> bool:
         """Collect sockets where they changed, and tell whether there is an owner to look for or to give."""
-        changed = [table for table in self._namespaces if self._collected.get(table) != table.sockets_version]
-        left = len(self._collected) > len(self._namespaces)
-        collected = (changed or left) and (self._collect_at is None or now >= self._collect_at)
-        if collected:
-            self._collect(changed, now)
-        pending = self._search.pending(now)
+        collected = False
+        # On a host with many namespaces it matters that nothing is looked at one by one where none changed.
+        versions = sum(map(_VERSION, self._namespaces))
+        if versions != self._versions and (self._collect_at is None or now >= self._collect_at):
+            self._versions = versions
+            self._collect(now)
+            collected = True
+        pending = self._search.pending(now) or self._search.has_changes()
         self._first_search = self._first_search and pending
-        return pending or bool(collected)
+        return pending or collected
 
     def ask(self, now: float) -> SearchStep:
         """Search for 10 ms; the very first search goes on to its end, so that the first page has owners."""
         until = self._clock.elapsed() + _STEP_SECONDS
         to_the_end, self._first_search = self._first_search, False
         ended = self._search.step(now, lambda: not to_the_end and self._clock.elapsed() > until)
-        ended = ended or not self._search.pending(now)
+        ended = ended or self._search.has_changes() or not self._search.pending(now)
         if ended:
             self._ask_mptcp()
         return SearchStep(ended)
 
-    def apply(self, answer: SearchStep, now: float) -> None:  # noqa: ARG002
+    def apply(self, answer: SearchStep, now: float) -> None:
         """Give listeners the owners that were found. Raises KernelError where a process hides sockets."""
         if answer.ended:
-            unsettled, self._unsettled = self._unsettled, self._mptcp_stale.copy()
-            for table in unsettled & self._namespaces.keys():
-                self._set_owners(table)
-        if self._search.access_denied:
-            raise UnavailableError("the processes of some sockets may not be seen", "EACCES")
+            self._give_owners(now)
+        if self._search.obstacle is not None:
+            raise self._search.obstacle
 
-    def _collect(self, changed: Sequence[ListenerTable], now: float) -> None:
+    def _collect(self, now: float) -> None:
         started = self._clock.elapsed()
+        changed = [table for table in self._namespaces if self._collected.get(table) != table.sockets_version]
         self._unsettled.update(changed)
         self._mptcp_stale.update(changed)
-        sockets: dict[int, int] = {}
+        listeners: list[Listener] = []
+        self._table_of = {}
         for table in self._namespaces:
-            sockets |= table.inodes()
+            listeners_of_one = table.listeners()
+            listeners += listeners_of_one
+            self._table_of.update((listener.inode, table) for listener in listeners_of_one)
         self._collected = {table: table.sockets_version for table in self._namespaces}
-        self._search.set_sockets(sockets, now)
+        self._search.set_sockets(listeners, now)
         self._collect_at = now + _COLLECT_PAUSE * (self._clock.elapsed() - started)
 
     def _ask_mptcp(self) -> None:
         """Ask which sockets are MPTCP's. Where a namespace cannot tell, what it told before holds."""
-        self._mptcp = {table: known for table, known in self._mptcp.items() if table in self._namespaces}
         stale, self._mptcp_stale = self._mptcp_stale & self._namespaces.keys(), set()
         for table in stale:
             try:
-                self._mptcp[table] = self._namespaces[table].mptcp_inodes()
+                inodes = self._namespaces[table].mptcp_inodes()
+                self._incomplete |= table.mptcp.take(table.listeners(), inodes)
             except KernelError as error:
                 # The namespace's own sources fail as well and are published so; owners are found without it.
                 self.stats.count_error(error)
                 self._mptcp_stale.add(table)
 
-    def _set_owners(self, table: ListenerTable) -> None:
-        mptcp = self._mptcp.get(table, frozenset())
-        for state in [each for each in table.states.values() if each.group.members]:
-            # One that was not looked for yet keeps its owner, or waits for its first.
-            if self._search.searched(state.group):
-                inodes = (member.listener.inode for member in state.group.members.values())
-                owner = self._search.owner_of(state.group)
-                table.set_owner(state, owner, mptcp=any(inode in mptcp for inode in inodes))
-            if not self._search.final(state.group):
+    def _give_owners(self, now: float) -> None:
+        """Give the listeners owners of which more is known than before, and those that have none yet."""
+        changed = self._search.take_changed() | self._incomplete
+        tables = self._unsettled | {self._table_of[inode] for inode in changed & self._table_of.keys()}
+        self._unsettled, self._incomplete = set(), set()
+        for table in tables & self._namespaces.keys():
+            for state in [each for each in table.states.values() if each.group.members]:
+                listeners = [member.listener for member in state.group.members.values()]
+                if state.owner is None or any(listener.inode in changed for listener in listeners):
+                    table.set_owners(state.group, self._search.owners_of(listeners), now)
+                    self._note_open(table, listeners)
+
+    def _note_open(self, table: ListenerTable, listeners: Iterable[Listener]) -> None:
+        """Note what is to be given again later."""
+        for listener in listeners:
+            if not self._search.searched(listener.inode):
                 self._unsettled.add(table)

@@ -22,6 +22,7 @@ class SourceStats:
     def __init__(self) -> None:
         self.samples = 0
         self.missed = 0
+        self.cpu_seconds = 0.0
         self.errors: Counter[str] = Counter()
 
     def count_sample(self) -> None:
@@ -40,6 +41,7 @@ class SourceStats:
         """Add what another source has counted."""
         self.samples += other.samples
         self.missed += other.missed
+        self.cpu_seconds += other.cpu_seconds
         self.errors += other.errors
 
 
@@ -48,11 +50,11 @@ class Source(ABC, Generic[Answer]):
 
     # The shortest time between two samples, where sampling.interval is not longer; in seconds.
     min_interval_seconds: ClassVar[float] = 0.0
+    # The same in another namespace whose queues have been empty for a minute.
+    quiet_interval_seconds: ClassVar[float] = 0.0
     # The files of /proc that it reads, which the broker opens where the namespace is another one; it opens
-    # those of NAMESPACE_FILES (exporter/broker/wire.py) only.
+    # those of NAMESPACE_FILES (exporter/broker/readable_files.py) only.
     file_names: ClassVar[tuple[str, ...]] = ()
-    # In a namespace that waits for its slot: how many slots pass between two samples.
-    slots_per_sample: ClassVar[int] = 1
     # Whether an error stands until the next answer, or is void as soon as there is nothing to ask.
     keeps_error_while_idle: ClassVar[bool] = False
 
@@ -61,6 +63,8 @@ class Source(ABC, Generic[Answer]):
         self.name = name
         self.timeline = SampleTimeline() if timeline is None else timeline
         self.stats = SourceStats()
+        # The processor time that another limit than that of its schedule accounts for, in seconds.
+        self.limited_seconds = 0.0
 
     @property
     @abstractmethod

@@ -1,213 +1,250 @@
 """Half-open connections of each listener, counted by the cheaper of two methods.
 
-A dump of all connections is always right and costs what the host has of connections. The reference counts
-of the listeners cost what the host has of listeners, and rest on how the kernel keeps them; so they are
-compared with a dump now and then, and a listener where the two disagree is counted by dumps alone.
+A dump of all connections is always right, and costs what the host has of connections. The reference counts of
+the listeners cost what the namespace has of listeners, unless it has no socket of their address family beside
+them: after the last listener the kernel looks for the next socket, all through the same table (tcp_seq_next,
+net/ipv4/tcp_ipv4.c). So both may be walks, of which all namespaces together may have a few
+(exporter.sampling.walk_limit). Between two of them a namespace goes on with what can be told without one.
+
+Where connections are redirected to transparent listeners, or several programs share a port, a dump needs the
+reference counts to tell which (exporter.sampling.sources.syn_recv_match).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Collection
+from functools import partial
+from typing import Final
 
 from exporter.kernel.errors import UnavailableError
-from exporter.kernel.fallback import MethodFallback
-from exporter.kernel.procfs.refcount import RefCount
-from exporter.kernel.procfs.tcp_activity import TcpActivity
-from exporter.kernel.records import Endpoint, Method
+from exporter.kernel.records import Method
 from exporter.listeners.group import ListenerGroup
 from exporter.listeners.matching import Matcher
 from exporter.sampling.clock import Clock
+from exporter.sampling.history.timeline import STALE_SECONDS
+from exporter.sampling.sources.family_references import FamilyReferences
+from exporter.sampling.sources.listener_references import ListenerReferences, RefCounts
+from exporter.sampling.sources.syn_recv_match import SynRecvCounts, match
+from exporter.sampling.sources.syn_recv_readers import SynRecvReaders
+from exporter.sampling.walk_limit import Claim, Need, WalkLimit
 
 REFCOUNT: Final = "refcount"
-# How long the reference counts are used without a dump to compare them with.
-CALIBRATE_SECONDS: Final = 15.0
-# The same while a listener is counted by dumps alone.
-DISAGREED_SECONDS: Final = 2.0
-# A dump that costs less than this is not worth replacing, and to read reference counts may cost more.
-_MIN_DUMP_COST_SECONDS: Final = 0.001
-# A listener holds one reference to itself, an MPTCP listener another, a BPF map one more.
-_MAX_OWN_REFERENCES: Final = 4
-
-Counts = dict[ListenerGroup, int]
-
-
-class SynRecvDump(Protocol):
-    """Counts half-open connections by a dump of all connections (exporter.kernel.syn_recv_reader)."""
-
-    fallback: MethodFallback
-
-    def read(self, now: float) -> Mapping[Endpoint, int]:
-        """Return how many there are at each endpoint. Raises KernelError."""
-
-
-class RefCounts(Protocol):
-    """Reads the reference counts of listeners (exporter.kernel.procfs.refcount)."""
-
-    def read(self, listeners: Mapping[int, int]) -> Mapping[int, RefCount]:
-        """Return them by inode, for so many listeners of each address family. Raises KernelError."""
+# After this time a dump is to tell again what could be more than references tell.
+RECHECK_SECONDS: Final = 15.0
+# So long references are not tried again that could not be read.
+_UNREADABLE_SECONDS: Final = 60.0
 
 
 class SynRecvCounter:
-    """Counts the half-open connections of one namespace.
+    """Counts the half-open connections of one namespace. Times are monotonic seconds.
 
-    `disagreements` counts how often reference counts and a dump told different numbers at a listener.
+    `limited_seconds` is the processor time that the limit of walks accounts for.
     """
 
-    def __init__(self, dump: SynRecvDump, ref_counts: RefCounts, activity: TcpActivity, clock: Clock) -> None:
-        """Take both methods, and what tells that no segment came in, so that nothing can be new."""
-        self.disagreements = 0
-        self._dump = dump
-        self._ref_counts = ref_counts
-        self._activity = activity
+    def __init__(self, readers: SynRecvReaders, clock: Clock, walks: WalkLimit) -> None:
+        """Take what the namespace is asked by, and the limit of all namespaces together."""
+        self.limited_seconds = 0.0
+        self._readers = readers
         self._clock = clock
+        self._walks = walks
+        self._references = ListenerReferences(readers.mptcp)
+        self._families: dict[int, FamilyReferences] = {}
+        self._matcher: Matcher | None = None
+        self._unreadable_until = 0.0
+        self._last = SynRecvCounts({})
+        # Whether a listener has closed since the last dump whose connections now fit none.
+        self._closed = False
+        # Whether it is certain that none was left, and how often SYN-ACKs had been sent again then.
         self._none_left = False
-        self._unmatched = 0
-        self._last_counts: Counts = {}
-        # What the reference counts told last, and from what, so that the same is not computed again.
-        self._counted: tuple[Matcher, Mapping[int, RefCount], Counts] | None = None
-        self._own_references: dict[ListenerGroup, int] = {}
-        self._dump_only: Counts = {}
-        self._dump_cost = 0.0
-        # None where they may not be read, or were not read yet.
-        self._ref_count_cost: float | None = None
-        # When to compare again, None for at the next count.
-        self._calibrate_at: float | None = None
+        self._repeats_of_none: int | None = None
+        # When no figure was older, when a dump told them, and when they were asked for.
+        self._known_at = self._dumped_at = self._asked_at = 0.0
         self._used_ref_counts = False
 
     @property
     def method(self) -> str:
-        """How the kernel was asked last: `sock_diag`, `procfs` or `refcount`."""
-        return REFCOUNT if self._used_ref_counts else self._dump.fallback.method
+        """How the kernel is asked: `sock_diag`, `procfs` or `refcount`."""
+        return REFCOUNT if self._used_ref_counts else self._readers.dump.fallback.method
 
-    def count(self, now: float, matcher: Matcher) -> tuple[Counts, int]:
-        """Return the half-open connections of each group, and how many fit none. Raises KernelError.
+    @property
+    def disagreements(self) -> int:
+        """How often reference counts and a dump told different numbers at a listener, twice in a row."""
+        return self._references.disagreements
 
-        `now` is in monotonic seconds. Groups without any may be left out.
-        """
-        if self._none_left and self._activity.idle(now):
-            return {}, 0
+    def count(self, now: float, matcher: Matcher) -> SynRecvCounts:
+        """Return the half-open connections of each group. Raises KernelError."""
+        # Until the next count as much time may pass as since the last.
+        must_know = 2 * now - self._known_at - self._asked_at > STALE_SECONDS
+        self._asked_at = now
+        # Where sock_diag works, segments are counted: so the first time tells whether there was ever any.
+        first = not self._known_at and self._walks.cost.latest is not None
+        if (self._none_left or first) and self._readers.activity.idle(now):
+            self._none_left = True
+            self._known_at = now
+            return SynRecvCounts({})
         self._none_left = False
-        counts = self._by_ref_counts(matcher) if self._may_use_ref_counts(now, matcher) else None
-        self._used_ref_counts = counts is not None
-        if counts is None:
-            counts = self._by_dump(now, matcher)
-        self._last_counts = counts
-        self._none_left = not counts and not self._unmatched
-        return counts, self._unmatched
+        self._take(matcher)
+        readable = self._readers.dump.fallback.method is Method.SOCK_DIAG and now >= self._unreadable_until
+        cost = self._walks.cost.seconds(now) if readable else None
+        self._used_ref_counts = (
+            cost is not None
+            and self._cheaper(cost, now)
+            and self._by_ref_counts(now, matcher, must_know=must_know)
+        )
+        if not self._used_ref_counts:
+            # Whoever counts first finds out what a dump costs.
+            self._dump(now, matcher, limited=readable and cost is None)
+        return self._last
 
-    def _calibration_due(self, now: float) -> bool:
-        return self._calibrate_at is None or now >= self._calibrate_at
+    def _take(self, matcher: Matcher) -> None:
+        """Take the listeners, where they are not those of the last time."""
+        if matcher is self._matcher:
+            return
+        self._matcher = matcher
+        self._closed |= not self._last.by_group.keys() <= matcher.groups
+        self._references.keep(matcher.groups)
+        known, self._families = self._families, {}
+        for number, sockets in matcher.families.items():
+            family = known.get(number) or FamilyReferences(number, self._readers.ref_counts, self._clock)
+            family.take(matcher.groups_of(number), sockets)
+            self._families[number] = family
 
-    def _may_use_ref_counts(self, now: float, matcher: Matcher) -> bool:
-        # Connections that fit no listener, as those of one that has just closed, are in a dump only.
-        if self._unmatched or not self._last_counts.keys() <= matcher.groups:
+    def _cheaper(self, dump: float, now: float) -> bool:
+        """Tell whether to read references rather than to dump all connections, which costs so much."""
+        if self._walks.negligible(dump):
             return False
-        if self._dump.fallback.method is not Method.SOCK_DIAG or self._calibration_due(now):
+        return not self._walks.affordable(dump) or dump >= _cost(self._families.values(), now)
+
+    def _by_ref_counts(self, now: float, matcher: Matcher, *, must_know: bool) -> bool:
+        """Count by references, with a walk where one is needed and allowed; False where they are unreadable.
+
+        With `must_know` figures that are not known now would be too old at the next count.
+        """
+        dear = [each for each in self._families.values() if not self._walks.affordable(each.cost.confirmed)]
+        read = [each for each in self._families.values() if each not in dear]
+        try:
+            for family in read:
+                family.read(now, self._references)
+            self._last = self._merged(read)
+            if self._closed or self._last.unmatched or any(family.counts.unclear for family in read):
+                allowed = self._walks.allows(self, Claim(Need.UNKNOWN), now)
+                if allowed or must_know:
+                    self._dump(now, matcher, read, limited=True, overdue=not allowed)
+            elif dear:
+                self._search(now, matcher, read, dear, must_know=must_know)
+            else:
+                self._know(now)
+                self._confirm(now, matcher)
+        except UnavailableError:
+            self._unreadable_until = now + _UNREADABLE_SECONDS
             return False
-        return self._ref_count_cost is not None and self._ref_count_cost < self._dump_cost
+        return True
 
-    def _by_dump(self, now: float, matcher: Matcher) -> Counts:
-        worth_comparing = self._dump_cost > _MIN_DUMP_COST_SECONDS and self._calibration_due(now)
-        calibrating = worth_comparing and self._dump.fallback.method is Method.SOCK_DIAG
-        before = self._read_ref_counts(matcher) if calibrating else None
-        started = self._clock.cpu()
-        counts, self._unmatched = _match(self._dump.read(now), matcher)
-        self._dump_cost = self._clock.cpu() - started
-        after = self._read_ref_counts(matcher) if before is not None else None
-        if before is not None and after is not None:
-            self._compare(matcher, counts, before, after)
-        if calibrating:
-            self._calibrate_at = now + (DISAGREED_SECONDS if self._dump_only else CALIBRATE_SECONDS)
-        return counts
+    def _merged(self, read: Collection[FamilyReferences]) -> SynRecvCounts:
+        """Return what the references of these families tell, and for other listeners what was known last."""
+        counts: dict[ListenerGroup, int] = {}
+        for family in self._families.values():
+            kept = family.counts.unclear if family in read else family.groups
+            counts |= {group: count for group, count in self._last.by_group.items() if group in kept}
+            if family in read:
+                counts |= family.counts.by_group
+        return SynRecvCounts(counts, self._last.unmatched)
 
-    def _read_ref_counts(self, matcher: Matcher) -> Mapping[int, RefCount] | None:
-        """Read them and note the cost; None where they may not be read."""
+    def _search(
+        self,
+        now: float,
+        matcher: Matcher,
+        read: Collection[FamilyReferences],
+        dear: Collection[FamilyReferences],
+        *,
+        must_know: bool,
+    ) -> None:
+        """Find out about families of which the references cost as much as a walk, where that is allowed."""
+        repeats = self._readers.syn_repeats()
+        if repeats is not None and repeats == self._repeats_of_none and not self._last.by_group:
+            # A SYN-ACK is sent again after a second, so none has been half-open for longer.
+            self._known_at, must_know = now, False
+        allowed = self._walks.allows(self, Claim(Need.UNKNOWN), now)
+        if not allowed and not must_know:
+            return
+        if _cost(dear, now) < (self._walks.cost.seconds(now) or 0.0):
+            for family in dear:
+                self._note(family.read(now, self._references), now, overdue=not allowed)
+            everything = self._families.values()
+            self._last = self._merged(everything)
+            if not any(family.counts.unclear for family in everything):
+                self._know(now)
+        else:
+            self._dump(now, matcher, read, limited=True, overdue=not allowed)
+        if self._none_left:
+            self._repeats_of_none = repeats
+
+    def _know(self, now: float) -> None:
+        """Note that references have told all figures."""
+        self._known_at = now
+        proven = all(family.counts.proven for family in self._families.values())
+        self._none_left = proven and not self._last.by_group
+
+    def _confirm(self, now: float, matcher: Matcher) -> None:
+        """Dump all connections where references may tell too few or too many, and that is allowed."""
+        families = self._families.values()
+        unconfirmed = sum(family.counts.unconfirmed for family in families)
+        if unconfirmed:
+            claim = Claim(Need.UNCONFIRMED, unconfirmed)
+        elif now - self._dumped_at > RECHECK_SECONDS and not all(family.counts.proven for family in families):
+            claim = Claim(Need.RECHECK)
+        else:
+            self._walks.withdraw(self)
+            return
+        if self._walks.allows(self, claim, now):
+            self._dump(now, matcher, families, limited=True)
+
+    def _dump(
+        self,
+        now: float,
+        matcher: Matcher,
+        read: Collection[FamilyReferences] = (),
+        *,
+        limited: bool = False,
+        overdue: bool = False,
+    ) -> None:
+        """Count by a dump of all connections, and compare it with the references that were read before.
+
+        `limited` where the limit of walks accounts for it, `overdue` where that did not allow it.
+        """
+        before = [(family, family.held) for family in read]
         started = self._clock.cpu()
         try:
-            found = self._ref_counts.read(matcher.families)
+            found = self._readers.dump.read(now)
+        finally:
+            seconds = self._clock.cpu() - started
+            if limited:
+                self._note(seconds, now, overdue=overdue)
+        if self._readers.dump.fallback.method is Method.SOCK_DIAG:
+            self._walks.cost.measured(seconds, now)
+        ambiguous = bool(found) and (bool(matcher.transparent) or matcher.any_sharing)
+        held = self._read_again(now, self._families.values() if ambiguous else read)
+        self._last = counts = match(found, matcher, partial(self._references.half_open, held))
+        for family, held_before in before:
+            self._references.compare(family.groups, counts.by_group, held_before, family.held, now)
+        self._closed = False
+        self._known_at = self._dumped_at = now
+        self._none_left = not counts.by_group and not counts.unmatched
+
+    def _read_again(self, now: float, families: Collection[FamilyReferences]) -> RefCounts:
+        """Read the references of these after a dump; none where they are unreadable."""
+        try:
+            for family in families:
+                family.read(now, self._references)
         except UnavailableError:
-            self._ref_count_cost = None
-            return None
-        self._ref_count_cost = self._clock.cpu() - started
-        return found
+            return {}
+        return {inode: held for family in families for inode, held in family.held.items()}
 
-    def _by_ref_counts(self, matcher: Matcher) -> Counts | None:
-        """Count by references; None where they cannot be right, which a dump has to settle."""
-        ref_counts = self._ref_counts.read(matcher.families)
-        if self._counted is not None and self._counted[:2] == (matcher, ref_counts):
-            return self._counted[2]
-        counted: Counts = {}
-        for group in matcher.groups:
-            count = self._dump_only.get(group)
-            if count is None:
-                own, unqueued = self._own_references.get(group), _unqueued_references(group, ref_counts)
-                if own is None or unqueued is None or unqueued < own:
-                    # The listener is new, or a SYN cookie made a connection that waits.
-                    self._calibrate_at = None
-                    return None
-                count = unqueued - own
-            if count:
-                counted[group] = count
-        self._counted = (matcher, ref_counts, counted)
-        return counted
-
-    def _compare(
-        self,
-        matcher: Matcher,
-        dumped: Counts,
-        before: Mapping[int, RefCount],
-        after: Mapping[int, RefCount],
-    ) -> None:
-        """Learn how many references of each group are no connections, or that its references tell nothing."""
-        known, self._own_references, self._dump_only = self._own_references, {}, {}
-        self._counted = None
-        for group in matcher.groups:
-            count = dumped.get(group, 0)
-            candidates = [known[group]] if group in known else _candidates(len(group.members))
-            own = _consistent(
-                candidates, count, (_unqueued_references(group, before), _unqueued_references(group, after))
-            )
-            if own is None:
-                self.disagreements += 1
-                self._dump_only[group] = count
-            else:
-                self._own_references[group] = own
+    def _note(self, seconds: float, now: float, *, overdue: bool) -> None:
+        self.limited_seconds += seconds
+        self._walks.note(seconds, now, overdue=overdue)
 
 
-def _candidates(members: int) -> list[int]:
-    """List how many references that are no connections a group may have."""
-    return [each * members for each in range(1, _MAX_OWN_REFERENCES + 1)]
-
-
-def _consistent(candidates: Sequence[int], count: int, unqueued: tuple[int | None, int | None]) -> int | None:
-    """Choose the number of own references with which a dump's count lies between two reads of references."""
-    first, second = unqueued
-    if first is None or second is None:
-        return None
-    between = range(min(first, second), max(first, second) + 1)
-    return next((own for own in candidates if own + count in between), None)
-
-
-def _unqueued_references(group: ListenerGroup, ref_counts: Mapping[int, RefCount]) -> int | None:
-    """Add up a group's references that no queued connection holds; None where one is not known."""
-    total = 0
-    for member in group.members.values():
-        found = ref_counts.get(member.listener.inode)
-        if found is None:
-            return None
-        total += found.held - found.accept_length
-    return total
-
-
-def _match(found: Mapping[Endpoint, int], matcher: Matcher) -> tuple[Counts, int]:
-    """Add up by group what was found by endpoint; the second number is what fits no group."""
-    counts: Counts = {}
-    unmatched = 0
-    for endpoint, count in found.items():
-        group = matcher.find(endpoint)
-        if group is None:
-            unmatched += count
-        else:
-            counts[group] = counts.get(group, 0) + count
-    return counts, unmatched
+def _cost(families: Collection[FamilyReferences], now: float) -> float:
+    """Return what it costs to read these, in seconds, as far as it was measured lately."""
+    return sum(family.cost.seconds(now) or 0.0 for family in families)

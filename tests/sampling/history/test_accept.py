@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 
 from exporter.config import Config
 from exporter.sampling.history.accept import BUCKETS, AcceptHistory
-from exporter.sampling.history.timeline import SampleTimeline
+from exporter.sampling.history.timeline import STALE_SECONDS, SampleTimeline
 
 WINDOW = 60.0
 SLOT = WINDOW / 120
-INTERVAL = 0.05
-STALE = 5.0
 LIMIT = 7
 
 
@@ -51,7 +49,7 @@ def run(samples: list[Sample], *, eager: bool = False) -> AcceptHistory:
     now, last = 0.0, None
     for sample in samples:
         now += sample.gap
-        timeline.record(now, INTERVAL)
+        timeline.record(now)
         if eager or sample.length != last:
             history.observe(sample.length, ratio(sample.length))
         last = sample.length
@@ -80,7 +78,7 @@ def test_full_seconds_are_the_gaps_after_full_samples(samples: list[Sample]) -> 
     full = sum(
         after.gap
         for before, after in pairwise(samples)
-        if before.length is not None and before.length > LIMIT and after.gap <= STALE
+        if before.length is not None and before.length > LIMIT and after.gap <= STALE_SECONDS
     )
     assert run(samples).full_seconds() == (None if samples[-1].length is None else full)
 
@@ -121,7 +119,7 @@ def test_scrape_changes_nothing(samples: list[Sample], scrapes: set[int]) -> Non
     before: tuple[int, ...] = (0,) * 8
     for number, sample in enumerate(samples):
         now += sample.gap
-        timeline.record(now, INTERVAL)
+        timeline.record(now)
         if sample.length != last:
             history.observe(sample.length, ratio(sample.length))
         last = sample.length
@@ -150,7 +148,7 @@ def test_bucket_holds_what_is_at_or_below_its_bound(length: int, limit: int, low
     """0 is a bucket for idle queues; in a long queue the last one begins a thousandth below full."""
     timeline = SampleTimeline()
     history = AcceptHistory(timeline, WINDOW)
-    timeline.record(1.0, INTERVAL)
+    timeline.record(1.0)
     history.observe(length, length / (limit + 1))
     observed = history.histogram()
     assert observed is not None
@@ -161,7 +159,7 @@ def test_queue_without_a_ratio_has_a_length_and_no_histogram() -> None:
     """/proc/net shows no limit."""
     timeline = SampleTimeline()
     history = AcceptHistory(timeline, WINDOW)
-    timeline.record(1.0, INTERVAL)
+    timeline.record(1.0)
     history.observe(3, None)
     assert figures(history) == (None, None, 3, None)
 
@@ -169,8 +167,8 @@ def test_queue_without_a_ratio_has_a_length_and_no_histogram() -> None:
 def test_other_window_and_thresholds_leave_the_counters() -> None:
     history = run([Sample(1.0, LIMIT + 1), Sample(1.0, 0), Sample(1.0, 0)])
     before = figures(history)
-    history.set_thresholds(Config().defaults, WINDOW)
+    history.set_thresholds(Config().defaults.thresholds, WINDOW)
     assert figures(history) == before
-    history.set_thresholds(Config().defaults, 1.0)
+    history.set_thresholds(Config().defaults.thresholds, 1.0)
     assert (history.peak_length(), history.peak_ratio()) == (0, 0.0)
     assert history.full_seconds() == 1.0

@@ -11,18 +11,23 @@ from exporter.broker.wire import NamespaceTarget
 from exporter.config import parse
 from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.discovery import NamespaceRef
+from exporter.owners.workloads import Workload, Workloads
+from exporter.sampling.namespace_labels import NamespaceLabels
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.namespaces import NamespaceDiscovery
 from tests.sampling.fake_access import FakeAccess
+from tests.sampling.fake_workloads import FakeWorkloads
 
 
 class Setup:
     """The source, and the namespaces that a test makes."""
 
-    def __init__(self, config: str = "") -> None:
+    def __init__(self, config: str = "{}") -> None:
         self.access = FakeAccess()
+        self.workloads = FakeWorkloads(others=Workload("", 0))
         parsed = parse(config, "c.yaml")
-        self.source = NamespaceDiscovery(cast("NamespaceAccess", self.access), parsed)
+        labels = NamespaceLabels(cast("Workloads", self.workloads))
+        self.source = NamespaceDiscovery(cast("NamespaceAccess", self.access), parsed, labels)
         clock = self.access.clock.clock()
         self.runner = SourceRunner(self.source, "host", parsed, threading.Lock(), clock)
 
@@ -36,7 +41,7 @@ class Setup:
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        ("", ["5", "db", "web-1", "web-2"]),
+        ("{}", ["5", "db", "web-1", "web-2"]),
         ("namespaces: {include: ['web-*']}", ["web-1", "web-2"]),
         ("namespaces: {include: ['web-*', '5'], exclude: ['web-2']}", ["5", "web-1"]),
         ("namespaces: {exclude: ['*']}", []),
@@ -50,6 +55,52 @@ def test_only_those_that_are_wanted_are_chosen(config: str, expected: list[str])
         setup.access.add(inode, name=name)
     assert setup.names() == expected
     assert setup.source.omitted == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ("{}", ["db", "web"]),
+        ("namespaces: {include: ['web']}", ["web"]),
+        ("namespaces: {include: ['4026532001']}", ["web"]),
+        ("namespaces: {include: ['40265320*']}", ["db", "web"]),
+        ("namespaces: {exclude: ['4026532001']}", ["db"]),
+        ("namespaces: {exclude: ['web']}", ["db"]),
+        ("namespaces: {include: ['w*'], exclude: ['4026532001']}", []),
+    ],
+)
+def test_a_namespace_is_selected_by_its_label_or_its_number(config: str, expected: list[str]) -> None:
+    setup = Setup(config)
+    for inode, name in ((4026532001, "web"), (4026532002, "db")):
+        setup.access.add(inode)
+        setup.workloads.run(inode, name)
+    assert setup.names() == expected
+
+
+def test_labels_that_become_known_later_are_used_though_no_namespace_came_or_went() -> None:
+    setup = Setup()
+    setup.workloads.others = None
+    setup.access.add(1)
+    assert setup.names() == []
+    assert setup.source.labels_due is not None
+    setup.workloads.run(1, "web")
+    assert setup.names() == ["web"]
+    chosen = setup.source.chosen
+    assert setup.names() == ["web"]
+    assert setup.source.chosen is chosen
+    assert setup.source.labels_due is None
+
+
+def test_after_a_reload_labels_are_of_the_other_kind() -> None:
+    setup = Setup("namespaces: {netns_name: inode}")
+    setup.access.add(1)
+    setup.workloads.run(1, "web")
+    assert setup.names() == ["1"]
+    assert setup.workloads.asked == []
+    setup.source.configure(parse("namespaces: {netns_name: name}", "c.yaml"))
+    assert setup.names() == ["web"]
+    setup.source.configure(parse("namespaces: {netns_name: inode}", "c.yaml"))
+    assert setup.names() == ["1"]
 
 
 def test_where_there_are_too_many_those_that_are_known_stay() -> None:
@@ -90,4 +141,16 @@ def test_none_is_chosen_any_more_where_none_is_wanted() -> None:
 
 
 def test_it_is_asked_once_a_second_whatever_the_interval_is() -> None:
-    assert Setup("sampling: {interval: 5s}").runner.schedule.interval == 1.0
+    assert Setup("sampling: {interval: 4s}").runner.schedule.interval == 1.0
+
+
+def test_where_none_is_wanted_any_more_the_broker_does_not_wait_for_questions() -> None:
+    setup = Setup()
+    setup.access.add(1)
+    assert setup.names() == ["1"]
+    assert setup.access.watch_ended == 0
+    setup.source.configure(parse("namespaces: {enabled: false}", "c.yaml"))
+    assert setup.names() == []
+    assert setup.names() == []
+    # Those that were sampled are closed only after the first look.
+    assert setup.access.watch_ended == 2

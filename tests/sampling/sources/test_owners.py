@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.config.model import Severity
+from exporter.kernel.records import FileId
 from tests.listeners.sockets import tcp, unix
 from tests.sampling.fake_access import FakeAccess
 from tests.sampling.simulation import Simulation, listener_of
@@ -47,7 +48,7 @@ def test_later_searches_are_done_in_steps(simulation: Simulation) -> None:
     while not published_tcp(simulation):
         simulation.tick()
         ticks += 1
-    assert ticks == 8, "six processes, the owner once more, and the end"
+    assert ticks == 9, "six processes, the owner once more, that of the other socket, and the end"
     assert simulation.kernel.tcp.asked == asked + ticks
 
 
@@ -170,7 +171,7 @@ def test_socket_whose_owner_is_denied_makes_the_source_unhealthy(simulation: Sim
     simulation.tick()
     runner = simulation.runner("owners")
     assert not runner.healthy(simulation.clock.now)
-    assert runner.stats.errors == {"EACCES": 1}
+    assert runner.stats.errors == {"capabilities": 1}
     assert simulation.sampler.owners.sockets_without_owner == 1
     assert simulation.published() == [("0.0.0.0", "")]
 
@@ -193,8 +194,155 @@ def test_owners_are_given_only_where_one_may_still_change() -> None:
     simulation.tick(2)
     revision = simulation.listener("10.0.0.1").revision
     simulation.host.run(11, b"redis", 101)
-    others.kernels["blue"].tcp.open(tcp(2, inode=101))
+    others.kernels["blue"].tcp.open(tcp(2, port=81, inode=101))
     simulation.tick(3)
     (blue,) = simulation.sampler.namespace_scheduler.samplers
-    assert listener_of(blue, "0.0.0.0").owner is not None
+    assert listener_of(blue, "0.0.0.0", "81").owner is not None
     assert simulation.listener("10.0.0.1").revision == revision
+
+
+def programs_at(simulation: Simulation, address: str = "0.0.0.0") -> dict[str, tuple[int | None, int]]:
+    """Length and number of sockets of each program's listener at an address."""
+    return {
+        state.owner.process if state.owner else "": (state.group.length, len(state.group.members))
+        for state in simulation.namespace.table.states.values()
+        if state.group.members and state.group.key.address == address
+    }
+
+
+def test_programs_that_share_a_port_are_listeners_of_their_own(simulation: Simulation) -> None:
+    """The one whose socket is full is named, and what it dropped is its own."""
+    simulation.host.run(10, b"blue", 100, 200)
+    simulation.host.run(11, b"green", 300)
+    simulation.kernel.tcp.open(tcp(1), drops=1)
+    simulation.kernel.tcp.open(tcp(2), drops=2)
+    simulation.kernel.tcp.open(tcp(3), length=10, drops=40)
+    simulation.tick(3)
+    assert programs_at(simulation) == {"blue": (0, 2), "green": (10, 1)}
+    drops = {state.group.program: state.group.drops for state in simulation.namespace.table.states.values()}
+    assert drops == {"blue": 3, "green": 40}
+    assert simulation.published() == [("0.0.0.0", "blue"), ("0.0.0.0", "green")]
+
+
+def test_a_program_that_shares_a_port_later_is_not_published_as_the_first(simulation: Simulation) -> None:
+    simulation.host.run(10, b"blue", 100)
+    simulation.kernel.tcp.open(tcp(1))
+    simulation.tick(3)
+    blue = simulation.listener("0.0.0.0")
+    simulation.host.run(11, b"green", 200)
+    simulation.kernel.tcp.open(tcp(2), length=10, drops=40)
+    simulation.tick(3)
+    assert programs_at(simulation) == {"blue": (0, 1), "green": (10, 1)}
+    assert blue.group.drops == 0
+    assert blue.owner is not None
+    assert blue.owner.process == "blue"
+
+
+def test_what_is_left_of_a_shared_port_keeps_its_histories(simulation: Simulation) -> None:
+    simulation.host.run(10, b"blue", 100)
+    simulation.host.run(11, b"green", 200)
+    simulation.kernel.tcp.open(tcp(1))
+    simulation.kernel.tcp.open(tcp(2), length=10, drops=40)
+    simulation.tick(11)
+    (green,) = (state for state in simulation.namespace.table.states.values() if state.group.length)
+    simulation.kernel.tcp.close(1)
+    del simulation.host.processes[10]
+    simulation.tick(10)
+    assert simulation.published() == [("0.0.0.0", "green")]
+    assert simulation.listener("0.0.0.0") is green
+    assert green.accept.full_seconds() == pytest.approx(1.0, abs=0.05)
+    assert green.group.drops == 40
+
+
+def test_sockets_of_one_program_in_several_processes_are_one_listener(simulation: Simulation) -> None:
+    for pid in range(3):
+        simulation.host.run(10 + pid, b"nginx", 100 * (pid + 1), cgroup=b"/unit-%d.service" % pid)
+    simulation.kernel.tcp.open(tcp(1), tcp(2), tcp(3), length=2)
+    simulation.tick(3)
+    assert programs_at(simulation) == {"nginx": (6, 3)}
+    units = [owner.unit for owner in simulation.listener("0.0.0.0").owners]
+    assert units == ["unit-0.service", "unit-1.service", "unit-2.service"]
+
+
+def test_programs_are_one_listener_where_no_label_tells_them_apart() -> None:
+    simulation = Simulation("labels: []")
+    simulation.host.run(10, b"blue", 100)
+    simulation.host.run(11, b"green", 200)
+    simulation.kernel.tcp.open(tcp(1), tcp(2), length=2)
+    simulation.tick(3)
+    assert programs_at(simulation) == {"blue": (4, 2)}
+    simulation.configure("labels: [process]")
+    simulation.tick(2)
+    assert programs_at(simulation) == {"blue": (2, 1), "green": (2, 1)}
+    simulation.configure("labels: []")
+    simulation.tick(2)
+    assert programs_at(simulation) == {"blue": (4, 2)}
+
+
+def test_a_program_that_takes_over_an_open_socket_starts_anew(simulation: Simulation) -> None:
+    """As with socket activation: nothing is opened or closed."""
+    simulation.host.run(1, b"systemd", 100)
+    simulation.kernel.tcp.open(tcp(1), length=10, drops=7)
+    simulation.tick(21)
+    assert simulation.published() == [("0.0.0.0", "systemd")]
+    simulation.host.run(20, b"shopd", 100)
+    simulation.run_for(3.0)
+    assert simulation.published() == [("0.0.0.0", "shopd")]
+    shop = simulation.listener("0.0.0.0")
+    assert shop.group.drops == 7
+    assert shop.accept.full_seconds() == pytest.approx(1.5, abs=1.5)
+    del simulation.host.processes[20]
+    simulation.run_for(3.0)
+    assert simulation.published() == [("0.0.0.0", "systemd")]
+    assert simulation.listener("0.0.0.0").accept.full_seconds() == pytest.approx(4.0, abs=3.0)
+
+
+def addresses(simulation: Simulation) -> list[tuple[str, int | None]]:
+    """Address as it is shown, and length, of each listener that has series."""
+    with simulation.sampler.lock:
+        states = simulation.sampler.published(simulation.clock.now)
+    return sorted((state.key().address, state.group.length) for state in states)
+
+
+def test_unix_sockets_with_one_path_are_told_apart_by_their_files(simulation: Simulation) -> None:
+    """Whatever it is that has them: two mount namespaces, or a path that was bound again."""
+    simulation.host.run(10, b"app", 700)
+    simulation.host.run(11, b"hung", 800)
+    simulation.kernel.unix.open(unix(7, file=FileId(1, 1)))
+    simulation.kernel.unix.open(unix(8, file=FileId(2, 1)), length=10)
+    simulation.tick(3)
+    assert programs_at(simulation, "/run/app.sock") == {"app": (0, 1), "hung": (10, 1)}
+    assert addresses(simulation) == [("/run/app.sock", 0), ("/run/app.sock", 10)]
+
+
+def test_unix_sockets_with_equal_labels_have_addresses_that_differ(simulation: Simulation) -> None:
+    """Two series with equal labels would make the whole page void."""
+    simulation.host.run(10, b"app", 700, 800)
+    simulation.kernel.unix.open(unix(7, file=FileId(1, 1)))
+    simulation.tick(3)
+    assert addresses(simulation) == [("/run/app.sock", 0)]
+    simulation.kernel.unix.open(unix(8, file=FileId(1, 2)), length=10)
+    simulation.tick(3)
+    assert addresses(simulation) == [("/run/app.sock", 0), ("/run/app.sock (inode 800)", 10)]
+    simulation.kernel.unix.close(7)
+    simulation.tick(3)
+    assert addresses(simulation) == [("/run/app.sock", 10)]
+
+
+def test_abstract_names_that_differ_in_padding_are_two_listeners(simulation: Simulation) -> None:
+    simulation.kernel.unix.open(unix(7, b"\0x"), unix(8, b"\0x\0\0\0"))
+    simulation.run_for(1.5)
+    assert addresses(simulation) == [("@x", 0), ("@x (inode 800)", 0)]
+
+
+def test_a_unix_listener_that_restarts_goes_on_with_another_file(simulation: Simulation) -> None:
+    simulation.host.run(10, b"app", 700, 800)
+    simulation.kernel.unix.open(unix(7, file=FileId(1, 1)), length=10)
+    simulation.tick(11)
+    app = simulation.listener("/run/app.sock", "")
+    simulation.kernel.unix.close(7)
+    simulation.tick(3)
+    simulation.kernel.unix.open(unix(8, file=FileId(1, 2)))
+    simulation.tick(3)
+    assert simulation.listener("/run/app.sock", "") is app
+    assert app.accept.full_seconds() == pytest.approx(0.55, abs=0.1)

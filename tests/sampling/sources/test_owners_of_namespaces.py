@@ -27,7 +27,7 @@ class ManyNamespaces(Simulation):
         """Make a namespace with one listener, of inode 100; it is found, and not sampled yet."""
         self.access.add(inode, name=name)
         self.sampler.namespace_scheduler.discovery_runner.run(self.clock.now)
-        self.sampler.namespace_scheduler.update()
+        self.sampler.namespace_scheduler.update(self.clock.now)
         return self.access.kernels[name]
 
     def remove(self, inode: int) -> None:

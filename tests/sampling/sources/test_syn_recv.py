@@ -28,6 +28,18 @@ def test_syn_recv_connections_are_counted_at_their_listener(simulation: Simulati
     assert simulation.namespace.source(SynRecv).unmatched == 7
 
 
+def test_what_a_walk_takes_is_told_whether_it_succeeds_or_not(simulation: Simulation) -> None:
+    """The first count is one that the limit of walks accounts for."""
+    simulation.kernel.syn_recv_dump.cost = 0.02
+    simulation.kernel.syn_recv_dump.error = KernelError("dump failed", "ENOBUFS")
+    simulation.tick()
+    source = simulation.namespace.source(SynRecv)
+    assert (source.limited_seconds, source.stats.samples) == (0.02, 0)
+    simulation.kernel.syn_recv_dump.error = None
+    simulation.run_for(0.5)
+    assert (source.limited_seconds, source.stats.samples) == (0.04, 2)
+
+
 def test_syn_recv_connections_go_back_to_zero(simulation: Simulation) -> None:
     """The kernel has no row for a listener without any; its peak stays."""
     simulation.kernel.tcp.open(tcp(1))

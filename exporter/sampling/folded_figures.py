@@ -1,0 +1,51 @@
+"""Figures of listeners, with those of the folded listeners that are published in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from exporter.listeners.group import ListenerGroup
+from exporter.sampling.listener_state import ListenerState
+
+States = Mapping[ListenerGroup, ListenerState]
+
+
+def syn_recv(
+    states: States, counts: Mapping[ListenerGroup, int], unknown: Collection[ListenerGroup]
+) -> dict[ListenerState, int | None]:
+    """Return the half-open connections of listeners; None for those in `unknown`.
+
+    A folded listener has the sum, which is not known where one of its parts is not.
+    """
+    by_state: dict[ListenerState, int | None] = {}
+    for group, count in counts.items():
+        state = states[group]
+        by_state[state] = count
+        if state.folded_into is not None:
+            by_state[state.folded_into] = (by_state.get(state.folded_into) or 0) + count
+    for group in unknown:
+        state = states[group]
+        by_state[state] = None
+        if state.folded_into is not None:
+            by_state[state.folded_into] = None
+    return by_state
+
+
+def oldest_waits(
+    states: States, asked: Collection[ListenerGroup], seconds: Mapping[ListenerGroup, float]
+) -> dict[ListenerState, float | None]:
+    """Return how long the oldest connection of listeners has waited; None for those not in `seconds`.
+
+    A folded listener has the longest, which is not known where one of its listeners is full and has none.
+    """
+    waits: dict[ListenerState, float | None] = {}
+    unknown: set[ListenerState] = set()
+    for group in asked:
+        state, waited = states[group], seconds.get(group)
+        waits[state] = waited
+        if state.folded_into is not None:
+            longest = waits.get(state.folded_into)
+            waits[state.folded_into] = max(longest or 0.0, waited) if waited is not None else longest
+            if waited is None and (group.utilization or 0.0) >= 1.0:
+                unknown.add(state.folded_into)
+    return waits | dict.fromkeys(unknown)

@@ -1,0 +1,68 @@
+"""The share of the processor that other network namespaces use, divided among them.
+
+Those in whose queues connections waited lately come first, at the full rate as far as the budget allows, and
+the others share what is left, evenly. What is not asked each time has a part of its own. A namespace that
+costs more than its part is sampled less often, and keeps none of the others waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median_low
+from typing import Final
+
+from exporter.sampling.budget import BudgetConsumer, limit_all
+from exporter.sampling.even_intervals import even_intervals
+from exporter.sampling.namespace_slot import NamespaceSlot
+from exporter.sampling.source_runner import SourceRunner
+
+# What those whose queues are empty keep of the budget, however many are busy.
+_QUIET_PART: Final = 0.1
+# What the busy ones may use of the whole budget, however little of it is left for namespaces: a queue that is
+# full for a moment would not be seen otherwise.
+_BUSY_PART: Final = 0.5
+# What sources may use that are not asked each time, unless their longest interval takes more.
+_SELDOM_PART: Final = 0.25
+
+
+class NamespaceShares:
+    """The namespaces, as one consumer of the budget. Shares are of one core.
+
+    `own` are sources of the exporter's own namespace that run as often as quiet namespaces.
+    """
+
+    def __init__(self, slots: Sequence[NamespaceSlot], own: Sequence[SourceRunner]) -> None:
+        self._busy = [slot for slot in slots if not slot.quiet]
+        self._quiet: list[SourceRunner | NamespaceSlot] = [*own, *(slot for slot in slots if slot.quiet)]
+        self._seldom = [runner for slot in self._busy for runner in slot.others]
+        # Where queues are empty, what is not asked each time is asked hardly more often than at the least.
+        self._of_quiet = sum(
+            runner.share_in_force() for slot in slots if slot.quiet for runner in slot.others
+        )
+        self._consumers: list[BudgetConsumer] = [*self._busy, *self._quiet, *self._seldom]
+
+    def requested(self) -> float:
+        """Return the share that they would use at their shortest intervals."""
+        return sum(each.requested_share() for each in self._consumers) + self._of_quiet
+
+    def least(self) -> float:
+        """Return the share that they would use at their longest intervals."""
+        return sum(each.least_share() for each in self._consumers) + self._of_quiet
+
+    def limit_to(self, share: float, budget: float, interval: float, now: float) -> float:
+        """Divide `share` among them, of a `budget` for everything.
+
+        `interval` is the shortest one. Returns that of most quiet namespaces, 0 where none is quiet. Both are
+        in seconds, `now` is in monotonic ones.
+        """
+        limit_all(self._seldom, share * _SELDOM_PART, now)
+        share -= sum(runner.share_in_force() for runner in self._seldom) + self._of_quiet
+        busy_share = share * (1 - _QUIET_PART) if self._quiet else share
+        busy_share = max(busy_share, budget * _BUSY_PART)
+        limit_all(self._busy, busy_share, now)
+        used = min(busy_share, sum(slot.requested_share() for slot in self._busy))
+        costs = [each.schedule.cost for each in self._quiet]
+        intervals = even_intervals(costs, interval, max(share - used, share * _QUIET_PART))
+        for each, seconds in zip(self._quiet, intervals, strict=True):
+            each.set_min_interval(seconds, now)
+        return median_low(intervals) if intervals else 0.0
