@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from exporter.metrics.exporter_metrics import BUILD_INFO, EXPORTER_METRICS, SETTING_METRICS
+from exporter.metrics.exporter_metrics import BUILD_INFO, EXPORTER_METRICS
 from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, HISTOGRAM, INFO, THRESHOLDS
 from exporter.metrics.metric import Metric
 from exporter.metrics.namespace_metrics import NAMESPACE_METRICS
+from exporter.metrics.setting_metrics import SETTING_METRICS
 from exporter.metrics.source_metrics import SOURCE_METRICS
 
 # Their lines are kept from one page to the next (listener_lines.py).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.sampling.sampler import Sampler
@@ -16,6 +17,14 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
+class LogLines:
+    """Lines that the log lacks: those that could not be written, and repetitions of others."""
+
+    unwritten: int = 0
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class BuildInfo:
     """Which program this is. `revision` is the commit, where the build has set it."""
 
@@ -26,11 +35,15 @@ class BuildInfo:
 
 @dataclass(frozen=True, slots=True)
 class ScrapeContext:
-    """One scrape: `now` in monotonic seconds, and how many listeners are on the page and left off it."""
+    """One scrape, at `now` in monotonic seconds.
+
+    `listeners` are on the page, and of each namespace so many are left off it as `omitted` has.
+    """
 
     sampler: Sampler
     reload: Reload
     build: BuildInfo
     now: float
     listeners: int
-    omitted: int
+    omitted: Mapping[str, int]
+    log_lines: LogLines = LogLines()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from exporter.config.model import DEFAULTS, Level, Unit
 from exporter.metrics.context import ScrapeContext
 from exporter.metrics.metric import Labels, Metric, Subject
 from exporter.metrics.namespace_metrics import NAMESPACE
@@ -23,42 +22,34 @@ def _build(context: ScrapeContext) -> Iterator[tuple[Labels, ScrapeContext]]:
     yield {"version": build.version, "revision": build.revision, "python": build.python}, context
 
 
-def _levels(unit: Unit) -> Callable[[ScrapeContext], Iterator[tuple[Labels, Level]]]:
-    def items(context: ScrapeContext) -> Iterator[tuple[Labels, Level]]:
-        config = context.sampler.config
-        by_rule = {DEFAULTS: config.defaults} | {rule.name: rule.thresholds for rule in config.rules}
-        for rule, thresholds in by_rule.items():
-            for (queue, severity), level in thresholds.levels.items():
-                if level.unit is unit:
-                    yield {"rule": rule, "queue": queue, "severity": severity}, level
-
-    return items
+def _processes(context: ScrapeContext) -> Iterator[tuple[Labels, float]]:
+    for process, seconds in context.sampler.cpu_budget.seconds().items():
+        yield {"process": process}, seconds
 
 
-_SETTING_TITLE: Final = "The thresholds of the configuration"
-_SETTING_LABELS: Final = ("rule", "queue", "severity")
-_RATIO_SETTING: Final = Subject(_SETTING_TITLE, _SETTING_LABELS, _levels(Unit.RATIO))
-_CONNECTIONS_SETTING: Final = Subject(_SETTING_TITLE, _SETTING_LABELS, _levels(Unit.CONNECTIONS))
+def _log_lines(context: ScrapeContext) -> Iterator[tuple[Labels, int]]:
+    yield {"reason": "unwritten"}, context.log_lines.unwritten
+    yield {"reason": "repeated"}, context.log_lines.repeated
+
+
+def _omitted(context: ScrapeContext) -> Iterator[tuple[Labels, int]]:
+    for namespace in context.sampler.namespaces:
+        yield {"netns": namespace.name}, context.omitted.get(namespace.name, 0)
+
+
+def _sandboxes(context: ScrapeContext) -> Iterator[tuple[Labels, bool]]:
+    for process, kinds in context.sampler.sandboxes.items():
+        for kind, in_force in kinds.items():
+            yield {"process": process, "kind": kind}, in_force
+
+
 _EXPORTER: Final = Subject(_TITLE, (), _exporter)
 _BUILD: Final = Subject(_TITLE, ("version", "revision", "python"), _build)
+_PROCESS: Final = Subject(_TITLE, ("process",), _processes)
+_LOG: Final = Subject(_TITLE, ("reason",), _log_lines)
+_SANDBOX: Final = Subject(_TITLE, ("process", "kind"), _sandboxes)
 _EXPORTER_IN_NAMESPACE: Final = Subject(_TITLE, NAMESPACE.labels, NAMESPACE.items)
-
-SETTING_METRICS: Final = (
-    Metric(
-        _RATIO_SETTING,
-        "listen_queue_threshold_ratio",
-        "gauge",
-        "Thresholds written in per cent; 1 is full.",
-        lambda level: level.value,
-    ),
-    Metric(
-        _CONNECTIONS_SETTING,
-        "listen_queue_threshold_connections",
-        "gauge",
-        "Thresholds written in connections.",
-        lambda level: level.value,
-    ),
-)
+_SHARE: Final = Subject(_TITLE, NAMESPACE.labels, _omitted)
 
 BUILD_INFO: Final = Metric(
     _BUILD,
@@ -71,10 +62,18 @@ BUILD_INFO: Final = Metric(
 EXPORTER_METRICS: Final = (
     Metric(
         _EXPORTER_IN_NAMESPACE,
+        "listen_queue_exporter_namespace_sample_interval_seconds",
+        "gauge",
+        "Seconds between two samples of the accept queues of a network namespace, as in force now.",
+        lambda namespace: namespace.interval_seconds,
+        needs_history=True,
+    ),
+    Metric(
+        _EXPORTER_IN_NAMESPACE,
         "listen_queue_exporter_refcount_disagreements",
         "counter",
         "Times that a listener's reference count and a dump of all connections told different numbers of "
-        "half-open connections; such a listener is counted by dumps.",
+        "half-open connections, and did so again at a second look.",
         lambda namespace: namespace.source(SynRecv).disagreements,
         needs_history=True,
     ),
@@ -111,6 +110,40 @@ EXPORTER_METRICS: Final = (
     ),
     Metric(
         _EXPORTER,
+        "listen_queue_exporter_cpu_budget_ratio",
+        "gauge",
+        "The configured cpu_budget: the share of one core that all processes of the exporter may use.",
+        lambda context: context.sampler.config.sampling.cpu_budget_ratio,
+        needs_history=True,
+    ),
+    Metric(
+        _EXPORTER,
+        "listen_queue_exporter_cpu_budget_exceeded_seconds",
+        "counter",
+        "Seconds during which the use of all processes of the exporter over the last 30 s was more than "
+        "110 % of cpu_budget, whatever the sampling interval. What the first 10 s have used is not counted.",
+        lambda context: context.sampler.cpu_budget.exceeded_seconds,
+        needs_history=True,
+    ),
+    Metric(
+        _PROCESS,
+        "listen_queue_exporter_cpu_seconds",
+        "counter",
+        "Processor time of each process of the exporter, in seconds.",
+        lambda seconds: seconds,
+        needs_history=True,
+    ),
+    Metric(
+        _SANDBOX,
+        "listen_queue_exporter_sandbox",
+        "gauge",
+        "Whether a process of the exporter is confined: `user` is 1 where it is not root, `seccomp` where "
+        "its system calls are filtered, `landlock` where it can only read files.",
+        lambda in_force: in_force,
+        needs_history=True,
+    ),
+    Metric(
+        _EXPORTER,
         "listen_queue_exporter_listeners",
         "gauge",
         "Listeners on this page.",
@@ -121,7 +154,15 @@ EXPORTER_METRICS: Final = (
         "listen_queue_exporter_listeners_omitted",
         "gauge",
         "Listeners left off this page because there are more than max_listeners.",
-        lambda context: context.omitted,
+        lambda context: sum(context.omitted.values()),
+    ),
+    Metric(
+        _SHARE,
+        "listen_queue_exporter_namespace_listeners_omitted",
+        "gauge",
+        "Listeners of a network namespace left off this page because they are more than its share of "
+        "max_listeners.",
+        lambda omitted: omitted,
     ),
     Metric(
         _EXPORTER,
@@ -129,6 +170,32 @@ EXPORTER_METRICS: Final = (
         "gauge",
         "Listening sockets whose process may not be seen; their process label is empty.",
         lambda context: context.sampler.owners.sockets_without_owner,
+    ),
+    Metric(
+        _EXPORTER,
+        "listen_queue_exporter_unreadable_processes",
+        "gauge",
+        "Processes whose sockets may not be read, at the last search of all: those of others without the "
+        "capabilities for it, else those that protect themselves.",
+        lambda context: context.sampler.owners.unreadable_processes,
+    ),
+    Metric(
+        _EXPORTER,
+        "listen_queue_exporter_hung_lookups",
+        "counter",
+        "Lookups of users, arguments, containers and files of sockets that hung, as where a directory or a "
+        "file server does not answer; listeners are published without what was looked up.",
+        lambda context: context.sampler.owners.hung_lookups,
+        needs_history=True,
+    ),
+    Metric(
+        _LOG,
+        "listen_queue_exporter_log_lines_dropped",
+        "counter",
+        "Lines that the log lacks: unwritten, since the standard error took no more or could not be written, "
+        "or repeated, since one cause may log 120 lines and then one each 10 s.",
+        lambda lines: lines,
+        needs_history=True,
     ),
     Metric(
         _EXPORTER,

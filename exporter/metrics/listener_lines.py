@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exporter.config.model import Severity
+from exporter.config.model import Export, Severity
 from exporter.metrics.catalogue import LISTENER_METRICS
-from exporter.metrics.exposition import label_set, number
+from exporter.metrics.exposition import label_set, number, whole_number
 from exporter.metrics.listener_metrics import (
     GAUGES_AND_COUNTERS,
     HISTOGRAM,
@@ -18,11 +18,11 @@ from exporter.metrics.listener_metrics import (
     THRESHOLDS,
     QueueOf,
     ThresholdOf,
-    info_labels,
+    info_label_sets,
 )
 from exporter.metrics.metric import Labels, Metric
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
-from exporter.sampling.history.accept import BUCKETS
+from exporter.sampling.history.accept import BUCKETS, HistogramState
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import ACCEPT
 
@@ -35,7 +35,7 @@ _BOUNDS: Final = (*(number(bound) for bound in BUCKETS), "+Inf")
 class _Series:
     """One series of every listener: the labels beside those of the listener, and how its value is read.
 
-    `family` is the place of its metric in LISTENER_METRICS.
+    `family` is the place of its metric in LISTENER_METRICS, `full` tells whether only `export: full` has it.
     """
 
     name: str
@@ -43,12 +43,13 @@ class _Series:
     labels: Labels
     source: str
     read: Callable[[ListenerState], float | None]
+    full: bool
 
 
 def _series(
     metric: Metric[Any, float], labels: Labels, source: str, read: Callable[[ListenerState], float | None]
 ) -> _Series:
-    return _Series(metric.sample_name, LISTENER_METRICS.index(metric), labels, source, read)
+    return _Series(metric.sample_name, LISTENER_METRICS.index(metric), labels, source, read, metric.full)
 
 
 def _threshold_series(metric: Metric[ThresholdOf, float], queue: QueueOf, severity: Severity) -> _Series:
@@ -71,6 +72,26 @@ _SERIES: Final = (
         for severity in Severity
     ),
 )
+_LEAN_SERIES: Final = tuple(series for series in _SERIES if not series.full)
+
+
+class HistogramNumbers:
+    """The numbers of histograms on one page, as text.
+
+    All listeners that were always idle have the same ones, and they are written once.
+    """
+
+    def __init__(self) -> None:
+        self._written: dict[HistogramState, tuple[bytes, ...]] = {}
+
+    def of(self, state: HistogramState) -> tuple[bytes, ...]:
+        """Return those of the buckets, the count and the sum."""
+        written = self._written.get(state)
+        if written is None:
+            counts, total = state.histogram()
+            buckets = list(map(whole_number, counts))
+            written = self._written[state] = (*buckets, buckets[-1], number(total).encode())
+        return written
 
 
 class ListenerLines:
@@ -79,37 +100,55 @@ class ListenerLines:
     def __init__(self, state: ListenerState, labels: tuple[str, ...]) -> None:
         """Write the labels; `labels` names the facts about the owner that are on every series."""
         self._state = state
-        self._identity = _identity(state)
+        # What the labels are made from.
+        self._made_from = _label_sources(state)
         # From which revision and sources the kept lines were written; None where time alone changes them.
         self._written: tuple[int, AbstractSet[str]] | None = None
         self._lines: tuple[bytes, ...] = ()
         owner = state.owner or UNKNOWN_OWNER
-        common = dict(state.group.key._asdict()) | {
+        full = state.rule_match is not None and state.rule_match.export is Export.FULL
+        self._series = _SERIES if full else _LEAN_SERIES
+        common = dict(state.key()._asdict()) | {
             fact.name: fact.of(owner) for fact in OWNER_FACTS if fact.name in labels
         }
-        self._prefixes = [f"{series.name}{{{label_set(common | series.labels)}}} " for series in _SERIES]
-        self._info = f"{INFO.name}{{{label_set(common | info_labels(state))}}} 1.0\n"
-        self._histogram = "".join(_histogram_template(common))
+        self._prefixes = [f"{series.name}{{{label_set(common | series.labels)}}} " for series in self._series]
+        self._info = "".join(
+            f"{INFO.name}{{{label_set(common | labels)}}} 1.0\n" for labels in info_label_sets(state)
+        )
+        self._histogram = list(_histogram_parts(common)) if full else None
 
     def current(self) -> bool:
         """Tell whether the labels are still right; where they are not, new lines have to be made."""
-        return self._identity == _identity(self._state)
+        made_from = zip(_label_sources(self._state), self._made_from, strict=True)
+        return all(present is before for present, before in made_from)
 
-    def write(self, sources: AbstractSet[str], *, histogram: bool) -> tuple[bytes, ...]:
-        """Return the lines of each family, in the order of LISTENER_METRICS.
+    def write(self, sources: AbstractSet[str]) -> tuple[bytes, ...]:
+        """Return the lines of each family but the histogram, in the order of LISTENER_METRICS.
 
         `sources` are those that are healthy; without `accept` there are no lines.
         """
-        wanted = (self._state.revision, sources)
-        if wanted != self._written:
+        written = self._written
+        if written is None or written[0] != self._state.revision or written[1] != sources:
             self._lines = tuple(self._scalars(sources))
-            self._written = wanted if self._state.time_invariant() else None
-        return (*self._lines, self._buckets() if histogram and ACCEPT in sources else b"")
+            invariant = self._state.time_invariant()
+            self._written = (self._state.revision, sources) if invariant else None
+        return self._lines
+
+    def add_histogram(self, sources: AbstractSet[str], numbers: HistogramNumbers, parts: list[bytes]) -> None:
+        """Add the lines of the histogram, which change with every sample, to the parts of a page.
+
+        To format them would copy them once more, and they are half of a page that has them.
+        """
+        if self._histogram is None or ACCEPT not in sources:
+            return
+        observed = HISTOGRAM.read(self._state)
+        if observed is not None:
+            self._histogram[1::2] = numbers.of(observed)
+            parts += self._histogram
 
     def _scalars(self, sources: AbstractSet[str]) -> Iterator[bytes]:
-        # All but the histogram, which changes with every sample.
         lines = [""] * _HISTOGRAM_FAMILY
-        for series, prefix in zip(_SERIES, self._prefixes, strict=True):
+        for series, prefix in zip(self._series, self._prefixes, strict=True):
             value = series.read(self._state) if series.source in sources else None
             if value is not None:
                 lines[series.family] += f"{prefix}{number(value)}\n"
@@ -117,26 +156,19 @@ class ListenerLines:
             lines[_INFO_FAMILY] = self._info
         return map(str.encode, lines)
 
-    def _buckets(self) -> bytes:
-        observed = HISTOGRAM.read(self._state)
-        if observed is None:
-            return b""
-        counts, total = observed
-        return (self._histogram % tuple(map(number, (*counts, counts[-1], total)))).encode()
+
+def _label_sources(state: ListenerState) -> tuple[object, ...]:
+    """Return what the labels of a listener are made from, each of which is replaced as a whole."""
+    return state.owners, state.rule_match, state.mptcp, state.stale_path, state.address
 
 
-def _identity(state: ListenerState) -> tuple[object, ...]:
-    """Return what the labels are made from."""
-    return state.owner, state.rule_match, state.mptcp
-
-
-def _histogram_template(labels: Labels) -> Iterator[str]:
-    """Write the lines of a histogram with a `%s` for each value."""
-    for bound in _BOUNDS:
-        yield _line_template(f"{HISTOGRAM.name}_bucket{{{label_set(labels | {'le': bound})}}}")
-    for part in ("count", "sum"):
-        yield _line_template(f"{HISTOGRAM.name}_{part}{{{label_set(labels)}}}")
-
-
-def _line_template(name: str) -> str:
-    return f"{name.replace('%', '%%')} %s\n"
+def _histogram_parts(labels: Labels) -> Iterator[bytes]:
+    """Write the lines of a histogram in parts, every second of which is a number and still missing."""
+    names = [f"{HISTOGRAM.name}_bucket{{{label_set(labels | {'le': bound})}}}" for bound in _BOUNDS]
+    names += [f"{HISTOGRAM.name}_{part}{{{label_set(labels)}}}" for part in ("count", "sum")]
+    yield f"{names[0]} ".encode()
+    for name in names[1:]:
+        yield b""
+        yield f"\n{name} ".encode()
+    yield b""
+    yield b"\n"

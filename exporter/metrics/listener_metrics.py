@@ -9,7 +9,7 @@ from typing import Final
 from exporter.config.model import Queue, Severity
 from exporter.metrics.metric import Metric, Subject
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
-from exporter.sampling.history.accept import Histogram
+from exporter.sampling.history.accept import HistogramState
 from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import ACCEPT
@@ -41,10 +41,10 @@ class QueueOf:
     history: Callable[[ListenerState], QueueHistory | None]
 
 
-INFO_LABELS: Final = ("rule", *(fact.name for fact in OWNER_FACTS if fact.info), "mptcp")
+INFO_LABELS: Final = ("rule", *(fact.name for fact in OWNER_FACTS if fact.info), "mptcp", "stale_path")
 
 LISTENER: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L",))
-TCP_LISTENER: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L (tcp)",))
+TCP_LISTENER: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L (tcp)",), tcp_only=True)
 LISTENER_INFO: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L", *INFO_LABELS))
 LISTENER_BUCKET: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L", "le"))
 LISTENER_THRESHOLD: Final[Subject[ThresholdOf]] = Subject(
@@ -89,6 +89,7 @@ GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
         lambda listener: listener.accept.peak_length(),
         ACCEPT,
         needs_history=True,
+        full=True,
     ),
     Metric(
         LISTENER,
@@ -112,7 +113,11 @@ GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
         TCP_LISTENER,
         "listen_queue_accept_oldest_wait_seconds",
         "gauge",
-        "How long the oldest connection in the accept queue has waited, in seconds; 0 where none waits.",
+        "How long the oldest connection in the accept queue has waited, in seconds; 0 where none waits. "
+        "One that ended with RST stays in the queue and has no age: the oldest of the others counts, and "
+        "where none is found the series is absent. It is also absent where several programs share a port and "
+        "more than one of them has connections that wait, and at a TPROXY listener where what waits may be "
+        "that of another one, or to look for it would exceed cpu_budget.",
         lambda listener: listener.oldest_wait_seconds(),
         OldestWait.NAME,
     ),
@@ -141,6 +146,7 @@ GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
         lambda listener: listener.syn_recv.peak_length() if listener.syn_recv else None,
         SynRecv.NAME,
         needs_history=True,
+        full=True,
     ),
     Metric(
         TCP_LISTENER,
@@ -176,6 +182,7 @@ THRESHOLDS: Final[tuple[Metric[ThresholdOf, float], ...]] = (
         "Time in which the queue was beyond its threshold, before hold, in seconds.",
         lambda threshold: threshold.history.exceeded_seconds(threshold.severity),
         needs_history=True,
+        full=True,
     ),
 )
 
@@ -188,23 +195,39 @@ INFO: Final[Metric[ListenerState, float]] = Metric(
     ACCEPT,
 )
 
-HISTOGRAM: Final[Metric[ListenerState, Histogram]] = Metric(
+HISTOGRAM: Final[Metric[ListenerState, HistogramState]] = Metric(
     LISTENER_BUCKET,
     "listen_queue_accept_sampled_utilization_ratio",
     "histogram",
     "Utilization of the accept queue, one observation for each sample; above 0.999 is full "
     "or less than a thousandth short of it.",
-    lambda listener: listener.accept.histogram(),
+    lambda listener: listener.accept.histogram_state(),
     ACCEPT,
     needs_history=True,
+    full=True,
 )
 
 
-def info_labels(listener: ListenerState) -> dict[str, str]:
-    """Return the labels of the info metric beside those that every series of the listener has."""
-    owner = listener.owner or UNKNOWN_OWNER
-    return {
+def info_label_sets(listener: ListenerState) -> list[dict[str, str]]:
+    """Return the labels of the info metric beside those that every series of the listener has.
+
+    There is one set for each owner whose labels differ.
+    """
+    common = {
         "rule": listener.rule_match.rule if listener.rule_match else "",
-        **{fact.name: fact.of(owner) for fact in OWNER_FACTS if fact.info},
-        "mptcp": "true" if listener.mptcp else "false",
+        "mptcp": _yes_or_no(listener.mptcp),
+        "stale_path": _yes_or_no(listener.stale_path),
     }
+    of_owners = [
+        {fact.name: fact.of(owner) for fact in OWNER_FACTS if fact.info}
+        for owner in listener.owners or (UNKNOWN_OWNER,)
+    ]
+    return [
+        {name: (common | facts)[name] for name in INFO_LABELS}
+        for position, facts in enumerate(of_owners)
+        if facts not in of_owners[:position]
+    ]
+
+
+def _yes_or_no(fact: bool) -> str:  # noqa: FBT001
+    return "true" if fact else "false"

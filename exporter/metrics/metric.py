@@ -22,11 +22,13 @@ class Subject(Generic[Item]):
 
     `items` gives, for one scrape, the labels of each series and what its value is read from. It is None for
     listeners, whose lines are kept from one scrape to the next (exporter/metrics/listener_lines.py).
+    `tcp_only` is set where only listeners with a SYN queue have the series.
     """
 
     title: str
     labels: tuple[str, ...]
     items: Callable[[ScrapeContext], Iterable[tuple[Labels, Item]]] | None = None
+    tcp_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Metric(Generic[Item, Value]):
 
     `read` returns None where there is no series. `source` names the source that must be healthy for the
     series of a listener or a namespace to be published, and `needs_history` is set where one sample of a
-    program that has just started tells nothing: `show --prometheus` leaves such metrics out.
+    program that has just started tells nothing: `show --prometheus` leaves such metrics out. `full` is set
+    where a listener has the series only with `export: full`.
     """
 
     subject: Subject[Item]
@@ -45,6 +48,7 @@ class Metric(Generic[Item, Value]):
     read: Callable[[Item], Value | None]
     source: str | None = None
     needs_history: bool = False
+    full: bool = False
 
     @property
     def sample_name(self) -> str:

@@ -90,7 +90,8 @@ NAMESPACE_METRICS: Final[tuple[Metric[NamespaceSampler, float], ...]] = (
         NAMESPACE,
         "listen_queue_syn_recv_unmatched",
         "gauge",
-        "Half-open connections that fit no listener: it has just closed, or TPROXY redirected them.",
+        "Half-open connections that fit no listener: it has just closed, or they were redirected by BPF, or "
+        "by TPROXY on Linux before 5.11.",
         lambda namespace: namespace.source(SynRecv).unmatched,
         SynRecv.NAME,
     ),

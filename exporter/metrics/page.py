@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import heapq
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from exporter.metrics.catalogue import LISTENER_METRICS
-from exporter.metrics.context import BuildInfo, Reload, ScrapeContext
+from exporter.metrics.context import BuildInfo, LogLines, Reload, ScrapeContext
 from exporter.metrics.exposition import EOF, families_text, header
-from exporter.metrics.families import families
-from exporter.metrics.listener_lines import ListenerLines
+from exporter.metrics.fair_share import select
+from exporter.metrics.families import FamilyLines, LabelTexts
+from exporter.metrics.listener_lines import HistogramNumbers, ListenerLines
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import ACCEPT
@@ -23,7 +22,7 @@ from exporter.sampling.sampler import Sampler
 
 @dataclass(frozen=True, slots=True)
 class _Listeners:
-    """The lines of the listeners on one page, by family, and how many listeners they are of."""
+    """The lines of the listeners on one page, by family and in parts, and how many listeners they are of."""
 
     columns: Sequence[Sequence[bytes]]
     count: int
@@ -32,16 +31,19 @@ class _Listeners:
 class Page:
     """Writes the page on demand. It never asks the kernel about sockets."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # each is what some figures are read from
         self,
         sampler: Sampler,
         reload: Callable[[], Reload],
         build: BuildInfo,
         clock: Clock,
         process: Collector | None,
+        *,
+        log_lines: Callable[[], LogLines] = LogLines,
     ) -> None:
         """Take what the figures are read from; `reload` tells how the last reading of the configuration went.
 
+        `log_lines` tells how many lines the log lacks.
         `process` collects the figures of this process. Without it the page is that of a program which ends
         with it, and what needs history is left out, since 0 would be wrong.
         """
@@ -50,9 +52,11 @@ class Page:
         self._build = build
         self._clock = clock
         self._process = process
+        self._log_lines = log_lines
         # Several at once would compete for the interpreter, and keep the sampler waiting for it.
         self._writing = threading.Lock()
         self._lines: dict[ListenerState, ListenerLines] = {}
+        self._texts: LabelTexts = {}
         self._labels: tuple[str, ...] = ()
 
     def write(self, *, openmetrics: bool) -> bytes:
@@ -65,29 +69,33 @@ class Page:
         now = self._clock.monotonic()
         with sampler.lock:
             published = sampler.published(now)
-            chosen = _choose(published, sampler.config.max_listeners)
-            listeners = self._write_listeners(chosen, now)
-            omitted = len(published) - len(chosen)
-            context = ScrapeContext(sampler, self._reload(), self._build, now, listeners.count, omitted)
-            others = list(self._families(context))
+            own, *_ = sampler.namespaces
+            selection = select(published, sampler.config.max_listeners, own.name)
+            listeners = self._write_listeners(selection.chosen, now)
+            omitted, log_lines = selection.omitted, self._log_lines()
+            context = ScrapeContext(
+                sampler, self._reload(), self._build, now, listeners.count, omitted, log_lines
+            )
+            others = list(self._write_others(context, openmetrics=openmetrics))
         parts: list[bytes] = []
         for metric, column in zip(LISTENER_METRICS, listeners.columns, strict=True):
             if self._process is None and metric.needs_history:
                 continue
             parts.append(header(metric.name, metric.type, metric.help, openmetrics=openmetrics))
             parts.extend(column)
-        parts.append(families_text(others, openmetrics=openmetrics))
+        parts.extend(others)
         parts.append(EOF if openmetrics else b"")
         return b"".join(parts)
 
-    def _families(self, context: ScrapeContext) -> Iterator[Family]:
-        yield from families(context, one_shot=self._process is None)
+    def _write_others(self, context: ScrapeContext, *, openmetrics: bool) -> Iterator[bytes]:
+        lines = FamilyLines(context, self._texts, one_shot=self._process is None)
+        yield from lines.write(openmetrics=openmetrics)
+        self._texts = lines.texts
         if self._process is not None:
-            yield from self._process.collect()
+            yield families_text(self._process.collect(), openmetrics=openmetrics)
 
     def _write_listeners(self, chosen: Sequence[ListenerState], now: float) -> _Listeners:
         self._refresh(chosen)
-        histogram = self._sampler.config.sampling.histogram
         healthy = {
             (namespace.name, protocol): sources
             for namespace in self._sampler.namespaces
@@ -95,11 +103,15 @@ class Page:
         }
         count = 0
         rows: list[tuple[bytes, ...]] = []
+        numbers = HistogramNumbers()
+        histograms: list[bytes] = []
         for state, lines in self._lines.items():
             sources = healthy[state.group.key.netns, state.group.key.protocol]
             count += ACCEPT in sources
-            rows.append(lines.write(sources, histogram=histogram))
-        return _Listeners(list(zip(*rows, strict=True)) if rows else [()] * len(LISTENER_METRICS), count)
+            rows.append(lines.write(sources))
+            lines.add_histogram(sources, numbers, histograms)
+        columns = list(zip(*rows, strict=True)) if rows else [()] * (len(LISTENER_METRICS) - 1)
+        return _Listeners([*columns, histograms], count)
 
     def _refresh(self, chosen: Sequence[ListenerState]) -> None:
         """Keep the lines of listeners whose labels are still right, and make those of the others."""
@@ -110,12 +122,3 @@ class Page:
         for state in chosen:
             lines = before.get(state)
             self._lines[state] = lines if lines and lines.current() else ListenerLines(state, labels)
-
-
-def _choose(listeners: list[ListenerState], limit: int) -> list[ListenerState]:
-    """Choose at most `limit`: the fullest, and of equals the oldest."""
-    if len(listeners) <= limit:
-        return listeners
-    return heapq.nlargest(
-        limit, listeners, key=lambda state: (state.accept.peak_ratio() or 0.0, -state.since)
-    )

@@ -5,24 +5,35 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+from exporter.config.model import Config, Export
 from exporter.listeners.registry import REMEMBER_SECONDS
 from exporter.metrics.catalogue import CATALOGUE
 from exporter.metrics.listener_metrics import LISTENER, LISTENER_THRESHOLD
 from exporter.metrics.metric import Metric
+from exporter.metrics.series_count import exporter_series_count, namespace_series_count, series_count
 from exporter.owners.owner import OWNER_FACTS
 from exporter.sampling.history.accept import BUCKETS
-from exporter.sampling.history.timeline import STALE_INTERVALS, STALE_SECONDS
+from exporter.sampling.history.timeline import STALE_SECONDS
 
 _LABELS: Final = {
-    "netns": "`host` for the network namespace that the exporter runs in, else the name of the namespace",
+    "netns": "`host` for the network namespace that the exporter runs in; else the name that `ip netns` has, "
+    "or that of the pod or container where one is known and no other namespace has it, or the inode number",
     "protocol": "`tcp` or `unix`",
-    "address": "the address as bound, with `%device` where bound to a device; for unix the path, or `@name` "
-    "for an abstract name; a byte that is no printable UTF-8, or a backslash, is `\\xNN`",
+    "address": "the address as bound, and `::ffff:10.0.0.1`, an IPv4 address on an IPv6 socket, as "
+    "`10.0.0.1`; with `%device` where bound to a device: its present name in the listener's own network "
+    "namespace, or `%if` and its index where it is gone; for unix the path, or `@name` for an abstract name; "
+    "a byte that is no printable UTF-8, or a backslash, is `\\xNN`",
     "port": "decimal; empty for unix",
     "process": "command name of the owner; empty where it may not be seen",
 }
 _LABEL_ROWS: Final = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in _LABELS.items())
 _OWNER_LABELS: Final = ", ".join(f"`{fact.name}`" for fact in OWNER_FACTS if fact.label)
+
+
+def _counts(export: Export) -> str:
+    tcp, unix = (series_count(export, syn_queue=syn_queue) for syn_queue in (True, False))
+    return f"{tcp} for a TCP listener and {unix} for a unix listener"
+
 
 _MINUTES: Final = REMEMBER_SECONDS / 60
 
@@ -44,17 +55,38 @@ _HEAD: Final = f"""\
 Sockets with equal `netns`, `protocol`, `address` and `port` are one listener (SO_REUSEPORT): its figures
 are sums, and ratios are those of the fullest socket.
 
+A rule with `fold: true` makes one listener of all that it matches at one `address`, with the same owner: its
+`port` is `*`, or its `address` where it is a unix socket. Its figures are those of a listener with so many
+sockets, and its counters go on while single sockets come and go.
+
+## Which series a listener has
+
+`export` in the configuration, in `defaults` or in a rule, says which series a listener has:
+
+- `lean`, the default: those that alerts, recording rules and autoscalers need,
+  {_counts(Export.LEAN)};
+- `full`: also those that are marked *full* below,
+  {_counts(Export.FULL)} in all;
+- `false`: none.
+
+`check-config FILE` prints how many those are under each rule. Besides these, each network namespace has
+{namespace_series_count()} series, and the exporter {exporter_series_count(Config())}, with
+{len(Config().defaults.thresholds.levels)} more for each rule.
+
 ## When series leave the page
 
-- A source that fails, or has no sample for {STALE_SECONDS:.0f} s (or {STALE_INTERVALS} intervals, if longer),
+- A source that fails, or has no sample for {STALE_SECONDS:.0f} s,
   has `listen_queue_exporter_source_success` 0, and its series leave the page until it works again.
   A missing series is never zero.
 - A listener that is gone has no series. If it comes back at the same address within {_MINUTES:.0f} minutes
   its counters go on, unless it is another program.
 - What the kernel does not tell has no series: where only `/proc/net` can be read, limits and ratios, drops,
-  oldest waits, and the lengths of unix listeners.
-- Over `max_listeners` the fullest listeners stay, and of equals the oldest;
-  `listen_queue_exporter_listeners_omitted` counts the others.
+  oldest waits, and the lengths of unix listeners. An address has no `%device` then.
+- Over `max_listeners` each network namespace has an equal part, and in it each user: who has more listeners
+  loses their own and nobody else's. The exporter's own namespace comes first, and has up to three quarters
+  where others need the rest. Of one user's listeners those beyond a threshold stay, then the fullest, then
+  the oldest; `listen_queue_exporter_listeners_omitted` counts the others.
+- A value of a label is cut to 256 bytes, and then ends in `…`.
 """
 
 _TAIL: Final = """\
@@ -101,7 +133,8 @@ def _section(title: str, metrics: list[Metric[Any, Any]]) -> str:
 def _row(metric: Metric[Any, Any]) -> str:
     # L is no label but stands for those of the listener.
     labels = ", ".join(name if name.startswith("L") else f"`{name}`" for name in metric.subject.labels)
-    return f"| `{metric.sample_name}` | {metric.type} | {labels} | {metric.help} |"
+    full = " *full*" if metric.full else ""
+    return f"| `{metric.sample_name}`{full} | {metric.type} | {labels} | {metric.help} |"
 
 
 if __name__ == "__main__":

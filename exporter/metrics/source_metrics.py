@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median_low
 from typing import Final
 
 from exporter.metrics.context import ScrapeContext
@@ -127,9 +128,27 @@ SOURCE_METRICS: Final = (
         _NAME,
         "listen_queue_exporter_sample_interval_seconds",
         "gauge",
-        "Time between two samples that is in force now, in seconds; "
-        "longer than configured where cpu_budget binds; of several namespaces the longest.",
+        "Seconds between two samples of a source, as in force now, in the network namespace where it is "
+        "sampled least often; cpu_budget can make it longer than configured.",
         lambda runners: max(runner.schedule.interval_in_force for runner in runners),
+        needs_history=True,
+    ),
+    Metric(
+        _NAME,
+        "listen_queue_exporter_sample_interval_usual_seconds",
+        "gauge",
+        "Seconds between two samples of a source in the median network namespace: half of them are sampled "
+        "as often as this or more often.",
+        lambda runners: median_low(runner.schedule.interval_in_force for runner in runners),
+        needs_history=True,
+    ),
+    Metric(
+        _TOTAL,
+        "listen_queue_exporter_source_cpu_seconds",
+        "counter",
+        "Processor time that sampling has used for a source, in seconds; for namespaces and owners with that "
+        "of the broker.",
+        lambda stats: stats.cpu_seconds,
         needs_history=True,
     ),
     Metric(

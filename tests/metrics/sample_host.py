@@ -20,6 +20,7 @@ from tests.sampling.simulation import Simulation
 TICK_SECONDS: Final = 0.125
 CONFIG: Final = """
 sampling: {interval: 125ms}
+defaults: {export: full}
 rules:
   - name: edge
     match: {port: 80}
@@ -28,6 +29,9 @@ rules:
   - name: hidden
     match: {address: "127.0.0.0/8"}
     export: false
+  - name: few series
+    match: {address: "@*"}
+    export: lean
 """
 CONTAINER: Final = "a1b2c3d4e5f60718" * 4
 POD: Final = "2f6b1c9e-8a7d-4f13-9c55-0d1e2f3a4b5c"

@@ -18,10 +18,13 @@ from tests.sampling.simulation import Simulation
 LENGTHS = st.integers(0, 12)
 CONFIGS = st.sampled_from(
     [
-        "",
+        "{}",
         "sampling: {peak_window: 1s}",
-        "sampling: {histogram: false}",
+        "defaults: {export: full}",
+        "rules: [{name: web, match: {port: 80}, export: full}, {name: s, match: {port: 443}, export: false}]",
         "labels: [process, user]",
+        "rules: [{name: both, match: {protocol: tcp}, fold: true}]",
+        "rules: [{name: one, match: {port: 80}, fold: true, export: full}]",
         "defaults: {accept: {warning: 3, critical: 5}, hold: 300ms, release: 1s}",
         "rules: [{name: web, match: {port: 80}, accept: {warning: 1}}]",
     ]
@@ -98,11 +101,11 @@ def test_what_is_kept_is_what_would_be_written(steps: list[Step]) -> None:
 
 def test_large_counts_are_written_as_go_does() -> None:
     """After a million samples as after one: the histogram of a host that runs for days."""
-    simulation = Simulation()
+    simulation = Simulation("defaults: {export: full}")
     simulation.kernel.tcp.open(tcp(1))
     simulation.tick()
     timeline = simulation.namespace.table.accept_timelines[TCP]
     for _ in range(1_000_000):
-        timeline.record(simulation.clock.now, 0.05)
+        timeline.record(simulation.clock.now)
     assert b'le="+Inf"' in (page := page_of(simulation).write(openmetrics=False))
     assert b" 1.000001e+06\n" in page

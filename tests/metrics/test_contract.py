@@ -14,7 +14,7 @@ from exporter.metrics.page import Page
 from testbed.page import metrics
 
 L = "netns protocol address port process"
-INFO_OWNER = "unit slice container container_id runtime pod namespace user cgroup"
+INFO_OWNER = "command unit slice container container_id runtime pod namespace user cgroup"
 THRESHOLD = f"{L} queue severity"
 LEVEL = "rule queue severity"
 SOURCE = "source netns"
@@ -35,7 +35,7 @@ CONTRACT = {
     "listen_queue_syn_recv_peak": ("gauge", L),
     "listen_queue_drops_total": ("counter", L),
     "listen_queue_sockets": ("gauge", L),
-    "listen_queue_listener_info": ("gauge", f"{L} rule mptcp {INFO_OWNER}"),
+    "listen_queue_listener_info": ("gauge", f"{L} rule mptcp stale_path {INFO_OWNER}"),
     "listen_queue_threshold_exceeded": ("gauge", THRESHOLD),
     "listen_queue_threshold_exceeded_seconds_total": ("counter", THRESHOLD),
     "listen_queue_threshold_ratio": ("gauge", LEVEL),
@@ -60,9 +60,15 @@ CONTRACT = {
     "listen_queue_exporter_sample_errors_total": ("counter", "source reason"),
     "listen_queue_exporter_samples_missed_total": ("counter", "source"),
     "listen_queue_exporter_sample_interval_seconds": ("gauge", "source"),
+    "listen_queue_exporter_namespace_sample_interval_seconds": ("gauge", "netns"),
     "listen_queue_exporter_last_sample_timestamp_seconds": ("gauge", "source"),
+    "listen_queue_exporter_log_lines_dropped_total": ("counter", "reason"),
     "listen_queue_exporter_listeners": ("gauge", ""),
+    "listen_queue_exporter_cpu_budget_ratio": ("gauge", ""),
+    "listen_queue_exporter_cpu_seconds_total": ("counter", "process"),
+    "listen_queue_exporter_sandbox": ("gauge", "process kind"),
     "listen_queue_exporter_listeners_omitted": ("gauge", ""),
+    "listen_queue_exporter_namespace_listeners_omitted": ("gauge", "netns"),
     "listen_queue_exporter_config_last_reload_successful": ("gauge", ""),
     "listen_queue_exporter_config_last_reload_success_timestamp_seconds": ("gauge", ""),
 }

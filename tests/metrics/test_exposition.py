@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
-from exporter.metrics.exposition import EOF, families_text, header, label_set, number
+from exporter.metrics.exposition import EOF, families_text, header, label_set, number, whole_number
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 AWKWARD = st.text(st.sampled_from('\\"\n\r\t{},= äé漢\U0001f600\0\x7f\u2028'), max_size=12)
@@ -74,6 +74,15 @@ def test_whole_families_go_through_prometheus_client(
         family.add_sample("demo_things", labels, value)
     ours = families_text([family], openmetrics=openmetrics) + (EOF if openmetrics else b"")
     assert ours == reference(family, openmetrics=openmetrics)
+
+
+@given(st.integers(0, 2**70) | st.integers(0, 22).map(lambda power: 10**power))
+@example(999_999)
+@example(10**15 - 1)
+@example(10**15)
+@example(10**10 + 10)
+def test_whole_number_is_written_as_every_other(value: int) -> None:
+    assert whole_number(value).decode() == number(value)
 
 
 @pytest.mark.parametrize(

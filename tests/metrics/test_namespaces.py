@@ -23,7 +23,8 @@ def found() -> Read:
     simulation.kernel.tcp.open(tcp(1))
     simulation.tick(seconds=1.0)
     others.kernels["blue"].tcp.error = others.kernels["blue"].netstat.error = BROKEN
-    simulation.tick(2, seconds=1.0)
+    # Counters are read every three seconds where all queues are empty.
+    simulation.tick(4, seconds=1.0)
     return read(page_of(simulation))
 
 
@@ -39,11 +40,31 @@ def test_failed_namespace_leaves_the_page_alone(found: Read) -> None:
 
 
 def test_samples_and_errors_of_namespaces_are_added(found: Read) -> None:
-    assert found.value("listen_queue_exporter_samples_total", source="inet") == 4.0
-    assert found.value("listen_queue_exporter_sample_errors_total", source="inet", reason="ENOBUFS") == 2.0
+    assert found.value("listen_queue_exporter_samples_total", source="inet") == 6.0
+    assert found.value("listen_queue_exporter_sample_errors_total", source="inet", reason="ENOBUFS") == 4.0
 
 
 def test_newest_sample_is_that_of_the_namespace_that_is_furthest_behind(found: Read) -> None:
     """An alert on its age must fire when one of many hangs."""
     name = "listen_queue_exporter_last_sample_timestamp_seconds"
-    assert found.value(name, source="unix") - found.value(name, source="inet") == 2.0
+    assert found.value(name, source="unix") - found.value(name, source="inet") == 4.0
+
+
+def test_each_namespace_has_the_interval_at_which_it_is_sampled() -> None:
+    """The one that is busy is sampled as often as configured, and the others as the budget allows."""
+    others = FakeAccess()
+    others.keep = True
+    others.add(1, 2, 3)
+    others.costs = dict.fromkeys("123", 0.002)
+    simulation = Simulation(others=others)
+    simulation.run_loop_for(1.0)
+    others.kernels["2"].tcp.change(1, length=1)
+    simulation.run_loop_for(10.0)
+    slots = simulation.sampler.namespace_scheduler.slots
+    found = read(page_of(simulation)).all("listen_queue_exporter_namespace_sample_interval_seconds")
+    intervals = {dict(labels)["netns"]: value for labels, value in found.items()}
+    assert intervals.keys() == {"host", "1", "2", "3"}
+    assert {slot.sampler.name: slot.schedule.interval_in_force for slot in slots}.items() <= intervals.items()
+    assert intervals["2"] < intervals["1"] == intervals["3"]
+    runners = [simulation.runner(name) for name in ("inet", "unix")]
+    assert intervals["host"] == max(runner.schedule.interval_in_force for runner in runners)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from prometheus_client import ProcessCollector
 
+from exporter.config.model import Export
 from exporter.kernel.errors import KernelError
+from exporter.kernel.family import FAMILIES, SocketFamily
 from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
+from exporter.metrics.series_count import series_count
 from testbed.page import Page as Read
 from tests.listeners.sockets import tcp
 from tests.metrics.sample_host import TICK_SECONDS, page_of, read, values
@@ -14,6 +18,7 @@ from tests.sampling.simulation import Simulation
 
 FAILED = KernelError("dump failed", "ENOBUFS")
 LENGTH = "listen_queue_accept_length"
+PEAK_LENGTH = "listen_queue_accept_peak_length"
 HISTOGRAM = "listen_queue_accept_sampled_utilization_ratio_bucket"
 SUCCESS = "listen_queue_exporter_source_success"
 PUBLISHED = "listen_queue_exporter_listeners"
@@ -112,14 +117,51 @@ def test_procfs_has_lengths_and_nothing_that_needs_a_limit(host: Simulation, pag
     assert found.value("listen_queue_exporter_source_info", source="inet", method="procfs") == 1.0
 
 
-def test_histogram_can_be_switched_off_and_loses_nothing(host: Simulation, page: Page) -> None:
+def test_full_series_can_be_switched_off_and_lose_nothing(host: Simulation, page: Page) -> None:
     before = read(page).all(HISTOGRAM)
-    host.configure("sampling: {interval: 125ms, histogram: false}")
-    assert read(page).all(HISTOGRAM, port="5432") == {}
-    host.configure("sampling: {interval: 125ms}")
+    host.configure("defaults: {export: lean}")
+    assert read(page).all(HISTOGRAM) == {}
+    host.configure("defaults: {export: full}")
     assert read(page).all(HISTOGRAM, port="5432") == {
         labels: value for labels, value in before.items() if ("port", "5432") in labels
     }
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: str(family.protocol))
+@pytest.mark.parametrize("export", Export)
+def test_a_listener_has_as_many_series_as_its_rule_exports(
+    host: Simulation, page: Page, family: SocketFamily, export: Export
+) -> None:
+    """On the page as by the declarations, from which check-config prints them."""
+    host.configure(f"defaults: {{export: {export}}}")
+    address = {"tcp": "0.0.0.0", "unix": "/run/php/fpm.sock"}[family.protocol]
+    series = [key for key in read(page).samples if ("address", address) in key[1]]
+    assert len(series) == series_count(export, syn_queue=family.has_syn_queue)
+    most = {"tcp": 15, "unix": 9}[family.protocol]
+    assert len(series) <= {Export.NONE: 0, Export.LEAN: most, Export.FULL: 31}[export]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: str(family.protocol))
+@pytest.mark.parametrize("export", Export)
+def test_a_folded_listener_has_as_many_series_as_any_other(
+    host: Simulation, page: Page, family: SocketFamily, export: Export
+) -> None:
+    """Also one without half-open connections. Its oldest wait is known a second later."""
+    host.kernel.syn_recv_dump.counts = {}
+    host.tick(8, TICK_SECONDS)
+    host.configure(f"defaults: {{export: {export}}}\nrules: [{{name: folded, fold: true}}]")
+    host.tick(12, TICK_SECONDS)
+    address, port, process = {"tcp": ("0.0.0.0", "*", "nginx"), "unix": ("*", "", "php-fpm")}[family.protocol]
+    labels = {("address", address), ("port", port), ("process", process)}
+    series = [key for key in read(page).samples if labels <= key[1]]
+    assert len(series) == series_count(export, syn_queue=family.has_syn_queue)
+
+
+def test_rules_and_defaults_export_different_series(host: Simulation, page: Page) -> None:
+    host.configure("defaults: {export: full}\nrules: [{name: web, match: {port: 80}, export: lean}]")
+    ports = {dict(labels)["port"] for labels in read(page).all(PEAK_LENGTH)}
+    assert ports == {"5432", "53", ""}
+    assert values(page, LENGTH, "port").keys() == {"80", "5432", "53", ""}
 
 
 def test_labels_of_the_configuration_stand_on_every_series(host: Simulation, page: Page) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +15,11 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
-from exporter.config.model import Queue, Severity
+from exporter.config.model import Export, Queue, Severity
+from exporter.kernel.records import FileId
 from exporter.metrics.exposition import EOF
 from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, HISTOGRAM, INFO, THRESHOLDS, ThresholdOf
+from exporter.metrics.metric import Metric
 from exporter.owners.owner import UNKNOWN_OWNER
 from exporter.sampling.history.accept import BUCKETS
 from exporter.sampling.listener_state import ListenerState
@@ -25,6 +28,8 @@ from tests.listeners.sockets import endpoint, tcp, unix
 from tests.metrics.sample_host import page_of
 from tests.sampling.simulation import Simulation
 
+# Listeners of either kind: those with a port from 3 on have all series.
+CONFIG = "rules: [{name: rest, match: {port: 3-65535}, export: full}]"
 BYTES = st.binary(min_size=1, max_size=10) | st.text('a"\\\n\r{},é漢\U0001f600', min_size=1, max_size=6).map(
     str.encode
 )
@@ -55,12 +60,9 @@ DRAWN = st.builds(
 
 def sample(simulation: Simulation, drawn: list[Drawn]) -> None:
     """Make these listen, with one sample for each of their lengths."""
-    names: set[bytes] = set()
     for cookie, each in enumerate(drawn, start=1):
-        if each.name in names:
-            continue
-        names.update([each.name] if each.name else [])
-        listener = unix(cookie, b"/" + each.name) if each.name else tcp(cookie, "::", port=cookie)
+        path = b"/" + each.name if each.name else b""
+        listener = unix(cookie, path, file=FileId(1, cookie)) if path else tcp(cookie, "::", port=cookie)
         reader = simulation.kernel.unix if each.name else simulation.kernel.tcp
         reader.open(listener, length=each.lengths[0], limit=each.limit, drops=each.drops)
         simulation.host.run(cookie + 1, each.process, listener.inode, cgroup=each.cgroup)
@@ -69,12 +71,12 @@ def sample(simulation: Simulation, drawn: list[Drawn]) -> None:
         simulation.tick()
         for cookie, each in enumerate(drawn, start=1):
             reader = simulation.kernel.unix if each.name else simulation.kernel.tcp
-            if reader.has(cookie) and number < len(each.lengths):
+            if number < len(each.lengths):
                 reader.change(cookie, length=each.lengths[number])
 
 
 def labels_of(state: ListenerState) -> dict[str, str]:
-    key = state.group.key
+    key = state.key()
     return {
         "netns": key.netns,
         "protocol": key.protocol,
@@ -84,10 +86,16 @@ def labels_of(state: ListenerState) -> dict[str, str]:
     }
 
 
+def having(metric: Metric[Any, Any], states: list[ListenerState]) -> list[ListenerState]:
+    """The listeners that have series of a metric."""
+    full = [state for state in states if state.rule_match and state.rule_match.export is Export.FULL]
+    return full if metric.full else states
+
+
 def scalars(states: list[ListenerState]) -> Iterable[Family]:
     for metric in GAUGES_AND_COUNTERS:
         family = Family(metric.name, metric.help, metric.type)
-        for state in states:
+        for state in having(metric, states):
             value = metric.read(state)
             if value is not None:
                 family.add_sample(metric.sample_name, labels_of(state), value)
@@ -97,7 +105,7 @@ def scalars(states: list[ListenerState]) -> Iterable[Family]:
 def histogram(states: list[ListenerState]) -> Family:
     names = list(labels_of(states[0])) if states else []
     family = HistogramMetricFamily(HISTOGRAM.name, HISTOGRAM.help, labels=names)
-    for state in states:
+    for state in having(HISTOGRAM, states):
         observed = state.accept.histogram()
         if observed is not None:
             bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
@@ -112,7 +120,7 @@ def histogram(states: list[ListenerState]) -> Family:
 def thresholds(states: list[ListenerState]) -> Iterable[Family]:
     for metric in THRESHOLDS:
         family = Family(metric.name, metric.help, metric.type)
-        for state in states:
+        for state in having(metric, states):
             for queue, history in ((Queue.ACCEPT, state.accept), (Queue.SYN_RECV, state.syn_recv)):
                 for severity in Severity:
                     if history is not None and history.threshold_states[severity].known:
@@ -129,7 +137,7 @@ def info(states: list[ListenerState]) -> Family:
         rule = state.rule_match.rule if state.rule_match else ""
         owner = asdict(state.owner or UNKNOWN_OWNER)
         del owner["process"]
-        extra = owner | {"rule": rule, "mptcp": "false"}
+        extra = owner | {"rule": rule, "mptcp": "false", "stale_path": "false"}
         family.add_sample(INFO.name, labels_of(state) | extra, 1)
     return family
 
@@ -150,7 +158,7 @@ class Expected(Collector):
 @slow_examples
 def test_page_begins_with_the_families_of_its_listeners(drawn: list[Drawn], *, openmetrics: bool) -> None:
     """Byte for byte, in both formats."""
-    simulation = Simulation()
+    simulation = Simulation(CONFIG)
     sample(simulation, drawn)
     states = simulation.sampler.published(simulation.clock.now)
     written = page_of(simulation).write(openmetrics=openmetrics)
@@ -167,7 +175,7 @@ def test_page_begins_with_the_families_of_its_listeners(drawn: list[Drawn], *, o
 @slow_examples
 def test_page_is_the_same_in_both_formats(drawn: list[Drawn]) -> None:
     """And no series is on it twice."""
-    simulation = Simulation()
+    simulation = Simulation(CONFIG)
     sample(simulation, drawn)
     page = page_of(simulation)
     text, openmetrics = (metrics(page.write(openmetrics=kind).decode()) for kind in (False, True))

@@ -34,7 +34,8 @@ def test_command_prints_the_reference() -> None:
 def test_every_metric_has_one_row_with_type_and_help() -> None:
     lines = reference().splitlines()
     for metric in CATALOGUE:
-        rows = [line for line in lines if line.startswith(f"| `{metric.sample_name}` |")]
+        name = f"| `{metric.sample_name}`{' *full*' if metric.full else ''} |"
+        rows = [line for line in lines if line.startswith(name)]
         assert len(rows) == 1, metric.name
         cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
         assert (cells[1], cells[3:]) == (metric.type, [metric.help])
@@ -46,6 +47,6 @@ def test_every_metric_has_one_row_with_type_and_help() -> None:
 def test_every_label_of_a_listener_is_explained() -> None:
     lines = reference().splitlines()
     labels = [
-        line.split("`")[1] for line in lines[: lines.index("## When series leave the page")] if "| `" in line
+        line.split("`")[1] for line in lines[: lines.index("## Which series a listener has")] if "| `" in line
     ]
     assert labels == [*KEY_LABELS, "process"]
