@@ -1,133 +1,148 @@
-"""One request and its response on a connection."""
+"""One request and its response, as bytes. h11 knows the protocol; nothing here does input or output."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from contextlib import ExitStack
-from typing import cast
+from http import HTTPStatus
+from typing import Final
 from urllib.parse import urlsplit
 
-from tornado.http1connection import HTTP1Connection
-from tornado.httputil import (
-    HTTPHeaders,
-    HTTPInputError,
-    HTTPMessageDelegate,
-    RequestStartLine,
-    ResponseStartLine,
-    format_timestamp,
-)
-from tornado.iostream import StreamClosedError
+import h11
 
-from exporter.web.request import HttpRequest
+from exporter.web.limits import Limits
+from exporter.web.request import Delivery, HttpRequest
 from exporter.web.response import HttpResponse
-from exporter.web.response_tasks import ResponseTasks
-from exporter.web.router import Router
+
+_MAX_QUOTED: Final = 160
 
 
-class HttpExchange(HTTPMessageDelegate):
-    """Takes a request from Tornado, and writes the router's response to the connection.
+class HttpError(Exception):
+    """A request that is not served; the text tells its client why."""
 
-    Tornado calls `headers_received`, `data_received` for each piece of a body, then `finish`.
-    """
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        super().__init__(text)
+        self.status = status
 
-    def __init__(
-        self,
-        connection: HTTP1Connection,
-        router: Router,
-        tasks: ResponseTasks,
-        *,
-        header_deadline: asyncio.TimerHandle | None,
-        write_seconds: float,
-    ) -> None:
-        """`header_deadline` closes the connection unless it is cancelled by the arrival of the header."""
-        self._connection = connection
-        self._router = router
-        self._tasks = tasks
-        self._header_deadline = header_deadline
-        self._write_seconds = write_seconds
-        self._request: HttpRequest | None = None
 
-    def headers_received(
-        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> None:
-        """Take the request from its header.
+class Exchange:
+    """Takes the bytes of a client up to the end of its request, and makes those of the response."""
 
-        Raises HTTPInputError, to which Tornado responds with 400.
+    def __init__(self, limits: Limits, received: bytes = b"") -> None:
+        """`received` is what arrived behind the request before."""
+        self._limits = limits
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.header_bytes)
+        self._request: h11.Request | None = None
+        self._path = ""
+        self._received_bytes = 0
+        self.receive(received)
+
+    @property
+    def received_bytes(self) -> int:
+        """How much has arrived, without empty lines before the request."""
+        return self._received_bytes
+
+    @property
+    def has_head(self) -> bool:
+        """Whether request line and headers have arrived."""
+        return self._request is not None
+
+    @property
+    def may_continue(self) -> bool:
+        """Whether the response is complete, and another request may follow on the connection."""
+        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    @property
+    def rest(self) -> bytes:
+        """What has arrived behind the request."""
+        return self._http.trailing_data[0]
+
+    def receive(self, data: bytes) -> None:
+        """Keep what a client has sent."""
+        if not self._received_bytes:
+            # RFC 9112, section 2.2; h11 ignores no empty line.
+            data = data.lstrip(b"\r\n")
+        # To h11 no bytes would mean the end of the stream.
+        if data:
+            self._received_bytes += len(data)
+            self._http.receive_data(data)
+
+    def read(self) -> bool:
+        """Return whether the request has arrived; its body is discarded, since no route has a use for one.
+
+        Raises HttpError, also for what cannot become a request, such as the first bytes of TLS.
         """
-        if self._header_deadline is not None:
-            self._header_deadline.cancel()
-        start_line = cast("RequestStartLine", start_line)
-        hosts = headers.get_list("Host")
-        if len(hosts) > 1 or (not hosts and start_line.version != "HTTP/1.0"):
-            # RFC 9112, section 3.2.
-            raise HTTPInputError(f"{len(hosts)} Host headers")
-        self._request = HttpRequest(
-            method=start_line.method,
-            path=_path(start_line.path),
-            accept=headers.get("Accept"),
-            accept_encoding=headers.get("Accept-Encoding"),
-            until_sent=ExitStack(),
-        )
-
-    def data_received(self, chunk: bytes) -> None:
-        """Discard the body: no route has a use for one."""
-
-    def finish(self) -> None:
-        """Respond, since the request is complete."""
-        if self._request is not None:
-            self._tasks.start(self._respond(self._request))
-
-    async def _respond(self, request: HttpRequest) -> None:
-        with request.until_sent:
-            response = await self._router.respond(request)
-            try:
-                await self._send(request, response)
-            except StreamClosedError:
-                # The client has closed the connection, and nobody else misses the response.
-                return
-
-    async def _send(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Return when the kernel has taken the whole response.
-
-        Raises StreamClosedError where the connection is closed before that.
-        """
-        status = response.status
-        body = b"" if request.method == "HEAD" else response.body
-        # Header and body in one write: with two, Tornado may report the second as done along with the first.
-        sent = self._connection.write_headers(
-            ResponseStartLine("HTTP/1.1", status.value, status.phrase), _headers(response), body
-        )
-        deadline = asyncio.get_running_loop().call_later(self._write_seconds, self._connection.stream.close)
         try:
-            self._connection.finish()
-            await sent
-        finally:
-            deadline.cancel()
+            event = self._http.next_event()
+            if isinstance(event, h11.Request):
+                self._path = self._checked(event)
+                self._request = event
+                event = self._http.next_event()
+            while isinstance(event, h11.Data):
+                event = self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            raise self._refusal(error) from None
+        return isinstance(event, h11.EndOfMessage)
+
+    def request(self, delivery: Delivery) -> HttpRequest:
+        """Return the request that has arrived."""
+        if self._request is None:
+            raise RuntimeError("no request has arrived")
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in self._request.headers:
+            name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return HttpRequest(self._request.method.decode("ascii"), self._path, headers, delivery)
+
+    def respond(self, response: HttpResponse, *, close: bool) -> tuple[bytes, bytes]:
+        """Return head and body of the response, whether or not a request has arrived.
+
+        The body is not copied; to HEAD it is empty. `close` announces that no other request is served.
+        """
+        headers = list(response.all_headers().items())
+        if close:
+            headers.append(("Connection", "close"))
+        reason = response.status.phrase.encode("ascii")
+        start = h11.Response(status_code=response.status.value, headers=headers, reason=reason)
+        head = self._http.send(start)
+        body = b""
+        if self._request is None or self._request.method != b"HEAD":
+            body = response.body
+            self._http.send_with_data_passthrough(h11.Data(data=body))
+        self._http.send(h11.EndOfMessage())
+        return head, body
+
+    def _checked(self, request: h11.Request) -> str:
+        """Return the path of a request that is served. Raises HttpError."""
+        limits = self._limits
+        # h11 knows of a limit only while the head is incomplete.
+        if self._received_bytes - len(self.rest) > limits.header_bytes:
+            raise self._too_large()
+        if not request.http_version.startswith(b"1."):
+            raise HttpError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "only HTTP/1.1 and HTTP/1.0 are spoken")
+        headers = dict(request.headers)
+        if b"transfer-encoding" in headers:
+            raise HttpError(HTTPStatus.LENGTH_REQUIRED, "a body needs a Content-Length")
+        if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
+            text = f"a body has {limits.body_bytes} bytes at most"
+            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
+        return _path(request.target.decode("ascii"))
+
+    def _refusal(self, error: h11.RemoteProtocolError) -> HttpError:
+        status = HTTPStatus(error.error_status_hint)
+        if status is HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+            return self._too_large()
+        # It quotes the line, which may be long.
+        return HttpError(status, f"this is no request of HTTP/1.1: {str(error)[:_MAX_QUOTED]}")
+
+    def _too_large(self) -> HttpError:
+        text = f"a header has {self._limits.header_bytes} bytes at most"
+        return HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
 
 
 def _path(target: str) -> str:
-    """Return the path of a request target, without its query (RFC 9112, sections 3.2.1 and 3.2.2).
-
-    Raises HTTPInputError.
-    """
+    """Return the path of a request target, without its query (RFC 9112, section 3.2). Raises HttpError."""
     if target.startswith("/"):
         return target.partition("?")[0]
     try:
         return urlsplit(target).path or "/"
-    except ValueError as error:
-        raise HTTPInputError("malformed request target") from error
-
-
-def _headers(response: HttpResponse) -> HTTPHeaders:
-    return HTTPHeaders(
-        {
-            "Server": "listen-queue-exporter",
-            "Date": format_timestamp(time.time()),
-            "Content-Type": response.content_type,
-            "Content-Length": str(len(response.body)),
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            **response.headers,
-        }
-    )
+    except ValueError:
+        raise HttpError(HTTPStatus.BAD_REQUEST, "malformed request target") from None

@@ -10,10 +10,10 @@ from exporter.web.response import HttpResponse
 
 
 class Readiness(Protocol):
-    """Knows whether there is a sample to serve."""
+    """Knows whether there is a fresh sample to serve."""
 
     def ready(self) -> bool:
-        """Return whether there is; called in the event loop, so it must not block."""
+        """Return whether there is; called in the event loop, so it must not block, on a lock neither."""
         ...
 
 
@@ -26,7 +26,7 @@ class HealthyHandler:
 
 
 class ReadyHandler:
-    """Responds 503 until there is a sample to serve."""
+    """Responds 503 while there is no fresh sample to serve."""
 
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
@@ -35,4 +35,4 @@ class ReadyHandler:
         """Return 200 or 503."""
         if self._readiness.ready():
             return HttpResponse.text(HTTPStatus.OK, "ready")
-        return HttpResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, "not ready: no sample yet")
+        return HttpResponse.busy("not ready: there is no fresh sample")

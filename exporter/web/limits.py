@@ -1,4 +1,4 @@
-"""How much time and memory a client may use."""
+"""How many descriptors, how much time, memory and processor time clients may use."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Deadlines in seconds and sizes in bytes, for each connection.
+    """Numbers of connections, deadlines in seconds and sizes in bytes.
 
-    Tornado has one timeout for the wait between two requests and for reading the header of the next one,
-    counted from the end of the previous response. A client that sends the header of a second request byte by
-    byte thus keeps its connection no longer than one that is idle: `idle_seconds` is the limit of both, and
-    `header_seconds` that of a connection on which no complete header has arrived yet.
-
-    `idle_seconds` exceeds a scrape interval of one minute, so that Prometheus keeps its connection.
-    `write_seconds` exceeds any reasonable scrape timeout, after which the client has given up the page.
-    `stop_seconds` is how long unfinished responses are waited for when the server stops.
+    `header_seconds` is the time from accepting the connection, and later from the first byte of a request, to
+    the end of its header. `idle_seconds` is the time between two requests; it exceeds a scrape interval of
+    one minute, so that Prometheus keeps its connection. `page_seconds` is the time from a complete request
+    until the kernel has taken the whole response, and `stall_seconds` the time in which it takes nothing of
+    it. `stop_seconds` is how long unfinished responses are waited for when the server stops.
     """
 
-    header_seconds: float = 10.0
-    idle_seconds: float = 75.0
-    body_seconds: float = 5.0
-    write_seconds: float = 60.0
-    stop_seconds: float = 0.5
+    connections: int = 512
     header_bytes: int = 16 * 1024
     body_bytes: int = 4 * 1024
-    # What a client may send before it has the response to an earlier request (pipelining).
-    read_buffer_bytes: int = 64 * 1024
+    header_seconds: float = 5.0
+    body_seconds: float = 5.0
+    page_seconds: float = 10.0
+    idle_seconds: float = 75.0
+    stall_seconds: float = 3.0
+    stop_seconds: float = 0.5
+    # How long a connection that was refused, or is closed after an error, may take to notice.
+    linger_seconds: float = 1.0
+    # At the limit of connections one of these ages makes place for a new one: no complete header yet, and a
+    # client that takes nothing of its response.
+    evict_header_seconds: float = 0.5
+    evict_stalled_seconds: float = 0.5
+    # How long clients wait for a place before they are told that there is none.
+    full_seconds: float = 1.0
+    # The kernel takes twice that for what it has yet to send to one client (SO_SNDBUF of socket(7)).
+    send_buffer_bytes: int = 64 * 1024

@@ -5,12 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Protocol
 
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
 from exporter.web.route import Route
 
 _log = logging.getLogger("exporter.web")
+
+
+class Responder(Protocol):
+    """Responds to requests."""
+
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        """Return the response, whatever the request is; it raises nothing."""
+        ...
 
 
 class Router:

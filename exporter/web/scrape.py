@@ -2,72 +2,54 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Protocol
+from typing import Final
 
-from exporter.web.negotiation import Format, accepts_gzip, negotiate
+from exporter.web.negotiation import accepts_gzip, negotiate
+from exporter.web.places import Places
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
+from exporter.web.shared_pages import SharedPages
+
+# A scrape is to be served within a second or not at all.
+_WAIT_SECONDS: Final = 0.7
 
 _log = logging.getLogger("exporter.web")
 
-# Level 1 is several times faster than the default and still makes a page of metrics ten times smaller.
-_COMPRESS_LEVEL = 1
-
-
-class MetricsPage(Protocol):
-    """Writes the page."""
-
-    def write(self, *, openmetrics: bool) -> bytes:
-        """Return the page in OpenMetrics 1.0 or in text format 0.0.4; called in several threads at once."""
-        ...
-
 
 class ScrapeHandler:
-    """Serves the metrics page to at most `max_requests` clients at the same time; 0 is no limit."""
+    """Serves the metrics page to at most `max_requests` clients at the same time; 0 is no limit.
 
-    def __init__(self, page: MetricsPage, *, max_requests: int) -> None:
-        self._page = page
+    Others wait for `wait_seconds` before they are told to come again.
+    """
+
+    def __init__(self, pages: SharedPages, *, max_requests: int, wait_seconds: float = _WAIT_SECONDS) -> None:
+        self._pages = pages
         self._max_requests = max_requests
-        self._in_flight = 0
+        self._places = Places(max_requests)
+        self._wait_seconds = wait_seconds
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Return the page in the format and encoding that the client accepts, or 503 above the limit.
 
-        A scrape counts until the client has the whole response, so a slow reader counts as well.
+        A scrape counts from when there is a page until its client has it. Those who wait for the same page
+        wait for one piece of work, and a client that takes nothing takes no place from others.
         """
-        limit = self._max_requests
-        if limit and self._in_flight >= limit:
-            text = f"{limit} scrapes are in flight, and --web.max-requests allows no more; try again later"
-            return HttpResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, text)
-        request.until_sent.enter_context(self._counted())
-        page_format = negotiate(request.accept)
-        compressed = accepts_gzip(request.accept_encoding)
+        headers = request.headers
+        page_format = negotiate(headers.get("accept"))
+        compressed = accepts_gzip(headers.get("accept-encoding"))
         try:
-            body = await asyncio.to_thread(self._body, page_format, compressed=compressed)
+            page = await self._pages.newest(page_format)
+            body = await self._pages.compressed(page) if compressed else page.text
         except Exception:  # noqa: BLE001  (logged with its traceback; one page must not end the server)
             _log.exception("cannot render the metrics page")
             text = "cannot render the metrics page; the exporter's log says why"
             return HttpResponse.text(HTTPStatus.INTERNAL_SERVER_ERROR, text)
-        headers = {"Vary": "Accept, Accept-Encoding"}
-        if compressed:
-            headers["Content-Encoding"] = "gzip"
-        return HttpResponse(HTTPStatus.OK, body, page_format.content_type, headers)
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
-
-    def _body(self, page_format: Format, *, compressed: bool) -> bytes:
-        body = self._page.write(openmetrics=page_format is Format.OPENMETRICS)
-        # With mtime=0 gzip.compress is a single call into zlib, which releases the interpreter lock.
-        return gzip.compress(body, _COMPRESS_LEVEL, mtime=0) if compressed else body
+        if not await self._places.take(request.delivery, self._wait_seconds):
+            allowed = f"{self._max_requests} scrapes are in flight, and --web.max-requests allows no more"
+            return HttpResponse.busy(f"{allowed}; try again later")
+        request.delivery.until_sent.enter_context(self._pages.read_by(page, request.delivery))
+        encoding = {"Content-Encoding": "gzip"} if compressed else {}
+        varies = {"Vary": "Accept, Accept-Encoding"}
+        return HttpResponse(HTTPStatus.OK, body, page_format.content_type, varies | encoding)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.health import HealthyHandler
 from exporter.web.route import Route
 from exporter.web.router import Router
-from exporter.web.scrape import MetricsPage, ScrapeHandler
-from tests.web.server_thread import TIMEOUT_SECONDS, router_of
+from exporter.web.scrape import ScrapeHandler
+from exporter.web.shared_pages import MetricsPage, SharedPages
+from tests.web.server_thread import PLENTY, TIMEOUT_SECONDS, router_of
 
 TEXT_PAGE = b"# TYPE demo gauge\ndemo 1\n"
 OPENMETRICS_PAGE = b"# TYPE demo gauge\ndemo 1.0\n# EOF\n"
@@ -46,9 +49,15 @@ class BlockingPage:
         return TEXT_PAGE
 
 
-def metrics_router(page: MetricsPage, *, max_requests: int = 0) -> Router:
+def shared(page: MetricsPage, cpu_share: float = PLENTY) -> SharedPages:
+    """Return the pages of all scrapes, each rendered in a thread."""
+    return SharedPages(page, CpuAllowance(lambda: cpu_share), ThreadPoolExecutor(1))
+
+
+def metrics_router(page: MetricsPage, *, max_requests: int = 0, wait_seconds: float = 0.05) -> Router:
     """Return a router with `page` at /metrics, and /-/healthy to tell whether the server responds."""
+    scrapes = ScrapeHandler(shared(page), max_requests=max_requests, wait_seconds=wait_seconds)
     return router_of(
-        Route("/metrics", ScrapeHandler(page, max_requests=max_requests)),
+        Route("/metrics", scrapes),
         Route("/-/healthy", HealthyHandler()),
     )

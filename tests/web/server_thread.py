@@ -10,14 +10,19 @@ import threading
 from dataclasses import dataclass, field
 from typing import Self
 
-from exporter.web.address import ListenAddress, bind
+from exporter.web.address import ListenAddress
+from exporter.web.channel import PlainTransport, Transport
+from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.limits import Limits
+from exporter.web.listening import bind
 from exporter.web.route import Route
-from exporter.web.router import Router
+from exporter.web.router import Responder, Router
 from exporter.web.server import Server
 
 # Far beyond what anything here takes: a test that waits so long has failed.
 TIMEOUT_SECONDS = 30.0
+# More processor time than any client can cause.
+PLENTY = 1000.0
 
 
 def router_of(*routes: Route) -> Router:
@@ -38,8 +43,10 @@ class Response:
 class ServerThread:
     """A server that runs from `with` to its end; `host` is the address of both server and clients."""
 
-    router: Router
+    router: Responder
     limits: Limits = field(default_factory=Limits)
+    transport: Transport = field(default_factory=PlainTransport)
+    cpu_share: float = PLENTY
     host: str = "127.0.0.1"
     port: int = 0
     _loop: asyncio.AbstractEventLoop | None = None
@@ -60,7 +67,9 @@ class ServerThread:
 
     async def _serve(self, sockets: list[socket.socket], started: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = Server(self.router, sockets, self.limits)
+        server = Server(
+            self.router, sockets, CpuAllowance(lambda: self.cpu_share), self.limits, self.transport
+        )
         server.start()
         started.set()
         await self._stop.wait()

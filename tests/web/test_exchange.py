@@ -1,119 +1,157 @@
-"""From the bytes of a request to the bytes of its response."""
+"""Requests as bytes, in any pieces, and the bytes of their responses."""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import pytest
 
+from exporter.web.exchange import Exchange, HttpError
+from exporter.web.limits import Limits
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
-from exporter.web.route import Route
-from tests.web.server_thread import ServerThread, router_of
+
+SCRAPE = b"GET /metrics?x=1 HTTP/1.1\r\nHost: x\r\nAccept: a/b\r\naccept: c/d\r\n\r\n"
+LIMITS = Limits(header_bytes=200, body_bytes=10)
+PAGE = HttpResponse(HTTPStatus.OK, b"page")
 
 
-class Echo:
-    """Responds with what it was given, and a header of its own."""
+@dataclass
+class NoDelivery:
+    """The way of a response that is not sent."""
 
-    async def handle(self, request: HttpRequest) -> HttpResponse:
-        text = f"{request.path} {request.accept} {request.accept_encoding}"
-        return HttpResponse.text(HTTPStatus.OK, text, Vary="Accept")
+    until_sent: ExitStack = field(default_factory=ExitStack)
+    stalled_seconds: float = 0.0
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServerThread]:
-    """A server that no test here changes."""
-    routes = Route("/", Echo()), Route("/echo", Echo()), Route("/post", Echo(), methods=("POST",))
-    with ServerThread(router_of(*routes)) as running:
-        yield running
+    def abort(self) -> None:
+        """Do nothing."""
 
 
-def test_handler_gets_path_and_accepted_formats(server: ServerThread) -> None:
-    response = server.request("/echo", Accept="a/b", Accept_Encoding="x")
-    assert response.body == b"/echo a/b x\n"
-    without = server.send_raw(b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert without.endswith(b"\r\n\r\n/echo None None\n")
+def exchange_of(message: bytes) -> Exchange:
+    exchange = Exchange(LIMITS, message)
+    assert exchange.read()
+    return exchange
 
 
-@pytest.mark.parametrize("path", ["/echo", "/post", "/nothing"])
-def test_every_response_has_the_same_headers(server: ServerThread, path: str) -> None:
-    response = server.request(path)
-    assert response.headers["Server"] == "listen-queue-exporter"
-    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert response.headers["Content-Length"] == str(len(response.body))
-    assert response.headers["Cache-Control"] == "no-store"
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert abs(parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()) < 60
-    assert "ETag" not in response.headers
-    assert "tornado" not in str(response.headers).lower()
+def request_of(exchange: Exchange) -> HttpRequest:
+    return exchange.request(NoDelivery())
 
 
-def test_headers_of_the_handler_are_sent(server: ServerThread) -> None:
-    assert server.request("/echo").headers["Vary"] == "Accept"
+def refused(message: bytes) -> tuple[int, str]:
+    exchange = Exchange(LIMITS, message)
+    with pytest.raises(HttpError) as raised:
+        exchange.read()
+    head, body = exchange.respond(HttpResponse.text(raised.value.status, str(raised.value)), close=True)
+    assert b"\r\nConnection: close\r\n" in head
+    assert not exchange.may_continue
+    return int(head.split()[1]), body.decode()
 
 
-@pytest.mark.parametrize("path", ["/echo", "/post", "/nothing"])
-def test_head_has_the_headers_of_get_and_no_body(server: ServerThread, path: str) -> None:
-    """Content-Length included (RFC 9110, section 9.3.2)."""
-    get, head = server.request(path, "GET"), server.request(path, "HEAD")
-    assert head.body == b""
-    assert head.status == get.status
-    assert without_date(head.headers.items()) == without_date(get.headers.items())
+def test_a_header_that_comes_twice_has_both_values() -> None:
+    """RFC 9110, section 5.3."""
+    request = request_of(exchange_of(SCRAPE))
+    assert (request.method, request.path) == ("GET", "/metrics")
+    assert request.headers == {"host": "x", "accept": "a/b, c/d"}
 
 
-def without_date(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in headers if name != "Date"]
+@pytest.mark.parametrize("empty", [b"", b"\r\n", b"\r\n\r\n\n"])
+def test_bytes_of_a_request_may_arrive_one_by_one(empty: bytes) -> None:
+    """Empty lines before it are ignored (RFC 9112, section 2.2)."""
+    exchange = Exchange(LIMITS)
+    for byte in (empty + SCRAPE)[:-1]:
+        exchange.receive(bytes([byte]))
+        assert not exchange.read()
+        assert not exchange.has_head
+    exchange.receive(b"\n")
+    assert exchange.read()
+    assert exchange.has_head
 
 
-@pytest.mark.parametrize("target", ["/echo?", "/echo?a=1&b=%zz", "/echo?" + "&" * 5000, "http://x/echo?y"])
-def test_query_and_authority_are_ignored(server: ServerThread, target: str) -> None:
-    """RFC 9112, section 3.2."""
-    response = server.request(target)
-    assert (response.status, response.body.split()[0]) == (200, b"/echo")
+def test_a_body_is_waited_for_and_discarded() -> None:
+    exchange = Exchange(LIMITS, b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nab")
+    assert not exchange.read()
+    assert exchange.has_head
+    exchange.receive(b"c" + SCRAPE)
+    assert exchange.read()
+    exchange.respond(PAGE, close=False)
+    assert exchange.rest == SCRAPE
+
+
+def test_next_request_is_in_the_rest() -> None:
+    """Also where a client sends an empty line behind a body."""
+    exchange = exchange_of(SCRAPE + b"\r\n" + SCRAPE)
+    exchange.respond(PAGE, close=False)
+    assert exchange.may_continue
+    exchange = exchange_of(exchange.rest)
+    assert request_of(exchange).path == "/metrics"
+    assert exchange.rest == b""
+    assert Exchange(LIMITS, b"\r\n").received_bytes == 0
 
 
 @pytest.mark.parametrize(
-    ("target", "status"), [("http://x", b"200"), ("http://[x/metrics", b"400"), ("*", b"404")]
-)
-def test_target_without_a_path(server: ServerThread, target: str, status: bytes) -> None:
-    """An authority alone means the path /; a malformed one is an error of the client."""
-    response = server.send_raw(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-    assert response.split(b" ")[1] == status
-
-
-@pytest.mark.parametrize(
-    ("message", "status"),
+    ("message", "continues"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.0\r\n\r\n", b"200"),
-        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", b"400"),
-        (b"GET /\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1000000\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", b"200"),
-        (b"\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"200"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", True),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: a, Close\r\n\r\n", False),
+        (b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", False),
+        # What curl --http2 sends: it goes on with HTTP/1.1.
+        (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", True),
     ],
 )
-def test_malformed_request_gets_400_and_the_connection_is_closed(
-    server: ServerThread, message: bytes, status: bytes
-) -> None:
-    """A request that is only unusual is served."""
-    assert server.send_raw(message).split(b" ")[1] == status
+def test_who_may_send_another_request(message: bytes, *, continues: bool) -> None:
+    """The response tells the others that it is the last."""
+    exchange = exchange_of(message)
+    head, body = exchange.respond(PAGE, close=False)
+    assert exchange.may_continue is continues
+    assert (b"\r\nConnection: close\r\n" in head) is not continues
+    assert body == b"page"
 
 
-def test_requests_are_not_logged(server: ServerThread, caplog: pytest.LogCaptureFixture) -> None:
-    """A port scanner could fill the log otherwise."""
-    with caplog.at_level(logging.INFO):
-        server.request("/nothing")
-        server.request("/", "BREW")
-        server.send_raw(b"\x16\x03\x01 no HTTP\r\n\r\n")
-    assert caplog.records == []
+def test_body_of_a_response_is_not_copied() -> None:
+    """Many clients share one page."""
+    assert exchange_of(SCRAPE).respond(PAGE, close=False)[1] is PAGE.body
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_head_gets_no_body(*, close: bool) -> None:
+    """Nor where its request is refused: the client would take it for the next response."""
+    head, body = exchange_of(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n").respond(PAGE, close=close)
+    assert body == b""
+    assert b"\r\nContent-Length: 4\r\n" in head
+
+
+@pytest.mark.parametrize("is_complete", [False, True])
+def test_a_header_above_the_limit(*, is_complete: bool) -> None:
+    """Whether or not its end arrived with the bytes beyond the limit; a body does not count."""
+    beginning = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nX: "
+    end = b"\r\n\r\n"
+    fill = b"x" * (LIMITS.header_bytes - len(beginning + end))
+    exchange_of(beginning + fill + end + b"0123456789")
+    message = beginning + fill + b"x" * 5 + (end if is_complete else b"")
+    assert refused(message) == (431, "a header has 200 bytes at most\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "text"),
+    [
+        (b"\x16\x03\x01", 400, "illegal request line"),
+        (b"GET /\r\n\r\n", 400, "illegal request line: bytearray(b'GET /')"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "Missing mandatory Host: header"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400, "Found multiple Host: headers"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, "bad Content-Length"),
+        (b"GET / HTTP/2.0\r\n\r\n", 505, "only HTTP/1.1 and HTTP/1.0"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n", 413, "10 bytes at most"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 411, "needs a Content-Length"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "chunked is supported"),
+    ],
+)
+def test_a_refusal_says_why(lines: bytes, status: int, text: str) -> None:
+    refusal = refused(lines)
+    assert refusal[0] == status
+    assert text in refusal[1]
+
+
+def test_a_refusal_quotes_no_more_than_a_line() -> None:
+    assert len(refused(b"x" * 190 + b"\r\n\r\n")[1]) < 200

@@ -24,7 +24,7 @@ def test_ready_after_the_first_sample_and_healthy_before() -> None:
     routes = Route("/-/ready", ReadyHandler(sampler)), Route("/-/healthy", HealthyHandler())
     with ServerThread(router_of(*routes)) as server:
         before = server.request("/-/ready")
-        assert (before.status, before.body) == (503, b"not ready: no sample yet\n")
+        assert (before.status, before.body) == (503, b"not ready: there is no fresh sample\n")
         healthy = server.request("/-/healthy")
         assert (healthy.status, healthy.body) == (200, b"healthy\n")
         sampler.sampled.set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import ExitStack
 from http import HTTPStatus
 
 import pytest
@@ -13,6 +12,7 @@ from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
 from exporter.web.route import Route
 from exporter.web.router import Router
+from tests.web.delivery import FakeDelivery
 
 
 class Named:
@@ -43,7 +43,7 @@ ROUTER = Router(
 
 
 def respond(path: str, method: str = "GET") -> HttpResponse:
-    return asyncio.run(ROUTER.respond(HttpRequest(method, path, None, None, ExitStack())))
+    return asyncio.run(ROUTER.respond(HttpRequest(method, path, {}, FakeDelivery())))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,187 @@
+"""Accepts connections, as many as there are places, descriptors and processor time for."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from exporter.web.admission import Admission
+from exporter.web.channel import Transport
+from exporter.web.connections import Connections
+from exporter.web.cpu_allowance import CpuAllowance
+from exporter.web.exchange import Exchange
+from exporter.web.limits import Limits
+from exporter.web.response import HttpResponse
+
+_log = logging.getLogger("exporter.web")
+
+# Between two looks at those who are connected.
+_MAX_AT_ONCE: Final = 64
+# Without a pause a listener that stays readable would be asked all the time.
+_FULL_PAUSE_SECONDS: Final = 0.02
+_ERROR_PAUSE_SECONDS: Final = 0.25
+# An error that lasts is logged once, and again when it has been absent for so long.
+_LOG_SECONDS: Final = 60.0
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# Errors of the one connection; accept(2) says to treat them as if there was none.
+_OF_CONNECTION: Final = frozenset(
+    {
+        *(errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN),
+        *(errno.ENONET, errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EPERM),
+    }
+)
+
+
+# The part of what clients may use for accepting and refusing them.
+ACCEPT_SHARE: Final = 0.5
+_DISCARDED_BYTES: Final = 4096
+_BUSY: Final = HttpResponse.busy("too many clients; try again later")
+_REFUSAL: Final = b"".join(Exchange(Limits()).respond(_BUSY, close=True))
+
+
+class AcceptedClient:
+    """A client that waits for processor time. Until it is served it is no more than a socket."""
+
+    def __init__(
+        self, accepted: socket.socket, peer: str, connections: Connections, transport: Transport
+    ) -> None:
+        self.peer = peer
+        self.since = asyncio.get_running_loop().time()
+        self._accepted = accepted
+        self._connections = connections
+        self._transport = transport
+
+    def serve(self) -> None:
+        """Make a connection of it, and read what it has sent meanwhile."""
+        self._connections.add(self._transport.open(self._accepted)).read()
+
+    def refuse(self) -> None:
+        """Send a response, whatever the request is, and close."""
+        with suppress(OSError):
+            if self._transport.refuses_in_http:
+                self._accepted.setblocking(False)  # noqa: FBT003  (the standard library's signature)
+                self._accepted.send(_REFUSAL)
+                # With bytes unread the kernel would send RST, which may cost the client the response.
+                self._accepted.recv(_DISCARDED_BYTES)
+        self._accepted.close()
+
+
+class Acceptor:
+    """Accepts on listening sockets, which it closes in the end. Used in one event loop."""
+
+    def __init__(
+        self,
+        listeners: Sequence[socket.socket],
+        connections: Connections,
+        admission: Admission,
+        transport: Transport,
+        allowance: CpuAllowance,
+    ) -> None:
+        """`allowance` is for accepting alone."""
+        self._listeners = listeners
+        self._connections = connections
+        self._admission = admission
+        self._transport = transport
+        self._allowance = allowance
+        self._loop = asyncio.get_running_loop()
+        self._pause: asyncio.TimerHandle | None = None
+        self._full_since: float | None = None
+        self._logged_at: dict[int | None, float] = {}
+
+    def start(self) -> None:
+        """Accept from now on."""
+        for listener in self._listeners:
+            # Inherited by what is accepted (tcp(7)), so that it costs nothing for each.
+            listener.setsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDBUF, self._connections.limits.send_buffer_bytes
+            )
+        self._resume()
+
+    def stop(self) -> None:
+        """Accept no more, and close the listening sockets."""
+        self._stop_watching()
+        for listener in self._listeners:
+            listener.close()
+
+    def _resume(self) -> None:
+        self._pause = None
+        for listener in self._listeners:
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _stop_watching(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        for listener in self._listeners:
+            self._loop.remove_reader(listener)
+
+    def _pause_for(self, seconds: float) -> None:
+        self._stop_watching()
+        self._pause = self._loop.call_later(seconds, self._resume)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with self._allowance.measured():
+            self._accept_some(listener)
+
+    def _accept_some(self, listener: socket.socket) -> None:
+        for _ in range(_MAX_AT_ONCE):
+            if self._pause is not None:
+                return
+            if not self._allowance.available:
+                self._pause_for(self._allowance.pause_seconds())
+                return
+            has_place = self._connections.make_place()
+            if not has_place and not self._full_too_long():
+                self._pause_for(_FULL_PAUSE_SECONDS)
+                return
+            try:
+                accepted, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._note(error)
+                continue
+            self._take(accepted, address, has_place=has_place)
+
+    def _take(self, accepted: socket.socket, address: object, *, has_place: bool) -> None:
+        if has_place:
+            self._full_since = None
+            if self._admission.admit_new():
+                self._connections.add(self._transport.open(accepted))
+                return
+        # Of a unix socket there is no address.
+        peer = str(address[0]) if isinstance(address, tuple) else ""
+        client = AcceptedClient(accepted, peer, self._connections, self._transport)
+        if has_place:
+            self._admission.wait_new(client)
+        else:
+            client.refuse()
+
+    def _full_too_long(self) -> bool:
+        now = self._loop.time()
+        if self._full_since is None:
+            self._full_since = now
+        return now - self._full_since >= self._connections.limits.full_seconds
+
+    def _note(self, error: OSError) -> None:
+        if error.errno in _OF_CONNECTION:
+            return
+        if error.errno in _EXHAUSTED:
+            self._connections.close_one()
+        self._pause_for(_ERROR_PAUSE_SECONDS)
+        now = self._loop.time()
+        last = self._logged_at.get(error.errno)
+        self._logged_at[error.errno] = now
+        if last is None or now - last > _LOG_SECONDS:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            _log.warning(
+                "cannot accept connections for now: %s",
+                reason,
+                extra={"fields": {"connections": len(self._connections)}},
+            )

@@ -1,0 +1,131 @@
+"""The open connections of a server: their number and their deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from exporter.web.admission import Admission
+from exporter.web.channel import Channel
+from exporter.web.connection import Connection, State
+from exporter.web.limits import Limits
+from exporter.web.router import Responder
+
+_MIN_TIMER_SECONDS: Final = 0.02
+_KEPT_IDLE_RATIO: Final = 0.125
+_RESPONDING: Final = (State.ADMISSION, State.RESPONSE, State.SENDING)
+
+
+class Connections:
+    """At most `limits.connections`, each of which is closed at its deadline. Used in one event loop."""
+
+    def __init__(self, router: Responder, limits: Limits, admission: Admission) -> None:
+        self._router = router
+        self.limits = limits
+        self._admission = admission
+        self._loop = asyncio.get_running_loop()
+        # Of each state in the order in which it began.
+        self._open: dict[State, dict[Connection, None]] = {state: {} for state in State}
+        self._count = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, channel: Channel) -> Connection:
+        """Take a connection that was accepted."""
+        connection = Connection(channel, self._router, self.limits, self, self._admission)
+        self._count += 1
+        self._open[connection.state][connection] = None
+        self._set_timer(connection.deadline)
+        return connection
+
+    def make_place(self) -> bool:
+        """Return whether there is a place for another, for which one that can be missed is closed.
+
+        That is the one that is idle for the longest time, then one that waits for processor time, then one
+        without a complete request, or that takes nothing of its response, where that is not just beginning.
+        """
+        places = self.limits.connections
+        if self._count + self._admission.waiting < places:
+            return True
+        # Where there are only few idle ones, Prometheus is likely to be among them.
+        return (
+            self._close_idle(int(places * _KEPT_IDLE_RATIO))
+            or self._admission.refuse_one()
+            or self._close_unfinished()
+        )
+
+    def close_one(self) -> bool:
+        """Close a connection that can be missed, and return whether there was one."""
+        return self._close_idle(0) or self._close_unfinished()
+
+    def _close_idle(self, kept: int) -> bool:
+        lingering, idle = self._open[State.LINGERING], self._open[State.IDLE]
+        if lingering:
+            next(iter(lingering)).abort()
+        elif len(idle) > kept:
+            next(iter(idle)).abort()
+        else:
+            return False
+        return True
+
+    def _close_unfinished(self) -> bool:
+        header_since = self._loop.time() - self.limits.evict_header_seconds
+        for state in (State.HEADER, State.BODY):
+            oldest = next(iter(self._open[state]), None)
+            if oldest is not None and oldest.since <= header_since:
+                oldest.abort()
+                return True
+        for sending in self._open[State.SENDING]:
+            if sending.stalled_seconds >= self.limits.evict_stalled_seconds:
+                sending.abort()
+                return True
+        return False
+
+    def changed(self, connection: Connection, before: State) -> None:
+        """Take note of another state or deadline of a connection."""
+        if connection.state is not before:
+            self._open[before].pop(connection, None)
+            if connection.state is State.CLOSED:
+                self._count -= 1
+                return
+            self._open[connection.state][connection] = None
+        self._set_timer(connection.deadline)
+
+    def responding(self) -> bool:
+        """Return whether a response is made or sent."""
+        return any(self._open[state] for state in _RESPONDING)
+
+    def close(self, *, responding: bool) -> None:
+        """Close all, or all to whom no response is made or sent."""
+        for state, connections in self._open.items():
+            if responding or state not in _RESPONDING:
+                for connection in list(connections):
+                    connection.abort()
+        if responding and self._timer is not None:
+            self._timer.cancel()
+
+    def close_idle(self) -> None:
+        """Close those that have asked for something, and wait for what their client asks next."""
+        for connection in list(self._open[State.IDLE]):
+            connection.abort()
+
+    def _set_timer(self, deadline: float) -> None:
+        """Look at the deadlines at this time at the latest."""
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        earliest = self._loop.time() + _MIN_TIMER_SECONDS
+        self._timer = self._loop.call_at(max(deadline, earliest), self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for connections in self._open.values():
+            for connection in [each for each in connections if each.deadline <= now]:
+                connection.expire()
+        remaining = [each.deadline for connections in self._open.values() for each in connections]
+        if remaining:
+            self._set_timer(min(remaining))

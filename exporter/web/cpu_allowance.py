@@ -1,0 +1,81 @@
+"""How much processor time clients may cause."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Self
+
+# What may be used at once after a quiet time.
+_BURST_SECONDS: Final = 0.1
+# Debts are forgotten beyond what is earned in this time, so that no pause is longer, unless it is said.
+_MAX_PAUSE_SECONDS: Final = 0.5
+# At the end of a pause there is enough for several requests: to wake up costs as well.
+_QUANTUM_SECONDS: Final = 0.03
+
+
+class CpuAllowance:
+    """An account of processor time: `share()` of one core is earned, and what clients cause is spent.
+
+    `share` is asked each time. `wall` and `cpu` are clocks, in seconds; `cpu` is that of the thread which
+    calls the methods, and does nothing but to serve clients. Without it only what is noted is spent.
+    """
+
+    def __init__(
+        self,
+        share: Callable[[], float],
+        wall: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] | None = time.thread_time,
+        max_pause_seconds: float = _MAX_PAUSE_SECONDS,
+    ) -> None:
+        self._share = share
+        self._wall = wall
+        self._cpu = cpu
+        self._max_pause_seconds = max_pause_seconds
+        self._balance = _BURST_SECONDS
+        self._wall_at = wall()
+        self._cpu_at: float | None = None
+
+    def part(self, ratio: float, max_pause_seconds: float = _MAX_PAUSE_SECONDS) -> Self:
+        """Return an account that earns a part of what this one does, and spends what is noted in it alone."""
+        return type(self)(lambda: self._share() * ratio, self._wall, None, max_pause_seconds)
+
+    def spend(self, seconds: float) -> None:
+        """Note processor time that was used for a client."""
+        self._balance -= seconds
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Note the processor time that this thread uses in the block."""
+        before = time.thread_time()
+        try:
+            yield
+        finally:
+            self.spend(time.thread_time() - before)
+
+    @property
+    def available(self) -> bool:
+        """Whether there is time for a client that wants more than its part."""
+        return self._update() > 0.0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is none for anybody."""
+        return self._update() <= -self._share() * self._max_pause_seconds
+
+    def pause_seconds(self) -> float:
+        """Return after how long there is time again."""
+        return max(0.0, -self._update() / self._share()) + _QUANTUM_SECONDS
+
+    def _update(self) -> float:
+        wall, share = self._wall(), self._share()
+        balance = self._balance + (wall - self._wall_at) * share
+        self._wall_at = wall
+        if self._cpu is not None:
+            cpu = self._cpu()
+            # At first the thread has done other things.
+            balance -= 0.0 if self._cpu_at is None else cpu - self._cpu_at
+            self._cpu_at = cpu
+        self._balance = max(-share * self._max_pause_seconds, min(_BURST_SECONDS, balance))
+        return self._balance

@@ -1,0 +1,82 @@
+"""The sockets of all listen addresses."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from exporter.errors import UsageError
+from exporter.web.address import Address, ListenAddress
+from exporter.web.tcp_listener import OpenSocket, open_tcp
+from exporter.web.unix_listener import SocketFile, open_unix
+
+# Every address of IPv4, of IPv6, and of both.
+_WILDCARDS = ("", "::", "0.0.0.0")  # noqa: S104  (what is looked for)
+
+
+def bind(
+    addresses: Sequence[Address],
+    open_socket: OpenSocket = socket.socket,
+    file: SocketFile = SocketFile(),  # noqa: B008  (it is frozen)
+) -> list[socket.socket]:
+    """Open listening, non-blocking sockets: one for each address, or several for a host name.
+
+    `open_socket` takes family and type as socket.socket does, and raises OSError. Raises UsageError or
+    RunError, and leaves no socket open, where one of them cannot be opened.
+    """
+    _check_overlap(addresses)
+    with ExitStack() as opened:
+        listeners = [
+            opened.enter_context(listener)
+            for address in addresses
+            for listener in _bind_one(address, open_socket, file)
+        ]
+        opened.pop_all()
+    return listeners
+
+
+def name_of(listener: socket.socket) -> str:
+    """Return the address that a listening socket has, in the form that is parsed."""
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{name}"
+    return str(ListenAddress(*name[:2]))
+
+
+def _bind_one(address: Address, open_socket: OpenSocket, file: SocketFile) -> Iterator[socket.socket]:
+    if isinstance(address, ListenAddress):
+        return open_tcp(address, open_socket)
+    return iter([open_unix(address, file)])
+
+
+def _check_overlap(addresses: Sequence[Address]) -> None:
+    """Raise UsageError for two addresses that one host cannot have together, whoever has the port."""
+    for position, address in enumerate(addresses):
+        for earlier in addresses[:position]:
+            if _overlap(earlier, address):
+                raise UsageError(
+                    f"--web.listen-address: {str(earlier)!r} and {str(address)!r} overlap; give one of them"
+                )
+
+
+def _overlap(one: Address, other: Address) -> bool:
+    if one == other:
+        return not isinstance(one, ListenAddress) or one.port != 0
+    if not (isinstance(one, ListenAddress) and isinstance(other, ListenAddress)):
+        return False
+    if one.port != other.port or not one.port or one.device != other.device:
+        return False
+    if {one.host, other.host} == {"0.0.0.0", "::"}:  # noqa: S104  (what is looked for)
+        # The socket of :: accepts IPv4 as well.
+        return True
+    return any(_contains(host, part) for host, part in ((one.host, other.host), (other.host, one.host)))
+
+
+def _contains(host: str, part: str) -> bool:
+    """Tell whether connections to `part` fall to a socket of `host`; a name is not resolved for this."""
+    if host not in _WILDCARDS:
+        return False
+    if host == "0.0.0.0":  # noqa: S104  (what is looked for)
+        return ":" not in part and part[-1:].isdigit()
+    return True
