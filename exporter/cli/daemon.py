@@ -5,106 +5,188 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
+import os
 import socket
-import sys
 import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
 from prometheus_client import ProcessCollector
 
 from exporter import __version__
-from exporter.cli import logs
+from exporter.cli import logs, output
 from exporter.cli.build import build_info
+from exporter.cli.config_files import ConfigFiles
+from exporter.cli.descriptors import max_connections, raise_descriptor_limit
 from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
-from exporter.cli.privileges import drop_all, start_broker
+from exporter.cli.log_limit import LogLimit
+from exporter.cli.log_writer import LogWriter
+from exporter.cli.named_files import NamedFiles
+from exporter.cli.preload import preload
+from exporter.cli.privileges import Privileges
+from exporter.cli.reloads import Reloads
 from exporter.cli.routes import build_router
+from exporter.cli.signals import ProcessSignals
+from exporter.cli.socket_owner import parse_owner
+from exporter.cli.supervision import Supervision
 from exporter.cli.systemd import ServiceManager
-from exporter.config import load
-from exporter.config.model import Config
-from exporter.errors import ExporterError
-from exporter.metrics.context import Reload
+from exporter.cli.web_access import WebAccess
+from exporter.config import ConfigFile
+from exporter.metrics.context import LogLines
 from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
 from exporter.sampling.environment import host_environment
 from exporter.sampling.sampler import Sampler
-from exporter.web.address import ListenAddress, bind
+from exporter.web.address import parse_address
+from exporter.web.cpu_allowance import CpuAllowance
+from exporter.web.limits import Limits
+from exporter.web.listening import bind, name_of
 from exporter.web.server import Server
+from exporter.web.shared_pages import SharedPages
+from exporter.web.unix_listener import SocketFile
 
-# SIGTERM promises an end within two seconds, with a sample and slow clients under way.
+# SIGTERM promises an end within two seconds, with a sample and slow clients under way. What has not ended by
+# itself in the time of the last of these does not end at all.
 _STOP_SECONDS: Final = 0.5
+_LOG_SECONDS: Final = 0.2
+_FORCED_STOP_SECONDS: Final = 1.5
 # How long clients wait at the start: a page without listeners would look as if there were none.
-_FIRST_SAMPLE_SECONDS: Final = 1.0
+_FIRST_SAMPLE_SECONDS: Final = 3.0
 _POLL_SECONDS: Final = 0.02
+# A scrape costs the same however small the budget for samples is.
+_MIN_CLIENT_SHARE: Final = 0.02
 
 log = logging.getLogger(__name__)
 
 
-def run(flags: RunFlags) -> int:
-    """Sample and serve until a signal comes. Return 0 after SIGTERM or SIGINT, 1 where sampling broke.
+def run(flags: RunFlags, signals: ProcessSignals) -> int:
+    """Sample and serve until a signal comes. Return 0 after SIGTERM or SIGINT, 1 where a part of it broke.
 
     Raises ConfigError, UsageError or RunError before anything is started.
     """
-    logs.set_up(flags.log_level, flags.log_format, sys.stderr)
-    config = load(flags.config_file) if flags.config_file else Config()
+    named = NamedFiles([path for path in (flags.config_file, flags.web_config_file) if path])
+    config_file = ConfigFile(flags.config_file, named.read) if flags.config_file else None
+    files = ConfigFiles(config_file, WebAccess(flags.web_config_file, named.content))
+    named.add(files.web.paths)
+    config = files.load_config()
     # All that is here stays until the end, and to collect garbage in it takes as long as an interval.
     gc.freeze()
     service_manager = ServiceManager()
     sockets = service_manager.sockets()
     wanted = flags.listen_addresses or (() if sockets else (DEFAULT_LISTEN_ADDRESS,))
-    addresses = [ListenAddress.parse(text) for text in wanted]
-    broker = start_broker()
+    addresses = [parse_address(text) for text in wanted]
+    socket_file = SocketFile(flags.socket_mode, *parse_owner(flags.socket_owner))
+    raise_descriptor_limit()
+    privileges = Privileges.wanted(flags.user, sandbox=flags.sandbox)
+    if privileges.user is not None:
+        preload()
+    brokers = privileges.start_brokers(named.paths)
+    if privileges.user is not None:
+        service_manager.connect()
     # Ports below 1024 need a capability, so this comes before the capabilities are dropped.
-    sockets += bind(addresses)
-    drop_all()
-    daemon = Daemon(flags, Sampler(config, host_environment(broker)), service_manager, SYSTEM_CLOCK)
-    return asyncio.run(daemon.serve(sockets))
+    sockets += bind(addresses, file=socket_file)
+    sandboxes = privileges.drop_all(brokers=brokers is not None)
+    if brokers is not None:
+        named.read_by(brokers.files.read_host_file)
+    sampler = Sampler(config, host_environment(brokers, sandboxes=sandboxes))
+    supervision = Supervision(None if brokers is None else brokers.broker.supervisor)
+    daemon = Daemon(flags, files, sampler, service_manager, supervision, clock=SYSTEM_CLOCK)
+    try:
+        return asyncio.run(daemon.serve(sockets, signals))
+    finally:
+        daemon.log_writer.flush(_LOG_SECONDS)
 
 
 class Daemon:
     """The running exporter: the sampler's thread, the server in this one, and the signals."""
 
-    def __init__(
-        self, flags: RunFlags, sampler: Sampler, service_manager: ServiceManager, clock: Clock
+    def __init__(  # noqa: PLR0913 # these are its parts
+        self,
+        flags: RunFlags,
+        files: ConfigFiles,
+        sampler: Sampler,
+        service_manager: ServiceManager,
+        supervision: Supervision,
+        *,
+        clock: Clock,
     ) -> None:
-        """Nothing runs yet. Raises UsageError for a path that cannot be served."""
-        self._flags = flags
+        """Only the log runs yet. Raises UsageError for a path that cannot be served."""
+        self.log_writer = LogWriter(output.STANDARD_ERROR)
         self._service_manager = service_manager
         self._sampler = sampler
         self._clock = clock
-        self._reload = Reload(successful=True, timestamp=clock.wall())
-        # What is wrong with the file since it was last read; the configuration before it is in force.
-        self._config_error: str | None = None
-        # SIGHUP and the endpoint come from different threads.
-        self._reloading = threading.Lock()
-        page = Page(sampler, lambda: self._reload, build_info(), clock, ProcessCollector(registry=None))
-        self._router = build_router(flags, page, sampler, self)
+        self._supervision = supervision
+        self._limits = _limits(flags)
+        self._web = files.web
+        self._reloads = Reloads(files.reloaded(sampler.configure), service_manager, self.status, clock)
+        limit = LogLimit(clock.monotonic)
+        page = Page(
+            sampler,
+            lambda: self._reloads.last,
+            build_info(),
+            clock,
+            ProcessCollector(registry=None),
+            log_lines=lambda: LogLines(unwritten=self.log_writer.dropped, repeated=limit.left_out),
+        )
+        self._allowance = CpuAllowance(self._client_share)
+        self._page_threads = ThreadPoolExecutor(1, "page")
+        pages = SharedPages(page, self._allowance, self._page_threads)
+        router = build_router(flags, pages, sampler, self._reloads)
+        self._responder = self._web.guard(router, self._client_share)
+        logs.set_up(flags.log_level, flags.log_format, self.log_writer, limit)
+        self.log_writer.start()
 
-    async def serve(self, sockets: Sequence[socket.socket]) -> int:
+    async def serve(self, sockets: Sequence[socket.socket], signals: ProcessSignals) -> int:
         """Serve until a signal or a failure ends it, and return the exit status."""
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, ended.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
-        self._sampler.start(failed=partial(loop.call_soon_threadsafe, ended.set))
-        server = Server(self._router, sockets)
+        signals.serve(loop, end=ended.set, reload=self._reloads.ask)
+        end = partial(loop.call_soon_threadsafe, ended.set)
+        self._sampler.start(failed=end)
+        self._supervision.watch(end)
+        self._reloads.start()
+        server = Server(self._responder, sockets, self._allowance, self._limits, self._web.transport)
+        self._web.start(partial(loop.call_soon_threadsafe, server.renew_connections))
         await self._wait_for_first_sample(ended)
         server.start()
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
         reporting = asyncio.create_task(self._service_manager.report(self))
         await ended.wait()
+        signals.ignore()
+        self._end_by_force()
         reporting.cancel()
+        self._reloads.stop()
+        self._web.stop()
         self._service_manager.stopping()
         self._sampler.stop(_STOP_SECONDS)
         await server.stop()
+        self._page_threads.shutdown(wait=False, cancel_futures=True)
         log.info("stopped")
-        return 0 if self._sampler.failure is None else 1
+        return self._status()
+
+    def _end_by_force(self) -> None:
+        """Have this process end where a thread keeps it from doing so, as one that waits for a file does."""
+
+        def end() -> None:
+            time.sleep(_FORCED_STOP_SECONDS)
+            log.warning("ended while something was still at work")
+            self.log_writer.flush(_LOG_SECONDS)
+            os._exit(self._status())
+
+        threading.Thread(target=end, name="end", daemon=True).start()
+
+    def _status(self) -> int:
+        return 0 if self._sampler.failure is None and not self._supervision.lost else 1
+
+    def _client_share(self) -> float:
+        """Return which part of a core clients may use: as much as samples may."""
+        return max(_MIN_CLIENT_SHARE, self._sampler.config.sampling.cpu_budget_ratio)
 
     async def _wait_for_first_sample(self, ended: asyncio.Event) -> None:
-        """Return when the page has every listener with its owner, or a second has passed."""
+        """Return when the page has every listener with its owner, or after three seconds."""
         until = self._clock.monotonic() + _FIRST_SAMPLE_SECONDS
         while not (ended.is_set() or self._complete() or self._clock.monotonic() > until):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
@@ -113,31 +195,7 @@ class Daemon:
         if not self._sampler.all_sources_ran():
             return False
         with self._sampler.lock:
-            return self._sampler.all_owners_searched()
-
-    def reload(self) -> str | None:
-        """Read the configuration file again. Where it is wrong the old one stays; return what is wrong."""
-        with self._reloading:
-            self._service_manager.reloading()
-            self._config_error = self._load_again()
-            self._service_manager.reloaded(self.status())
-            return self._config_error
-
-    def _load_again(self) -> str | None:
-        if self._flags.config_file is None:
-            log.info("nothing to reload: started without --config.file")
-            return None
-        try:
-            config = load(self._flags.config_file)
-        except ExporterError as error:
-            self._reload = Reload(successful=False, timestamp=self._reload.timestamp)
-            for line in str(error).splitlines():
-                log.error("configuration not reloaded: %s", line)  # noqa: TRY400  (the text says it all)
-            return str(error)
-        self._sampler.configure(config)
-        self._reload = Reload(successful=True, timestamp=self._clock.wall())
-        log.info("configuration reloaded", extra={"fields": {"file": self._flags.config_file}})
-        return None
+            return self._sampler.all_namespaces_sampled() and self._sampler.all_owners_searched()
 
     def started(self) -> bool:
         """Return whether every source was sampled once."""
@@ -156,8 +214,8 @@ class Daemon:
             failed = [runner for runner in self._sampler.runners if not runner.healthy(now)]
             namespaces = len(self._sampler.namespaces)
         parts = [f"{len(listeners)} listeners, {full} full; network namespaces: {namespaces}"]
-        if self._config_error is not None:
-            first, *_ = self._config_error.splitlines()
+        if self._reloads.error is not None:
+            first, *_ = self._reloads.error.splitlines()
             parts.append(f"configuration not reloaded: {first}")
         if failed:
             parts.append("cannot see: " + ", ".join(f"{runner.name} of {runner.netns}" for runner in failed))
@@ -165,4 +223,15 @@ class Daemon:
 
 
 def _names(sockets: Sequence[socket.socket]) -> str:
-    return " ".join(str(ListenAddress(*opened.getsockname()[:2])) for opened in sockets)
+    return " ".join(map(name_of, sockets))
+
+
+def _limits(flags: RunFlags) -> Limits:
+    return Limits(
+        connections=max_connections(flags.max_connections),
+        header_bytes=flags.max_header_bytes,
+        header_seconds=flags.header_seconds,
+        body_seconds=flags.body_seconds,
+        page_seconds=flags.page_seconds,
+        idle_seconds=flags.idle_seconds,
+    )

@@ -12,12 +12,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter import __version__
-from exporter.cli.parser import COMMANDS, PROGRAM, Parser, advice, count, one_of, text
+from exporter.cli.parser import COMMANDS, PROGRAM, Parser, advice
+from exporter.cli.values import count, duration, header_bytes, mode, one_of, positive_count, text
 from exporter.errors import UsageError
 
 DEFAULT_LISTEN_ADDRESS = ":10511"
 DEFAULT_TELEMETRY_PATH = "/metrics"
+DEFAULT_MAX_CONNECTIONS = 512
 DEFAULT_MAX_REQUESTS = 40
+DEFAULT_MAX_HEADER_BYTES = 16 * 1024
+DEFAULT_SOCKET_MODE = 0o660
+# Flag, field of RunFlags, seconds where it is not given, and what has so much time.
+_TIMEOUTS = (
+    ("header", "header_seconds", 5.0, "time to send a request without its body"),
+    ("body", "body_seconds", 5.0, "time to send a body"),
+    ("page", "page_seconds", 10.0, "time to make and to send a response"),
+    ("idle", "idle_seconds", 75.0, "time between two requests of a connection"),
+)
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 
@@ -26,24 +37,37 @@ LOG_FORMATS = ("logfmt", "json")
 class RunFlags:
     """Flags of the daemon.
 
-    Without a file `config_file` is None, without an address `listen_addresses` is empty. With 0 for
-    `max_requests` there is no limit.
+    Without a file `config_file` and `web_config_file` are None, without an address `listen_addresses` is
+    empty, without an owner `socket_owner` is None, and without a user `user`. With 0 for `max_requests` there
+    is no limit.
     """
 
     config_file: str | None
+    web_config_file: str | None
     listen_addresses: tuple[str, ...]
     telemetry_path: str
     lifecycle: bool
+    max_connections: int
     max_requests: int
+    max_header_bytes: int
+    header_seconds: float
+    body_seconds: float
+    page_seconds: float
+    idle_seconds: float
+    socket_mode: int
+    socket_owner: str | None
     log_level: str
     log_format: str
+    user: str | None = None
+    sandbox: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class CheckConfigFlags:
-    """Arguments of `check-config`."""
+    """Arguments of `check-config`: a configuration, a web configuration or both."""
 
-    file: str
+    file: str | None
+    web_file: str | None = None
 
 
 class OutputFormat(StrEnum):
@@ -91,10 +115,16 @@ def _parse_run(argv: Sequence[str]) -> RunFlags:
 
 
 def _parse_check_config(argv: Sequence[str]) -> CheckConfigFlags:
-    parser = Parser("check-config", "check-config FILE", f"{COMMANDS['check-config'].capitalize()}.")
+    parser = Parser("check-config", "check-config FILE [flags]", f"{COMMANDS['check-config'].capitalize()}.")
     arguments = parser.add_argument_group("arguments")
-    arguments.add_argument("file", metavar="FILE", type=text, help="the configuration file")
-    return CheckConfigFlags(**parser.read(argv))
+    about = "the configuration file; may be left out with --web"
+    arguments.add_argument("file", metavar="FILE", type=text, nargs="?", help=about)
+    about = "the file of --web.config.file, and the certificates that it names"
+    parser.flags.add_argument("--web", dest="web_file", metavar="FILE", type=text, help=about)
+    flags = CheckConfigFlags(**parser.read(argv))
+    if flags.file is None and flags.web_file is None:
+        raise UsageError("FILE is missing")
+    return flags
 
 
 def _parse_show(argv: Sequence[str]) -> ShowFlags:
@@ -123,6 +153,8 @@ def _run_parser() -> Parser:
     )
     _add_config_file(parser)
     _add_web(parser)
+    _add_limits(parser)
+    _add_privileges(parser)
     _add_log(parser)
     version = "{} {} (python {}.{}.{})".format(PROGRAM, __version__, *sys.version_info[:3])
     about = "show the version and exit"
@@ -138,16 +170,52 @@ def _add_config_file(parser: Parser) -> None:
 
 def _add_web(parser: Parser) -> None:
     add = parser.flags.add_argument
-    about = f"as in 127.0.0.1:10511, [::1]:10511; may be repeated (default: {DEFAULT_LISTEN_ADDRESS})"
+    about = (
+        "as in 127.0.0.1:10511, [::1]:10511, :10511%%eth1, unix:/run/x.sock; may be repeated "
+        f"(default: {DEFAULT_LISTEN_ADDRESS})"
+    )
     name = "--web.listen-address"
     add(name, dest="listen_addresses", metavar="ADDRESS", action="append", type=text, help=about)
+    about = "TLS, passwords and more (YAML), in the format of exporter-toolkit"
+    add("--web.config.file", dest="web_config_file", metavar="FILE", type=text, help=about)
     about = f"path of the metrics page (default: {DEFAULT_TELEMETRY_PATH})"
     add("--web.telemetry-path", dest="telemetry_path", metavar="PATH", type=text, help=about)
     about = "let POST /-/reload read the configuration again, as SIGHUP does"
     add("--web.enable-lifecycle", dest="lifecycle", action="store_true", help=about)
+    about = "mode of the file of unix:/PATH (default: 0660)"
+    add("--web.socket-mode", dest="socket_mode", metavar="MODE", type=mode, help=about)
+    about = "owner of that file, as in USER, USER:GROUP or :GROUP"
+    add("--web.socket-owner", dest="socket_owner", metavar="OWNER", type=text, help=about)
+    parser.set_defaults(telemetry_path=DEFAULT_TELEMETRY_PATH, socket_mode=DEFAULT_SOCKET_MODE)
+
+
+def _add_limits(parser: Parser) -> None:
+    add = parser.flags.add_argument
+    about = f"clients at once, within the limit of open files (default: {DEFAULT_MAX_CONNECTIONS})"
+    name = "--web.max-connections"
+    add(name, dest="max_connections", metavar="NUMBER", type=positive_count, help=about)
     about = f"scrapes at once; 0: no limit (default: {DEFAULT_MAX_REQUESTS})"
     add("--web.max-requests", dest="max_requests", metavar="NUMBER", type=count, help=about)
-    parser.set_defaults(telemetry_path=DEFAULT_TELEMETRY_PATH, max_requests=DEFAULT_MAX_REQUESTS)
+    about = f"size of a request without its body (default: {DEFAULT_MAX_HEADER_BYTES})"
+    name = "--web.max-header-bytes"
+    add(name, dest="max_header_bytes", metavar="BYTES", type=header_bytes, help=about)
+    for name, field, default, meaning in _TIMEOUTS:
+        about = f"{meaning} (default: {default:g}s)"
+        add(f"--web.{name}-timeout", dest=field, metavar="DURATION", type=duration, help=about)
+        parser.set_defaults(**{field: default})
+    parser.set_defaults(
+        max_connections=DEFAULT_MAX_CONNECTIONS,
+        max_requests=DEFAULT_MAX_REQUESTS,
+        max_header_bytes=DEFAULT_MAX_HEADER_BYTES,
+    )
+
+
+def _add_privileges(parser: Parser) -> None:
+    add = parser.flags.add_argument
+    about = "whom it becomes where root starts it, as in nobody:nogroup (default: 65534:65534)"
+    add("--user", metavar="USER", type=text, help=about)
+    about = "use neither Landlock nor seccomp, which forbid what it does not need"
+    add("--no-sandbox", dest="sandbox", action="store_false", help=about)
 
 
 def _add_log(parser: Parser) -> None:

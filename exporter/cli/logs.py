@@ -1,4 +1,7 @@
-"""The log: one line for each record, as logfmt or JSON, whatever the message contains."""
+"""The log: one line for each record, as logfmt or JSON, whatever the message contains.
+
+To log never waits: log_writer.py writes the lines, and log_limit.py lets no cause fill the log.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,13 @@ import json
 import logging
 import math
 import re
+import sys
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TextIO
+
+from exporter.cli.log_limit import LogLimit
+from exporter.cli.log_writer import LogWriter
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -52,18 +59,49 @@ class JsonFormatter(_Formatter):
 _FORMATTERS: dict[str, type[_Formatter]] = {"logfmt": LogfmtFormatter, "json": JsonFormatter}
 
 
-def set_up(level: str, log_format: str, stream: TextIO) -> None:
-    """Write every record of the process from `level` up to `stream`; replaces what an earlier call set up.
+class _Handler(logging.Handler):
+    """Hands lines to a writer. Logging calls `emit` in one thread at a time."""
 
-    `extra={"fields": {...}}` adds fields to a record; an exception is the field `exception`.
-    Raises KeyError for a level or format that is not in LOG_LEVELS or LOG_FORMATS of the flags.
+    def __init__(self, writer: LogWriter, limit: LogLimit) -> None:
+        super().__init__()
+        self._writer = writer
+        self._limit = limit
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Have the line of a record written, unless its cause has had too many."""
+        if self._limit.allows(record):
+            self._writer.write(self.format(record))
+
+
+def set_up(level: str, log_format: str, writer: LogWriter, limit: LogLimit) -> None:
+    """Write every record of the process from `level` up; replaces what an earlier call set up.
+
+    `extra={"fields": {...}}` adds fields to a record; an exception is the field `exception`. What Python
+    would print of exceptions that nobody catches is logged, too. Raises KeyError for a level or format that
+    is not in LOG_LEVELS or LOG_FORMATS of the flags.
     """
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(writer, limit)
     handler.setFormatter(_FORMATTERS[log_format]())
     logging.basicConfig(handlers=[handler], level=_LEVELS[level], force=True)
     logging.captureWarnings(True)  # noqa: FBT003  (the standard library's signature)
-    # Otherwise a log that cannot be written, as to a pipe without a reader, prints a traceback each time.
+    # Otherwise an error in the handler would print a traceback to the standard error, which may wait.
     logging.raiseExceptions = False
+    threading.excepthook = _log_end_of_thread
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    name = ended.thread.name if ended.thread else "?"
+    _log_error(f"the thread {name} ended by an error", ended.exc_value)
+
+
+def _log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    # The default hook prints it; `object` is not kept, since it may be about to be freed.
+    _log_error(unraisable.err_msg or "an error that nothing can catch", unraisable.exc_value)
+
+
+def _log_error(message: str, error: BaseException | None) -> None:
+    logging.getLogger("exporter").error("%s", message, exc_info=error)
 
 
 def _values(record: logging.LogRecord) -> dict[str, _Scalar]:

@@ -1,41 +1,75 @@
-"""The entry point of the command: arguments in, exit status out."""
+"""The entry point of the command: arguments in, exit status out.
+
+Only what takes the signals is imported before that is done.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
-from exporter.cli.flags import CheckConfigFlags, Flags, RunFlags, ShowFlags, parse
-from exporter.cli.output import open_closed_streams
-from exporter.cli.parser import PROGRAM
-from exporter.errors import ExporterError
+from exporter.cli.signals import ProcessSignals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.cli.flags import Flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 success, 1 failed at run time, 2 wrong use.
 
-    An ExporterError is printed to stderr as its text alone. Arguments default to those of the process.
+    An ExporterError is printed to stderr as its text alone. Arguments default to those of the process, whose
+    signals are then taken, too.
     """
-    open_closed_streams()
+    signals = ProcessSignals()
+    if argv is None:
+        argv = sys.argv[1:]
+        if is_command(argv):
+            signals.take_for_command()
+        else:
+            signals.take_for_daemon()
+    from exporter.cli import output  # noqa: PLC0415  (after the signals)
+
+    output.prepare_streams()
+    return _status(argv, signals)
+
+
+def is_command(argv: Sequence[str]) -> bool:
+    """Tell whether the arguments name a subcommand; those of the daemon begin with a flag."""
+    return bool(argv) and not argv[0].startswith("-")
+
+
+def _status(argv: Sequence[str], signals: ProcessSignals) -> int:
+    from exporter.cli import output  # noqa: PLC0415  (after the signals)
+    from exporter.cli.flags import parse  # noqa: PLC0415
+    from exporter.cli.parser import PROGRAM  # noqa: PLC0415
+    from exporter.errors import ExporterError  # noqa: PLC0415
+
     try:
-        return _run(parse(sys.argv[1:] if argv is None else argv))
+        return _run(parse(argv), signals)
     except ExporterError as error:
-        print(error if error.starts_with_location else f"{PROGRAM}: {error}", file=sys.stderr)
+        output.write_error(str(error) if error.starts_with_location else f"{PROGRAM}: {error}")
         return error.exit_status
     except BrokenPipeError:
         # The reader of the output has closed it, as `head` does.
         return 0
     except KeyboardInterrupt:
         return 130
+    except MemoryError:
+        output.write_error(f"{PROGRAM}: out of memory")
+        return 1
 
 
-def _run(flags: Flags) -> int:
+def _run(flags: Flags, signals: ProcessSignals) -> int:
     """Run the subcommand. Each is imported only where it is run, since their imports take long."""
+    from exporter.cli.flags import CheckConfigFlags, RunFlags, ShowFlags  # noqa: PLC0415
+
     match flags:
         case RunFlags():
             from exporter.cli.daemon import run  # noqa: PLC0415
 
-            return run(flags)
+            return run(flags, signals)
         case CheckConfigFlags():
             from exporter.cli.check_config import check  # noqa: PLC0415
 

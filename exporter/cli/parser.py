@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Never
 
 from exporter.cli import output
@@ -71,35 +71,6 @@ class Parser(argparse.ArgumentParser):
     def known_flags(self) -> list[str]:
         """Return every flag in its long form."""
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
-
-
-def text(given: str) -> str:
-    """Return any text but an empty one. Raises ArgumentTypeError."""
-    if not given:
-        message = "needs a value, and got an empty one"
-        raise argparse.ArgumentTypeError(message)
-    return given
-
-
-def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
-    """Return a converter that accepts these words and raises ArgumentTypeError for others."""
-
-    def convert(given: str) -> str:
-        if given not in allowed:
-            message = f"{given!r} is none of {', '.join(allowed)}"
-            raise argparse.ArgumentTypeError(message)
-        return given
-
-    return convert
-
-
-def count(given: str) -> int:
-    """Return a whole number from 0 up. Raises ArgumentTypeError."""
-    # int() accepts "1_0", " 1" and the digits of every script.
-    if not (given.isascii() and given.isdigit() and len(given) <= len("999999999")):
-        message = f"{given!r} is no whole number from 0 up"
-        raise argparse.ArgumentTypeError(message)
-    return int(given)
 
 
 def _unexpected(parser: Parser, argument: str) -> str:

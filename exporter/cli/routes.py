@@ -12,19 +12,23 @@ from exporter.web.landing import LandingHandler
 from exporter.web.reload import Reloader, ReloadHandler
 from exporter.web.route import LandingLink, Route
 from exporter.web.router import Router
-from exporter.web.scrape import MetricsPage, ScrapeHandler
+from exporter.web.scrape import ScrapeHandler
+from exporter.web.shared_pages import SharedPages
 
 # RFC 3986, section 3.3, without percent-encoding, which the router does not decode.
+# Far below what a client may send as a header.
+_MAX_PATH_LENGTH = 512
+_SHOWN_LENGTH = 40
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
-def build_router(flags: RunFlags, page: MetricsPage, sampler: Readiness, reloader: Reloader) -> Router:
+def build_router(flags: RunFlags, pages: SharedPages, sampler: Readiness, reloader: Reloader) -> Router:
     """Return the router of all routes. Raises UsageError where `--web.telemetry-path` cannot be served."""
     telemetry_path = flags.telemetry_path
     routes = [
         Route(
             telemetry_path,
-            ScrapeHandler(page, max_requests=flags.max_requests),
+            ScrapeHandler(pages, max_requests=flags.max_requests),
             link=LandingLink("Metrics", "what Prometheus scrapes"),
         ),
         Route(
@@ -45,14 +49,25 @@ def build_router(flags: RunFlags, page: MetricsPage, sampler: Readiness, reloade
 
 
 def _check_telemetry_path(path: str, others: set[str]) -> None:
+    """Raise UsageError for a path that is served already, or that no client can ask for."""
     if not path.startswith("/"):
-        raise UsageError(f"--web.telemetry-path: {path!r} must start with '/', such as /metrics")
+        raise _usage_error(path, "must start with '/', such as /metrics")
+    if len(path) > _MAX_PATH_LENGTH:
+        shown = f"{path[:_SHOWN_LENGTH]}..."
+        raise _usage_error(shown, f"has {len(path)} characters; it may have {_MAX_PATH_LENGTH} at most")
     if path in others:
-        raise UsageError(
-            f"--web.telemetry-path: {path!r} is a page of its own; choose another, such as /metrics"
-        )
+        raise _usage_error(path, "is a page of its own; choose another, such as /metrics")
     if not _PATH.fullmatch(path):
-        raise UsageError(
-            f"--web.telemetry-path: {path!r} may hold letters, digits and -._~!$&'()*+,;=:@/ only, "
-            "and neither a query nor percent-encoding"
-        )
+        allowed = "may hold letters, digits and -._~!$&'()*+,;=:@/ only"
+        raise _usage_error(path, f"{allowed}, and neither a query nor percent-encoding")
+    segments = path.split("/")[1:]
+    if {".", ".."} & set(segments):
+        # RFC 3986, section 5.2.4: clients take them out.
+        raise _usage_error(path, "has a segment '.' or '..', which clients remove before they ask")
+    if "" in segments[:-1]:
+        # RFC 3986, section 4.2: a link to //name leads to another host, and proxies make one / of several.
+        raise _usage_error(path, "has '//', which browsers and proxies take for something else")
+
+
+def _usage_error(path: str, why: str) -> UsageError:
+    return UsageError(f"--web.telemetry-path: {path!r} {why}")

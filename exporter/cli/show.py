@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from exporter.cli import output
+from exporter.cli import output, table
 from exporter.cli.build import build_info
 from exporter.cli.flags import OutputFormat, ShowFlags
 from exporter.cli.parser import PROGRAM
-from exporter.cli.privileges import drop_all, start_broker
-from exporter.config import load
-from exporter.config.model import Config
+from exporter.cli.privileges import Privileges
+from exporter.config import Config, ConfigFile
 from exporter.errors import RunError
 from exporter.kernel.family import FAMILIES
 from exporter.kernel.netns.namespace import HOST
@@ -39,6 +38,7 @@ _METRICS: Final = {
 _NAME_COLUMNS: Final = 3
 # After this a listener is printed without its owner.
 _OWNER_WAIT_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 0.01
 # Nothing else waits meanwhile, and what is given up is missing in the only answer.
 _BROKER_SECONDS: Final = 10.0
 _COLUMNS: Final = (
@@ -58,10 +58,12 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     """Ask every source once and print what was found, fullest first. Raises RunError where it cannot."""
     # Python would print warnings that no handler takes; what failed is said once, below.
     logging.getLogger("exporter").addHandler(logging.NullHandler())
-    config = load(flags.config_file) if flags.config_file else Config()
-    broker = start_broker(_BROKER_SECONDS)
-    drop_all()
-    sampler = Sampler(_without_hold(config), host_environment(broker, clock))
+    config = ConfigFile(flags.config_file).load() if flags.config_file else Config()
+    # It ends at once and listens nowhere, so it stays the user that has started it.
+    privileges = Privileges()
+    brokers = privileges.start_brokers(timeout_seconds=_BROKER_SECONDS)
+    privileges.drop_all(brokers=brokers is not None)
+    sampler = Sampler(_without_hold(config), host_environment(brokers, clock))
     _sample_all(sampler, clock)
     _check(sampler)
     match flags.output_format:
@@ -81,7 +83,7 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
         if runner.error is not None
     }
     for (netns, _, _), error in failed.items():
-        print(f"{PROGRAM}: {'' if netns == HOST else f'{netns}: '}{error}", file=sys.stderr)
+        output.write_error(f"{PROGRAM}: {'' if netns == HOST else f'{netns}: '}{error}")
     return 0
 
 
@@ -89,6 +91,8 @@ def _sample_all(sampler: Sampler, clock: Clock) -> None:
     """Sample until every namespace was asked, and the owner of every listener was found or time is up."""
     sampler.sample()
     while not sampler.all_namespaces_sampled():
+        # Some wait for their labels.
+        time.sleep(_PAUSE_SECONDS)
         sampler.sample()
     asked = clock.monotonic()
     while not sampler.all_owners_searched() and clock.monotonic() - asked < _OWNER_WAIT_SECONDS:
@@ -116,7 +120,7 @@ def _without_hold(config: Config) -> Config:
     """Let thresholds count as soon as they are exceeded, since there is one sample only."""
     return replace(
         config,
-        defaults=replace(config.defaults, hold_seconds=0.0),
+        defaults=replace(config.defaults, thresholds=replace(config.defaults.thresholds, hold_seconds=0.0)),
         rules=tuple(
             replace(rule, thresholds=replace(rule.thresholds, hold_seconds=0.0)) for rule in config.rules
         ),
@@ -130,15 +134,19 @@ def _rows(sampler: Sampler, clock: Clock) -> list[Row]:
         return [_row(state, healthy) for state in sorted(sampler.published(now), key=_order)]
 
 
-def _order(state: ListenerState) -> tuple[float, str, str, int]:
+def _order(state: ListenerState) -> tuple[float, bool, str, str, str, int]:
+    """Put the fullest first, and of equals the exporter's own namespace, then by the names of the others."""
     key = state.group.key
-    return -(state.group.utilization or 0.0), key.protocol, key.address, int(key.port or 0)
+    port = int(key.port) if key.port.isdecimal() else 0
+    utilization = state.group.utilization or 0.0
+    return -utilization, key.netns != HOST, key.netns, key.protocol, key.address, port
 
 
 def _row(state: ListenerState, healthy: Mapping[str, Mapping[str, frozenset[str]]]) -> Row:
     """Collect what is known of one listener; a figure whose source failed is None, never 0."""
-    names: Row = dict(zip(KEY_LABELS, state.group.key, strict=True))
+    names: Row = dict(zip(KEY_LABELS, state.key(), strict=True))
     names["process"] = state.owner.process if state.owner else ""
+    names["stale_path"] = state.stale_path
     sources = healthy[state.group.key.netns][state.group.key.protocol]
     return names | {
         name: metric.read(state) if metric.source in sources else None for name, metric in _METRICS.items()
@@ -146,40 +154,31 @@ def _row(state: ListenerState, healthy: Mapping[str, Mapping[str, frozenset[str]
 
 
 def _table(rows: Sequence[Row]) -> str:
-    lines = [_COLUMNS, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS))]
-    return "\n".join(_line(cells, widths) for cells in lines)
+    return table.table([_COLUMNS, *(_cells(row) for row in rows)], _NAME_COLUMNS)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (
         _listener(row),
-        str(row["netns"]),
-        str(row["process"] or "-"),
+        table.name(str(row["netns"])),
+        table.name(str(row["process"])) if row["process"] else table.NOTHING,
         _figure(row["accept_length"]),
         _figure(row["accept_limit"]),
         _figure(row["accept_utilization_ratio"], "{:.0%}"),
-        _figure(row["accept_oldest_wait_seconds"], "{:.1f}s"),
+        # Of an empty queue it is 0, which reads as if somebody waited.
+        _figure(row["accept_oldest_wait_seconds"] if row["accept_length"] else None, "{:.1f}s"),
         _figure(row["syn_recv"]),
         _figure(row["drops_total"]),
     )
 
 
 def _listener(row: Row) -> str:
-    address, port = str(row["address"]), row["port"]
+    address, port = table.name(str(row["address"])), row["port"]
     if not port:
-        return address
+        # New clients reach another socket, or none.
+        return f"{address} (stale path)" if row["stale_path"] else address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _figure(value: str | float | None, form: str = "{}") -> str:
-    return "-" if value is None else form.format(value)
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Names to the left, figures to the right."""
-    padded = [
-        text.ljust(width) if column < _NAME_COLUMNS else text.rjust(width)
-        for column, (text, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(padded).rstrip()
+    return table.NOTHING if value is None else form.format(value)

@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Protocol
 
 from exporter.errors import RunError
@@ -73,6 +74,13 @@ class ServiceManager:
         self._socket_count = _number("LISTEN_FDS", count) if passed else 0
         environment.pop("LISTEN_FDNAMES", None)
         self._ready = False
+        self._channel: socket.socket | None = None
+
+    def connect(self) -> None:
+        """Connect to the service manager, for a process that may not do so later, as another user."""
+        if self._address:
+            with suppress(OSError):
+                self._channel = self._connected()
 
     def sockets(self) -> list[socket.socket]:
         """Return the listening sockets that were passed; to be called once.
@@ -139,15 +147,35 @@ class ServiceManager:
     def _send(self, *lines: str) -> None:
         if not self._address:
             return
-        address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
+        message = "\n".join(lines).encode()
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-                channel.settimeout(_SEND_TIMEOUT_SECONDS)
-                # An unconnected datagram socket is not woken up when the receiver's queue has space again.
-                channel.connect(address)
-                channel.send("\n".join(lines).encode())
+            if self._channel is not None and self._sent(self._channel, message):
+                return
+            with self._connected() as channel:
+                channel.send(message)
         except OSError as error:
             log.warning("cannot notify %s: %s", self._address, error.strerror or error)
+
+    @staticmethod
+    def _sent(channel: socket.socket, message: bytes) -> bool:
+        """Send a message, or tell that nobody listens there any more: the socket may have been made anew."""
+        try:
+            channel.send(message)
+        except (ConnectionRefusedError, ConnectionResetError):
+            return False
+        return True
+
+    def _connected(self) -> socket.socket:
+        """Return a socket that is connected to the service manager. Raises OSError."""
+        channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            channel.settimeout(_SEND_TIMEOUT_SECONDS)
+            # An unconnected datagram socket is not woken up when the receiver's queue has space again.
+            channel.connect(f"\0{self._address[1:]}" if self._address.startswith("@") else self._address)
+        except OSError:
+            channel.close()
+            raise
+        return channel
 
 
 def _status(text: str) -> str:

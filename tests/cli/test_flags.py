@@ -15,19 +15,37 @@ from exporter.errors import UsageError
 
 _DEFAULTS = RunFlags(
     config_file=None,
+    web_config_file=None,
     listen_addresses=(),
     telemetry_path="/metrics",
     lifecycle=False,
+    max_connections=512,
     max_requests=40,
+    max_header_bytes=16384,
+    header_seconds=5.0,
+    body_seconds=5.0,
+    page_seconds=10.0,
+    idle_seconds=75.0,
+    socket_mode=0o660,
+    socket_owner=None,
     log_level="info",
     log_format="logfmt",
 )
 _EVERY_FLAG = [
     ("--config.file", "a.yaml"),
+    ("--web.config.file", "web.yml"),
     ("--web.listen-address", "127.0.0.1:1"),
     ("--web.listen-address", "[::1]:2"),
     ("--web.telemetry-path", "/m"),
+    ("--web.max-connections", "7"),
     ("--web.max-requests", "0"),
+    ("--web.max-header-bytes", "2048"),
+    ("--web.header-timeout", "500ms"),
+    ("--web.body-timeout", "2s"),
+    ("--web.page-timeout", "1m"),
+    ("--web.idle-timeout", "1.5h"),
+    ("--web.socket-mode", "600"),
+    ("--web.socket-owner", "root:0"),
     ("--log.level", "debug"),
     ("--log.format", "json"),
 ]
@@ -45,10 +63,19 @@ def test_every_flag(separate: bool) -> None:  # noqa: FBT001  (a parameter of th
         argv += [flag, value] if separate else [f"{flag}={value}"]
     assert parse(argv) == RunFlags(
         config_file="a.yaml",
+        web_config_file="web.yml",
         listen_addresses=("127.0.0.1:1", "[::1]:2"),
         telemetry_path="/m",
         lifecycle=True,
+        max_connections=7,
         max_requests=0,
+        max_header_bytes=2048,
+        header_seconds=0.5,
+        body_seconds=2.0,
+        page_seconds=60.0,
+        idle_seconds=5400.0,
+        socket_mode=0o600,
+        socket_owner="root:0",
         log_level="debug",
         log_format="json",
     )
@@ -64,6 +91,8 @@ def test_a_repeatable_flag_is_empty_at_each_parse() -> None:
     [
         (["check-config", "a.yaml"], CheckConfigFlags("a.yaml")),
         (["check-config", "--", "-a.yaml"], CheckConfigFlags("-a.yaml")),
+        (["check-config", "--web", "web.yml"], CheckConfigFlags(None, "web.yml")),
+        (["check-config", "--web=web.yml", "a.yaml"], CheckConfigFlags("a.yaml", "web.yml")),
         (["show"], ShowFlags(OutputFormat.TABLE, None)),
         (["show", "--json", "--config.file", "a.yaml"], ShowFlags(OutputFormat.JSON, "a.yaml")),
         (["show", "--prometheus"], ShowFlags(OutputFormat.PROMETHEUS, None)),
@@ -84,7 +113,8 @@ def test_subcommands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> No
             "unknown flag '--web.listen-adress'; did you mean --web.listen-address?",
         ),
         (["--max-requests", "1"], "unknown flag '--max-requests'; did you mean --web.max-requests?"),
-        (["--web.config.file=a"], "unknown flag '--web.config.file'; see listen-queue-exporter --help"),
+        (["--web.config.fil=a"], "unknown flag '--web.config.fil'; did you mean --web.config.file?"),
+        (["--web.config.file"], "--web.config.file: needs a value"),
         (["--nothing"], "unknown flag '--nothing'; see listen-queue-exporter --help"),
         (["--a\nb"], r"unknown flag '--a\nb'; see listen-queue-exporter --help"),
         (["--config.file"], "--config.file: needs a value"),
@@ -93,6 +123,18 @@ def test_subcommands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> No
         (["--config.file="], "--config.file: needs a value, and got an empty one"),
         (["--web.enable-lifecycle=yes"], "--web.enable-lifecycle: takes no value, and got 'yes'"),
         (["--web.max-requests=-1"], "--web.max-requests: '-1' is no whole number from 0 up"),
+        (["--web.max-connections=0"], "--web.max-connections: '0' is too few; at least 1"),
+        (["--web.max-header-bytes=9"], "--web.max-header-bytes: '9' is not from 1024 to 1048576 bytes"),
+        (["--web.idle-timeout=5"], "--web.idle-timeout: '5' is no duration from 10ms to 24h, such as 10s"),
+        (["--web.idle-timeout=0s"], "--web.idle-timeout: '0s' is no duration from 10ms to 24h, such as 10s"),
+        (
+            ["--web.idle-timeout=25h"],
+            "--web.idle-timeout: '25h' is no duration from 10ms to 24h, such as 10s",
+        ),
+        (
+            ["--web.socket-mode=888"],
+            "--web.socket-mode: '888' is no mode of three octal digits, such as 0660",
+        ),
         (["--web.max-requests=1_0"], "--web.max-requests: '1_0' is no whole number from 0 up"),
         (["--web.max-requests=x\ny"], r"--web.max-requests: 'x\ny' is no whole number from 0 up"),
         (
@@ -184,6 +226,4 @@ def test_modules_that_load_slowly_are_not_imported() -> None:
     run = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
     assert "argparse" in loaded
-    assert loaded.isdisjoint(
-        {"asyncio", "difflib", "logging", "socket", "tornado", "yaml", "prometheus_client"}
-    )
+    assert loaded.isdisjoint({"asyncio", "difflib", "logging", "socket", "yaml", "prometheus_client"})

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
+import os
 import re
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.cli.log_limit import LogLimit
+from exporter.cli.log_writer import LogWriter
 from exporter.cli.logs import JsonFormatter, LogfmtFormatter, set_up
 
 # Any characters, surrogates included: names of files may be bytes that are no UTF-8.
@@ -132,17 +139,50 @@ def test_value_without_text_is_logged_as_its_type() -> None:
     assert LogfmtFormatter().format(_record("a", fields={"field": _Failing()})).endswith("field=<_Failing>")
 
 
+class _Log:
+    """A log that is written to a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
+        self.writer = LogWriter(self._descriptor)
+        self.limit = LogLimit(lambda: 0.0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+    def set_up(self, level: str = "info", log_format: str = "logfmt") -> None:
+        set_up(level, log_format, self.writer, self.limit)
+
+    def lines(self) -> list[str]:
+        self.writer.flush(40)
+        return self._file.read_text().splitlines()
+
+
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
     """The root logger without handlers; logging is restored afterwards."""
     logger = logging.getLogger()
     handlers, level, raises = logger.handlers[:], logger.level, logging.raiseExceptions
+    hooks = threading.excepthook, sys.unraisablehook
     _replace_handlers(logger, [])
     yield logger
     logging.captureWarnings(False)  # noqa: FBT003  (the standard library's signature)
     _replace_handlers(logger, handlers)
     logger.setLevel(level)
     logging.raiseExceptions = raises
+    threading.excepthook, sys.unraisablehook = hooks
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[_Log]:
+    with _Log(tmp_path / "log") as log:
+        yield log
 
 
 def _replace_handlers(logger: logging.Logger, handlers: list[logging.Handler]) -> None:
@@ -153,18 +193,20 @@ def _replace_handlers(logger: logging.Logger, handlers: list[logging.Handler]) -
 
 
 @pytest.mark.parametrize("log_format", ["logfmt", "json"])
-def test_records_from_the_level_up_are_written_once(log_format: str, root: logging.Logger) -> None:
+def test_records_from_the_level_up_are_written_once(
+    log_format: str, root: logging.Logger, log: _Log, tmp_path: Path
+) -> None:
     """The second call replaces what the first set up; an exception is part of the line."""
-    replaced, stream = io.StringIO(), io.StringIO()
-    set_up("debug", "json", replaced)
-    set_up("warn", log_format, stream)
-    root.info("below the level")
-    try:
-        int("boom\nbang")
-    except ValueError:
-        logging.getLogger("exporter.web").exception("failed", extra={"fields": {"path": "/a b"}})
-    assert replaced.getvalue() == ""
-    [line] = stream.getvalue().splitlines()
+    with _Log(tmp_path / "replaced") as replaced:
+        replaced.set_up("debug", "json")
+        log.set_up("warn", log_format)
+        root.info("below the level")
+        try:
+            int("boom\nbang")
+        except ValueError:
+            logging.getLogger("exporter.web").exception("failed", extra={"fields": {"path": "/a b"}})
+        assert replaced.lines() == []
+    [line] = log.lines()
     if log_format == "json":
         values = json.loads(line)
         assert (values["msg"], values["level"], values["path"]) == ("failed", "error", "/a b")
@@ -176,32 +218,64 @@ def test_records_from_the_level_up_are_written_once(log_format: str, root: loggi
 
 
 @pytest.mark.usefixtures("root")
-def test_warnings_are_logged() -> None:
-    stream = io.StringIO()
+def test_warnings_are_logged(log: _Log) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        set_up("info", "logfmt", stream)
+        log.set_up()
         warnings.warn("old\nways", stacklevel=1)
         # Inside catch_warnings, which would restore what set_up replaces.
         logging.captureWarnings(False)  # noqa: FBT003  (the standard library's signature)
-    [line] = stream.getvalue().splitlines()
+    [line] = log.lines()
     assert "level=warn" in line
 
 
-class _Closed(io.StringIO):
-    """A stream whose reader is gone."""
+@pytest.mark.usefixtures("root")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_end_of_a_thread_by_an_error_is_logged(log: _Log) -> None:
+    """Python would write it to the standard error, which may wait for its reader."""
+    log.set_up()
+    thread = threading.Thread(target=lambda: int("x"), name="worker")
+    thread.start()
+    thread.join()
+    [line] = log.lines()
+    assert 'level=error msg="the thread worker ended by an error" exception="Traceback' in line
 
-    def write(self, _text: str) -> int:
-        raise BrokenPipeError
 
-    def flush(self) -> None:
-        raise BrokenPipeError
+class _Unfinished:
+    """Raises an exception when it is freed."""
+
+    def __del__(self) -> None:
+        raise ValueError("in a finalizer")
+
+
+@pytest.mark.usefixtures("root")
+def test_an_error_that_nothing_can_catch_is_logged(log: _Log) -> None:
+    log.set_up()
+    _Unfinished()
+    [line] = log.lines()
+    assert "ValueError: in a finalizer" in line
+
+
+def test_a_cause_is_limited(root: logging.Logger, log: _Log) -> None:
+    log.set_up()
+    for number in range(1000):
+        root.warning("source failed: %s", number)
+    root.warning("another")
+    lines = log.lines()
+    assert [line for line in lines if "another" in line]
+    assert len(lines) - 1 == 1000 - log.limit.left_out == 120
 
 
 def test_log_that_cannot_be_written_is_no_error(
     root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The process continues, and prints no traceback to the standard error."""
-    set_up("info", "logfmt", _Closed())
+    """The process continues, prints no traceback to the standard error, and counts."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    writer = LogWriter(writing)
+    set_up("info", "logfmt", writer, LogLimit(lambda: 0.0))
     root.info("not written")
+    writer.flush(40)
+    os.close(writing)
     assert capsys.readouterr().err == ""
+    assert writer.dropped == 1

@@ -6,7 +6,8 @@ import argparse
 
 import pytest
 
-from exporter.cli.parser import Parser, advice, count, one_of, text
+from exporter.cli.parser import Parser, advice
+from exporter.cli.values import count, one_of, text
 from exporter.errors import UsageError
 
 

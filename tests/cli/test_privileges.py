@@ -8,7 +8,7 @@ import resource
 import pytest
 
 from exporter.broker.capabilities import permitted
-from exporter.cli.privileges import drop_all, start_broker
+from exporter.cli.privileges import Privileges
 from exporter.errors import RunError
 from testbed import privileges
 
@@ -16,13 +16,13 @@ from testbed import privileges
 @pytest.mark.netns
 def test_without_capabilities_there_is_no_broker() -> None:
     privileges.drop_to()
-    assert start_broker() is None
+    assert Privileges().start_brokers() is None
 
 
 @pytest.mark.netns
 def test_all_capabilities_are_dropped() -> None:
     assert permitted(), "a test with a network namespace of its own has capabilities in it"
-    drop_all()
+    Privileges().drop_all(brokers=False)
     assert permitted() == frozenset()
 
 
@@ -48,11 +48,11 @@ def allow_descriptors(count: int) -> None:
 def test_failure_to_start_the_broker_is_a_run_error(descriptors: int, message: str) -> None:
     allow_descriptors(descriptors)
     with pytest.raises(RunError, match=message):
-        start_broker()
+        Privileges().start_brokers()
 
 
 @pytest.mark.netns
 def test_failure_to_drop_capabilities_is_a_run_error() -> None:
     allow_descriptors(0)
     with pytest.raises(RunError, match=r"cannot drop capabilities: .*Too many open files"):
-        drop_all()
+        Privileges().drop_all(brokers=False)

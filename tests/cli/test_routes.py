@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,8 @@ from exporter.errors import UsageError
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
 from exporter.web.router import Router
+from tests.web.delivery import FakeDelivery
+from tests.web.metrics_pages import shared
 
 TEXT_PAGE = b"demo 1\n"
 READ_PATHS = ["/", "/metrics", "/-/healthy", "/-/ready"]
@@ -47,13 +48,12 @@ def flags(**changes: object) -> RunFlags:
 
 def router(exporter: Exporter | None = None, **changes: object) -> Router:
     exporter = exporter or Exporter()
-    return build_router(flags(**changes), exporter, exporter, exporter)
+    return build_router(flags(**changes), shared(exporter), exporter, exporter)
 
 
 def respond(router: Router, path: str, method: str = "GET") -> HttpResponse:
     async def response() -> HttpResponse:
-        with ExitStack() as until_sent:
-            return await router.respond(HttpRequest(method, path, None, None, until_sent))
+        return await router.respond(HttpRequest(method, path, {}, FakeDelivery()))
 
     return asyncio.run(response())
 
@@ -100,9 +100,8 @@ def test_reload_only_with_the_flag(lifecycle: bool, status: int, reloads: int) -
 def test_max_requests_is_that_of_the_flag() -> None:
     async def statuses() -> list[int]:
         limited = router(max_requests=1)
-        with ExitStack() as until_sent:
-            request = HttpRequest("GET", "/metrics", None, None, until_sent)
-            return [(await limited.respond(request)).status for _ in range(2)]
+        requests = [HttpRequest("GET", "/metrics", {}, FakeDelivery()) for _ in range(2)]
+        return [(await limited.respond(request)).status for request in requests]
 
     assert asyncio.run(statuses()) == [200, 503]
 
@@ -152,6 +151,14 @@ UNSAFE = "may hold letters, digits and -._~!$&'()*+,;=:@/ only, and neither a qu
             (path, "is a page of its own; choose another, such as /metrics")
             for path in ("/", "/-/healthy", "/-/ready", "/-/reload")
         ),
+        *(
+            (path, "has a segment '.' or '..', which clients remove before they ask")
+            for path in ("/..", "/a/./b")
+        ),
+        *(
+            (path, "has '//', which browsers and proxies take for something else")
+            for path in ("//", "//evil.example/x", "/a//b")
+        ),
         *((path, UNSAFE) for path in ("/a b", "/a?b", "/a#b", "/a%20b", "/é", "/a\n", '/a"b')),
     ],
 )
@@ -160,3 +167,11 @@ def test_wrong_telemetry_path_gets_one_line(path: str, problem: str) -> None:
         router(telemetry_path=path)
     assert str(caught.value) == f"--web.telemetry-path: {path!r} {problem}"
     assert "\n" not in str(caught.value)
+
+
+def test_telemetry_path_fits_into_a_request() -> None:
+    """The line does not have it all."""
+    with pytest.raises(UsageError) as caught:
+        router(telemetry_path="/" + "a" * 20000)
+    assert str(caught.value).endswith("...' has 20001 characters; it may have 512 at most")
+    assert len(str(caught.value)) < 150

@@ -1,0 +1,75 @@
+"""Tables for a terminal, in which no cell can be taken for another one."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+# What is longer is cut, so that one name does not push the figures of all rows off the screen.
+MAX_NAME_WIDTH: Final = 64
+_CUT: Final = "..."
+# Of what is left of a name that is cut, so much is its beginning; the end of a path tells most.
+_HEAD: Final = 0.4
+NOTHING: Final = "-"
+
+
+def name(text: str) -> str:
+    r"""Return a name as a cell.
+
+    It is in double quotes where it has blanks or quotes, or would read as the sign for nothing. Characters
+    that cannot be printed are bytes as in `\x1b`, and so is a quote. A long name lacks its middle.
+    """
+    shown = _cut("".join(map(_escaped, text)), MAX_NAME_WIDTH)
+    quoted = text in ("", NOTHING) or " " in text or '"' in text
+    return f'"{shown}"' if quoted else shown
+
+
+def table(rows: Sequence[Sequence[str]], left: int) -> str:
+    """Return lines of cells in columns: the first `left` begin, and the others end, below each other."""
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(_line(row, widths, left) for row in rows)
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal a text takes (Unicode Standard Annex 11)."""
+    return sum(map(_width, text))
+
+
+def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:
+    cells = []
+    for column, (text, wanted) in enumerate(zip(row, widths, strict=True)):
+        blanks = " " * (wanted - width(text))
+        cells.append(text + blanks if column < left else blanks + text)
+    return "  ".join(cells).rstrip()
+
+
+def _width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() and character != '"':
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", errors="surrogateescape"))
+
+
+def _cut(text: str, limit: int) -> str:
+    if width(text) <= limit:
+        return text
+    available = limit - len(_CUT)
+    head = _beginning(text, int(available * _HEAD))
+    tail = _beginning(text[::-1], available - width(head))[::-1]
+    return head + _CUT + tail
+
+
+def _beginning(text: str, limit: int) -> str:
+    """Return as many characters from the beginning as fit."""
+    used = 0
+    for index, character in enumerate(text):
+        used += _width(character)
+        if used > limit:
+            return text[:index]
+    return text

@@ -1,0 +1,79 @@
+"""The values of flags: text in, values out. Each function raises ArgumentTypeError, with what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)", re.ASCII)
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MIN_SECONDS = 0.01
+_MAX_SECONDS = 24 * 3600.0
+_MIN_HEADER_BYTES = 1024
+_MAX_HEADER_BYTES = 1024 * 1024
+_MODE = re.compile(r"0?[0-7]{3}", re.ASCII)
+
+
+def text(given: str) -> str:
+    """Return any text but an empty one. Raises ArgumentTypeError."""
+    if not given:
+        message = "needs a value, and got an empty one"
+        raise argparse.ArgumentTypeError(message)
+    return given
+
+
+def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
+    """Return a converter that accepts these words and raises ArgumentTypeError for others."""
+
+    def convert(given: str) -> str:
+        if given not in allowed:
+            message = f"{given!r} is none of {', '.join(allowed)}"
+            raise argparse.ArgumentTypeError(message)
+        return given
+
+    return convert
+
+
+def count(given: str) -> int:
+    """Return a whole number from 0 up. Raises ArgumentTypeError."""
+    # int() accepts "1_0", " 1" and the digits of every script.
+    if not (given.isascii() and given.isdigit() and len(given) <= len("999999999")):
+        message = f"{given!r} is no whole number from 0 up"
+        raise argparse.ArgumentTypeError(message)
+    return int(given)
+
+
+def positive_count(given: str) -> int:
+    """Return a whole number from 1 up."""
+    if count(given) == 0:
+        message = f"{given!r} is too few; at least 1"
+        raise argparse.ArgumentTypeError(message)
+    return count(given)
+
+
+def header_bytes(given: str) -> int:
+    """Return a number of bytes that a request of a scrape fits into."""
+    number = count(given)
+    if not _MIN_HEADER_BYTES <= number <= _MAX_HEADER_BYTES:
+        message = f"{given!r} is not from {_MIN_HEADER_BYTES} to {_MAX_HEADER_BYTES} bytes"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def duration(given: str) -> float:
+    """Return the seconds of a duration like 500ms, 10s, 1m or 1h."""
+    match = _DURATION.fullmatch(given)
+    seconds = float(match[1]) * _UNIT_SECONDS[match[2]] if match else 0.0
+    if not _MIN_SECONDS <= seconds <= _MAX_SECONDS:
+        message = f"{given!r} is no duration from 10ms to 24h, such as 10s"
+        raise argparse.ArgumentTypeError(message)
+    return seconds
+
+
+def mode(given: str) -> int:
+    """Return the permissions of a file, from three octal digits."""
+    if not _MODE.fullmatch(given):
+        message = f"{given!r} is no mode of three octal digits, such as 0660"
+        raise argparse.ArgumentTypeError(message)
+    return int(given, 8)
