@@ -10,7 +10,7 @@ from typing import Final
 
 from bench import environment, regression, suite
 from bench.case import Case, run
-from bench.document import write_document
+from bench.document import FORMATS, write_document
 from bench.executables import ProgramUnavailableError, compile_all
 from bench.limits import LIMITS, limit_in_force
 from bench.progress import Progress
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="take a minute, and fail where a ratio is beyond bench/quick_limits.toml",
+        help="take two minutes, and fail where a ratio is beyond bench/quick_limits.toml",
     )
     parser.add_argument(
         "--report", action="store_true", help="write docs/performance.md again from bench/results.json"
@@ -53,6 +53,7 @@ def main() -> int:
     if chosen.quick:
         return _check(results)
     if chosen.only:
+        _print_measurements(results)
         _print(results)
         return 0
     results.write(RESULTS)
@@ -86,6 +87,15 @@ def _print(results: Results) -> None:
                 f"{limit.workload}: {limit.measure}"
             )
     _print_not_measured(results)
+
+
+def _print_measurements(results: Results) -> None:
+    for table, measurements in results.tables().items():
+        print(table)
+        for each in measurements:
+            values = (each.summary.median, each.summary.minimum, each.summary.maximum)
+            median, least, most = (FORMATS[each.unit](value) for value in values)
+            print(f"  {median:>8}  ({least} to {most})  {each.workload}: {each.program}")
 
 
 def _check(results: Results) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
 
 from bench import exporter_internals as internals
 from bench.executables import Compiled, ProgramUnavailableError
-from bench.programs import Baseline, Command, NamespacesBaseline, NodeExporter, Program, Worker
+from bench.programs import Baseline, Command, NodeExporter, Program, Worker
 from bench.results import NotMeasured
 
 EXPORTER: Final = "this exporter"
@@ -36,11 +36,6 @@ class Comparison:
     def add_baseline(self, request: bytes = internals.TCP_LISTENERS, name: str = BASELINE) -> None:
         """Add the program in C that sends this request."""
         self.programs.append(Baseline(self._compiled.baseline, request, name))
-
-    def add_namespaces_baseline(self, pids: Sequence[int]) -> None:
-        """Add the program in C that dumps all listeners of the namespaces of these processes."""
-        requests = (internals.TCP_LISTENERS, internals.UNIX_LISTENERS)
-        self.programs.append(NamespacesBaseline(self._compiled.baseline_namespaces, requests, pids, BASELINE))
 
     def add_worker(self, name: str, repetition: str) -> Worker:
         """Add a process of bench.worker."""

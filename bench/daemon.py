@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Final, Self
 
 from bench.executables import ProgramUnavailableError
+from bench.exposition import Exposition
+from bench.process_tree import ProcessTree
 from bench.programs import wait_for
-from testbed import privileges
+from testbed import namespace, privileges, syscalls
 
 EXPORTER: Final = ("exporter",)
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _PORT: Final = 10511
 _STOP_SECONDS: Final = 10
+_FIRST_PAGE_SECONDS: Final = 0.005
 # As Prometheus sends them.
 _HEADERS: Final = {
     "Accept": "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -32,10 +35,18 @@ _HEADERS: Final = {
 class Daemon:
     """The daemon, from its start to SIGTERM."""
 
-    def __init__(self, stack: ExitStack, module: Sequence[str] = EXPORTER, config: str = "") -> None:
-        """Start `python -m` with a module and its arguments, and wait until it is ready.
+    def __init__(
+        self,
+        stack: ExitStack,
+        module: Sequence[str] = EXPORTER,
+        config: str = "",
+        *,
+        namespaces: bool = False,
+    ) -> None:
+        """Start `python -m` with a module and its arguments; `stack` ends it.
 
-        `config` is the text of its configuration file; `stack` ends it. Raises ProgramUnavailableError.
+        `config` is the text of its configuration file. It may enter other network namespaces only where
+        `namespaces` is true: those of the processes that it sees, without those that have a name.
         """
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config_file = folder / "config.yml"
@@ -55,15 +66,25 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 # Other network namespaces of this machine are not part of the workload.
-                preexec_fn=privileges.deny_other_namespaces,  # noqa: PLW1509 # the thread that starts it stays
+                preexec_fn=_hide_named if namespaces else privileges.deny_other_namespaces,  # noqa: PLW1509 # the thread that starts it stays
             )
         stack.callback(self.stop)
-        wait_for(self._ready, "the exporter")
 
     @property
-    def pid(self) -> int:
-        """The id of the process."""
-        return self._process.pid
+    def tree(self) -> ProcessTree:
+        """The process, and those that it has started."""
+        return ProcessTree(self._process.pid)
+
+    def wait_ready(self) -> Self:
+        """Return once it is ready. Raises ProgramUnavailableError."""
+        wait_for(self._ready, "the exporter")
+        return self
+
+    def first_page(self) -> Exposition:
+        """Scrape it again and again until it answers. Raises ProgramUnavailableError."""
+        pages: list[Exposition] = []
+        wait_for(lambda: self._scraped(pages), "the first page", every_seconds=_FIRST_PAGE_SECONDS)
+        return pages[0]
 
     def stop(self) -> None:
         """End it with SIGTERM, or with SIGKILL where it does not end in time."""
@@ -76,17 +97,30 @@ class Daemon:
                 self._process.wait()
 
     def _ready(self) -> bool:
-        if self._process.poll() is not None:
-            raise ProgramUnavailableError(f"the exporter ended: {self._log.read_text().strip()}")
+        self._check_running()
         try:
             return get("/-/ready")[0] == http.HTTPStatus.OK
         except OSError:
             return False
 
+    def _scraped(self, pages: list[Exposition]) -> bool:
+        self._check_running()
+        try:
+            status, body = get("/metrics")
+        except OSError:
+            return False
+        if status == http.HTTPStatus.OK:
+            pages.append(_page(body))
+        return bool(pages)
 
-def metrics() -> str:
+    def _check_running(self) -> None:
+        if self._process.poll() is not None:
+            raise ProgramUnavailableError(f"the exporter ended: {self._log.read_text().strip()}")
+
+
+def metrics() -> Exposition:
     """Scrape the daemon and return the page."""
-    return gzip.decompress(get("/metrics")[1]).decode()
+    return _page(get("/metrics")[1])
 
 
 def get(path: str) -> tuple[int, bytes]:
@@ -120,3 +154,15 @@ class Scrapers:
     def _scrape(self) -> None:
         while not self._stop.is_set():
             get("/metrics")
+
+
+def _page(body: bytes) -> Exposition:
+    return Exposition(gzip.decompress(body).decode())
+
+
+def _hide_named() -> None:
+    """Hide the namespaces that have a name: they are the machine's. To be called between fork and exec."""
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.keep_mounts_private()
+    namespace.hide_named()
+    syscalls.die_with_parent()

@@ -6,10 +6,8 @@ No other module of the benchmark imports the exporter's packages.
 from __future__ import annotations
 
 import importlib
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +19,10 @@ from prometheus_client.registry import Collector
 from bench.process_memory import memory
 from bench.repetition import Repetition
 from exporter import __version__
-from exporter.broker.capabilities import permitted
-from exporter.broker.supervisor import start
 from exporter.cli.build import build_info
 from exporter.cli.main import main
-from exporter.config.model import Config
+from exporter.config import Config, parse
 from exporter.kernel.family import TCP, UNIX
-from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.namespace import own_namespace
 from exporter.kernel.sock_diag import syn_recv
 from exporter.kernel.sock_diag.dump import dump
@@ -35,14 +30,13 @@ from exporter.metrics.context import Reload
 from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK
 from exporter.sampling.environment import host_environment
-from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.sampler import Sampler
 from exporter.sampling.source_runner import SourceRunner
 
 VERSION: Final = __version__
 # The requests that the exporter sends, for programs that send the same.
-TCP_LISTENERS: Final = TCP.rows.request
-UNIX_LISTENERS: Final = UNIX.rows.request
+TCP_LISTENERS: Final = TCP.rows.requests[0]
+UNIX_LISTENERS: Final = UNIX.rows.requests[0]
 SYN_RECV: Final = syn_recv.REQUEST
 
 _MAX_LISTENERS: Final = 100_000
@@ -52,8 +46,8 @@ _SAMPLES_A_SCRAPE: Final = 300
 # proc_pid_clear_refs(5): 5 resets the peak of resident memory.
 _CLEAR_REFS: Final = Path("/proc/self/clear_refs")
 _RESET_PEAK: Final = "5"
-_WARM_UP: Final = 3
-_NAMESPACE_SOURCES: Final = ("inet", "unix")
+_OWNER_WAIT_SECONDS: Final = 30.0
+_PAUSE_SECONDS: Final = 0.01
 _LISTENER_SOURCE: Final = "inet"
 
 
@@ -110,16 +104,19 @@ def count_syn_recv() -> Repetition:
     return Repetition(run, prepare)
 
 
-def write_page() -> Repetition:
-    """The page without histograms, after a sample of every source. Its number is how many lines it has."""
-    sampler = _sampler(histogram=False)
+def write_page(export: str) -> Repetition:
+    """The page with the series that `export` names, after a sample of every source.
+
+    Its number is how many lines it has.
+    """
+    sampler = _sampler(export)
     page = _page(sampler)
     return Repetition(lambda: page.write(openmetrics=False).count(b"\n"), lambda: _sample_all(sampler))
 
 
-def generate_page() -> Repetition:
+def generate_page(export: str) -> Repetition:
     """`generate_latest` of prometheus_client for the families of that page, which are parsed beforehand."""
-    text = _page(_sampler(histogram=False)).write(openmetrics=False).decode()
+    text = _page(_sampler(export)).write(openmetrics=False).decode()
     families = list(text_string_to_metric_families(text))
 
     class Families(Collector):
@@ -128,34 +125,6 @@ def generate_page() -> Repetition:
 
     collector = Families()
     return Repetition(lambda: generate_latest(collector).count(b"\n"))
-
-
-def sample_namespaces() -> Repetition:
-    """A sample of the TCP and the unix listeners of every other namespace, through the broker.
-
-    Its number is how many namespaces were sampled.
-    """
-    broker = BrokerClient(start(permitted()))
-    scheduler = NamespaceScheduler(Config(), host_environment(broker), threading.Lock())
-    scheduler.discovery_runner.run(time.monotonic())
-    scheduler.update()
-
-    def run() -> int:
-        now = time.monotonic()
-        for slot in scheduler.slots:
-            slot.schedule.run_now()
-            for runner in slot.sampler.runners:
-                if runner.name in _NAMESPACE_SOURCES:
-                    runner.schedule.run_now()
-                else:
-                    runner.schedule.postpone(now + _MINUTE_SECONDS)
-        while scheduler.sample(now, _raise_error):
-            pass
-        return len(scheduler.slots)
-
-    for _ in range(_WARM_UP):
-        run()
-    return Repetition(run, other_cpu_seconds=_descendants_cpu_seconds)
 
 
 def memory_growth(samples: int, every: int) -> Iterator[tuple[int, int]]:
@@ -201,13 +170,21 @@ def run_noting_lateness(arguments: Sequence[str]) -> tuple[int, list[tuple[float
     return main(arguments), noted
 
 
-def _sampler(*, histogram: bool = True) -> Sampler:
-    """Return a sampler of this namespace whose sources have run twice, so that no listener is new to it."""
-    config = Config(max_listeners=_MAX_LISTENERS)
-    config = replace(config, sampling=replace(config.sampling, histogram=histogram))
-    sampler = Sampler(config, host_environment())
+def _sampler(export: str = "lean") -> Sampler:
+    """Return a sampler of this namespace whose sources have run twice, so that no listener is new to it.
+
+    What is looked up of owners in other threads is there: without it a listener is not on the page yet.
+    """
+    text = f"max_listeners: {_MAX_LISTENERS}\ndefaults: {{export: {export}}}\n"
+    sampler = Sampler(parse(text, "bench"), host_environment())
     for _ in range(2):
         _sample_all(sampler)
+    until = time.monotonic() + _OWNER_WAIT_SECONDS
+    while not sampler.all_owners_searched():
+        if time.monotonic() > until:
+            raise TimeoutError(f"owners are still looked for after {_OWNER_WAIT_SECONDS:g} s")
+        time.sleep(_PAUSE_SECONDS)
+        sampler.search_owners()
     return sampler
 
 
@@ -228,14 +205,3 @@ def _page(sampler: Sampler) -> Page:
 def _raise_error(runner: SourceRunner) -> None:
     if runner.error is not None:
         raise runner.error
-
-
-def _descendants_cpu_seconds(pid: str = "self") -> float:
-    """Return the processor time of all processes that this one has started: the supervisor and the broker."""
-    proc = Path("/proc")
-    seconds = 0.0
-    for children in proc.glob(f"{pid}/task/*/children"):
-        for child in children.read_text().split():
-            used = int((proc / child / "schedstat").read_text().split()[0])
-            seconds += used / 1e9 + _descendants_cpu_seconds(child)
-    return seconds

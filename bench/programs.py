@@ -64,18 +64,25 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class NamespacesBaseline:
-    """The same for many network namespaces one after the other, each named by one of its processes."""
+    """The same for many network namespaces, each named by one of its processes, at a pace.
+
+    It keeps a socket open in each. One measurement is the mean of `repetitions` samples of all of them, which
+    begin `period_seconds` apart, without the first.
+    """
 
     program: Path
     requests: Sequence[bytes]
     pids: Sequence[int]
     name: str
-    repetitions: int = 3
+    period_seconds: float
+    repetitions: int
 
     def measure(self) -> Time:
         """Run it once."""
+        numbers = [str(self.repetitions + 1), f"{self.period_seconds * 1000:.0f}"]
         digits = [request.hex() for request in self.requests]
-        return _median([str(self.program), str(self.repetitions + 1), *digits], " ".join(map(str, self.pids)))
+        lines = _lines([str(self.program), *numbers, *digits], " ".join(map(str, self.pids)))
+        return Time(*(statistics.mean(column) for column in zip(*lines, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +179,29 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime(~pid << 3 | _CPUCLOCK_SCHED)
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def wait_for(
+    condition: Callable[[], bool], what: str, seconds: float = 30.0, every_seconds: float = 0.05
+) -> None:
     """Return once the condition holds. Raises ProgramUnavailableError at the deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise ProgramUnavailableError(f"{what} was not ready within {seconds:g} s")
-        time.sleep(0.05)
+        time.sleep(every_seconds)
 
 
-def _median(command: Sequence[str], standard_input: str = "") -> Time:
+def _median(command: Sequence[str]) -> Time:
     """Run a baseline and return the medians of the lines that it prints, without the first."""
+    return Time(*(statistics.median(column) for column in zip(*_lines(command), strict=True)))
+
+
+def _lines(command: Sequence[str], standard_input: str = "") -> list[tuple[float, float]]:
+    """Run a baseline and return the processor and wall seconds of each line but the first."""
     done = subprocess.run(command, input=standard_input, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ProgramUnavailableError(f"{command[0]} exited with {done.returncode}: {done.stderr.strip()}")
     lines = [line.split() for line in done.stdout.splitlines()[1:]]
-    cpu, wall = (statistics.median(float(line[column]) for line in lines) for column in (0, 1))
-    return Time(cpu, wall)
+    return [(float(cpu), float(wall)) for cpu, wall, _ in lines]
 
 
 def _get(port: int) -> bytes | None:

@@ -28,12 +28,22 @@ class Summary:
         """Divide round by round: what disturbs the machine in a round disturbs both values."""
         return cls.of([one / other for one, other in zip(dividends, divisors, strict=True)])
 
+    @classmethod
+    def of_rank_differences(cls, values: Sequence[float], others: Sequence[float]) -> Self:
+        """Subtract the least of the others from the least value, and so on to the greatest.
+
+        So two series of as many independent measurements are compared over their whole range.
+        """
+        pairs = zip(sorted(values), sorted(others), strict=True)
+        return cls.of([value - other for value, other in pairs])
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One row of a table: what a program used on a workload.
 
-    `size` is the workload's place on the axis of a chart, `unit` that of the summary: `s`, `B` or `share`.
+    `size` is the workload's place on the axis of a chart, `unit` that of the summary: `s`, `B`, `share` or
+    `count`.
     """
 
     table: str

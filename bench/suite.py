@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from bench.case import Case
-from bench.cases import daemon, episodes, listeners, memory, namespaces, page, start, syn_recv, unix
+from bench.cases import (
+    daemon,
+    episodes,
+    first_page,
+    listeners,
+    memory,
+    namespace_budget,
+    namespace_churn,
+    namespace_episodes,
+    namespace_removal,
+    namespaces,
+    page,
+    start,
+    syn_recv,
+    unix,
+)
+from bench.cases.namespaces import Unlimited
 from bench.executables import Compiled
 from bench.timing import Rounds
 from bench.workloads.namespaces import Namespaces
@@ -16,6 +33,9 @@ _HOUR_SAMPLES: Final = 72_000
 _MAX_LISTENERS: Final = 10_000
 _MAX_CONNECTIONS: Final = 200_000
 _MAX_SYN_RECV: Final = 100_000
+_PODS: Final = Namespaces(110, tcp=3, unix=1)
+_FEW_PODS: Final = Namespaces(30, tcp=3, unix=1)
+_PODS_WITH_TRAFFIC: Final = replace(_PODS, traffic=True)
 
 
 def whole(compiled: Compiled) -> list[Case]:
@@ -39,9 +59,13 @@ def whole(compiled: Compiled) -> list[Case]:
             10,
             partial(listeners.changing, compiled, mixed, 1_000, rounds),
         ),
-        Case("page for 10,000 listeners", 35, partial(page.written, compiled, many, few)),
-        Case("page, 1,000 changed", 35, partial(page.written, compiled, many, few, changed=1_000)),
     ]
+    for export, seconds in (("full", 50), ("lean", 30)):
+        write = partial(page.written, compiled, many, export, few)
+        cases += [
+            Case(f"page for 10,000 listeners, {export}", seconds, write),
+            Case(f"page, 1,000 changed, {export}", seconds, partial(write, changed=1_000)),
+        ]
     for count, seconds in ((0, 3), (20_000, 10), (_MAX_CONNECTIONS, 45)):
         sockets = Sockets(100, connections=count)
         limited = count == _MAX_CONNECTIONS
@@ -55,11 +79,7 @@ def whole(compiled: Compiled) -> list[Case]:
     return [
         *cases,
         Case("18,000 connected unix sockets", 5, partial(unix.connected, compiled, unix_sockets, rounds)),
-        Case(
-            "300 network namespaces",
-            10,
-            partial(namespaces.sampled, compiled, Namespaces(300, 20), rounds),
-        ),
+        *_whole_namespaces(compiled),
         Case("daemon for a minute", 70, partial(daemon.cpu_time, Sockets(100, connections=20_000), 60.0)),
         Case("lateness with scrapers", 45, partial(daemon.lateness, Sockets(100), 7.0, 3)),
         Case("short episodes", 62, partial(episodes.noticed, compiled, 60.0)),
@@ -68,8 +88,31 @@ def whole(compiled: Compiled) -> list[Case]:
     ]
 
 
+def _whole_namespaces(compiled: Compiled) -> list[Case]:
+    """The cases with many network namespaces, as a host with containers has them."""
+    large = Unlimited(6.0, 3, "namespaces")
+    small = Unlimited(6.0, 3, "pods", "pods_unlimited_cpu")
+    return [
+        Case("300 large namespaces", 60, partial(namespaces.unlimited, compiled, Namespaces(300, 20), large)),
+        Case("110 small namespaces", 45, partial(namespaces.unlimited, compiled, _PODS, small)),
+        Case("defaults with 110 pods", 80, partial(namespace_budget.with_defaults, _PODS, 60.0, "pods")),
+        Case(
+            "defaults with 30 pods", 50, partial(namespace_budget.with_defaults, _FEW_PODS, 30.0, "few_pods")
+        ),
+        Case(
+            "defaults with 110 pods with traffic",
+            80,
+            partial(namespace_budget.with_defaults, _PODS_WITH_TRAFFIC, 60.0, "pods_traffic"),
+        ),
+        Case("episodes in 3 of 110 pods", 90, partial(namespace_episodes.noticed, compiled, _PODS, 3, 23)),
+        Case("killed containers", 75, partial(namespace_removal.killed, 200)),
+        Case("pods that come and go", 340, partial(namespace_churn.made_and_removed, 20, 300.0)),
+        Case("first page with 110 pods", 25, partial(first_page.first_page, _PODS, 5)),
+    ]
+
+
 def quick(compiled: Compiled) -> list[Case]:
-    """The cases that end in a ratio or a share, with smaller workloads; all take about a minute."""
+    """The cases that end in a ratio or a share, with smaller workloads; all take about two minutes."""
     rounds = Rounds(5, 5)
     idle = Sockets(2_000)
     connections = Sockets(100, connections=18_000)
@@ -77,14 +120,38 @@ def quick(compiled: Compiled) -> list[Case]:
     return [
         Case("2,000 idle listeners", 6, partial(listeners.idle, compiled, idle, rounds, limited=True)),
         Case("200 of 2,000 changing", 6, partial(listeners.changing, compiled, idle, 200, rounds)),
-        Case("page for 1,000 listeners", 6, partial(page.written, compiled, Sockets(1_000), rounds)),
+        *(
+            Case(
+                f"page for 1,000 listeners, {export}",
+                6,
+                partial(page.written, compiled, Sockets(1_000), export, rounds),
+            )
+            for export in ("full", "lean")
+        ),
         Case(
             "18,000 connections",
             8,
             partial(syn_recv.established, compiled, connections, rounds, limited=True),
         ),
         Case("10,000 half-open", 6, partial(syn_recv.flooded, compiled, flood, rounds, limited=True)),
-        Case("30 network namespaces", 4, partial(namespaces.sampled, compiled, Namespaces(30, 20), rounds)),
         Case("short episodes", 14, partial(episodes.noticed, compiled, 12.0)),
+        *_quick_namespaces(compiled),
         Case("start of the command", 2, partial(start.help_text, 9)),
+    ]
+
+
+def _quick_namespaces(compiled: Compiled) -> list[Case]:
+    large = Unlimited(3.0, 1, "namespaces")
+    small = Unlimited(3.0, 1, "pods")
+    return [
+        Case("30 large namespaces", 10, partial(namespaces.unlimited, compiled, Namespaces(30, 20), large)),
+        Case("30 small namespaces", 10, partial(namespaces.unlimited, compiled, _FEW_PODS, small)),
+        Case(
+            "defaults with 30 pods with traffic",
+            24,
+            partial(namespace_budget.with_defaults, replace(_FEW_PODS, traffic=True), 10.0, "pods_traffic"),
+        ),
+        Case("episodes in 2 of 30 pods", 30, partial(namespace_episodes.noticed, compiled, _FEW_PODS, 2, 4)),
+        Case("killed containers", 12, partial(namespace_removal.killed, 20)),
+        Case("first page with 30 pods", 4, partial(first_page.first_page, _FEW_PODS, 1)),
     ]

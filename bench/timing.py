@@ -9,7 +9,6 @@ from typing import Final
 
 from bench.programs import Program
 from bench.results import Measurement, Summary
-from bench.workloads.namespaces import Namespaces
 from bench.workloads.sockets import Sockets
 
 # A repetition as long as this is not repeated within a round.
@@ -48,7 +47,7 @@ class CpuTimes:
         """Divide a program's time by one that was measured apart."""
         return Summary.of([value / seconds for value in self.by_name[dividend]])
 
-    def measurements(self, table: str, workload: Sockets | Namespaces, size: int) -> tuple[Measurement, ...]:
+    def measurements(self, table: str, workload: Sockets, size: int) -> tuple[Measurement, ...]:
         """Return a row of a table for each program; `size` is the place on the axis of a chart."""
         return tuple(
             Measurement(table, str(workload), size, name, "s", Summary.of(values))

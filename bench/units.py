@@ -6,6 +6,8 @@ import enum
 from typing import Final
 
 _MEGABYTE: Final = 1e6
+# From here on three digits say less than all of them.
+_WHOLE: Final = 100
 
 
 class Unit(enum.Enum):
@@ -15,6 +17,7 @@ class Unit(enum.Enum):
     SHARE = enum.auto()
     SECONDS = enum.auto()
     BYTES = enum.auto()
+    COUNT = enum.auto()
 
     def format(self, value: float) -> str:
         """Write a value with three digits and its unit."""
@@ -25,6 +28,8 @@ class Unit(enum.Enum):
                 return f"{value * 100:.3g} %"
             case Unit.BYTES:
                 return f"{value / _MEGABYTE:.3g} MB"
+            case Unit.COUNT:
+                return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
             case Unit.SECONDS:
                 return format_seconds(value)
 

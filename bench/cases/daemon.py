@@ -5,21 +5,18 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from bench.daemon import Daemon, Scrapers, metrics
-from bench.process_memory import memory
-from bench.programs import cpu_seconds
+from bench.cpu_share import CpuShare
+from bench.daemon import Daemon, Scrapers
 from bench.results import CaseResult, Measurement, Summary
 from bench.timing import Progress
 from bench.workloads.sockets import OpenSockets, Sockets
 
-CPU_TABLE: Final = "The whole process with its defaults, one scrape every 5 s"
+CPU_TABLE: Final = "All processes with the defaults, one scrape every 5 s"
 LATENESS_TABLE: Final = "Lateness of samples, 50 ms apart"
 _WARM_UP_SECONDS: Final = 3.0
-_SCRAPE_SECONDS: Final = 5.0
 # A host in use receives segments all the time, so that samples cannot be spared.
 _SEGMENTS_SECONDS: Final = 0.1
 _SCRAPERS: Final = 4
@@ -27,32 +24,22 @@ _PERCENTILE: Final = 0.99
 
 
 def cpu_time(sockets: Sockets, seconds: float, progress: Progress) -> CaseResult:
-    """Measure the share of a core that the daemon uses over `seconds`, and from scrape to scrape."""
+    """Measure what the daemon and the processes that it starts use over `seconds`: of a core, and memory."""
     with ExitStack() as stack:
         opened = stack.enter_context(OpenSockets(sockets))
-        daemon = Daemon(stack)
+        daemon = Daemon(stack).wait_ready()
         _receive_segments(opened, _WARM_UP_SECONDS)
-        points = []
-        started = time.monotonic()
-        while (passed := time.monotonic() - started) < seconds:
-            progress(passed / seconds)
-            points.append((time.monotonic(), cpu_seconds(daemon.pid)))
-            metrics()
-            _receive_segments(opened, started + len(points) * _SCRAPE_SECONDS - time.monotonic())
-        points.append((time.monotonic(), cpu_seconds(daemon.pid)))
-        resident = memory("VmRSS", daemon.pid)
-    shares = Summary.of(
-        [(used - before) / (end - begin) for (begin, before), (end, used) in pairwise(points)]
-    )
-    (first, before), (last, used) = points[0], points[-1]
-    whole = Summary((used - before) / (last - first), shares.minimum, shares.maximum)
+        used = CpuShare.measure(daemon, seconds, progress, lambda left: _receive_segments(opened, left))
+        resident = daemon.tree.memory()
     size = sockets.connections
+    total = Summary.of([resident.total])
     return CaseResult(
         (
-            Measurement(CPU_TABLE, str(sockets), size, "share of a core", "share", whole),
-            Measurement(CPU_TABLE, str(sockets), size, "resident memory", "B", Summary.of([resident])),
+            Measurement(CPU_TABLE, str(sockets), size, "share of a core", "share", used.share),
+            Measurement(CPU_TABLE, str(sockets), size, "resident memory", "B", total),
+            Measurement(CPU_TABLE, str(sockets), size, "PSS", "B", Summary.of([resident.proportional])),
         ),
-        (("daemon_cpu", whole),),
+        (("daemon_cpu", used.share), ("memory_own", total)),
     )
 
 
@@ -62,7 +49,7 @@ def lateness(sockets: Sockets, seconds: float, rounds: int, progress: Progress) 
     with ExitStack() as stack:
         stack.enter_context(OpenSockets(sockets))
         noted = Path(stack.enter_context(tempfile.TemporaryDirectory()), "lateness")
-        daemon = Daemon(stack, ("bench.daemon_with_lateness", str(noted)))
+        daemon = Daemon(stack, ("bench.daemon_with_lateness", str(noted))).wait_ready()
         time.sleep(_WARM_UP_SECONDS)
         for number in range(rounds):
             for scraped in (False, True):

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Self
 
-from bench.workloads import socket_process
+from bench.workloads import namespace_process
 from bench.workloads.socket_process import SocketCounts
-from testbed import syscalls
 
 
 @dataclass(frozen=True, slots=True)
 class Namespaces:
-    """The number of network namespaces, and of TCP listeners in each."""
+    """The number of network namespaces, and of TCP and unix listeners in each.
+
+    With `traffic` a client connects to each TCP listener once a second, and is accepted at once.
+    """
 
     namespaces: int
-    listeners: int
+    tcp: int
+    unix: int = 0
+    traffic: bool = False
 
     def __str__(self) -> str:
-        return f"{self.namespaces:,} namespaces with {self.listeners:,} listeners each"
+        text = f"{self.namespaces:,} namespaces with {self.tcp + self.unix:,} listeners each"
+        return f"{text}, each with traffic" if self.traffic else text
+
+    @property
+    def listeners(self) -> int:
+        """The listeners of all of them."""
+        return self.namespaces * (self.tcp + self.unix)
 
 
 class OpenNamespaces:
@@ -53,47 +61,19 @@ class OpenNamespaces:
         self._end()
 
     def _open(self) -> None:
+        counts = SocketCounts(listeners=self.namespaces.tcp, unix_listeners=self.namespaces.unix)
         reading, writing = os.pipe()
         with os.fdopen(reading) as answers:
             try:
                 for _ in range(self.namespaces.namespaces):
-                    self._fork(writing)
+                    self.pids.append(namespace_process.fork(counts, writing, traffic=self.namespaces.traffic))
             finally:
                 os.close(writing)
             # Each process closes its end after its line, so the file ends even where one dies without a line.
-            lines = answers.read().splitlines()
-        failed = next((line for line in lines if line), "died before it was ready")
-        if len(lines) < self.namespaces.namespaces or any(lines):
-            raise RuntimeError(f"a process that holds a namespace failed: {failed}")
-
-    def _fork(self, answer: int) -> None:
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            _hold(self.namespaces.listeners, answer, parent)
-        self.pids.append(pid)
+            namespace_process.raise_error(answers.read().splitlines(), len(self.pids))
 
     def _end(self) -> None:
         for pid in self.pids:
-            os.kill(pid, signal.SIGKILL)
+            namespace_process.kill(pid)
         while self.pids:
-            with suppress(ChildProcessError):
-                os.waitpid(self.pids.pop(), 0)
-
-
-def _hold(listeners: int, answer: int, parent: int) -> NoReturn:
-    """Write an empty line once the listeners are open, or the error, and wait until the parent ends."""
-    try:
-        line = ""
-        try:
-            syscalls.die_with_parent()
-            syscalls.unshare(syscalls.CLONE_NEWNET)
-            opened = socket_process.listen(SocketCounts(listeners))
-        except OSError as error:
-            line, opened = str(error), []
-        os.write(answer, f"{line}\n".encode())
-        os.close(answer)
-        while opened and os.getppid() == parent:
-            signal.pause()
-    finally:
-        os._exit(0)
+            namespace_process.wait(self.pids.pop())

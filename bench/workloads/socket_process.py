@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
@@ -39,6 +40,17 @@ def listen(counts: SocketCounts) -> list[socket.socket]:
     return opened
 
 
+def listen_unix(count: int) -> list[socket.socket]:
+    """Open unix listeners, under abstract names."""
+    opened = []
+    for index in range(count):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"\0bench-{index}")
+        listener.listen(_BACKLOG)
+        opened.append(listener)
+    return opened
+
+
 def serve(counts: SocketCounts, listeners: list[socket.socket], commands: Connection) -> None:
     """Open the sockets, then change as many accept queues as each command says. Each step sends None."""
     opened = _Sockets(counts, listeners)
@@ -55,12 +67,7 @@ class _Sockets:
     def __init__(self, counts: SocketCounts, listeners: list[socket.socket]) -> None:
         self._listeners = listeners
         self._waiting: list[tuple[socket.socket, socket.socket]] = []
-        self._open: list[socket.socket] = []
-        for index in range(counts.unix_listeners):
-            opened = socket.socket(socket.AF_UNIX)
-            opened.bind(f"\0bench-{index}")
-            opened.listen(_BACKLOG)
-            self._open.append(opened)
+        self._open = listen_unix(counts.unix_listeners)
         for _ in range(counts.unix_pairs):
             self._open += socket.socketpair()
         for index in range(counts.pairs):
@@ -79,6 +86,14 @@ class _Sockets:
             return
         step = max(1, len(self._listeners) // count)
         self._waiting = [(listener, _client(listener)) for listener in self._listeners[::step][:count]]
+
+
+def connect_once(listeners: list[socket.socket], seconds: float) -> None:
+    """Have one connection at each listener, one after the other in so many seconds; clients close first."""
+    for listener in listeners:
+        with _client(listener), listener.accept()[0]:
+            pass
+        time.sleep(seconds / len(listeners))
 
 
 def receive_segments() -> None:
