@@ -13,14 +13,14 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from deploy.grafana.annotations import all_annotations
 from deploy.grafana.panels import DOCUMENTS, link
-from deploy.grafana.rows import drops, exporter, namespaces, now, over_time, syn
+from deploy.grafana.rows import drops, exporter, full, namespaces, now, over_time, syn
 from deploy.grafana.rows.row import Row
 from deploy.grafana.variables import variables
 
 UID: Final = "listen-queue"
 FILE: Final = Path(__file__).with_name("listen-queue.json")
 
-_ROWS: Final = (now, over_time, syn, drops, namespaces, exporter)
+_ROWS: Final = (now, over_time, syn, drops, namespaces, exporter, full)
 _ALL_LISTENERS: Final = "&".join(f"var-{name}=$__all" for name in ("job", "instance", "netns", "process"))
 
 # Fields that the SDK always writes and that newer versions of Grafana do not have, or not in that place: the

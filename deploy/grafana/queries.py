@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 # The labels that identify a listener, on which its series are matched.
-LISTENER: Final = "job, instance, netns, protocol, address, port"
+LISTENER: Final = "cluster, job, instance, netns, protocol, address, port, process"
 # The labels of a listener in a table.
 TABLE_LABELS: Final = "instance, netns, process, protocol, address, port"
 
@@ -66,12 +66,12 @@ def selected(vector: str) -> str:
 def exporters_of_last_day(name: str) -> str:
     """Of a metric that every target has, such as `up`, the series of exporters of the last day."""
     build = of_exporters("listen_queue_exporter_build_info")
-    return f"{of_exporters(name)} and on (job, instance) last_over_time({build}[1d])"
+    return f"{of_exporters(name)} and on (cluster, job, instance) last_over_time({build}[1d])"
 
 
 def exporters_only(expression: str) -> str:
     """Of a metric that every process has, such as its memory, the series of exporters."""
-    return f"{expression} and on (job, instance) {of_exporters('listen_queue_exporter_build_info')}"
+    return f"{expression} and on (cluster, job, instance) {of_exporters('listen_queue_exporter_build_info')}"
 
 
 def threshold_ratio(severity: str) -> str:
@@ -79,13 +79,14 @@ def threshold_ratio(severity: str) -> str:
 
     The configuration has a share or a number of connections, by the rule that matches the listener.
     """
-    info = of_listeners("listen_queue_listener_info")
+    # A listener whose sockets have several owners has a row for each of them.
+    info = f"max by ({LISTENER}, rule) ({of_listeners('listen_queue_listener_info')})"
     wanted = ('queue="accept"', f'severity="{severity}"')
     share = of_exporters("listen_queue_threshold_ratio", *wanted)
     connections = of_exporters("listen_queue_threshold_connections", *wanted)
     # Each socket admits one connection more than its backlog.
     capacity = f"({of_listeners('listen_queue_accept_limit')} + {of_listeners('listen_queue_sockets')})"
-    rule = "on (job, instance, rule) group_left ()"
+    rule = "on (cluster, job, instance, rule) group_left ()"
     return (
         f"{info} * {rule} {share} or on ({LISTENER}) "
         f"{info} * {rule} {connections} / on ({LISTENER}) group_left () {capacity}"

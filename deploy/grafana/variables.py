@@ -57,7 +57,7 @@ def _listener() -> build.QueryVariable:
     Grafana does not escape double quotes in values, so names with a double quote are left out.
     """
     peak = queries.of_listeners("listen_queue_accept_peak_utilization_ratio")
-    length = queries.of_listeners("listen_queue_accept_peak_length")
+    length = queries.of_listeners("listen_queue_accept_length")
     # Without sock_diag there are lengths only.
     found = f"sort_desc(max by (listener) ({queries.with_listener_name(f'{peak} or {length}')}))"
     return (

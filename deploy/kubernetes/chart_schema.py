@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from exporter.config.model import Config
-from exporter.config.section import MappingType
+from exporter.yamlfile.section import MappingType
 
 PATH = Path(__file__).resolve().parents[1] / "helm" / "listen-queue-exporter" / "values.schema.json"
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from docs.dashboard import graph, heatmap, settings, svg, table
+from docs.dashboard import graph, settings, svg, table
 from docs.dashboard.panel_data import PanelData
 from docs.dashboard.svg import Box
 from docs.dashboard.units import format_value
@@ -59,7 +59,6 @@ def _stat(box: Box, panel: Json, data: PanelData) -> list[str]:
 
 
 _DRAWING: Final[dict[str, Callable[[Box, Json, PanelData], list[str]]]] = {
-    "heatmap": heatmap.draw,
     "stat": _stat,
     "table": table.draw,
     "timeseries": graph.draw,

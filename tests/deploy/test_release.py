@@ -54,7 +54,7 @@ def test_builds_the_packages_the_chart_and_the_notes(copy: Path) -> None:
     assert "\n## " not in notes
     assert "]: https://" not in notes
     installed = {path.name for path in (copy / "build/installed").glob("lib/python3*/site-packages/*")}
-    assert {"exporter", "tornado"} <= installed
+    assert {"exporter", "pyroute2"} <= installed
     assert "pip" not in installed
 
 

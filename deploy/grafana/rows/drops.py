@@ -19,9 +19,9 @@ def row() -> Row:
         queries.rate(queries.of_namespaces(f"listen_queue_{name}_total", 'protocol="tcp"'))
         for name in ("accept_full_seconds", "drops")
     )
-    namespace = "on (job, instance, netns) group_left ()"
+    namespace = "on (cluster, job, instance, netns) group_left ()"
     # Above 0, so that the division gives 0 where no listener was full.
-    all_full = f"clamp_min(sum by (job, instance, netns) ({full}), 0.000001)"
+    all_full = f"clamp_min(sum by (cluster, job, instance, netns) ({full}), 0.000001)"
     return Row(
         "Drops and overflows",
         [

@@ -61,7 +61,7 @@ def _numbers() -> list[stat.Panel]:
     cookies = queries.of_namespaces("listen_queue_netns_syn_queue_full_cookies_total")
     # With tcp_syncookies 2 the kernel counts every SYN, whether the queue is full or not.
     setting = queries.of_namespaces("listen_queue_sysctl_net_ipv4_tcp_syncookies")
-    only_when_full = f"on (job, instance, netns) ({setting} != bool 2)"
+    only_when_full = f"on (cluster, job, instance, netns) ({setting} != bool 2)"
     full_seconds = queries.last_five_minutes(of("listen_queue_accept_full_seconds_total"))
     exceeded = of("listen_queue_threshold_exceeded", 'severity="warning"')
     success = queries.of_exporters("listen_queue_exporter_source_success", 'source!="owners"')
@@ -113,7 +113,7 @@ def _numbers() -> list[stat.Panel]:
             "Exporters that do not answer, and those that answer but of which a source failed: what they do "
             "not see is missing on this page, and not 0. Names of owners do not count.",
             f"sum(({queries.exporters_of_last_day('up')}) == bool 0)"
-            f" + (sum(min by (job, instance) ({success}) == bool 0) or vector(0))",
+            f" + (sum(min by (cluster, job, instance) ({success}) == bool 0) or vector(0))",
             critical_from_1,
             "ListenQueueExporterBlind",
         ),

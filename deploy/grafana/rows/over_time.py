@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana_foundation_sdk.builders import heatmap, timeseries
-from grafana_foundation_sdk.models.common import HeatmapCellLayout
-from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
-from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.builders import timeseries
 
 from deploy.grafana import colours, queries
-from deploy.grafana.panels import HEIGHT, Line, Style, dashed, graph, query, shades
+from deploy.grafana.panels import Line, Style, dashed, graph, shades
 from deploy.grafana.rows.row import Row
-from deploy.grafana.variables import PROMETHEUS
 
 _MAIN: Final[Style] = {**shades(colours.NEUTRAL), "custom.lineWidth": 2}
 _PEAK: Final[Style] = {**shades("purple"), "custom.fillOpacity": 0}
 _FULL: Final[Style] = {**shades(colours.CRITICAL), "custom.lineWidth": 2}
-_BEYOND: Final[Style] = {**shades(colours.WARNING), "custom.fillOpacity": 0}
 
 
 def row() -> Row:
     """The second row, which is open when the dashboard opens."""
     return Row(
         "The chosen listener over time",
-        [_length(), _utilization(), _time_full(), _oldest_wait(), _samples()],
+        [_length(), _utilization(), _time_full(), _oldest_wait()],
         closed=False,
     )
 
@@ -32,14 +27,12 @@ def row() -> Row:
 def _length() -> timeseries.Panel:
     return graph(
         "Connections waiting",
-        "Connections that wait until the program accepts them, the most of them in any sample of the last "
-        "minute (or what `peak_window` says), and the backlog. The queue holds one connection more than the "
-        "backlog.",
+        "Connections that wait until the program accepts them, and the backlog. The queue holds one "
+        "connection more than the backlog.",
         "none",
         12,
         [
             Line("waiting", _of("listen_queue_accept_length"), f"waiting · {queries.LEGEND}", _MAIN),
-            Line("peak", _of("listen_queue_accept_peak_length"), f"peak · {queries.LEGEND}", _PEAK),
             Line(
                 "limit",
                 _of("listen_queue_accept_limit"),
@@ -77,23 +70,13 @@ def _utilization() -> timeseries.Panel:
 
 
 def _time_full() -> timeseries.Panel:
-    warning = ('queue="accept"', 'severity="warning"')
-    beyond = queries.of_listeners("listen_queue_threshold_exceeded_seconds_total", *warning)
     return graph(
         "Share of time full",
-        "The part of the time in which the queue was full, and in which it was beyond its warning level: "
-        "100 % is all of the time. What happens between two scrapes counts too.",
+        "The part of the time in which the queue was full: 100 % is all of the time. What happens between "
+        "two scrapes counts too.",
         "percentunit",
-        8,
-        [
-            Line(
-                "beyond",
-                queries.selected(queries.rate(beyond)),
-                f"beyond warning · {queries.LEGEND}",
-                _BEYOND,
-            ),
-            Line("full", _rate("listen_queue_accept_full_seconds_total"), f"full · {queries.LEGEND}", _FULL),
-        ],
+        12,
+        [Line("full", _rate("listen_queue_accept_full_seconds_total"), f"full · {queries.LEGEND}", _FULL)],
     ).max(1)
 
 
@@ -103,45 +86,8 @@ def _oldest_wait() -> timeseries.Panel:
         "How long the connection at the head of the queue has waited. Where it grows as fast as time, the "
         "program accepts nothing. The kernel does not tell this of unix sockets.",
         "s",
-        8,
+        12,
         [Line("wait", _of("listen_queue_accept_oldest_wait_seconds"), queries.LEGEND, _MAIN)],
-    )
-
-
-def _samples() -> heatmap.Panel:
-    buckets = queries.of_listeners("listen_queue_accept_sampled_utilization_ratio_bucket")
-    expression = f"sum by (le) ({queries.selected(f'increase({buckets}[$__rate_interval])')})"
-    return (
-        heatmap.Panel()
-        .title("How often how full")
-        .description(
-            "Samples by utilization: the stronger the colour, the more of them. The top line is a full "
-            "queue, the bottom line an empty one. There are many samples between two scrapes, so that short "
-            "bursts show."
-        )
-        .datasource(PROMETHEUS)
-        .with_target(
-            query("samples", expression).range().format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
-        )
-        .height(HEIGHT)
-        .span(8)
-        .calculate(calculate=False)
-        .rows_frame(heatmap.RowsHeatmapOptions().layout(HeatmapCellLayout.AUTO))
-        .y_axis(heatmap.YAxisConfig().unit("percentunit").decimals(0))
-        .cell_values(heatmap.CellValues().unit("short").decimals(0))
-        .cell_gap(1)
-        .color(
-            heatmap.HeatmapColorOptions()
-            .mode(HeatmapColorMode.SCHEME)
-            .scheme("Blues")
-            .scale(HeatmapColorScale.EXPONENTIAL)
-            .exponent(0.4)
-            .steps(32)
-            .min(0)
-        )
-        .filter_values(heatmap.FilterValueRange().le(1e-9))
-        .hide_legend()
-        .show_tooltip()
     )
 
 

@@ -17,8 +17,8 @@ def row() -> Row:
         [
             graph(
                 "Half-open connections of the chosen listener",
-                "Connections whose handshake is not finished, the most of them in any sample of the last "
-                "minute, and what the kernel admits. Unix sockets have none.",
+                "Connections whose handshake is not finished, and what the kernel admits. Unix sockets have "
+                "none.",
                 "none",
                 12,
                 [
@@ -27,12 +27,6 @@ def row() -> Row:
                         queries.selected(syn_recv),
                         f"half-open · {queries.LEGEND}",
                         shades(colours.NEUTRAL),
-                    ),
-                    Line(
-                        "peak",
-                        queries.selected(queries.of_listeners("listen_queue_syn_recv_peak")),
-                        f"peak · {queries.LEGEND}",
-                        {**shades("purple"), "custom.fillOpacity": 0},
                     ),
                     Line(
                         "limit", queries.selected(limit), f"limit · {queries.LEGEND}", dashed(colours.FAINT)

@@ -15,6 +15,8 @@ from testbed.alertmanager import Alertmanager
 from testbed.waiting import until
 from tests.deploy.alerts import shipped
 
+pytestmark = pytest.mark.usefixtures("monitoring_release")
+
 CONFIG = shipped.ROOT / "deploy/alertmanager/alertmanager.yml"
 NAME = re.compile(r"ListenQueue[A-Za-z]+")
 
@@ -117,12 +119,14 @@ def test_every_alert_and_label_that_it_names_exists() -> None:
     config = yaml.safe_load(CONFIG.read_text())
     used = list(matchers(config["route"]))
     equal: set[str] = set(config["route"]["group_by"]) - {"alertname"}
+    assert "cluster" in equal
     for rule in config["inhibit_rules"]:
         used += rule["source_matchers"] + rule["target_matchers"]
+        assert rule["equal"][:3] == ["cluster", "job", "instance"]
         equal |= set(rule["equal"])
     names = {name for matcher in used for name in NAME.findall(matcher)}
     assert names - {"ListenQueue"} <= set(shipped.alert_names())
-    assert equal == TCP.keys() - {"process"}
+    assert equal - {"cluster"} == TCP.keys() - {"process"}
 
 
 @pytest.mark.parametrize(

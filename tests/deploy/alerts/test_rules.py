@@ -23,11 +23,18 @@ FIXED = """
     ListenQueueUnixFull ListenQueueOverflow ListenQueueSynDropping ListenQueueSynCookies
     ListenQueueBacklogCapped ListenQueueBacklogSmall ListenQueueReuseportSkewed ListenQueueExporterDown
     ListenQueueExporterBlind ListenQueueExporterStale ListenQueueExporterReloadFailed
-    ListenQueueExporterOmitting
+    ListenQueueExporterOmitting ListenQueueExporterShareExceeded ListenQueueExporterOverBudget
+    ListenQueueExporterLogLost
 """
 
-# Comparisons with another number than 0 and 1: the value of a sysctl; nearly as fast as time.
-SHAPES = ("listen_queue_sysctl_net_ipv4_tcp_syncookies == 2", "> 0.9 * (timestamp(")
+# Comparisons with another number than 0 and 1: the value of a sysctl; nearly as fast as time; nearly always;
+# more often than not.
+SHAPES = (
+    "rate(listen_queue_exporter_cpu_budget_exceeded_seconds_total[10m]) > 0.5",
+    "listen_queue_sysctl_net_ipv4_tcp_syncookies == 2",
+    "> 0.9 * (timestamp(",
+    "rate(listen_queue_accept_full_seconds_total[1m]) < 0.95",
+)
 
 _METRIC = re.compile(r"\b(?:[a-z]+:)?listen_queue[a-z0-9_:]*")
 _COMPARED_TO = re.compile(r"(?:[=!]=|[<>]=?)\s*(?:bool\s+)?(?P<number>\d+(?:\.\d+)?)")
@@ -35,6 +42,7 @@ _COMPARED_FROM = re.compile(r"(?<![\w.])\d+(?:\.\d+)?\s*(?:[=!]=|[<>]=?)")
 _STRING = re.compile(r'"[^"]*"')
 
 
+@pytest.mark.usefixtures("monitoring_release")
 def test_promtool_accepts_the_rules() -> None:
     output = programs.output("promtool", "check", "rules", str(shipped.ALERTS), str(shipped.RECORDING))
     counted = sum(map(int, re.findall(r"SUCCESS: (\d+) rules found", output)))
@@ -42,9 +50,21 @@ def test_promtool_accepts_the_rules() -> None:
     assert counted >= 27
 
 
+@pytest.mark.usefixtures("monitoring_release")
 @pytest.mark.parametrize("file", shipped.TESTS, ids=lambda file: file.stem)
 def test_promtool_finds_that_the_rules_do_what_a_test_file_expects(file: Path) -> None:
     programs.output("promtool", "test", "rules", str(file))
+
+
+def test_clusters_are_kept_apart_wherever_targets_are() -> None:
+    texts = [
+        *(rule["expr"] for rule in shipped.rules(shipped.ALERTS, shipped.RECORDING)),
+        *(alert.annotations["description"] for alert in shipped.alerts()),
+    ]
+    for text in texts:
+        of_targets = re.findall(r"(?:on|by|ignoring) \((.*\bjob\b.*?)\)", text)
+        assert all(labels.startswith("cluster, job") for labels in of_targets), text
+        assert text.count("job=%q") == text.count("cluster=%q,job=%q") == text.count("$labels.cluster")
 
 
 def test_the_alerts_have_the_names_that_users_rely_on() -> None:

@@ -21,6 +21,8 @@ from tests.integration.forked_exporter import ForkedExporter, load_everything
 from tests.integration.other_namespaces import watching
 from tests.integration.service import Service
 
+pytestmark = pytest.mark.usefixtures("monitoring_release")
+
 PORT, GROUP_PORT, BACKLOG = 8080, 8081, 3
 # All labels of the owner, and of other network namespaces those of the test alone.
 CONFIG = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -23,6 +24,7 @@ from tests.integration import listening_sockets, reference
 
 _TEXT = shipped.RUNBOOKS.read_text()
 _BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_QUERY = re.compile(r"^ *```promql\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(#([^)]+)\)")
 _LINES = {line.strip() for block in _BLOCK.findall(_TEXT) for line in block.splitlines()}
 # No systemd runs where the tests run.
@@ -97,6 +99,7 @@ def full_queues(folder: Path) -> Iterator[dict[str, object]]:
             "NETNS": "edge",
             "FILE": "config.example.yaml",
             "VALUE": 4096,
+            "PROCESS": Path("/proc/self/comm").read_text().strip(),
             "PID": os.getpid(),
             "INSIDE": made.pid,
         }
@@ -114,6 +117,21 @@ def test_every_alert_has_a_section_and_no_heading_occurs_twice() -> None:
     headings = re.findall(r"^## (.+)$", _TEXT, re.MULTILINE)
     assert sorted(heading for heading in headings if heading.startswith("Listen")) == shipped.alert_names()
     assert len(set(shipped.anchors(shipped.RUNBOOKS))) == len(shipped.anchors(shipped.RUNBOOKS))
+
+
+def test_the_index_above_the_sections_has_every_alert_and_every_section_that_several_use() -> None:
+    top, *_ = _TEXT.partition("\n## ")
+    headings = re.findall(r"^## (.+)$", _TEXT, re.MULTILINE)
+    assert {anchor.replace(" ", "-").lower() for anchor in headings} <= set(_LINK.findall(top))
+
+
+def test_promtool_accepts_every_query(tmp_path: Path) -> None:
+    queries = [line for block in _QUERY.findall(_TEXT) for line in block.splitlines()]
+    assert queries
+    file = tmp_path / "queries.yml"
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    file.write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+    assert f"{len(queries)} rules found" in programs.output("promtool", "check", "rules", str(file))
 
 
 def test_every_link_has_a_target() -> None:
@@ -157,6 +175,34 @@ def test_ss_shows_a_full_queue_as_the_text_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
+def test_of_a_folded_listener_the_single_ones_are_listed_with_the_longest_queue_first(tmp_path: Path) -> None:
+    command = """ss -Hltnp | grep -F '"PROCESS"' | sort -k2,2rn | head"""
+    assert command in COMMANDS
+    with full_queues(tmp_path) as placeholders, listening_sockets.tcp("0.0.0.0", 0, 9) as empty:
+        lines = [line.split() for line in output(command, **placeholders).splitlines()]
+        assert [(int(length), address.rpartition(":")[2]) for _, length, _, address, *_ in lines] == [
+            (BACKLOG + 1, str(PORT)),
+            (0, str(empty.getsockname()[1])),
+        ]
+
+
+@pytest.mark.netns
+def test_the_budget_is_shown_without_help_and_with_all_that_the_text_says() -> None:
+    (command,) = (each for each in COMMANDS if "source_cpu" in each)
+    with running():
+        lines = output(command).splitlines()
+    names = {re.split("[ {]", line)[0].removeprefix("listen_queue_exporter_") for line in lines}
+    assert names >= {
+        "cpu_budget_ratio",
+        "cpu_budget_exceeded_seconds_total",
+        "cpu_seconds_total",
+        "source_cpu_seconds_total",
+        "sample_interval_seconds",
+    }
+    assert not any(line.startswith("#") for line in lines)
+
+
+@pytest.mark.netns
 def test_connections_that_were_not_accepted_are_those_without_a_process() -> None:
     """Those whose clients have closed them too."""
     command = "ss -tnp state established state close-wait 'sport = :PORT' | grep -v users:"
@@ -181,6 +227,25 @@ def test_syn_recv_connections_are_counted_and_their_sources_listed(tmp_path: Pat
         listed = [line.split() for line in output(sources, **placeholders).splitlines()]
         assert [int(number) for number, _ in listed] == [SYN_RECV]
         assert all(address.startswith("10.99.") for _, address in listed)
+
+
+@pytest.mark.netns
+def test_a_name_with_question_marks_for_what_ss_does_not_take_finds_the_one_socket(tmp_path: Path) -> None:
+    os.chdir(tmp_path)
+    names = ("[a] x.sock", "a x.sock", "\0[1]\n b", "\0001\n b")
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(listening_sockets.unix(name))
+        for command, label, name in (
+            ("ss -lxnp src SOCKET", "[a] x.sock", "[a] x.sock"),
+            ("ss -lxnp src @NAME", r"[1]\x0a b", "@[1]\n b"),
+        ):
+            assert command in COMMANDS
+            quoted = command.replace("@NAME", "'@NAME'").replace("SOCKET", "'SOCKET'")
+            written = re.sub(r"\\x[0-9a-f]{2}|[\[ ]", "?", label)
+            shown = output(quoted, SOCKET=written, NAME=written)
+            assert f" {name} " in shown
+            assert shown.count("LISTEN") == 1
 
 
 @pytest.mark.netns

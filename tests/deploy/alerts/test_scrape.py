@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 
 from testbed import programs
 from tests.deploy.alerts.shipped import ALERTS, RECORDING, ROOT
+
+pytestmark = pytest.mark.usefixtures("monitoring_release")
 
 CONFIG = ROOT / "deploy/prometheus/prometheus.yml"
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "compose"
 BASE = "compose.yaml"
 CONTAINERS = "compose.containers.yaml"
+WEB_CONFIG = "compose.web-config.yaml"
 
 
 @dataclass(frozen=True, slots=True)

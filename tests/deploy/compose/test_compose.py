@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.owners import runtime_files
+from exporter.owners.runtimes.roots import DEFAULT_ROOTS
 from testbed import programs
 from testbed.daemon import running
 from testbed.prometheus import Prometheus
 from testbed.waiting import equals, until
-from tests.deploy.compose.files import BASE, CONTAINERS, FOLDER, ROOT, Service, services
+from tests.deploy.compose.files import BASE, CONTAINERS, FOLDER, ROOT, WEB_CONFIG, Service, services
 
 # One worker of pytest-xdist: docker-compose takes two seconds to read the files for the fixtures.
 pytestmark = pytest.mark.xdist_group("compose")
@@ -50,11 +50,11 @@ def test_no_service_has_capabilities_or_a_writable_root(base: dict[str, Service]
         assert {"cap_add", "pid", "privileged", "user"} & service.definition.keys() == set()
 
 
-def test_with_containers_the_exporter_has_three_capabilities_and_nothing_else_changes(
+def test_with_containers_the_exporter_has_the_capabilities_it_needs_and_nothing_else_changes(
     base: dict[str, Service], with_containers: dict[str, Service]
 ) -> None:
     definition = with_containers["exporter"].definition
-    assert set(definition["cap_add"]) == {"SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH"}
+    assert set(definition["cap_add"]) == {"SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID"}
     assert (definition["user"], definition["pid"]) == ("0:0", "host")
     assert set(definition["security_opt"]) == {"no-new-privileges:true", "apparmor:unconfined"}
     for name in ("build", "command", "cap_drop", "read_only", "network_mode"):
@@ -63,6 +63,14 @@ def test_with_containers_the_exporter_has_three_capabilities_and_nothing_else_ch
     for name in base.keys() - {"exporter"}:
         assert with_containers[name].mounts == base[name].mounts
         assert {**with_containers[name].definition, "volumes": []} == {**base[name].definition, "volumes": []}
+
+
+def test_with_a_web_configuration_a_flag_and_a_folder_are_added(base: dict[str, Service]) -> None:
+    ours, theirs = services(BASE, WEB_CONFIG)["exporter"], base["exporter"]
+    folder = "/etc/listen-queue-exporter-web"
+    assert ours.flags == {**theirs.flags, "--web.config.file": f"{folder}/web.yml"}
+    assert ours.mounts.keys() == theirs.mounts.keys() | {folder}
+    assert ours.source(folder) == FOLDER / "exporter-web"
 
 
 def test_everything_that_is_mounted_exists_and_is_read_only(with_containers: dict[str, Service]) -> None:
@@ -84,13 +92,12 @@ def test_everything_that_is_mounted_exists_and_is_read_only(with_containers: dic
 def test_the_file_for_containers_names_every_folder_that_container_names_are_read_from() -> None:
     lines = (FOLDER / CONTAINERS).read_text().splitlines()
     mounted = {line.strip("# -").split(":")[0] for line in lines if re.match(r"\s*(# )?- /", line)}
-    read_from = {
-        value
-        for name, value in vars(runtime_files).items()
-        if name.startswith("_") and isinstance(value, str) and value.startswith("/var/")
-    }
-    assert len(read_from) == 5
-    assert mounted == read_from | {"/run/netns"}
+    # Below /run are mounts of containers, which would be kept there.
+    below_var = (*DEFAULT_ROOTS.storage, *DEFAULT_ROOTS.nerdctl)
+    read_from = {root.path for root in below_var if root.path.startswith("/var/")}
+    read_from |= {f"{root.path}/containers" for root in DEFAULT_ROOTS.docker}
+    assert len(read_from) == 4
+    assert mounted == read_from | {"/var/log/pods", "/var/log/containers", "/run/netns"}
 
 
 def test_the_exporter_is_built_from_the_repository_and_the_other_images_have_a_version(

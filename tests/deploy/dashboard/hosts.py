@@ -28,6 +28,7 @@ WEB, DATABASE = "0.0.0.0:8080", "[::1]:5432"
 
 CONFIG = f"""\
 sampling: {{interval: 10ms, cpu_budget: 50%}}
+defaults: {{export: full}}
 namespaces: {{include: [{OTHER_NAMESPACE}]}}
 rules:
   - name: edge
@@ -46,6 +47,8 @@ groups:
         expr: listen_queue_accept_utilization_ratio >= 1
 """
 
+# So that no panel is empty, not those of the last row either.
+_FULL = "defaults: {export: full}\n"
 _BACKLOG = 3
 _FLOOD_SYNS = 200
 _ACK = 0x10
@@ -85,9 +88,9 @@ def busy_host(folder: Path) -> Iterator[Prometheus]:
 
 @contextmanager
 def idle_host(folder: Path) -> Iterator[tuple[Prometheus, Daemon]]:
-    """A host without connections and exporters with the defaults; yields the second exporter too."""
+    """A host without connections and exporters with every series; yields the second exporter too."""
     with ExitStack() as stack:
-        _, second = (stack.enter_context(running(port=port)) for port in EXPORTERS.values())
+        _, second = (stack.enter_context(running(config=_FULL, port=port)) for port in EXPORTERS.values())
         server = stack.enter_context(Prometheus(folder, EXPORTERS))
         until(server.ready, equals(wanted=True))
         yield server, second

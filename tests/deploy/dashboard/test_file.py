@@ -59,6 +59,7 @@ def test_the_first_two_rows_are_open_and_the_others_collapsed() -> None:
         ("Drops and overflows", True),
         ("Network namespaces", True),
         ("The exporter", True),
+        ("The chosen listener in full (export: full)", True),
     ]
 
 

@@ -50,10 +50,10 @@ def test_it_can_be_drawn_from_the_answers_of_prometheus(tmp_path: Path) -> None:
     with idle_host(tmp_path) as (server, _):
         fullest = until(partial(options, server, Choice(dashboard), "listener"), bool)[0]
         draw = partial(_draw_last_seconds, server, Choice(dashboard, {"listener": [fullest]}, "4s"))
-        # The heatmap has an increase over several scrapes, so it is the last to have an answer.
-        (samples,) = file.panel(dashboard, "How often how full")["targets"]
+        # This panel has a rate over several scrapes, so it is the last to have an answer.
+        (full,) = file.panel(dashboard, "Share of time full")["targets"]
         until(
-            partial(server.query, Choice(dashboard, {"listener": [fullest]}, "4s").fill(samples["expr"])),
+            partial(server.query, Choice(dashboard, {"listener": [fullest]}, "4s").fill(full["expr"])),
             bool,
         )
         shown = until(draw, lambda texts: len(_waiting(texts)) == len(EXPORTERS))

@@ -18,6 +18,9 @@ OF_SELECTED_LISTENERS = (
     "Connections waiting",
     "Utilization",
     "Share of time full",
+    "Share of time beyond thresholds",
+    "Peak of connections waiting",
+    "Peak of half-open connections",
     "Half-open connections of the chosen listener",
     "Oldest wait",
 )

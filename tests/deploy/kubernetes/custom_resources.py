@@ -46,11 +46,25 @@ _RELABELING: Final = _record(
     regex=_TEXT,
     replacement=_TEXT,
 )
+_KEY: Final = _record({"name": _TEXT, "key": _TEXT})
+_SECRET_OR_CONFIG: Final = {"oneOf": [_record({"secret": _KEY}), _record({"configMap": _KEY})]}
+# SafeTLSConfig.
+_TLS: Final = _record(
+    {}, ca=_SECRET_OR_CONFIG, cert=_SECRET_OR_CONFIG, keySecret=_KEY, serverName=_TEXT, minVersion=_TEXT
+)
 _POD_MONITOR: Final = _record(
     {
         "selector": _record({"matchLabels": _TEXTS}),
         "podMetricsEndpoints": _list(
-            _record({"port": _TEXT}, path=_TEXT, interval=_DURATION, relabelings=_list(_RELABELING))
+            _record(
+                {"port": _TEXT},
+                path=_TEXT,
+                interval=_DURATION,
+                scheme={"enum": ["http", "https"]},
+                tlsConfig=_TLS,
+                basicAuth=_record({"username": _KEY, "password": _KEY}),
+                relabelings=_list(_RELABELING),
+            )
         ),
     }
 )

@@ -26,6 +26,8 @@ from tests.integration.forked_exporter import load_everything
 
 _CLONE_NEWCGROUP = 0x02000000
 _MS_BIND, _MS_REC, _MS_REMOUNT, _MS_RDONLY = 0x1000, 0x4000, 0x20, 0x1
+_CAPABILITIES = {capability.name: int(capability) for capability in Capability} | {"SETGID": 6, "SETUID": 7}
+_KILL = 5
 _PR_CAPBSET_DROP, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_KEEPCAPS = 24, 4, 38, 8
 _CONTAINER_LOGS = "/var/log/containers"
 # For mount paths that are not below /var: the other folders are those of the machine.
@@ -138,7 +140,7 @@ def _become(pod: Pod) -> None:
     """
     security = pod.security
     user, group = security["runAsUser"], security["runAsGroup"]
-    added = {Capability[name] for name in pod.capabilities}
+    added = {_CAPABILITIES[name] for name in pod.capabilities}
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
     for capability in range(last + 1):
         if capability not in added:
@@ -147,7 +149,8 @@ def _become(pod: Pod) -> None:
     os.setgroups([])
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
-    mask = sum(1 << capability for capability in added) if user == 0 else 0
+    # Without the one to kill, the test could not end an exporter that has become another user.
+    mask = sum(1 << capability for capability in {*added, _KILL}) if user == 0 else 0
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     sets = (ctypes.c_uint32 * 6)(mask, mask, 0, 0, 0, 0)
     syscalls.call("capset", header, sets)

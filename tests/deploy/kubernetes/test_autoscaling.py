@@ -105,10 +105,10 @@ def test_the_metric_of_the_hpa_is_that_of_the_adapter() -> None:
 
 def test_the_target_is_the_warning_threshold_of_the_exporter(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    file.write_text("")
+    file.write_text("{}\n")
     warning = next(
         level.value
-        for (queue, severity), level in load(str(file)).defaults.levels.items()
+        for (queue, severity), level in load(str(file)).defaults.thresholds.levels.items()
         if (queue, severity) == ("accept", "warning")
     )
     assert int(pods_metric()["target"]["averageValue"].removesuffix("m")) / 1000 == warning

@@ -73,9 +73,9 @@ def test_the_base_has_no_privilege() -> None:
     assert not {"hostPID", "hostIPC", "initContainers"} & pod.spec.keys()
 
 
-def test_all_pods_has_three_capabilities_the_processes_of_the_node_and_no_more() -> None:
+def test_all_pods_has_the_capabilities_it_needs_the_processes_of_the_node_and_no_more() -> None:
     pod = kustomize(ALL_PODS).pod
-    assert pod.capabilities == {"SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH"}
+    assert pod.capabilities == {"SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID"}
     # With CAP_SYS_ADMIN `allowPrivilegeEscalation: false` is an error.
     assert "allowPrivilegeEscalation" not in pod.security
     assert "privileged" not in pod.security

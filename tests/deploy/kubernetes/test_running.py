@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# To be found before the root of this process is another one: a name is encoded by it.
+import encodings.idna  # noqa: F401
 import re
 import resource
 import socket

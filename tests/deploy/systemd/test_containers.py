@@ -16,12 +16,13 @@ from tests.deploy.systemd.installation import HOME, Installation
 from tests.integration.metric_values import figure, until_figure
 
 CONTAINERS = f"{EXPORTER}.d/containers.conf"
-SUPERVISOR, BROKER = "lqe-supervisor", "lqe-broker"
+SUPERVISOR, BROKER, FILE_BROKER = "lqe-supervisor", "lqe-broker", "lqe-file-broker"
 # The status is written twice in this time. A healthy exporter is never late by as much.
 STATUS_SOON = "WatchdogSec=6s\n"
 THREE = ("CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
 # Their bits in a capability set (linux/capability.h).
 THREE_MASK = 1 << 21 | 1 << 19 | 1 << 2
+TWO_MASK = 1 << 19 | 1 << 2
 PYTHON = f"{HOME}/python/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
 LISTENS = """\
 import os, socket, time
@@ -103,20 +104,18 @@ def succeeding(systemd: BootedSystemd) -> dict[str, bool]:
 
 
 @pytest.mark.netns
-def test_supervisor_and_broker_have_three_capabilities_and_the_exporter_none(
-    installation: Installation, tmp_path: Path
-) -> None:
+def test_each_process_has_the_capabilities_that_it_needs(installation: Installation, tmp_path: Path) -> None:
     """All run as the same dynamic user, and none can get more."""
     with BootedSystemd(installation, tmp_path) as systemd:
         start_exporter(systemd)
         processes = by_name(systemd)
-        assert set(processes) == {"exporter", SUPERVISOR, BROKER}
+        assert set(processes) == {"exporter", SUPERVISOR, BROKER, FILE_BROKER}
         for name, pid in processes.items():
-            held = 0 if name == "exporter" else THREE_MASK
+            held = {"exporter": 0, FILE_BROKER: TWO_MASK}.get(name, THREE_MASK)
             assert sets_of(pid) == {
                 "CapInh": 0,
                 "CapPrm": held,
-                "CapEff": held,
+                "CapEff": 0 if name == SUPERVISOR else held,
                 "CapBnd": THREE_MASK,
                 "CapAmb": 0,
             }
@@ -173,7 +172,7 @@ def test_without_one_of_its_settings_other_namespaces_are_not_sampled(
         start_exporter(systemd, drop_in)
         until(lambda: figure(systemd, name, **labels), bool)
         assert figure(systemd, "accept_limit", netns=netns) is None
-        assert figure(systemd, "accept_limit", netns="host", port="10511") == 128
+        assert figure(systemd, "accept_limit", netns="host", port="10511") == 1024
 
 
 @pytest.mark.netns
@@ -195,7 +194,7 @@ def test_supervisor_and_broker_end_with_the_exporter(
     with BootedSystemd(installation, tmp_path) as systemd:
         start_exporter(systemd, "Restart=no\n")
         before = by_name(systemd)
-        assert len(before) == 3
+        assert len(before) == 4
         if end == "stop":
             systemd.systemctl("stop", EXPORTER)
             assert systemd.show(EXPORTER, "Result") == "success"

@@ -16,6 +16,7 @@ from tests.deploy.systemd.booted import EXPORTER, UNITS
 from tests.deploy.systemd.installation import HOME
 
 CONTAINERS = f"{EXPORTER}.d/containers.conf"
+WEB_CONFIG = f"{EXPORTER}.d/web-config.conf"
 TEXTFILE = "listen-queue-textfile.service"
 NAMES = sorted(path.name for path in UNITS.iterdir() if path.is_file())
 HIGHEST_SCORE = 1.5
@@ -70,7 +71,7 @@ def settings(name: str) -> list[str]:
 def test_every_unit_is_accepted(tmp_path: Path) -> None:
     """systemd-analyze finds no fault where the programs that they start exist."""
     folder_of_units = tmp_path / "etc/systemd/system"
-    put([*NAMES, CONTAINERS], folder_of_units)
+    put([*NAMES, CONTAINERS, WEB_CONFIG], folder_of_units)
     for target in TARGETS:
         (folder_of_units / f"{target}.target").write_text("[Unit]\n")
     for command in (f"{HOME}/bin/listen-queue-exporter", *COMMANDS):
@@ -97,13 +98,25 @@ def test_each_setting_that_the_drop_in_opens_has_a_comment(tmp_path: Path) -> No
     assert explained(CONTAINERS) == opened
 
 
-def test_the_drop_in_changes_three_settings() -> None:
+def test_the_drop_in_changes_four_settings() -> None:
     three = "CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH"
     assert settings(CONTAINERS) == [
         f"AmbientCapabilities={three}",
         f"CapabilityBoundingSet={three}",
         "RestrictNamespaces=net",
+        "SystemCallFilter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
     ]
+
+
+def test_a_web_configuration_opens_nothing(tmp_path: Path) -> None:
+    assert left_open([EXPORTER, WEB_CONFIG], tmp_path / "both") == left_open([EXPORTER], tmp_path / "one")
+
+
+def test_a_web_configuration_adds_its_flag_to_the_command() -> None:
+    (command,) = (line for line in settings(EXPORTER) if line.startswith("ExecStart="))
+    program, arguments = command.split(" ", 1)
+    flag = "--web.config.file=${CREDENTIALS_DIRECTORY}/web.yml"
+    assert settings(WEB_CONFIG)[-2:] == ["ExecStart=", f"{program} {flag} {arguments}"]
 
 
 def test_both_services_have_the_same_sandbox() -> None:

@@ -26,6 +26,8 @@ WRONG = "defaults: {accept: {warning: lots}}\n"
 SHORT_WATCHDOG = "[Service]\nWatchdogSec=2s\nRestartSec=100ms\n"
 # The status is written twice in this time. A healthy exporter is never late by as much.
 STATUS_SOON = "[Service]\nWatchdogSec=6s\n"
+# For an exporter that the test stops for as long as the machine needs.
+NO_WATCHDOG = "[Service]\nWatchdogSec=0\n"
 QUICK_RESTART = "[Service]\nRestartSec=100ms\n"
 # The range of dynamic users (systemd.exec(5)).
 DYNAMIC_USERS = range(61184, 65520)
@@ -157,7 +159,7 @@ def test_reload_returns_when_the_new_configuration_is_in_force(
 def test_reload_waits_for_an_exporter_that_is_slow(installation: Installation, tmp_path: Path) -> None:
     """It is stopped when the signal comes."""
     with BootedSystemd(installation, tmp_path) as systemd:
-        (pid,) = started(systemd, warning_at(1)).processes(EXPORTER)
+        (pid,) = started(systemd, warning_at(1), NO_WATCHDOG).processes(EXPORTER)
         systemd.file(CONFIG, warning_at(2))
         os.kill(pid, SIGSTOP)
         with subprocess.Popen(systemd.command("systemctl", "reload", EXPORTER)) as reload:

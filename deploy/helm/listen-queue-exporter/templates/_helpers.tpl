@@ -37,3 +37,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- toYaml $resources -}}
 {{- end -}}
+
+{{- /* What the kubelet asks. */}}
+{{- define "listen-queue-exporter.probe" -}}
+{{- if eq .probes "TCP" -}}
+tcpSocket:
+  port: metrics
+{{- else -}}
+httpGet:
+  path: {{ .path }}
+  port: metrics
+  {{- if eq .probes "HTTPS" }}
+  scheme: HTTPS
+  {{- end }}
+{{- end -}}
+{{- end }}
