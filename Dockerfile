@@ -14,12 +14,12 @@ COPY locks/run.txt /tmp/run.txt
 RUN /tmp/pip/bin/pip --python /opt/exporter/bin/python install --no-cache-dir --no-compile \
         --require-hashes --no-deps --only-binary :all: --requirement /tmp/run.txt
 COPY exporter /tmp/exporter
-# Removed: Tornado's tests, and PyYAML's C extension, since the exporter uses the parser in Python.
+# Removed: PyYAML's C extension, since the exporter uses the parser in Python.
 # Compiled here, because the root file system may be read-only at run time. unchecked-hash writes no modification
 # time into the .pyc files, since tools for reproducible images change those of the sources.
 RUN site="$(/opt/exporter/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
     && cp -r /tmp/exporter "$site" \
-    && rm -r "$site"/tornado/test "$site"/yaml/_yaml.*.so \
+    && rm -r "$site"/yaml/_yaml.*.so \
     && /opt/exporter/bin/python -m compileall -q --invalidation-mode unchecked-hash "$site"
 
 FROM ${BASE}

@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test suite test-unit test-pythons test-repeat coverage programs lint types lock reference deploy picture bench bench-quick clean
+.PHONY: help run test suite test-unit test-pythons test-repeat test-engines reliability fuzz soak coverage programs lint types lock reference deploy picture bench bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -26,7 +26,7 @@ run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.
 WORKERS = $(shell expr 3 '*' $$(nproc) + 1)
 PYTEST = LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest
 # Folders of tests that need root, namespaces, a network or programs beside Python.
-WHOLE := tests/deploy tests/docs tests/e2e tests/integration tests/testbed
+WHOLE := tests/deploy tests/docs tests/e2e tests/integration tests/machines tests/testbed
 N = 10
 
 test: .venv/dev ## run every check and every test; pytest's flags go in ARGS, COVERAGE=1 measures as well
@@ -44,6 +44,25 @@ test-pythons: .venv/dev programs ## run make test-unit with each Python that is 
 test-repeat: .venv/dev programs ## run every test N times (10) on busy cores, and print each one that ever failed
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python tools/repeat_tests.py $(N) -n $(WORKERS) $(ARGS)
 
+reliability: .venv/dev programs ## provoke every fault, and write what came of it into docs/reliability.md
+	@$(PYTEST) -n $$(nproc) --fault-table=docs/reliability.md tests/faults $(ARGS)
+
+INPUTS = 1000000
+
+fuzz: .venv/dev .venv/fuzz ## fuzz every decoder and parser with INPUTS inputs each (a million); ARGS names some of tests/fuzz/targets
+	@$(BIN)/python -m tests.fuzz --inputs=$(INPUTS) $(ARGS)
+
+MINUTES = 10
+
+soak: .venv/dev programs ## load the exporter for MINUTES (10), and fail where anything grows or a figure is not that of ss
+	@$(BIN)/python -m tests.soak --minutes=$(MINUTES)
+
+test-engines: .venv/dev ## run real container engines in a virtual machine, and check how their containers are shown; needs root
+	@tools/programs qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m tools.vm --system engines --memory 3072 --seconds 5400 \
+		--results .debian/machines/seen -- pytest -p no:randomly -p no:cacheprovider --timeout=900 tests/machines $(ARGS)
+	@cat .debian/machines/seen/seen.txt
+
 coverage: .venv/dev programs ## run every test and check how much of exporter/ they reach, branches too
 	@$(BIN)/coverage erase
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS)
@@ -52,6 +71,7 @@ coverage: .venv/dev programs ## run every test and check how much of exporter/ t
 
 programs: .venv/dev
 	@tools/programs
+	@$(BIN)/python -m tools.newer_programs
 	@tools/kubectl
 	@$(BIN)/python -m tests.deploy.image.base
 
@@ -85,11 +105,11 @@ bench: .venv/dev ## measure the cost, against a floor in C and other programs, a
 	@tools/programs ruby:ruby-raindrops
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m bench
 
-bench-quick: .venv/dev programs ## check in a minute that no ratio of costs has grown
+bench-quick: .venv/dev programs ## check in two minutes that no ratio of costs has grown
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m bench --quick
 
 clean: ## remove all that make and the tools leave behind
-	rm -rf .venv .debian .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .debian .fuzz .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find exporter tests testbed bench deploy docs -name __pycache__ -prune -exec rm -rf {} +
 
 # Wheels only: to build a package would fetch tools that no lock names.
@@ -101,4 +121,9 @@ clean: ## remove all that make and the tools leave behind
 .venv/dev: locks/dev.txt pyproject.toml .venv/run
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r locks/dev.txt
 	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# There are wheels for some machines and Pythons only. Without it inputs are made at random.
+.venv/fuzz: locks/fuzz.txt .venv/dev
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r locks/fuzz.txt || echo "atheris is not to be had here"
 	@touch $@

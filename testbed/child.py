@@ -43,11 +43,15 @@ class Ending(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a run: for FAILED `detail` is what pytest prints, else the reason."""
+    """The result of a run: for FAILED `detail` is what pytest prints, else the reason.
+
+    `figures` are what the test has measured (testbed.figures).
+    """
 
     ending: Ending
     detail: object = ""
     log: str = ""
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

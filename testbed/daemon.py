@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import os
+import resource
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +21,9 @@ from testbed.program import Program
 from testbed.waiting import DEADLINE_SECONDS
 
 _ROOT = Path(__file__).resolve().parents[1]
+# What coverage sets for programs that are started (`patch` in pyproject.toml).
+_MEASURED_BY = "COVERAGE_PROCESS_CONFIG"
+_MEASURED = ("--user=root", "--no-sandbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +87,25 @@ class Daemon(ExporterProgram):
     """`python -m exporter`, in the network namespace of the test.
 
     It has the capability to enter other network namespaces only where `namespaces` is true: the machine has
-    some that are no part of the test.
+    some that are no part of the test. It may open `max_open_files`, or as many as the test. Where coverage is
+    measured it stays root, to write what it has run to a file, unless `confined` is true.
     """
 
     def __init__(
-        self, *flags: str, config: str | None = None, port: int = 10511, namespaces: bool = False
+        self,
+        *flags: str,
+        config: str | None = None,
+        port: int = 10511,
+        namespaces: bool = False,
+        max_open_files: int | None = None,
+        confined: bool = False,
     ) -> None:
         self.port = port
         self._folder = tempfile.TemporaryDirectory(prefix="exporter-")
         folder = Path(self._folder.name)
         self.config_file = folder / "config.yml"
-        command = [sys.executable, "-m", "exporter", f"--web.listen-address=127.0.0.1:{port}", *flags]
+        command = [sys.executable, "-m", "exporter", f"--web.listen-address=127.0.0.1:{port}"]
+        command += [*_MEASURED, *flags] if not confined and _MEASURED_BY in os.environ else flags
         if config is not None:
             self.config_file.write_text(config)
             command.append(f"--config.file={self.config_file}")
@@ -99,7 +113,7 @@ class Daemon(ExporterProgram):
             command,
             folder / "exporter.log",
             cwd=_ROOT,
-            before_exec=None if namespaces else privileges.deny_other_namespaces,
+            before_exec=partial(_restrict, namespaces=namespaces, max_open_files=max_open_files),
         )
 
     def __exit__(
@@ -107,6 +121,13 @@ class Daemon(ExporterProgram):
     ) -> None:
         super().__exit__(kind, error, trace)
         self._folder.cleanup()
+
+
+def _restrict(*, namespaces: bool, max_open_files: int | None) -> None:
+    if max_open_files is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max_open_files, max_open_files))
+    if not namespaces:
+        privileges.deny_other_namespaces()
 
 
 def running(*flags: str, config: str | None = None, port: int = 10511) -> Daemon:

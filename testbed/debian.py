@@ -1,4 +1,4 @@
-"""Minimal Debian systems, made with debootstrap from the mirror that apt-get of this machine uses."""
+"""Releases of Debian from the mirror of this machine's apt-get: minimal systems, and single packages."""
 
 from __future__ import annotations
 
@@ -35,6 +35,48 @@ def bootstrap(suite: str, root: Path, packages: Sequence[str] = ()) -> None:
     _run([debootstrap, *options, suite, str(root), mirror], environment)
 
 
+class Packages:
+    """The packages of a release, whatever this machine has: what apt-get knows of them lies in a folder."""
+
+    def __init__(self, suite: str, folder: Path) -> None:
+        """Fetch the lists into `folder`, which is made. Raises UnavailableError and BootstrapError."""
+        for name in ("lists/partial", "cache/archives/partial", "parts"):
+            (folder / name).mkdir(parents=True)
+        # Nothing is installed, so that all that a package needs is named.
+        (folder / "status").write_text("")
+        (folder / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {suite} main\n")
+        settings = {
+            "Dir::Etc::SourceList": folder / "sources.list",
+            "Dir::Etc::SourceParts": folder / "parts",
+            "Dir::Etc::Preferences": os.devnull,
+            "Dir::Etc::PreferencesParts": folder / "parts",
+            "Dir::State::Lists": folder / "lists",
+            "Dir::State::Status": folder / "status",
+            "Dir::Cache": folder / "cache",
+            # Of a release that is out of support the lists have expired.
+            "Acquire::Check-Valid-Until": "false",
+            "APT::Sandbox::User": "root",
+        }
+        options = (f"--option={name}={value}" for name, value in settings.items())
+        self._apt = [_find("apt-get"), "-qq", *options]
+        self._folder = folder
+        _run([*self._apt, "update"])
+
+    def needed(self, package: str) -> list[str]:
+        """Return a package and all that it needs, in the order of installation. Raises BootstrapError."""
+        plan = _run([*self._apt, "--simulate", "--no-install-recommends", "install", package])
+        return [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+
+    def unpack(self, packages: Sequence[str], root: Path) -> None:
+        """Fetch packages and put their files below `root`. Raises UnavailableError and BootstrapError."""
+        archives = self._folder / "archives"
+        archives.mkdir()
+        _run([*self._apt, "download", *packages], folder=archives)
+        for archive in sorted(archives.glob("*.deb")):
+            _run([_find("dpkg-deb"), "--extract", str(archive), str(root)])
+        shutil.rmtree(archives)
+
+
 def _mirror() -> str:
     """The mirror of this machine's own release, without those of security and other updates."""
     listing = [_find("apt-get"), "indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)"]
@@ -52,8 +94,8 @@ def _find(name: str) -> str:
     return path
 
 
-def _run(command: list[str], environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def _run(command: list[str], environment: dict[str, str] | None = None, folder: Path | None = None) -> str:
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         output = f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
         raise BootstrapError(f"{' '.join(command)} ended with {done.returncode}:\n{output}")

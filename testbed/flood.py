@@ -84,6 +84,16 @@ class Tun:
         )
         return int(values[names.index(name)])
 
+    def wait_for_pause(self, connections: int) -> None:
+        """Wait until the SYN-ACKs of so many connections, which is all that there are, were just sent again.
+
+        The next is 8 seconds away at least. When it would send that, the kernel forgets a half-open
+        connection whose listener has closed: the fourth SYN-ACK is sent 8 seconds after the third, and each
+        of the following ones waits twice as long.
+        """
+        rounds = max(3, self.tcp_counter("RetransSegs") // connections + 1)
+        until(lambda: self.tcp_counter("RetransSegs"), lambda sent: sent >= rounds * connections)
+
     def send(self, packet: bytes) -> None:
         """Have the kernel receive one IP packet through this device."""
         os.write(self._handle, packet)
@@ -92,12 +102,15 @@ class Tun:
 def syn_flood(tun: Tun, destination: str, port: int, count: int, *, first: int = 0) -> None:
     """Send a SYN to `destination` from `count` clients, and return when the kernel has received them all.
 
-    The destination is an address of `tun`; packets for a loopback address would be dropped as martians.
+    The destination is an address of `tun`; packets for a loopback address would be dropped as martians. One
+    that is mapped into IPv6 is reached over IPv4.
     Client numbers start at `first`: floods that do not overlap add up. The kernel keeps no more
     connections in SYN_RECV than the listener's backlog + 1, and keeps them for a minute, or for 7 seconds
     where they are more than half of the backlog (net/ipv4/inet_connection_sock.c, reqsk_timer_handler).
     """
     address = ipaddress.ip_address(destination)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
     received = tun.tcp_counter("InSegs")
     for client, client_port in itertools.islice(_clients(tun, address), first, first + count):
         tun.send(syn(client, client_port, address, port))

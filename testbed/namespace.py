@@ -24,8 +24,9 @@ class NamespaceUnavailableError(Exception):
 def enter() -> int:
     """Move the process to a new network namespace with `lo` up, and return the namespace's inode.
 
-    Root makes a network and a mount namespace. Others make a user namespace as well and are root in it, so
-    that they too may configure the network. Raises NamespaceUnavailableError.
+    Root makes a network and a mount namespace, in which no namespace of the machine has a name. Others
+    make a user namespace as well and are root in it, so that they too may configure the network. Raises
+    NamespaceUnavailableError.
     """
     user, group = os.geteuid(), os.getegid()
     flags = syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS
@@ -36,6 +37,8 @@ def enter() -> int:
         if user != 0:
             become_root(user, group)
         syscalls.keep_mounts_private()
+        if user == 0 and _may_mount_over_run():
+            hide_named()
         bring_up("lo")
     except OSError as refused:
         kind = "network namespace" if user == 0 else "network namespace in a user namespace"
@@ -47,6 +50,11 @@ def hide_named() -> None:
     """Give the process an empty /run/netns, so that `ip netns add` leaves nothing on the machine."""
     _NAMED.mkdir(exist_ok=True)
     syscalls.mount_empty(str(_NAMED))
+
+
+def _may_mount_over_run() -> bool:
+    """Tell whether this is the root of the machine; that of a user namespace may not write to /run."""
+    return Path("/proc/self/uid_map").read_text().split()[2] != "1"
 
 
 def write_sysctl(name: str, value: int | str) -> None:

@@ -14,6 +14,7 @@ from typing import cast
 import pytest
 from _pytest._code.code import TerminalRepr
 
+from testbed import figures
 from testbed.child import Ending, Outcome, run
 
 # pytest-timeout would report the stack of the process that waits, so it waits longer than the child may run.
@@ -66,6 +67,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     outcome = run(lambda: _call(pyfuncitem), pyfuncitem.stash.get(_TIMEOUT, None))
     if outcome.log:
         pyfuncitem.add_report_section("call", "log", outcome.log)
+    for figure in outcome.figures:
+        figures.note(figure)
     match outcome.ending:
         case Ending.PASSED:
             return True
@@ -109,7 +112,7 @@ def _call(item: pytest.Function) -> Outcome:
     except BaseException as failure:  # noqa: BLE001 # SystemExit too must reach the report
         shown = item.repr_failure(pytest.ExceptionInfo.from_exception(failure))
         return Outcome(Ending.FAILED, shown, _log())
-    return Outcome(Ending.PASSED)
+    return Outcome(Ending.PASSED, figures=figures.take())
 
 
 def _log() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,23 @@ def drop_to(uid: int = NOBODY) -> None:
     # A process that changed its user may not look into its own /proc/self, one that was started as it may.
     syscalls.prctl(_PR_SET_DUMPABLE, 1)
     syscalls.die_with_parent()
+
+
+@contextlib.contextmanager
+def without_root(uid: int = NOBODY) -> Iterator[int]:
+    """Act as another user for a while where this one is root; yields the user that acts.
+
+    The kernel makes a process that changed its user one that others may not look at, and so are those that it
+    forks later (commit_creds, kernel/cred.c). That is taken back as well.
+    """
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(uid)
+    try:
+        yield os.geteuid()
+    finally:
+        os.seteuid(user)
+        syscalls.prctl(_PR_SET_DUMPABLE, 1)
 
 
 def deny_other_namespaces() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from signal import SIGINT, SIGTERM, Signals
 from types import TracebackType
@@ -24,7 +24,7 @@ class Program:
 
     What they write goes to the file `log`; its last lines are printed where the block raises. The working
     directory is that of `log` unless `cwd` says otherwise. `user` is the user and the group that it runs as.
-    `before_exec` is called in the new process, as that user.
+    It inherits the descriptors `pass_fds`. `before_exec` is called in the new process, as that user.
     """
 
     def __init__(  # noqa: PLR0913 # all but `log` are options of subprocess.Popen
@@ -35,6 +35,7 @@ class Program:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         user: int | None = None,
+        pass_fds: Collection[int] = (),
         before_exec: Callable[[], None] | None = None,
     ) -> None:
         self.name = log.stem
@@ -59,6 +60,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                pass_fds=pass_fds,
                 preexec_fn=prepare,  # noqa: PLW1509 # a test has one thread
             )
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
+from typing import Final
 
 import pytest
+
+# The monitoring programs of Debian's newest release (tools/newer_programs).
+NEWER: Final = Path(__file__).resolve().parents[1] / ".debian/newer/usr/bin"
 
 
 def find(name: str) -> str:

@@ -24,15 +24,40 @@ _RETURN = 0x06
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
 
-# Where struct seccomp_data holds them; the first argument's low half, both architectures being little-endian.
+# Where struct seccomp_data holds them; an argument's low half, both architectures being little-endian.
 _OFFSET_NUMBER = 0
 _OFFSET_ARCHITECTURE = 4
-_OFFSET_FIRST_ARGUMENT = 16
+_OFFSET_ARGUMENTS = 16
+_ARGUMENT_BYTES = 8
 
 # AUDIT_ARCH, and the numbers of the system calls that can be denied.
 _ARCHITECTURES = {
-    "x86_64": (0xC000003E, {"socket": 41, "read": 0, "openat": 257, "getdents64": 217}),
-    "aarch64": (0xC00000B7, {"socket": 198, "read": 63, "openat": 56, "getdents64": 61}),
+    "x86_64": (
+        0xC000003E,
+        {
+            "read": 0,
+            "ioctl": 16,
+            "socket": 41,
+            "getsockopt": 55,
+            "getdents64": 217,
+            "openat": 257,
+            "openat2": 437,
+            "pidfd_open": 434,
+        },
+    ),
+    "aarch64": (
+        0xC00000B7,
+        {
+            "ioctl": 29,
+            "openat": 56,
+            "openat2": 437,
+            "getdents64": 61,
+            "read": 63,
+            "socket": 198,
+            "getsockopt": 209,
+            "pidfd_open": 434,
+        },
+    ),
 }
 
 
@@ -44,34 +69,32 @@ class _Program(ctypes.Structure):
 
 def deny_socket_family(family: int, errno: int) -> None:
     """Make socket(2) with `family` fail with `errno` in this process and all it starts, for good."""
-    architecture, numbers = _architecture()
-    _install(
-        [
-            _instruction(_LOAD_WORD, _OFFSET_ARCHITECTURE),
-            _instruction(_JUMP_IF_EQUAL, architecture, otherwise=5),
-            _instruction(_LOAD_WORD, _OFFSET_NUMBER),
-            _instruction(_JUMP_IF_EQUAL, numbers["socket"], otherwise=3),
-            _instruction(_LOAD_WORD, _OFFSET_FIRST_ARGUMENT),
-            _instruction(_JUMP_IF_EQUAL, family, otherwise=1),
-            _instruction(_RETURN, _ERRNO | errno),
-            _instruction(_RETURN, _ALLOW),
-        ]
-    )
+    _deny("socket", errno, argument=(0, family))
+
+
+def deny_socket_option(option: int, errno: int) -> None:
+    """Make getsockopt(2) of an option, of whichever level, fail with `errno` likewise."""
+    _deny("getsockopt", errno, argument=(2, option))
 
 
 def deny_call(name: str, errno: int) -> None:
     """Make a system call fail with `errno` in this process and all it starts, for good."""
+    _deny(name, errno)
+
+
+def _deny(name: str, errno: int, argument: tuple[int, int] | None = None) -> None:
+    """Deny a system call; with the number of an argument and a value, only where it has that value."""
     architecture, numbers = _architecture()
-    _install(
-        [
-            _instruction(_LOAD_WORD, _OFFSET_ARCHITECTURE),
-            _instruction(_JUMP_IF_EQUAL, architecture, otherwise=3),
-            _instruction(_LOAD_WORD, _OFFSET_NUMBER),
-            _instruction(_JUMP_IF_EQUAL, numbers[name], otherwise=1),
-            _instruction(_RETURN, _ERRNO | errno),
-            _instruction(_RETURN, _ALLOW),
-        ]
-    )
+    compared = [(_OFFSET_ARCHITECTURE, architecture), (_OFFSET_NUMBER, numbers[name])]
+    if argument is not None:
+        compared.append((_OFFSET_ARGUMENTS + argument[0] * _ARGUMENT_BYTES, argument[1]))
+    instructions = []
+    for place, (offset, value) in enumerate(compared):
+        instructions.append(_instruction(_LOAD_WORD, offset))
+        # To the last instruction: over the rest of the comparisons, and what denies.
+        after = 2 * (len(compared) - place - 1) + 1
+        instructions.append(_instruction(_JUMP_IF_EQUAL, value, otherwise=after))
+    _install([*instructions, _instruction(_RETURN, _ERRNO | errno), _instruction(_RETURN, _ALLOW)])
 
 
 def _architecture() -> tuple[int, dict[str, int]]:

@@ -10,6 +10,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# The name service (nsswitch.conf(5)) may ask a directory in the network, which may not answer.
+NAME_SERVICE_MODULES = {"pwd", "grp", "spwd", "getpass"}
+NAME_SERVICE_CALLS = {
+    *("getpwuid", "getpwnam", "getpwall", "getgrgid", "getgrnam", "getgrall", "getgrouplist", "getuser"),
+    *("getaddrinfo", "getnameinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getfqdn"),
+    *("getservbyname", "getservbyport", "getprotobyname", "expanduser"),
+}
+# What is asked for in the thread of lookups alone.
+LOOKUP_MODULE = ROOT / "exporter/owners/host_users.py"
+SAMPLING_PACKAGES = {"broker", "kernel", "listeners", "owners", "sampling", "thresholds", "metrics"}
 SOURCES = sorted((ROOT / "exporter").rglob("*.py"))
 MOST_LINES = 250
 
@@ -49,6 +59,47 @@ def test_a_package_only_hands_names_on(source: Path) -> None:
         is_docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
         is_import = isinstance(statement, ast.Import | ast.ImportFrom)
         assert is_docstring or is_import or assigned(statement) in {"__all__", "__version__"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [path for path in SOURCES if path.relative_to(ROOT).parts[1] in SAMPLING_PACKAGES | {"proc.py"}],
+    ids=named,
+)
+def test_the_name_service_is_asked_in_the_thread_of_lookups_alone(source: Path) -> None:
+    """Samples, and pages behind the same lock, would wait for a directory that does not answer."""
+    asked = name_service_uses(ast.parse(source.read_text()))
+    assert asked == ({"pwd", "getpwuid"} if source == LOOKUP_MODULE else set())
+
+
+def name_service_uses(tree: ast.Module) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found |= {each.name for each in names} & NAME_SERVICE_MODULES
+            case ast.ImportFrom(module=module, names=names):
+                found |= {module or "", *(each.name for each in names)} & (
+                    NAME_SERVICE_MODULES | NAME_SERVICE_CALLS
+                )
+            case ast.Attribute(attr=name) | ast.Name(id=name):
+                found |= {name} & NAME_SERVICE_CALLS
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "uses"),
+    [
+        ("import os, pwd", {"pwd"}),
+        ("from pwd import getpwuid", {"pwd", "getpwuid"}),
+        ("import socket\nsocket.getaddrinfo('a', 1)", {"getaddrinfo"}),
+        ("from socket import getfqdn as name", {"getfqdn"}),
+        ("Path('~').expanduser()", {"expanduser"}),
+        ("import password", set()),
+    ],
+)
+def test_uses_of_the_name_service_are_found(text: str, uses: set[str]) -> None:
+    assert name_service_uses(ast.parse(text)) == uses
 
 
 def assigned(statement: ast.stmt) -> str | None:

@@ -12,26 +12,24 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter import proc
+from tests.broker.leaderless_process import leaderless_process
+from tests.broker.namespaced_process import descriptors as own_descriptors
 from tests.kernel.limits import no_free_descriptor
 from tests.kernel.procfs_tree import descriptors, put
 
 
-def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  (a count is all that is wanted)
-
-
 def test_a_file_is_read_to_its_end_and_closed(tmp_path: Path) -> None:
     path = put(tmp_path, "file", b"x" * 200_000)
-    before = open_descriptors()
+    before = own_descriptors()
     assert proc.read_file(str(path)) == b"x" * 200_000
-    assert open_descriptors() == before
+    assert own_descriptors() == before
 
 
 def test_a_file_is_closed_where_it_cannot_be_read(tmp_path: Path) -> None:
-    before = open_descriptors()
+    before = own_descriptors()
     with pytest.raises(IsADirectoryError):
         proc.read_file(str(tmp_path))
-    assert open_descriptors() == before
+    assert own_descriptors() == before
 
 
 def test_descriptors_are_not_inherited(tmp_path: Path) -> None:
@@ -95,6 +93,39 @@ def test_a_socket_of_this_process_has_its_inode() -> None:
 
 def test_the_network_namespace_is_that_of_its_file() -> None:
     assert proc.network_namespace(os.getpid()) == Path("/proc/self/ns/net").stat().st_ino
+
+
+def test_what_only_another_thread_has_is_found(tmp_path: Path) -> None:
+    """The first thread of a process has ended: its directory has no namespace, and no descriptor."""
+    for thread in (10, 11, 12):
+        (tmp_path / f"10/task/{thread}/fd").mkdir(parents=True)
+    descriptors(tmp_path, 10, [])
+    assert proc.network_namespace(10, str(tmp_path)) is None
+    assert proc.descriptors(10, str(tmp_path))[1] == []
+    (tmp_path / "10/task/12/ns").mkdir()
+    (tmp_path / "10/task/12/ns/net").symlink_to("net:[4711]")
+    (tmp_path / "10/task/12/fd/3").symlink_to("socket:[15]")
+    assert proc.network_namespace(10, str(tmp_path)) == 4711
+    assert proc.descriptors(10, str(tmp_path)) == (str(tmp_path / "10/task/12/fd"), ["3"])
+
+
+def test_other_threads_are_looked_at_only_where_the_first_has_nothing(tmp_path: Path) -> None:
+    descriptors(tmp_path, 10, ["socket:[15]"])
+    (tmp_path / "10/ns").mkdir()
+    (tmp_path / "10/ns/net").symlink_to("net:[4711]")
+    assert not (tmp_path / "10/task").exists()
+    assert proc.network_namespace(10, str(tmp_path)) == 4711
+    assert proc.descriptors(10, str(tmp_path))[1] == ["0"]
+
+
+@pytest.mark.netns
+def test_a_process_whose_first_thread_has_ended_has_a_namespace_and_sockets() -> None:
+    with leaderless_process(8080) as (pid, inode):
+        assert proc.network_namespace(pid) == inode
+        path, names = proc.descriptors(pid)
+        directory = proc.open_directory(path)
+        assert len(proc.socket_inodes(directory, names)) == 1
+        os.close(directory)
 
 
 def test_a_link_that_is_no_namespace_is_none(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.__main__ import RESULTS
 from bench.document import write_document
+from bench.missed_limits import missed_limits
 from bench.results import Results
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -35,6 +36,11 @@ def test_the_document_has_every_chart_and_a_row_for_every_measurement(tmp_path: 
     assert charts
     for measurement in results.measurements:
         assert f"| {measurement.workload} | {measurement.program} | " in text
+
+
+def test_every_limit_that_was_missed_has_a_reason() -> None:
+    missed = missed_limits(Results.read(RESULTS))
+    assert [limit.name for limit, reason in missed.items() if not reason] == []
 
 
 def test_charts_of_before_are_removed(tmp_path: Path) -> None:

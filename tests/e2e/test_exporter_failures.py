@@ -19,6 +19,8 @@ from tests.e2e import shipped
 from tests.e2e.monitoring import Monitoring
 from tests.integration.stopped_thread import sampler_of
 
+pytestmark = pytest.mark.usefixtures("monitoring_release")
+
 _KILLED, _MISCONFIGURED, _HANGING, _BLIND = _PORTS = range(10511, 10515)
 # In place of 60 to 90 s.
 _DIVISOR = 6
@@ -37,6 +39,7 @@ _EXPECTED = {
     ExporterAlert("ListenQueueExporterDown", _KILLED),
     ExporterAlert("ListenQueueExporterReloadFailed", _MISCONFIGURED),
     ExporterAlert("ListenQueueExporterOmitting", _MISCONFIGURED),
+    ExporterAlert("ListenQueueExporterShareExceeded", _MISCONFIGURED),
     ExporterAlert("ListenQueueExporterStale", _HANGING),
     ExporterAlert("ListenQueueExporterBlind", _BLIND, "inet"),
     ExporterAlert("ListenQueueExporterBlind", _BLIND, "unix"),
@@ -63,7 +66,7 @@ def test_each_failure_of_an_exporter_has_its_alert_until_it_is_over(folder: Path
         stack.enter_context(sampler_of(hanging.pid, hanging.metrics))
         until(partial(_firing, monitoring), equals(_EXPECTED), _DEADLINE_SECONDS)
 
-        misconfigured.config_file.write_text("")
+        misconfigured.config_file.write_text("{}\n")
         misconfigured.signal(SIGHUP)
         stack.enter_context(running(port=_KILLED))
         until(

@@ -20,6 +20,8 @@ from tests.integration import reference
 from tests.integration.metric_values import figure
 from tests.integration.reference import Endpoint
 
+pytestmark = pytest.mark.usefixtures("monitoring_release")
+
 _TUN = str(flood.Tun.ipv4.ip)
 _MAX_CLIENTS = 500
 # A threshold is no longer exceeded once the queue is below it, and not 5 s later.

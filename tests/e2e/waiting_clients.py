@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from contextlib import ExitStack
 from types import TracebackType
@@ -13,6 +14,9 @@ import pytest
 from testbed.waiting import DEADLINE_SECONDS, until
 from tests.e2e.services.service import Listener, Service
 from tests.integration import reference
+
+# struct linger: on, for no seconds.
+_RESET_AT_CLOSE = struct.pack("@ii", 1, 0)
 
 
 class WaitingClients:
@@ -57,6 +61,13 @@ class WaitingClients:
         client = self._new_socket()
         client.setblocking(False)  # noqa: FBT003  (the standard library's signature)
         return client.connect_ex(self._listener.address)
+
+    def reset(self) -> None:
+        """End every connection of a TCP listener with RST; all stay in the queue, and no dump shows them."""
+        for client in self._connected:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+            client.close()
+        self._connected.clear()
 
     def length(self) -> int:
         """How many connections are in the accept queue, as `ss` shows it."""

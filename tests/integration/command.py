@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import privileges
+from testbed import privileges, syscalls
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,8 +21,11 @@ class Completed:
     errors: str
 
 
-def run(*arguments: str) -> Completed:
-    """Run `listen-queue-exporter` with these arguments; fails where it does not end by itself."""
+def run(*arguments: str, namespaces: bool = False) -> Completed:
+    """Run `listen-queue-exporter` with these arguments; fails where it does not end by itself.
+
+    It may enter other network namespaces only where `namespaces` is true.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "exporter", *arguments],
         cwd=_ROOT,
@@ -30,6 +33,7 @@ def run(*arguments: str) -> Completed:
         capture_output=True,
         check=False,
         timeout=30,
-        preexec_fn=privileges.deny_other_namespaces,  # tests have one thread
+        # Tests have one thread.
+        preexec_fn=syscalls.die_with_parent if namespaces else privileges.deny_other_namespaces,
     )
     return Completed(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -85,7 +85,7 @@ def _ports() -> list[int]:
 def _false_reply() -> bytes:
     """The real reply, with rows that name another port and backlog, and its end."""
     rows = bytearray()
-    for datagram in dump(TCP.rows.request, own_namespace().sockets):
+    for datagram in dump(TCP.rows.requests[0], own_namespace().sockets):
         row = bytearray(datagram[: int.from_bytes(datagram[:4], "little")])
         _PORT.pack_into(row, _PORT_AT, FALSE_PORT)
         # The cookie of a socket that does not exist.

@@ -9,7 +9,7 @@ ABSTRACT = {
     b"new\nline": r"@new\x0aline",
     b'"quotes"': '@"quotes"',
     b'{label="value"} 1': '@{label="value"} 1',
-    b"nul\0inside\0": r"@nul\x00inside\x00",
+    b"nul\0inside\0": r"@nul\x00inside",
     b"back\\slash": r"@back\x5cslash",
     b"back\\nslash": r"@back\x5cnslash",
     b"invalid\xff\xfeutf8\xc3": r"@invalid\xff\xfeutf8\xc3",

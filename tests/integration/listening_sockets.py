@@ -15,6 +15,8 @@ _DEADLINE_SECONDS = 40.0
 LINK_LOCAL = "fe80::5"
 TUN_IPV4 = str(flood.Tun.ipv4.ip)
 TUN_IPV6 = str(flood.Tun.ipv6.ip)
+# The address of an IPv6 socket that is bound to TUN_IPV4, as a JVM does it.
+TUN_MAPPED = f"::ffff:{TUN_IPV4}"
 
 
 def tcp(

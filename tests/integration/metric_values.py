@@ -7,8 +7,8 @@ from typing import Protocol
 from testbed.page import Page
 from testbed.waiting import until
 
-# As fast as the machine allows, so that no test has to wait for the next sample.
-EAGER = "sampling: {interval: 10ms, cpu_budget: 100%}\n"
+# As fast as the machine allows, so that no test has to wait for the next sample, and with every series.
+EAGER = "sampling: {interval: 10ms, cpu_budget: 100%}\ndefaults: {export: full}\n"
 
 
 class Served(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGKILL
@@ -20,16 +20,23 @@ from tests.integration.metric_values import figure
 PortAndBacklog = tuple[int, int]
 # Enough for a rate, and two seconds on a machine that has nothing else to do.
 _SAMPLES = 200
+# All of them are reserved for other things than namespaces.
+_TOO_FEW_FILES = 512
 
 
 def only(*patterns: str, sampling: str = "interval: 10ms, cpu_budget: 50%", enabled: str = "auto") -> str:
-    """A configuration that samples the test's namespace and those whose names match a pattern."""
-    return f"sampling: {{{sampling}}}\nnamespaces: {{enabled: {enabled}, include: {list(patterns)}}}\n"
+    """A configuration with all series of the test's namespace and of those whose names match a pattern."""
+    namespaces = f"{{enabled: {enabled}, include: {list(patterns)}}}"
+    return f"sampling: {{{sampling}}}\nnamespaces: {namespaces}\ndefaults: {{export: full}}\n"
 
 
-def watching(config: str, *flags: str) -> Daemon:
-    """A daemon that may enter other namespaces and is ready, for use in `with`."""
-    daemon = Daemon(*flags, config=config, namespaces=True)
+def watching(config: str, *flags: str, keeps_open: bool = True) -> Daemon:
+    """A daemon that may enter other namespaces and is ready, for use in `with`.
+
+    Where it may open few files it keeps no namespace open, and enters each for every sample.
+    """
+    max_open_files = None if keeps_open else _TOO_FEW_FILES
+    daemon = Daemon(*flags, config=config, namespaces=True, max_open_files=max_open_files)
     try:
         return daemon.wait_ready()
     except BaseException as error:
@@ -79,7 +86,17 @@ def samples(daemon: Daemon, source: str) -> float:
 
 def sampled(daemon: Daemon, name: str) -> float:
     """How often the TCP listeners of a namespace were sampled: the observations in its first histogram."""
-    counts = daemon.metrics().all("listen_queue_accept_sampled_utilization_ratio_count", netns=name)
+    return sampled_of_all(daemon, [name])[name]
+
+
+def sampled_of_all(daemon: Daemon, names: Iterable[str]) -> dict[str, float]:
+    """The same for several namespaces, from one page: what is read from two cannot be compared."""
+    page = daemon.metrics()
+    return {name: _sampled(page, name) for name in names}
+
+
+def _sampled(page: Page, name: str) -> float:
+    counts = page.all("listen_queue_accept_sampled_utilization_ratio_count", netns=name)
     return max(counts.values(), default=0.0)
 
 
@@ -89,18 +106,19 @@ def exporter_of_own_namespace() -> Iterator[Daemon]:
 
     What else the machine has to do slows down both.
     """
-    config = "sampling: {interval: 10ms, cpu_budget: 50%}\nnamespaces: {enabled: false}\n"
+    config = only("host", enabled="false")
     with running(config=config, port=10512) as daemon:
         yield daemon
 
 
-def relative_rates(daemon: Daemon, comparison: Daemon, names: Iterable[str]) -> dict[str, float]:
+def relative_rates(daemon: Daemon, comparison: Daemon, names: Collection[str]) -> dict[str, float]:
     """How often each namespace is sampled while the other exporter samples its own namespace once."""
-    before = {name: sampled(daemon, name) for name in names}
+    before = sampled_of_all(daemon, names)
     first = sampled(comparison, "host")
     until(lambda: sampled(comparison, "host"), lambda now: now >= first + _SAMPLES)
+    after = sampled_of_all(daemon, names)
     taken = sampled(comparison, "host") - first
-    return {name: (sampled(daemon, name) - begun) / taken for name, begun in before.items()}
+    return {name: (after[name] - begun) / taken for name, begun in before.items()}
 
 
 def descriptors(pid: int) -> int:

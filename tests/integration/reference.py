@@ -130,7 +130,7 @@ def from_proc() -> dict[Endpoint, tuple[int, int | None]]:
     for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
         _, _, _, flags, _, _, _, name = [*line.split(maxsplit=7), ""][:8]
         if int(flags, 16) & _SO_ACCEPTCON:
-            endpoint = Endpoint("unix", name, "")
+            endpoint = Endpoint("unix", _absolute(name), "")
             found[endpoint] = (found.get(endpoint, (0, None))[0] + 1, None)
     return found
 
@@ -179,7 +179,7 @@ def _ss_tcp() -> Iterable[_Socket]:
         drops = _DROPS.search(memory)
         assert parts is not None, line
         assert drops is not None, line
-        address = parts["address"].replace("*", "::") + (parts["device"] or "")
+        address = _unmapped(parts["address"].replace("*", "::")) + (parts["device"] or "")
         endpoint = Endpoint("tcp", address, parts["port"])
         yield _Socket(endpoint, int(length), int(limit), int(drops[1]))
 
@@ -188,7 +188,12 @@ def _ss_unix() -> Iterable[_Socket]:
     for line in programs.output("ss", "-Hlxn").splitlines():
         kind, _, length, limit, name, *_ = line.split()
         if kind != "u_dgr":
-            yield _Socket(Endpoint("unix", name, ""), int(length), int(limit), None)
+            yield _Socket(Endpoint("unix", _absolute(name), ""), int(length), int(limit), None)
+
+
+def _absolute(name: str) -> str:
+    """Return the address of a name that the test has bound; a relative path is one in its directory."""
+    return name if name.startswith("@") else str(Path(name).absolute())
 
 
 def _added_up(sockets: Iterable[_Socket]) -> dict[Endpoint, Figures]:
@@ -215,4 +220,9 @@ def _proc_endpoint(local: str) -> Endpoint:
     address, _, port = local.partition(":")
     words = [struct.pack("=I", int(address[at : at + 8], 16)) for at in range(0, len(address), 8)]
     family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
-    return Endpoint("tcp", socket.inet_ntop(family, b"".join(words)), str(int(port, 16)))
+    return Endpoint("tcp", _unmapped(socket.inet_ntop(family, b"".join(words))), str(int(port, 16)))
+
+
+def _unmapped(address: str) -> str:
+    """An IPv4 address that is mapped into IPv6 as the IPv4 address."""
+    return address.removeprefix("::ffff:") if "." in address else address

@@ -31,7 +31,7 @@ def sampler_of(pid: int, scrape: Callable[[], object]) -> Iterator[None]:
     `scrape` gets a page of it: the thread is not stopped where it holds a lock that others wait for.
     """
     for _ in range(_TRIES):
-        with _stopped(_second_thread(pid)):
+        with _stopped(_sampling_thread(pid)):
             try:
                 scrape()
             except (OSError, http.client.HTTPException):
@@ -41,9 +41,9 @@ def sampler_of(pid: int, scrape: Callable[[], object]) -> Iterator[None]:
     pytest.fail(f"process {pid} never answered while its sampler was stopped")
 
 
-def _second_thread(pid: int) -> int:
-    """The exporter's first thread serves, and starts the one that samples before any other."""
-    return sorted(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir())[1]
+def _sampling_thread(pid: int) -> int:
+    """The exporter's first thread serves, the second writes the log, and the third samples."""
+    return sorted(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir())[2]
 
 
 @contextmanager

@@ -17,7 +17,10 @@ from tests.integration.service import Service
 SOURCE_SUCCESS = "exporter_source_success"
 
 
-MESSAGE = "listen-queue-exporter: the processes of some sockets may not be seen: EACCES"
+MESSAGE = (
+    "listen-queue-exporter: the processes of some sockets cannot be seen without CAP_SYS_PTRACE and"
+    " CAP_DAC_READ_SEARCH, which other users' processes need: capabilities"
+)
 
 
 def of_root() -> list[socket.socket]:

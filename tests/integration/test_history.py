@@ -69,7 +69,7 @@ def test_one_full_member_makes_the_time_of_a_group_full() -> None:
 
 @pytest.mark.netns
 def test_a_burst_is_in_the_peak_after_it_was_accepted_until_the_window_is_over() -> None:
-    config = "sampling: {interval: 10ms, cpu_budget: 100%, peak_window: 3s}\n"
+    config = "sampling: {interval: 10ms, cpu_budget: 100%, peak_window: 3s}\ndefaults: {export: full}\n"
     with listening_sockets.tcp("127.0.0.1", backlog=9) as listener, running(config=config) as daemon:
         burst = listening_sockets.clients(listener, 7)
         until_figure(daemon, 7, "accept_length", **LISTENER)

@@ -52,6 +52,36 @@ def v6only() -> Kept:
     ]
 
 
+def mapped() -> Kept:
+    busy = listening_sockets.tcp("::ffff:127.0.0.1")
+    wildcard = listening_sockets.tcp("::ffff:0.0.0.0", 8081)
+    return [
+        busy,
+        wildcard,
+        *listening_sockets.clients(busy, 2, "127.0.0.1"),
+        *listening_sockets.clients(busy, 1, "::ffff:127.0.0.1"),
+        *listening_sockets.clients(wildcard, 1, "127.0.0.1"),
+    ]
+
+
+def mapped_beside_ipv4() -> Kept:
+    """The kernel gives new connections to the IPv4 socket; those of the other one came before that."""
+    first = listening_sockets.tcp("::ffff:127.0.0.1", backlog=5, reuse_port=True)
+    waiting = listening_sockets.clients(first, 2, "127.0.0.1")
+    second = listening_sockets.tcp("127.0.0.1", backlog=30, reuse_port=True)
+    return [first, second, *waiting, *listening_sockets.clients(second, 3)]
+
+
+def mapped_device_bound() -> Kept:
+    bound = listening_sockets.tcp("::ffff:127.0.0.1", device="lo")
+    return [bound, *listening_sockets.clients(bound, 2, "127.0.0.1")]
+
+
+def mapped_mptcp() -> Kept:
+    busy = listening_sockets.mptcp("::ffff:127.0.0.1")
+    return [busy, *listening_sockets.clients(busy, 2)]
+
+
 def link_local() -> Kept:
     device = flood.Tun()
     device.add_ipv6(IPv6Interface(f"{listening_sockets.LINK_LOCAL}/64"))
@@ -105,16 +135,7 @@ def unix_seqpacket() -> Kept:
     return [busy, *listening_sockets.clients(busy, 2)]
 
 
-def unix_shared_name() -> Kept:
-    first = listening_sockets.unix("queue.sock", backlog=5)
-    waiting = listening_sockets.clients(first, 2)
-    Path("queue.sock").unlink()
-    second = listening_sockets.unix("queue.sock", backlog=3)
-    return [first, second, *waiting, *listening_sockets.clients(second, 3)]
-
-
 LOOPBACK = Endpoint("tcp", "127.0.0.1", "8080")
-RELATIVE = Endpoint("unix", "queue.sock", "")
 ABSTRACT = Endpoint("unix", "@queue", "")
 
 # What is made, and the places that must be on the page; None where the kernel chooses the name.
@@ -132,14 +153,17 @@ KINDS: list[tuple[Callable[[], Kept], set[Endpoint] | None]] = [
             Endpoint("tcp", "::%lo", "8081"),
         },
     ),
+    (mapped, {LOOPBACK, Endpoint("tcp", "0.0.0.0", "8081")}),
+    (mapped_beside_ipv4, {LOOPBACK}),
+    (mapped_device_bound, {Endpoint("tcp", "127.0.0.1%lo", "8080")}),
     (mptcp, {LOOPBACK}),
+    (mapped_mptcp, {LOOPBACK}),
     (reuse_port, {LOOPBACK}),
     (unix_path, None),
-    (unix_relative_path, {RELATIVE}),
+    (unix_relative_path, None),
     (unix_abstract, {ABSTRACT}),
     (unix_autobound, None),
     (unix_seqpacket, {ABSTRACT}),
-    (unix_shared_name, {RELATIVE}),
 ]
 
 

@@ -18,11 +18,9 @@ from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import (
     exporter_of_own_namespace,
     listeners,
-    namespaces_of,
     only,
     relative_rates,
     sampled,
-    samples,
     supervisor_and_broker,
     until_shown,
     watching,
@@ -70,10 +68,11 @@ def until_success(daemon: Daemon, wanted: float, source: str, name: str) -> None
     until_figure(daemon, wanted, "exporter_source_success", source=source, netns=name)
 
 
-def test_a_killed_broker_is_counted_and_no_wrong_listener_is_shown_meanwhile() -> None:
+@pytest.mark.parametrize("keeps_open", [True, False])
+def test_a_killed_broker_is_counted_and_no_wrong_listener_is_shown_meanwhile(keeps_open: bool) -> None:  # noqa: FBT001
     with Namespaces() as namespaces:
         shown = populate(namespaces)
-        with watching(CONFIG) as daemon:
+        with watching(CONFIG, keeps_open=keeps_open) as daemon:
             until_all_shown(daemon, shown)
             for restarts in (1, 2):
                 _, broker = supervisor_and_broker(daemon)
@@ -94,13 +93,33 @@ def test_a_killed_broker_is_counted_and_no_wrong_listener_is_shown_meanwhile() -
             until_figure(daemon, 4, "exporter_namespaces")
 
 
-def test_while_the_broker_is_stopped_only_others_leave_the_page_and_the_host_is_sampled_on_time() -> None:
-    """A listener that opens meanwhile is shown as well."""
+def test_while_the_broker_is_stopped_what_is_open_is_sampled_on_and_what_is_new_is_found_later() -> None:
+    with Namespaces() as namespaces:
+        shown = populate(namespaces)
+        with watching(CONFIG) as daemon:
+            until_all_shown(daemon, shown)
+            _, broker = supervisor_and_broker(daemon)
+            os.kill(broker, SIGSTOP)
+            namespaces.named("other-new").listen_tcp(8080, backlog=7)
+            until_success(daemon, 0, "namespaces", "host")
+            for name, pairs in shown.items():
+                until_sampled_more(daemon, name, 10)
+                until_success(daemon, 1, "inet", name)
+                until_shown(daemon, name, *pairs)
+            assert "other-new" not in listeners(daemon.metrics())
+            os.kill(broker, SIGCONT)
+            until_shown(daemon, "other-new", (8080, 7))
+            until_success(daemon, 1, "namespaces", "host")
+            assert figure(daemon, "exporter_broker_restarts_total") == 0
+
+
+def test_where_nothing_stays_open_others_leave_the_page_while_the_broker_is_stopped() -> None:
+    """The host is sampled on time, and a listener that opens meanwhile is shown as well."""
     with Namespaces() as namespaces:
         shown = populate(namespaces)
         with (
             listening_sockets.tcp("127.0.0.1", 8080),
-            watching(CONFIG) as daemon,
+            watching(CONFIG, keeps_open=False) as daemon,
             exporter_of_own_namespace() as comparison,
         ):
             until_all_shown(daemon, shown)
@@ -123,34 +142,12 @@ def test_while_the_broker_is_stopped_only_others_leave_the_page_and_the_host_is_
             assert meanwhile > usual / 2
 
 
-def test_without_a_supervisor_others_leave_the_page_for_good_and_the_host_stays() -> None:
-    with Namespaces() as namespaces:
-        shown = populate(namespaces)
-        with listening_sockets.tcp("127.0.0.1", 8080) as listener, watching(CONFIG) as daemon:
-            until_all_shown(daemon, shown)
-            supervisor, broker = supervisor_and_broker(daemon)
-            os.kill(supervisor, SIGKILL)
-            until(lambda: state(broker) in {"", "Z", "X"}, bool)
-            until_others_have_failed(daemon)
-            until_sampled_more(daemon, "host", 10)
-            first = samples(daemon, "inet")
-            until(lambda: samples(daemon, "inet"), lambda now: now >= first + 10)
-            clients = listening_sockets.clients(listener, 3)
-            until_figure(daemon, 3, "accept_length", netns="host", port="8080")
-            until(lambda: namespaces_of(daemon.metrics()), equals({"host", *shown}))
-            until_others_have_failed(daemon)
-            for client in clients:
-                client.close()
-            assert daemon.stop() == 0
-            assert "Traceback" not in daemon.log
-
-
 @pytest.mark.parametrize("number", [SIGTERM, SIGINT, SIGKILL], ids=lambda number: number.name)
 def test_a_daemon_that_ends_leaves_no_process_behind(number: Signals) -> None:
     """While the broker enters namespaces all the time."""
     with Namespaces() as namespaces:
         shown = populate(namespaces)
-        with watching(CONFIG) as daemon:
+        with watching(CONFIG, keeps_open=False) as daemon:
             until_all_shown(daemon, shown)
             both = supervisor_and_broker(daemon)
             assert [state(pid) in {"S", "R", "D"} for pid in both] == [True, True]

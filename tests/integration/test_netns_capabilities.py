@@ -36,11 +36,11 @@ def inner(namespaces: Namespaces) -> Container:
     return made
 
 
-def of_nobody() -> list[socket.socket]:
+def of_another_user() -> list[socket.socket]:
     """A listener of another user."""
     # The user may not read the modules that Python loads for this.
     listening_sockets.tcp("127.0.0.1", 0).close()
-    privileges.drop_to()
+    privileges.drop_to(privileges.NOBODY - 2)
     return [listening_sockets.tcp("127.0.0.1", 8081)]
 
 
@@ -83,7 +83,7 @@ def config_file(folder: Path, text: str) -> str:
 
 
 @pytest.mark.netns
-def test_no_thread_of_the_daemon_has_a_capability_and_supervisor_and_broker_have_three() -> None:
+def test_no_thread_of_the_daemon_has_a_capability_and_the_supervisor_uses_none_of_three() -> None:
     with Namespaces() as namespaces:
         made = inner(namespaces)
         with watching(only(str(made.inode))) as daemon:
@@ -92,21 +92,24 @@ def test_no_thread_of_the_daemon_has_a_capability_and_supervisor_and_broker_have
             assert len(threads) >= 2
             for thread in threads:
                 _expect_sets(f"{daemon.pid}/task/{thread.name}", 0)
-            for pid in supervisor_and_broker(daemon):
-                _expect_sets(str(pid), sum(1 << capability for capability in Capability))
+            three = sum(1 << capability for capability in Capability)
+            supervisor, broker = supervisor_and_broker(daemon)
+            _expect_sets(str(supervisor), three, in_use=0)
+            _expect_sets(str(broker), three)
 
 
-def _expect_sets(process: str, mask: int) -> None:
+def _expect_sets(process: str, mask: int, in_use: int | None = None) -> None:
     found = status(process)
     sets = {name: int(found[name], 16) for name in found if name.startswith("Cap")}
-    assert sets == {"CapInh": 0, "CapPrm": mask, "CapEff": mask, "CapBnd": 0, "CapAmb": 0}
+    effective = mask if in_use is None else in_use
+    assert sets == {"CapInh": 0, "CapPrm": mask, "CapEff": effective, "CapBnd": 0, "CapAmb": 0}
     assert found["NoNewPrivs"] == "1"
 
 
 @pytest.mark.netns
 @pytest.mark.parametrize("missing", Capability, ids=lambda missing: missing.name)
 def test_root_without_one_capability_sees_what_the_others_allow(missing: Capability) -> None:
-    with Namespaces() as namespaces, Service(b"web", of_nobody):
+    with Namespaces() as namespaces, Service(b"web", of_another_user):
         made = inner(namespaces)
         syscalls.prctl(PR_CAPBSET_DROP, missing)
         with watching(only(str(made.inode))) as daemon:
@@ -145,7 +148,7 @@ def test_where_other_namespaces_are_enabled_the_missing_capabilities_are_logged(
 
 @pytest.mark.netns
 def test_where_proc_hides_other_processes_the_broker_finds_them_all_the_same() -> None:
-    with Namespaces() as namespaces, Service(b"web", of_nobody):
+    with Namespaces() as namespaces, Service(b"web", of_another_user):
         made = inner(namespaces)
         hide_processes()
         with watching(only(str(made.inode))) as daemon:

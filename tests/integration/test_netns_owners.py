@@ -16,6 +16,7 @@ from testbed.daemon import Daemon
 from testbed.netns import Namespaces
 from testbed.page import Page
 from testbed.waiting import until
+from tests.broker.leaderless_process import leaderless_process
 from tests.integration import listening_sockets
 from tests.integration.cgroups import enter, new_cgroup
 from tests.integration.metric_values import until_figure
@@ -44,6 +45,13 @@ def cgroups() -> Iterator[Path]:
     """A cgroup of the test's own."""
     with new_cgroup() as top:
         yield top
+
+
+@pytest.mark.netns
+def test_a_process_whose_first_thread_has_ended_is_found_with_its_namespace() -> None:
+    set_name(b"lives")
+    with leaderless_process(8080) as (_, inode), watching(only(str(inode))) as daemon:
+        until_figure(daemon, 0, "accept_length", netns=str(inode), port="8080", process="lives")
 
 
 def listens(port: int, cgroup: Path | None = None) -> Listen:

@@ -9,45 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from testbed.daemon import Daemon, running
-from testbed.waiting import until
+from testbed.daemon import running
 from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure, until_sampled
-
-OLDEST = "accept_oldest_wait_seconds"
-# The kernel counts in ticks of up to 10 ms, and answers before the time stamp of the sample is taken.
-TICKS_SECONDS = 0.03
-
-
-def age(daemon: Daemon, **labels: str) -> tuple[float, float, float] | None:
-    """The figure, and the times of day between which it was measured."""
-    page = daemon.metrics()
-    found = page.all(f"listen_queue_{OLDEST}", **labels)
-    if not found:
-        return None
-    (value,) = found.values()
-    end = page.value("listen_queue_exporter_last_sample_timestamp_seconds", source="oldest_wait")
-    start = end - page.value("listen_queue_exporter_source_duration_seconds", source="oldest_wait")
-    return value, start - TICKS_SECONDS, end + TICKS_SECONDS
-
-
-def expect_age(daemon: Daemon, since: tuple[float, float], at_least: float = 0.0, **labels: str) -> None:
-    """The figure is the time since the client connected, which it did between the two times of day."""
-
-    def right(found: tuple[float, float, float] | None) -> bool:
-        if found is None or found[0] < at_least:
-            return False
-        value, sampled_from, sampled_to = found
-        return sampled_from - since[1] <= value <= sampled_to - since[0]
-
-    until(lambda: age(daemon, **labels), right)
-
-
-def one_client(listener: socket.socket) -> tuple[socket.socket, tuple[float, float]]:
-    """A client, and the times of day between which it connected."""
-    before = time.time()
-    client = listening_sockets.clients(listener, 1)[0]
-    return client, (before, time.time())
+from tests.integration.waits import OLDEST, expect_age, one_client
 
 
 @pytest.mark.netns

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import threading
 from contextlib import ExitStack
 
 import pytest
@@ -62,9 +63,16 @@ def test_of_processes_that_share_a_socket_the_parent_is_the_owner() -> None:
 
 
 @pytest.mark.netns
-def test_a_group_of_several_processes_is_one_listener_of_the_first() -> None:
+def test_programs_that_share_a_port_are_listeners_of_their_own() -> None:
     with Service(b"first", shared), Service(b"second", shared), running(config=EAGER) as daemon:
-        until_figure(daemon, 2, "sockets", process="first", **QUEUE)
+        for process in (b"first", b"second"):
+            until_figure(daemon, 1, "sockets", process=process.decode(), **QUEUE)
+
+
+@pytest.mark.netns
+def test_processes_of_one_program_that_share_a_port_are_one_listener() -> None:
+    with Service(b"web", shared), Service(b"web", shared), running(config=EAGER) as daemon:
+        until_figure(daemon, 2, "sockets", process="web", **QUEUE)
         assert figure(daemon, "sockets", **QUEUE) == 2
 
 
@@ -119,3 +127,41 @@ def _refused() -> socket.socket:
     client.setblocking(False)  # noqa: FBT003  (the standard library's signature)
     client.connect_ex(("127.0.0.1", 8080))
     return client
+
+
+def hanging() -> list[socket.socket]:
+    return [listening_sockets.tcp("127.0.0.1", backlog=3, reuse_port=True)]
+
+
+@pytest.mark.netns
+def test_of_programs_that_share_a_port_the_one_that_hangs_has_the_waiting_connections() -> None:
+    """And the age of the oldest is told of it alone."""
+
+    def serving() -> list[socket.socket]:
+        opened = hanging()
+        threading.Thread(target=accept_all, args=(opened[0],), daemon=True).start()
+        return opened
+
+    with (
+        Service(b"green", hanging),
+        Service(b"blue", serving),
+        running(config=EAGER) as daemon,
+        ExitStack() as stack,
+    ):
+        for _ in range(30):
+            client = stack.enter_context(socket.socket())
+            client.settimeout(0)
+            client.connect_ex(("127.0.0.1", 8080))
+        until_figure(daemon, 1, "accept_utilization_ratio", process="green", **QUEUE)
+        until_figure(daemon, 0, "accept_length", process="blue", **QUEUE)
+        until(
+            lambda: figure(daemon, "accept_oldest_wait_seconds", process="green", **QUEUE) or 0,
+            lambda seconds: seconds > 1,
+        )
+        until_figure(daemon, 0, "accept_oldest_wait_seconds", process="blue", **QUEUE)
+
+
+def accept_all(listener: socket.socket) -> None:
+    """Accept every connection and close it."""
+    while True:
+        listener.accept()[0].close()

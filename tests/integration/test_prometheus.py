@@ -15,6 +15,8 @@ from tests.integration import hostile_names, listening_sockets
 from tests.integration.metric_values import EAGER
 from tests.integration.service import Service
 
+pytestmark = pytest.mark.usefixtures("monitoring_release")
+
 
 @pytest.mark.netns
 def test_queries_return_the_figures_of_each_listener(tmp_path: Path) -> None:

@@ -119,3 +119,15 @@ def test_without_a_file_a_signal_to_reload_is_no_failure() -> None:
         by_signal(daemon)
         daemon.wait_for_log("nothing to reload")
         assert figure(daemon, SUCCESSFUL) == 1
+
+
+@pytest.mark.netns
+def test_a_file_without_a_key_changes_nothing() -> None:
+    """It may have been emptied by mistake, or is about to be written."""
+    with running(config=GOOD) as daemon:
+        until_figure(daemon, 3, "threshold_connections", **LEVEL)
+        daemon.config_file.write_text("# nothing yet\n")
+        daemon.signal(SIGHUP)
+        daemon.wait_for_log("nothing is set in this file")
+        until_figure(daemon, 0, SUCCESSFUL)
+        until_figure(daemon, 3, "threshold_connections", **LEVEL)

@@ -90,15 +90,23 @@ def test_labels_say_what_is_on_every_series_of_a_listener(labels: list[str]) -> 
 
 
 @pytest.mark.netns
-@pytest.mark.parametrize("histogram", [True, False])
-def test_the_histogram_can_be_switched_off(*, histogram: bool) -> None:
-    config = f"sampling: {{interval: 10ms, cpu_budget: 100%, histogram: {str(histogram).lower()}}}\n"
-    with listening_sockets.tcp("127.0.0.1"), running(config=config) as daemon:
-        until_figure(daemon, 0, "accept_length", port="8080")
-        page = daemon.metrics()
-        for part, count in (("bucket", 8), ("count", 1), ("sum", 1)):
-            found = page.all(f"listen_queue_accept_sampled_utilization_ratio_{part}", port="8080")
-            assert len(found) == (count if histogram else 0)
+@pytest.mark.parametrize(("export", "tcp", "unix"), [("false", 0, 0), ("lean", 15, 9), ("full", 31, 22)])
+def test_a_listener_has_the_series_that_its_rule_exports(export: str, tcp: int, unix: int) -> None:
+    config = f"sampling: {{interval: 10ms}}\nrules: [{{name: rest, export: {export}}}]\n"
+    with (
+        listening_sockets.tcp("127.0.0.1"),
+        listening_sockets.unix("\0queue"),
+        running(config=config) as daemon,
+    ):
+
+        def series() -> tuple[int, int]:
+            found = [dict(labels) for _, labels in daemon.metrics().samples]
+            return (
+                sum(labels.get("port") == "8080" for labels in found),
+                sum(labels.get("address") == "@queue" for labels in found),
+            )
+
+        until(series, equals((tcp, unix)))
 
 
 @pytest.mark.netns

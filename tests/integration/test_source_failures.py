@@ -22,8 +22,8 @@ from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure
 
 ROOT = Path(__file__).resolve().parents[2]
-DIAG = "sampling: {interval: 10ms, cpu_budget: 100%, method: sock_diag}\n"
-PROCFS = "sampling: {interval: 10ms, cpu_budget: 100%, method: procfs}\n"
+DIAG = "sampling: {interval: 10ms, cpu_budget: 100%, method: sock_diag}\ndefaults: {export: full}\n"
+PROCFS = "sampling: {interval: 10ms, cpu_budget: 100%, method: procfs}\ndefaults: {export: full}\n"
 ABSENT = pytest.mark.parametrize(
     "refusal", [errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT], ids=errno.errorcode.get
 )
@@ -114,7 +114,7 @@ def test_procfs_can_be_configured() -> None:
 
 @pytest.mark.netns
 def test_thresholds_in_connections_still_work_with_procfs() -> None:
-    text = PROCFS + "defaults: {accept: {warning: 2, critical: 90%}}\n"
+    text = PROCFS + "rules: [{name: rest, accept: {warning: 2, critical: 90%}}]\n"
     with listening_sockets.tcp("127.0.0.1") as listener, running(config=text) as daemon:
         waiting = listening_sockets.clients(listener, 2)
         until_figure(daemon, 1, "threshold_exceeded", port="8080", queue="accept", severity="warning")
@@ -163,9 +163,10 @@ def expect_no_listeners(daemon: Daemon, reason: str) -> None:
 @pytest.mark.netns
 def test_a_source_that_fails_takes_its_series_off_the_page_until_it_works_again() -> None:
     """Here the exporter, which reads /proc, may open no more files for a while."""
-    with listening_sockets.tcp("127.0.0.1") as listener, running(config=PROCFS) as daemon:
+    with listening_sockets.tcp("127.0.0.1") as listener, running("--user=root", config=PROCFS) as daemon:
         until_figure(daemon, 0, "accept_length", port="8080")
         with Connection(daemon) as connection:
+            # Of a process of the same user, which needs no capability.
             _, most = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
             resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, most))
             until(connection.metrics, lambda page: families(page) == set() and _cannot_open_files(page))
@@ -179,7 +180,7 @@ def test_a_source_that_fails_takes_its_series_off_the_page_until_it_works_again(
 @pytest.mark.netns
 def test_listeners_go_on_where_no_more_files_can_be_opened() -> None:
     """The socket to the kernel is open already; sources that open files fail."""
-    with listening_sockets.tcp("127.0.0.1") as listener, running(config=EAGER) as daemon:
+    with listening_sockets.tcp("127.0.0.1") as listener, running("--user=root", config=EAGER) as daemon:
         until_figure(daemon, 0, "accept_length", port="8080")
         with Connection(daemon) as connection:
             _, most = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)

@@ -15,7 +15,9 @@ from tests.integration.metric_values import EAGER, figure, until_figure
 FLOOD = 20_000
 # The kernel keeps the connections for four minutes, and not for one: a busy machine may need that long.
 RETRIES = 7
-ADDRESSES = pytest.mark.parametrize("address", [listening_sockets.TUN_IPV4, listening_sockets.TUN_IPV6])
+ADDRESSES = pytest.mark.parametrize(
+    "address", [listening_sockets.TUN_IPV4, listening_sockets.TUN_IPV6, listening_sockets.TUN_MAPPED]
+)
 
 
 @pytest.mark.netns

@@ -20,8 +20,8 @@ CRITICAL = {"port": "8080", "queue": "accept", "severity": "critical"}
 
 
 def config(defaults: str) -> str:
-    """A configuration that samples fast."""
-    return f"sampling: {{interval: 10ms, cpu_budget: 100%}}\ndefaults: {{{defaults}}}\n"
+    """A configuration that samples fast, with every series."""
+    return f"sampling: {{interval: 10ms, cpu_budget: 100%}}\ndefaults: {{export: full, {defaults}}}\n"
 
 
 def both(daemon: Daemon) -> tuple[float | None, float | None]:

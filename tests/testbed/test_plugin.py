@@ -8,12 +8,15 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from testbed import flood, namespace, privileges, programs, seccomp
+from testbed import flood, namespace, privileges, programs, seccomp, syscalls
 from testbed.waiting import equals, until
+
+_PR_GET_DUMPABLE = 3
 
 NAMESPACES_OF_PYTEST = [Path(f"/proc/self/ns/{kind}").stat().st_ino for kind in ("net", "mnt", "pid")]
 # A process of a test has this argument, by which it is found: its PID is that of another PID namespace.
@@ -71,6 +74,23 @@ def test_a_process_whose_parent_has_ended_is_reaped() -> None:
 def test_a_port_taken_in_one_namespace_is_free_in_the_next() -> None:
     with socket.create_server(("127.0.0.1", 10511)):
         assert socket.if_nameindex()
+
+
+@pytest.fixture
+def name_of_the_machine() -> Iterator[str]:
+    """A name under /run/netns, made outside of the test's namespaces."""
+    if os.getuid() != 0 or Path("/proc/self/uid_map").read_text().split()[2] == "1":
+        pytest.skip("only root may write to /run/netns")
+    Path("/run/netns").mkdir(exist_ok=True)
+    file = Path(f"/run/netns/outside-{os.getpid()}")
+    file.touch()
+    yield file.name
+    file.unlink()
+
+
+@pytest.mark.netns
+def test_a_name_that_the_machine_has_is_not_seen_in_the_test(name_of_the_machine: str) -> None:
+    assert name_of_the_machine not in [each.name for each in Path("/run/netns").iterdir()]
 
 
 @pytest.mark.netns
@@ -270,3 +290,10 @@ def test_a_dropped_process_is_an_ordinary_user_that_sees_itself() -> None:
         os.setuid(0)
     with pytest.raises(PermissionError):
         Path("/etc/shadow").read_bytes()
+
+
+def test_a_test_that_acts_as_another_user_leaves_a_process_that_can_be_looked_at() -> None:
+    """Those that are forked later are as it is, and tests read their files without capabilities."""
+    with privileges.without_root():
+        pass
+    assert syscalls.prctl(_PR_GET_DUMPABLE) == 1

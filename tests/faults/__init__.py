@@ -1,0 +1,1 @@
+"""One test a fault, provoked for real; docs/reliability.md has the table of them."""

@@ -1,0 +1,24 @@
+"""Rows of connections that may wait for accept."""
+
+from __future__ import annotations
+
+from exporter.kernel.errors import MalformedReplyError
+from exporter.kernel.sock_diag import accept_wait
+from tests.fuzz.listener_rows import check_endpoint
+from tests.fuzz.target import Target, parts
+
+
+def run(data: bytes) -> None:
+    """Decode two datagrams."""
+    try:
+        found = list(accept_wait.waiting(parts(data, 2)))
+    except MalformedReplyError:
+        return
+    for connection in found:
+        check_endpoint(connection.local)
+        assert len(connection.peer_address) == len(connection.local.address)
+        assert 0 <= connection.peer_port < 1 << 16
+        assert 0 <= connection.seconds < 1 << 32
+
+
+TARGET = Target(run, max_bytes=2048)

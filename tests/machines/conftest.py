@@ -1,0 +1,60 @@
+"""What tests in a machine have: an exporter that runs as on a host, and a file for what was seen."""
+
+from __future__ import annotations
+
+import http
+import http.client
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.daemon import Daemon
+from testbed.waiting import until
+from tests.machines import file_tree
+from tests.machines.page import Listeners
+
+# A machine that is emulated on a busy one loads modules for a minute.
+_START_SECONDS = 300.0
+# What is 2 % of a processor elsewhere.
+_CONFIG = "sampling: {cpu_budget: 50%}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _in_a_machine() -> None:
+    if "IN_MACHINE" not in os.environ:
+        pytest.skip("changes the machine it runs on, so it runs in a virtual one: make test-engines")
+
+
+@pytest.fixture(scope="session")
+def listeners(_in_a_machine: None) -> Iterator[Listeners]:
+    """What an exporter shows that runs as root and looks into all namespaces."""
+    with Daemon(config=_CONFIG, namespaces=True) as daemon:
+        until(lambda: _is_ready(daemon), bool, _START_SECONDS)
+        yield Listeners(daemon)
+
+
+@pytest.fixture(scope="session")
+def root(_in_a_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root file system for containers."""
+    return file_tree.make(tmp_path_factory.mktemp("image") / "root")
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Writes a line about what was seen to a file that outlives the machine."""
+    name = request.node.name
+
+    def write(line: str) -> None:
+        with Path(os.environ["RESULTS"], "seen.txt").open("a") as file:
+            file.write(f"{name}: {line}\n")
+
+    return write
+
+
+def _is_ready(daemon: Daemon) -> bool:
+    try:
+        return daemon.request("/-/ready").status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
