@@ -9,6 +9,9 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Final
 
 from exporter.web.admission import Admission
@@ -42,7 +45,13 @@ _OF_CONNECTION: Final = frozenset(
 ACCEPT_SHARE: Final = 0.5
 _DISCARDED_BYTES: Final = 4096
 _BUSY: Final = HttpResponse.busy("too many clients; try again later")
-_REFUSAL: Final = b"".join(Exchange(Limits()).respond(_BUSY, close=True))
+
+
+@lru_cache(maxsize=1)
+def _refusal(date: str) -> bytes:
+    """Return the response to all that are refused in the same second."""
+    response = replace(_BUSY, headers={**_BUSY.headers, "Date": date})
+    return b"".join(Exchange(Limits()).respond(response, close=True))
 
 
 class AcceptedClient:
@@ -66,7 +75,7 @@ class AcceptedClient:
         with suppress(OSError):
             if self._transport.refuses_in_http:
                 self._accepted.setblocking(False)  # noqa: FBT003  (the standard library's signature)
-                self._accepted.send(_REFUSAL)
+                self._accepted.send(_refusal(formatdate(usegmt=True)))
                 # With bytes unread the kernel would send RST, which may cost the client the response.
                 self._accepted.recv(_DISCARDED_BYTES)
         self._accepted.close()

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from exporter.web.cpu_allowance import CpuAllowance
 
 # A client that has asked nothing for so long, as between two scrapes, is served before others.
-_PATIENT_SECONDS: Final = 0.9
+_RARE_SECONDS: Final = 0.9
 
 
 class Candidate(Protocol):
@@ -37,27 +37,28 @@ class NewClient(Candidate, Protocol):
 class Admission:
     """Clients that wait. Used in one event loop.
 
-    First come those who keep their connection and ask now and then. Of new ones each address has its turn, so
-    that a flood from one leaves time for the others. Of those with the same address the last is served first:
-    while there are more than can be served, each would otherwise wait until it gives up. Those who keep a
-    connection and ask all the time come last. A new one that has waited for `max_wait_seconds` is refused.
+    First come those who keep their connection and ask now and then. Of new ones the addresses are served in
+    rotation, so that a flood from one leaves time for the others. Of those with the same address the last is
+    served first: while there are more than can be served, each would otherwise wait until it gives up. Those
+    who keep a connection and ask all the time come last. A new one that has waited for `max_wait_seconds` is
+    refused.
     """
 
     def __init__(self, allowance: CpuAllowance, max_wait_seconds: float) -> None:
         self._allowance = allowance
         self._max_wait_seconds = max_wait_seconds
         self._loop = asyncio.get_running_loop()
-        # By address, in the order of their turns; of each in the order in which they came.
+        # By address, the one served longest ago first; of each in the order in which they came.
         self._new: dict[str, deque[NewClient]] = {}
         # How many new ones there are.
         self.waiting = 0
-        self._patient: deque[Candidate] = deque()
+        self._rare: deque[Candidate] = deque()
         self._repeated: deque[Candidate] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def admit(self, *, idle_seconds: float) -> bool:
         """Tell whether a request may be served at once, of a client that has asked nothing for so long."""
-        if idle_seconds >= _PATIENT_SECONDS and not self._allowance.exhausted:
+        if idle_seconds >= _RARE_SECONDS and not self._allowance.exhausted:
             return True
         return self._timer is None and self._allowance.available
 
@@ -67,7 +68,7 @@ class Admission:
 
     def wait(self, candidate: Candidate, *, idle_seconds: float) -> None:
         """Serve a request later that was not admitted."""
-        waiting = self._patient if idle_seconds >= _PATIENT_SECONDS else self._repeated
+        waiting = self._rare if idle_seconds >= _RARE_SECONDS else self._repeated
         waiting.append(candidate)
         self._serve_later()
 
@@ -100,7 +101,7 @@ class Admission:
         """Serve one; the next when it is known what that took."""
         self._timer = None
         self._refuse_late()
-        if not (self._patient or self._new or self._repeated):
+        if not (self._rare or self._new or self._repeated):
             return
         pause = 0.0
         if self._allowance.available:
@@ -110,12 +111,12 @@ class Admission:
         self._timer = self._loop.call_later(pause, self._serve_next)
 
     def _pop(self) -> Candidate:
-        if self._patient:
-            return self._patient.popleft()
+        if self._rare:
+            return self._rare.popleft()
         return self._pop_new() if self._new else self._repeated.popleft()
 
     def _pop_new(self) -> NewClient:
-        """Take the last client of the address whose turn it is."""
+        """Take the last client of the address that was served longest ago."""
         peer = next(iter(self._new))
         clients = self._new.pop(peer)
         self._new[peer] = clients

@@ -66,7 +66,7 @@ class Certificates:
             _log.info("certificates read again")
 
     def _note(self, error: str) -> None:
-        """Log what is wrong at the second look: two files are not replaced in one moment."""
+        """Log what is wrong at the second look: two files are not replaced at the same time."""
         if error == self._error and not self._is_logged:
             self._is_logged = True
             for line in error.splitlines():

@@ -53,7 +53,10 @@ class Places:
     def _full(self) -> bool:
         if not self._count or len(self._taken) < self._count:
             return False
-        return sum(each.stalled_seconds < _STALLED_SECONDS for each in self._taken) >= self._count
+        return self._in_use() >= self._count
+
+    def _in_use(self) -> int:
+        return sum(each.stalled_seconds < _STALLED_SECONDS for each in self._taken)
 
     def _wake(self) -> None:
         """Let the one that has waited longest have a place, if there is one; it is taken in a later step."""
@@ -69,8 +72,7 @@ class Places:
 
     def _look_now(self) -> None:
         self._look = None
-        places = self._count - sum(each.stalled_seconds < _STALLED_SECONDS for each in self._taken)
-        for _ in range(places):
+        for _ in range(self._count - self._in_use()):
             self._wake()
         if self._waiting:
             self._look_later()

@@ -1,4 +1,4 @@
-"""The metrics page of a moment, shared by all scrapes of that moment."""
+"""The metrics page, shared by all scrapes that come while it is rendered."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MetricsPage(Protocol):
 
 
 class SharedPage:
-    """A page as it was at one moment, and the responses that have yet to be sent."""
+    """A page as it was when it was rendered, and the responses that have yet to be sent."""
 
     def __init__(self, text: bytes) -> None:
         self.text = text

@@ -24,7 +24,7 @@ _OF_CLIENT_CERTIFICATES: Final = ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "CERTIFIC
 
 
 class ConfiguredTransport:
-    """Makes a channel of each socket that was accepted, by the configuration of that moment."""
+    """Makes a channel of each socket that was accepted, by the configuration in force."""
 
     def __init__(self, settings: WebSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings

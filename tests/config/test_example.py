@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Config, load, parse
+from exporter.config import Config, ConfigFile, parse
 from exporter.config.example import example
 from exporter.config.model import Rule
 from exporter.yamlfile.key import Key, keys_of
@@ -36,7 +36,7 @@ def test_the_command_prints_the_file() -> None:
 
 
 def test_all_but_the_rules_is_the_default() -> None:
-    config = load(str(WRITTEN))
+    config = ConfigFile(str(WRITTEN)).load()
     assert replace(config, rules=()) == Config()
     assert [rule.name for rule in config.rules] == ["edge", "php", "loopback", "ftp transfers", "batch"]
 

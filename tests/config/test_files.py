@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Config, ConfigError, load
+from exporter.config import Config, ConfigError, ConfigFile
 
 HERE = Path(__file__).parent
 BAD = sorted((HERE / "bad").glob("*.yaml"))
@@ -21,17 +21,17 @@ def by_name(path: Path) -> str:
 def test_a_bad_file_gives_exactly_these_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
     with pytest.raises(ConfigError) as caught:
-        load(path.name)
+        ConfigFile(path.name).load()
     assert str(caught.value) + "\n" == path.with_suffix(".txt").read_text()
 
 
 @pytest.mark.parametrize("path", GOOD, ids=by_name)
 def test_a_good_file_is_read(path: Path) -> None:
-    assert isinstance(load(str(path)), Config)
+    assert isinstance(ConfigFile(str(path)).load(), Config)
 
 
 def test_an_empty_mapping_gives_the_defaults() -> None:
-    assert load(str(HERE / "good" / "empty-mapping.yaml")) == Config()
+    assert ConfigFile(str(HERE / "good" / "empty-mapping.yaml")).load() == Config()
 
 
 def test_every_bad_file_has_lines_and_all_lines_have_a_file() -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Config, ConfigError, load
+from exporter.config import Config, ConfigError, ConfigFile
 from exporter.errors import UsageError
 from testbed import privileges
 
 
 def error_of(path: Path | str) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(str(path))
+        ConfigFile(str(path)).load()
     (line,) = caught.value.lines
     return line
 
@@ -80,7 +80,7 @@ def test_a_byte_that_is_not_utf8_is_named_by_line_and_column(tmp_path: Path) -> 
 def test_a_mebibyte_is_read(tmp_path: Path) -> None:
     path = tmp_path / "large.yaml"
     path.write_bytes(b"{}\n".ljust(1 << 20, b"#"))
-    assert load(str(path)) == Config()
+    assert ConfigFile(str(path)).load() == Config()
 
 
 def test_more_than_a_mebibyte_is_not(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_wrong_configuration_is_a_usage_error(tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text("max_listeners: 0\nlabels: 0\n")
     with pytest.raises(UsageError) as caught:
-        load(str(path))
+        ConfigFile(str(path)).load()
     assert caught.value.exit_status == 2
     assert isinstance(caught.value, ConfigError)
     assert str(caught.value) == "\n".join(caught.value.lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Config, load, parse
+from exporter.config import Config, ConfigFile, parse
 from exporter.config.model import (
     AutoBool,
     Export,
@@ -30,7 +30,7 @@ SYN_CRITICAL = (Queue.SYN_RECV, Severity.CRITICAL)
 
 @pytest.fixture
 def everything() -> Config:
-    return load(str(GOOD / "everything.yaml"))
+    return ConfigFile(str(GOOD / "everything.yaml")).load()
 
 
 def test_sampling_is_in_seconds_and_ratios(everything: Config) -> None:
@@ -204,5 +204,5 @@ def test_a_duration_is_the_nearest_number_of_seconds(text: str, seconds: float) 
 
 
 def test_a_byte_order_mark_and_crlf_are_allowed() -> None:
-    config = load(str(GOOD / "byte-order-mark-and-crlf.yaml"))
+    config = ConfigFile(str(GOOD / "byte-order-mark-and-crlf.yaml")).load()
     assert (config.max_listeners, config.labels) == (10, ())

@@ -1,4 +1,4 @@
-"""Signals at any moment: the exporter ends in time with status 0, or serves on."""
+"""Signals at any time: the exporter ends in time with status 0, or serves on."""
 
 from __future__ import annotations
 

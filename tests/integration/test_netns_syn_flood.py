@@ -45,8 +45,8 @@ def test_it_is_counted_exactly_while_connections_wait_and_come_in_the_others() -
         flood.syn_flood(tun, ADDRESS, 8080, 7, first=SYNS)
         until_figure(daemon, SYNS + 7, "syn_recv", netns=names[0], port="8080")
         page = daemon.metrics()
-        elsewhere = {labels: count for labels, count in page.all("listen_queue_syn_recv").items() if count}
-        assert list(elsewhere.values()) == [SYNS + 7]
+        counted = {labels: count for labels, count in page.all("listen_queue_syn_recv").items() if count}
+        assert list(counted.values()) == [SYNS + 7]
         assert set(page.all("listen_queue_exporter_refcount_disagreements_total").values()) == {0}
         assert set(page.all("listen_queue_syn_recv_unmatched").values()) == {0}
 

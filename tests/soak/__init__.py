@@ -1,5 +1,5 @@
 """The exporter under load for minutes or hours: `make soak MINUTES=10`.
 
 `load.py` has what loads it, `readings.py` what is read meanwhile, `comparison.py` tells which figures of the
-page are wrong, and `judgement.py` whether anything grew.
+page are wrong, and `growth.py` whether anything grew.
 """

@@ -1,4 +1,4 @@
-"""Load the exporter for some minutes and judge it: `python -m tests.soak --minutes 10`.
+"""Load the exporter for some minutes and compare: `python -m tests.soak --minutes 10`.
 
 It runs in network, mount and PID namespaces of its own, which takes root. Exit status 1 where anything grew
 that must not, or where a page had one wrong figure or did not come in time.
@@ -26,7 +26,7 @@ from testbed.daemon import Daemon
 from testbed.page import metrics
 from tests.soak import load, readings
 from tests.soak.comparison import Stable, differences
-from tests.soak.judgement import Reading, Verdict, judge
+from tests.soak.growth import Check, Reading, compare
 from tests.soak.ports import EXPORTER_PORT
 from tests.soak.readings import Place, Queue
 
@@ -94,12 +94,12 @@ class Soak:
             self._note(line)
         self.readings.append(readings.read(self._at(), self._daemon.pid, self._daemon.log, text))
 
-    def verdicts(self) -> list[Verdict]:
-        """Judge what was read and compared."""
+    def checks(self) -> list[Check]:
+        """Return how much each thing has grown, and how many figures were wrong."""
         wrong = len(self.wrong)
         what = "wrong figures, missing pages"
-        figures = Verdict(what, f"of {self.compared}", str(wrong), "none", passed=wrong == 0)
-        return [*judge(self.readings), figures]
+        figures = Check(what, f"of {self.compared}", str(wrong), "none", passed=wrong == 0)
+        return [*compare(self.readings), figures]
 
     def _look_at_listeners(self) -> None:
         self._stable.look(readings.listeners_by_ss(), self._at())
@@ -142,11 +142,11 @@ def run(minutes: float) -> Outcome:
 
 def _conclude(soak: Soak) -> Outcome:
     print(f"\n{'':32}{'2nd fifth':>14}{'last fifth':>14}{'allowed':>16}")
-    verdicts = soak.verdicts()
-    for verdict in verdicts:
-        print(verdict.line())
+    checks = soak.checks()
+    for check in checks:
+        print(check.line())
     print(f"the slowest page took {soak.slowest_seconds:.2f} s", flush=True)
-    failed = [verdict.what for verdict in verdicts if not verdict.passed]
+    failed = [check.what for check in checks if not check.passed]
     return Outcome(Ending.FAILED if failed else Ending.PASSED, ", ".join(failed))
 
 

@@ -70,11 +70,11 @@ def queues() -> None:
         socket.create_server(("127.0.0.1", port), backlog=number * 3)
         for number, port in enumerate(STEADY_PORTS)
     ]
-    for turn in itertools.count():
+    for round_number in itertools.count():
         waiting = [
             _connect(listener.getsockname()[1])
             for number, listener in enumerate(opened)
-            for _ in range((number * 3 + turn * 5) % (number * 3 + 2))
+            for _ in range((number * 3 + round_number * 5) % (number * 3 + 2))
         ]
         time.sleep(30)
         for listener in opened:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from bench.process_memory import fields
 from testbed import process_tree
 from testbed.page import Page
-from tests.soak.judgement import Reading
+from tests.soak.growth import Reading
 from tests.soak.ports import CHURNED_PORTS, STEADY_PORTS
 
 _OWN: Final = "host"

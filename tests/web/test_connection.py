@@ -7,13 +7,15 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import pytest
 
+from exporter.web.acceptor import AcceptedClient
 from exporter.web.admission import Admission
-from exporter.web.channel import PlainChannel
+from exporter.web.channel import PlainChannel, PlainTransport
 from exporter.web.connection import State
 from exporter.web.connections import Connections
 from exporter.web.cpu_allowance import CpuAllowance
@@ -119,7 +121,7 @@ def test_malformed_request_gets_its_status_and_the_connection_is_closed(
 
 
 def test_a_client_that_was_refused_while_it_waited_is_not_served() -> None:
-    """Its turn comes after its deadline, and one request has one response."""
+    """It would be served after its deadline; one request has one response."""
 
     async def responses() -> bytes:
         allowance = CpuAllowance(lambda: 1e-6)
@@ -144,6 +146,28 @@ def test_a_client_that_was_refused_while_it_waited_is_not_served() -> None:
 
     received = asyncio.run(responses())
     assert received.count(b"HTTP/1.1 ") == received.count(b"HTTP/1.1 503 ") == 1
+
+
+def test_a_client_that_finds_no_place_is_told_the_date() -> None:
+    """One response is made for all of the same second, and another in the next."""
+    dates: set[datetime] = set()
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while len(dates) < 2 and time.monotonic() < end:
+        date = parsedate_to_datetime(asyncio.run(_refusal()).partition(b"Date: ")[2][:29].decode())
+        assert abs(date.timestamp() - time.time()) < 60
+        dates.add(date)
+        time.sleep(0.05)
+    assert len(dates) == 2
+
+
+async def _refusal() -> bytes:
+    admission = Admission(CpuAllowance(lambda: 1.0), TIMEOUT_SECONDS)
+    connections = Connections(router_of(Route("/", Echo())), Limits(), admission)
+    ours, client = socket.socketpair()
+    with client:
+        client.settimeout(TIMEOUT_SECONDS)
+        AcceptedClient(ours, "", connections, PlainTransport()).refuse()
+        return client.recv(1 << 16)
 
 
 def test_requests_are_not_logged(server: ServerThread, caplog: pytest.LogCaptureFixture) -> None:

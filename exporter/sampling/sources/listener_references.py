@@ -92,7 +92,7 @@ class ListenerReferences:
             if known is None:
                 known = self._known[group] = _Knowledge(tuple(group.members), now)
             found = _add_up(group, ref_counts)
-            count = None if found is None else self._half_open(group, known, *found)
+            count = None if found is None else self._syn_recv(group, known, *found)
             if found is None or count is None or known.suspected is not None or not known.trusted:
                 unclear.add(group)
                 continue
@@ -127,12 +127,12 @@ class ListenerReferences:
             elif least == most:
                 self._take(known, least - count, now)
 
-    def half_open(self, ref_counts: RefCounts, group: ListenerGroup) -> int | None:
+    def syn_recv(self, ref_counts: RefCounts, group: ListenerGroup) -> int | None:
         """Return how many references of a group are half-open connections; None where one is not known."""
         found, own = _add_up(group, ref_counts), self._own(group)
         return None if found is None or own is None else max(0, found[0] - own)
 
-    def _half_open(self, group: ListenerGroup, known: _Knowledge, unqueued: int, waiting: int) -> int | None:
+    def _syn_recv(self, group: ListenerGroup, known: _Knowledge, unqueued: int, waiting: int) -> int | None:
         """Return what is beyond the own references; None where there are fewer than these."""
         told, sockets = self._own(group), len(group.members)
         # Each socket may be MPTCP's, as long as that is not known.

@@ -224,7 +224,7 @@ class SynRecvCounter:
             self._walks.cost.measured(seconds, now)
         ambiguous = bool(found) and (bool(matcher.transparent) or matcher.any_sharing)
         held = self._read_again(now, self._families.values() if ambiguous else read)
-        self._last = counts = match(found, matcher, partial(self._references.half_open, held))
+        self._last = counts = match(found, matcher, partial(self._references.syn_recv, held))
         for family, held_before in before:
             self._references.compare(family.groups, counts.by_group, held_before, family.held, now)
         self._closed = False

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deploy.kubernetes import rules
-from exporter.config import load
+from exporter.config import ConfigFile
 from testbed.netns import Namespaces
 from testbed.waiting import equals, until
 from tests.deploy.alerts.prometheus_with_rules import PrometheusWithRules
@@ -108,7 +108,7 @@ def test_the_target_is_the_warning_threshold_of_the_exporter(tmp_path: Path) -> 
     file.write_text("{}\n")
     warning = next(
         level.value
-        for (queue, severity), level in load(str(file)).defaults.thresholds.levels.items()
+        for (queue, severity), level in ConfigFile(str(file)).load().defaults.thresholds.levels.items()
         if (queue, severity) == ("accept", "warning")
     )
     assert int(pods_metric()["target"]["averageValue"].removesuffix("m")) / 1000 == warning

@@ -12,7 +12,7 @@ import yaml
 from deploy.kubernetes import rules
 from exporter import __version__
 from exporter.cli.main import main
-from exporter.config import load
+from exporter.config import ConfigFile
 from testbed import programs
 from tests.deploy.kubernetes.manifests import KUBERNETES, Manifests, kustomize, validate, versions
 
@@ -144,7 +144,7 @@ def test_the_cpu_request_is_above_the_budget(manifests: Manifests, tmp_path: Pat
     file = tmp_path / "config.yaml"
     file.write_text(manifests.config)
     requested = manifests.pod.container["resources"]["requests"]["cpu"]
-    budget_ratio = load(str(file)).sampling.cpu_budget_ratio
+    budget_ratio = ConfigFile(str(file)).load().sampling.cpu_budget_ratio
     assert int(requested.removesuffix("m")) / 1000 > budget_ratio
 
 

@@ -106,7 +106,7 @@ def test_a_socket_that_is_not_in_the_file_makes_its_group_unclear() -> None:
     listener = Listener(2)
     held = {100: RefCount(5, 0)}
     assert listener.references.count([listener.group], held, NOW).unclear == {listener.group}
-    assert listener.references.half_open(held, listener.group) is None
+    assert listener.references.syn_recv(held, listener.group) is None
 
 
 @pytest.mark.parametrize(("mptcp", "held", "number"), [(0, 4, 3), (1, 4, 2), (1, 1, 0), (None, 4, None)])
@@ -115,7 +115,7 @@ def test_for_a_dump_it_is_told_how_many_hold_a_reference(
 ) -> None:
     listener = Listener()
     listener.set_mptcp(mptcp)
-    assert listener.references.half_open(listener.held(held), listener.group) == number
+    assert listener.references.syn_recv(listener.held(held), listener.group) == number
 
 
 def test_a_dump_confirms_what_it_agrees_with() -> None:

@@ -14,7 +14,7 @@ _MIB: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the exporter has at one moment, `at` in seconds since the load began.
+    """What the exporter has, `at` in seconds since the load began.
 
     Memory is the sum of PSS of all its processes in bytes (proc_pid_smaps(5)), and so are descriptors and
     threads theirs. `log_lines` are those written since its start.
@@ -29,7 +29,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Check:
     """One thing that must not grow: `before` and `after` as they are printed."""
 
     what: str
@@ -44,7 +44,7 @@ class Verdict:
         return f"{self.what:32}{self.before:>14}{self.after:>14}{self.allowed:>16}  {outcome}"
 
 
-def judge(readings: Sequence[Reading]) -> list[Verdict]:
+def compare(readings: Sequence[Reading]) -> list[Check]:
     """Compare the last fifth of the readings with the second. Raises ValueError where there are too few.
 
     A leak raises the least that a time shows, where clients and listeners that come and go raise the most.
@@ -54,7 +54,7 @@ def judge(readings: Sequence[Reading]) -> list[Verdict]:
     if size < 2:
         raise ValueError(f"{len(readings)} readings are too few to tell growth")
     before, after = readings[size : 2 * size], readings[-size:]
-    return [bound.verdict(before, after) for bound in _BOUNDS]
+    return [bound.check(before, after) for bound in _BOUNDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class _Bound:
     value: Callable[[Sequence[Reading]], float]
     decimals: int = 0
 
-    def verdict(self, before: Sequence[Reading], after: Sequence[Reading]) -> Verdict:
+    def check(self, before: Sequence[Reading], after: Sequence[Reading]) -> Check:
         """Compare two parts of a run."""
         old, new = self.value(before), self.value(after)
         allowed = f"at most +{self._text(self.allowed)}"
-        return Verdict(self.what, self._text(old), self._text(new), allowed, passed=new <= old + self.allowed)
+        return Check(self.what, self._text(old), self._text(new), allowed, passed=new <= old + self.allowed)
 
     def _text(self, value: float) -> str:
         return f"{value:.{self.decimals}f}"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.soak.judgement import Reading, judge
+from tests.soak.growth import Reading, compare
 
 MIB = 1 << 20
 FLAT = Reading(at=0, memory=50 * MIB, descriptors=100, threads=10, series=1000, log_lines=0)
@@ -16,7 +16,7 @@ FLAT = Reading(at=0, memory=50 * MIB, descriptors=100, threads=10, series=1000, 
 def failed(change: Callable[[Reading, int], Reading], count: int = 100) -> list[str]:
     """Return what a run fails by whose readings, taken each second, are changed by their number."""
     readings = [change(replace(FLAT, at=float(number)), number) for number in range(count)]
-    return [verdict.what for verdict in judge(readings) if not verdict.passed]
+    return [check.what for check in compare(readings) if not check.passed]
 
 
 def test_what_stays_the_same_has_not_grown() -> None:
@@ -57,7 +57,7 @@ def test_too_few_readings_tell_nothing() -> None:
 
 
 def test_a_line_has_what_was_compared_and_the_outcome() -> None:
-    verdicts = judge([replace(FLAT, at=float(number), threads=number) for number in range(100)])
-    lines = {verdict.what: verdict.line().split() for verdict in verdicts}
+    checks = compare([replace(FLAT, at=float(number), threads=number) for number in range(100)])
+    lines = {check.what: check.line().split() for check in checks}
     assert lines["threads"] == ["threads", "20", "80", "at", "most", "+2", "FAILED"]
     assert lines["series"][-1] == "ok"
