@@ -189,9 +189,17 @@ def _run_child(
         work()
         status = 0
     except Exception as error:  # noqa: BLE001  (no caller above the fork would report it)
-        os.write(2, f"listen-queue-exporter: {name}: {type(error).__name__}: {error}\n".encode())
+        _report(f"listen-queue-exporter: {name}: {type(error).__name__}: {error}\n".encode())
     finally:
         os._exit(status)
+
+
+def _report(line: bytes) -> None:
+    """Write to standard error, unless nobody reads it: the child would never end."""
+    standard_error = select.poll()
+    standard_error.register(2, select.POLLOUT)
+    if any(events & select.POLLOUT for _, events in standard_error.poll(0)):
+        os.write(2, line[: select.PIPE_BUF])
 
 
 def _close_all_but(kept: Collection[int]) -> None:

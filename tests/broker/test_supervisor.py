@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -104,17 +105,38 @@ def test_a_broker_killed_between_two_requests_is_replaced() -> None:
             assert broker.ended == count
 
 
-def test_a_broker_that_fails_writes_its_error_and_is_started_again(capfd: pytest.CaptureFixture[str]) -> None:
-    def fail(channel: socket.socket) -> None:
-        if channel.recv(100):
-            raise RuntimeError("a bug")
+def fail(channel: socket.socket) -> None:
+    """Serve as a broker that has a bug."""
+    if channel.recv(100):
+        raise RuntimeError("a bug")
 
+
+def test_a_broker_that_fails_writes_its_error_and_is_started_again(capfd: pytest.CaptureFixture[str]) -> None:
     with running_broker(serve=fail) as broker:
         for count in (1, 2):
             with pytest.raises(BrokerUnavailableError, match="ended"):
                 broker.pids()
             assert broker.ended == count
     assert capfd.readouterr().err == "listen-queue-exporter: lqe-broker: RuntimeError: a bug\n" * 2
+
+
+def test_a_broker_that_fails_is_started_again_where_nobody_reads_its_error() -> None:
+    reading, writing = os.pipe2(os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    standard_error = os.dup(2)
+    os.dup2(writing, 2)
+    try:
+        with running_broker(serve=fail) as broker:
+            for _ in range(2):
+                with pytest.raises(BrokerUnavailableError, match="ended"):
+                    broker.pids()
+    finally:
+        os.dup2(standard_error, 2)
+        for descriptor in (reading, writing, standard_error):
+            os.close(descriptor)
 
 
 def test_without_a_supervisor_every_request_fails_at_once() -> None:
