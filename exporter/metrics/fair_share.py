@@ -50,8 +50,9 @@ def select(listeners: Sequence[ListenerState], places: int, own: str) -> Selecti
     """Choose as many listeners as there are places; `own` is the label of the exporter's own namespace.
 
     That comes first: it has what it needs, up to three quarters of the page where others need the rest. The
-    other namespaces have equal parts, and so have the users of each namespace. Of one user's listeners those
-    beyond a threshold stay, then the fullest, then the oldest.
+    other namespaces have equal parts, and so have the users of each namespace. Namespaces without a name have
+    one part together, in which they are equal, since any user can make them without end (user_namespaces(7)).
+    Of one user's listeners those beyond a threshold stay, then the fullest, then the oldest.
     """
     if len(listeners) <= places:
         return Selection(listeners, {})
@@ -72,7 +73,13 @@ def _parts(needed: Mapping[str, int], places: int, own: str) -> dict[str, int]:
     if of_own:
         guaranteed = max(1, int(places * _OWN_PART))
         of_own = min(of_own, max(guaranteed, places - sum(others.values())))
-    return {own: of_own} | divide(others, places - of_own)
+    numbered = {netns: number for netns, number in others.items() if netns.isdecimal()}
+    named: dict[str | None, int] = {netns: others[netns] for netns in others.keys() - numbered}
+    if numbered:
+        named[None] = sum(numbered.values())
+    parts = divide(named, places - of_own)
+    of_numbered = divide(numbered, parts.pop(None, 0))
+    return {own: of_own} | of_numbered | {netns: part for netns, part in parts.items() if netns is not None}
 
 
 def _of_namespace(listeners: Sequence[ListenerState], places: int) -> list[ListenerState]:

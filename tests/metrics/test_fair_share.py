@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -51,11 +51,13 @@ def test_all_places_are_given_and_nobody_has_much_more_than_who_lacks_one(
 
 
 class Host:
-    """Listeners of the exporter's own namespace, and of others named `1`, `2` and so on."""
+    """Listeners of the exporter's own namespace, of some without a name, `1`, `2` and so on, and of these."""
 
-    def __init__(self, others: int = 0, config: str = "{}") -> None:
+    def __init__(self, others: int = 0, named: Sequence[str] = (), config: str = "{}") -> None:
         access = FakeAccess()
         access.add(*range(1, others + 1))
+        for inode, name in enumerate(named, others + 1):
+            access.add(inode, name=name)
         self.simulation = Simulation(config, others=access)
         self.simulation.tick(seconds=1.0)
         self.kernels = access.kernels | {"host": self.simulation.kernel}
@@ -107,6 +109,22 @@ def test_a_namespace_with_thousands_of_full_listeners_leaves_out_nobody_elses() 
         "2": 9,
         "3": 10,
     }
+
+
+def test_namespaces_without_a_name_have_one_part() -> None:
+    """Any user can make them without end."""
+    host = Host(others=20, named=["web", "db"])
+    host.listen("web", 9)
+    host.listen("db", 200)
+    for number in range(1, 21):
+        host.listen(str(number), 9, uid=TENANT, length=10)
+    # Each has a listener of TCP as well.
+    chosen = host.chosen(60)
+    of_namespaces = {netns: 0 for netns, _ in chosen}
+    for (netns, _), number in chosen.items():
+        of_namespaces[netns] += number
+    assert (of_namespaces["web"], of_namespaces["db"]) == (10, 25)
+    assert {of_namespaces[str(number)] for number in range(1, 21)} == {1, 2}
 
 
 def test_the_own_namespace_comes_first_and_leaves_a_quarter_to_those_that_need_it() -> None:

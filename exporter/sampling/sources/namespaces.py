@@ -94,7 +94,11 @@ class NamespaceDiscovery(Source[list[NamespaceRef]]):
                 self.apply(self.found, now)
 
     def apply(self, answer: list[NamespaceRef], now: float) -> None:  # noqa: ARG002
-        """Choose those to sample. Where there are too many, those that are sampled already come first."""
+        """Choose those to sample.
+
+        Where there are too many, those with a name come first: any user can make others without end. Of both
+        those that are sampled already do.
+        """
         self.found = answer
         if answer is self._applied and self._labels.version == self._applied_version:
             return
@@ -103,8 +107,12 @@ class NamespaceDiscovery(Source[list[NamespaceRef]]):
         labelled = self._labels.labelled(answer, namespaces.netns_name)
         found = {name: ref for name, ref in labelled if namespaces.selects(name, str(ref.inode))}
         known = {ref.inode for ref in self.chosen.values()}
-        order = sorted(found.items(), key=lambda named: (named[1].inode not in known, named[1].inode))
-        self.chosen = dict(order[: namespaces.max])
+
+        def place(named: tuple[str, NamespaceRef]) -> tuple[bool, bool, int]:
+            label, ref = named
+            return label == str(ref.inode), ref.inode not in known, ref.inode
+
+        self.chosen = dict(sorted(found.items(), key=place)[: namespaces.max])
         self.omitted = len(found) - len(self.chosen)
 
     def configure(self, config: Config) -> None:

@@ -115,6 +115,16 @@ def test_where_there_are_too_many_those_that_are_known_stay() -> None:
     assert setup.source.omitted == 0
 
 
+def test_where_there_are_too_many_those_with_a_name_come_first() -> None:
+    """A user who makes namespaces without end leaves out no container, also none that starts later."""
+    setup = Setup("namespaces: {max: 3}")
+    setup.access.add(1, 2, 3, 4)
+    assert setup.names() == ["1", "2", "3"]
+    setup.access.add(9, name="web")
+    assert setup.names() == ["1", "2", "web"]
+    assert setup.source.omitted == 2
+
+
 def test_a_name_that_could_be_taken_for_that_of_another_is_not_used() -> None:
     setup = Setup()
     names = {1: "web", 2: "host", 3: "123", 4: "4026531840", 5: "a b", 6: "\u0663", 7: "-1", 8: "a\\b"}
