@@ -88,7 +88,10 @@ class Namespaces:
         "exclude", AnyNumber(_NETNS_PATTERN), "[]", "Which of them are not, whatever include says."
     )
     max: int = key(
-        "max", WholeNumber(1, 10_000, example="1000"), "1000", "The most that are sampled: those with a name first, then the oldest."
+        "max",
+        WholeNumber(1, 10_000, example="1000"),
+        "1000",
+        "The most that are sampled: those with a name first, then the oldest.",
     )
     netns_name: NetnsName = key(
         "netns_name",
