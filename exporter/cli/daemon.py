@@ -28,7 +28,7 @@ from exporter.cli.named_files import NamedFiles
 from exporter.cli.preload import preload
 from exporter.cli.privileges import Privileges
 from exporter.cli.reloads import Reloads
-from exporter.cli.routes import build_router
+from exporter.cli.routes import build_router, check_telemetry_path
 from exporter.cli.signals import ProcessSignals
 from exporter.cli.socket_owner import parse_owner
 from exporter.cli.supervision import Supervision
@@ -67,6 +67,7 @@ def run(flags: RunFlags, signals: ProcessSignals) -> int:
 
     Raises ConfigError, UsageError or RunError before anything is started.
     """
+    check_telemetry_path(flags.telemetry_path)
     named = NamedFiles([path for path in (flags.config_file, flags.web_config_file) if path])
     config_file = ConfigFile(flags.config_file, named.read) if flags.config_file else None
     files = ConfigFiles(config_file, WebAccess(flags.web_config_file, named.content))
@@ -113,7 +114,7 @@ class Daemon:
         *,
         clock: Clock,
     ) -> None:
-        """Only the log runs yet. Raises UsageError for a path that cannot be served."""
+        """Only the log runs yet."""
         self.log_writer = LogWriter(output.STANDARD_ERROR)
         self._service_manager = service_manager
         self._sampler = sampler

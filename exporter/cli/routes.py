@@ -15,6 +15,11 @@ from exporter.web.router import Router
 from exporter.web.scrape import ScrapeHandler
 from exporter.web.shared_pages import SharedPages
 
+_READY = "/-/ready"
+_HEALTHY = "/-/healthy"
+_RELOAD = "/-/reload"
+_LANDING = "/"
+_OTHERS = frozenset({_READY, _HEALTHY, _RELOAD, _LANDING})
 # RFC 3986, section 3.3, without percent-encoding, which the router does not decode.
 # Far below what a client may send as a header.
 _MAX_PATH_LENGTH = 512
@@ -23,7 +28,7 @@ _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
 def build_router(flags: RunFlags, pages: SharedPages, sampler: Readiness, reloader: Reloader) -> Router:
-    """Return the router of all routes. Raises UsageError where `--web.telemetry-path` cannot be served."""
+    """Return the router of all routes."""
     telemetry_path = flags.telemetry_path
     routes = [
         Route(
@@ -32,30 +37,29 @@ def build_router(flags: RunFlags, pages: SharedPages, sampler: Readiness, reload
             link=LandingLink("Metrics", "what Prometheus scrapes"),
         ),
         Route(
-            "/-/ready",
+            _READY,
             ReadyHandler(sampler),
             link=LandingLink("Ready", "whether there is a sample to serve"),
         ),
         Route(
-            "/-/healthy",
+            _HEALTHY,
             HealthyHandler(),
             link=LandingLink("Healthy", "whether the process answers"),
         ),
-        Route("/-/reload", ReloadHandler(reloader, enabled=flags.lifecycle), methods=("POST",)),
+        Route(_RELOAD, ReloadHandler(reloader, enabled=flags.lifecycle), methods=("POST",)),
     ]
-    routes.append(Route("/", LandingHandler(routes, __version__)))
-    _check_telemetry_path(telemetry_path, {route.path for route in routes[1:]})
+    routes.append(Route(_LANDING, LandingHandler(routes, __version__)))
     return Router(routes, not_found=f"there is nothing here; metrics are at {telemetry_path}")
 
 
-def _check_telemetry_path(path: str, others: set[str]) -> None:
+def check_telemetry_path(path: str) -> None:
     """Raise UsageError for a path that is served already, or that no client can ask for."""
     if not path.startswith("/"):
         raise _usage_error(path, "must start with '/', such as /metrics")
     if len(path) > _MAX_PATH_LENGTH:
         shown = f"{path[:_SHOWN_LENGTH]}..."
         raise _usage_error(shown, f"has {len(path)} characters; it may have {_MAX_PATH_LENGTH} at most")
-    if path in others:
+    if path in _OTHERS:
         raise _usage_error(path, "is a page of its own; choose another, such as /metrics")
     if not _PATH.fullmatch(path):
         allowed = "may hold letters, digits and -._~!$&'()*+,;=:@/ only"

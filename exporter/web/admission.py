@@ -37,11 +37,11 @@ class NewClient(Candidate, Protocol):
 class Admission:
     """Clients that wait. Used in one event loop.
 
-    First come those who keep their connection and ask now and then. Of new ones the addresses are served in
-    rotation, so that a flood from one leaves time for the others. Of those with the same address the last is
-    served first: while there are more than can be served, each would otherwise wait until it gives up. Those
-    who keep a connection and ask all the time come last. A new one that has waited for `max_wait_seconds` is
-    refused.
+    First come those who keep their connection and ask now and then, then the first requests of those who were
+    served as new ones. Of new ones the addresses are served in rotation, so that a flood from one leaves time
+    for the others. Of those with the same address the last is served first: while there are more than can be
+    served, each would otherwise wait until it gives up. Those who keep a connection and ask all the time come
+    last. A new one that has waited for `max_wait_seconds` is refused.
     """
 
     def __init__(self, allowance: CpuAllowance, max_wait_seconds: float) -> None:
@@ -53,12 +53,16 @@ class Admission:
         # How many new ones there are.
         self.waiting = 0
         self._rare: deque[Candidate] = deque()
+        self._first: deque[Candidate] = deque()
         self._repeated: deque[Candidate] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
-    def admit(self, *, idle_seconds: float) -> bool:
-        """Tell whether a request may be served at once, of a client that has asked nothing for so long."""
-        if idle_seconds >= _RARE_SECONDS and not self._allowance.exhausted:
+    def admit(self, *, idle_seconds: float | None) -> bool:
+        """Tell whether a request may be served at once, of a client that has asked nothing for so long.
+
+        None is for its first request.
+        """
+        if (idle_seconds is None or idle_seconds >= _RARE_SECONDS) and not self._allowance.exhausted:
             return True
         return self._timer is None and self._allowance.available
 
@@ -66,10 +70,14 @@ class Admission:
         """Tell whether a new client may be served at once."""
         return self._timer is None and self._allowance.available
 
-    def wait(self, candidate: Candidate, *, idle_seconds: float) -> None:
+    def wait(self, candidate: Candidate, *, idle_seconds: float | None) -> None:
         """Serve a request later that was not admitted."""
-        waiting = self._rare if idle_seconds >= _RARE_SECONDS else self._repeated
-        waiting.append(candidate)
+        if idle_seconds is None:
+            self._first.append(candidate)
+        elif idle_seconds >= _RARE_SECONDS:
+            self._rare.append(candidate)
+        else:
+            self._repeated.append(candidate)
         self._serve_later()
 
     def wait_new(self, client: NewClient) -> None:
@@ -95,24 +103,30 @@ class Admission:
 
     def _serve_later(self) -> None:
         if self._timer is None:
-            self._timer = self._loop.call_later(self._allowance.pause_seconds(), self._serve_next)
+            self._pause()
+
+    def _pause(self) -> None:
+        """Serve one after a pause, even where nothing is left: on a slow machine, to wake up takes all."""
+        self._timer = self._loop.call_later(self._allowance.pause_seconds(), self._serve_next)
 
     def _serve_next(self) -> None:
-        """Serve one; the next when it is known what that took."""
+        """Serve one, and go on when it is known what that took."""
         self._timer = None
         self._refuse_late()
-        if not (self._rare or self._new or self._repeated):
-            return
-        pause = 0.0
-        if self._allowance.available:
+        if self._rare or self._first or self._new or self._repeated:
             self._pop().serve()
+            self._timer = self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._allowance.available:
+            self._serve_next()
         else:
-            pause = self._allowance.pause_seconds()
-        self._timer = self._loop.call_later(pause, self._serve_next)
+            self._pause()
 
     def _pop(self) -> Candidate:
-        if self._rare:
-            return self._rare.popleft()
+        for waiting in (self._rare, self._first):
+            if waiting:
+                return waiting.popleft()
         return self._pop_new() if self._new else self._repeated.popleft()
 
     def _pop_new(self) -> NewClient:

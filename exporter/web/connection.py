@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import math
 from contextlib import ExitStack
 from typing import Final, Protocol
 
@@ -155,12 +154,12 @@ class Connection:
             return
         # What the client sends before it has the response stays in the kernel.
         self._loop.remove_reader(self._descriptor)
-        idle_seconds = math.inf if self._is_new else idle_seconds
-        if self._admission.admit(idle_seconds=idle_seconds):
+        idle = None if self._is_new else idle_seconds
+        if self._admission.admit(idle_seconds=idle):
             self.serve()
         else:
             self._enter(State.ADMISSION, self._limits.page_seconds)
-            self._admission.wait(self, idle_seconds=idle_seconds)
+            self._admission.wait(self, idle_seconds=idle)
 
     async def _respond(self, request: HttpRequest) -> None:
         response = await self._router.respond(request)

@@ -10,7 +10,7 @@ import pytest
 
 from exporter import __version__
 from exporter.cli.flags import RunFlags, parse
-from exporter.cli.routes import build_router
+from exporter.cli.routes import build_router, check_telemetry_path
 from exporter.errors import UsageError
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
@@ -136,6 +136,7 @@ def test_telemetry_path_moves_the_page() -> None:
 
 @pytest.mark.parametrize("path", ["/metrics", "/-/metrics", "/a/b", "/m~1", "/metrics/"])
 def test_telemetry_path_may_be_any_other(path: str) -> None:
+    check_telemetry_path(path)
     assert respond(router(telemetry_path=path), path).body == TEXT_PAGE
 
 
@@ -164,7 +165,7 @@ UNSAFE = "may hold letters, digits and -._~!$&'()*+,;=:@/ only, and neither a qu
 )
 def test_wrong_telemetry_path_gets_one_line(path: str, problem: str) -> None:
     with pytest.raises(UsageError) as caught:
-        router(telemetry_path=path)
+        check_telemetry_path(path)
     assert str(caught.value) == f"--web.telemetry-path: {path!r} {problem}"
     assert "\n" not in str(caught.value)
 
@@ -172,6 +173,6 @@ def test_wrong_telemetry_path_gets_one_line(path: str, problem: str) -> None:
 def test_telemetry_path_fits_into_a_request() -> None:
     """The line does not have it all."""
     with pytest.raises(UsageError) as caught:
-        router(telemetry_path="/" + "a" * 20000)
+        check_telemetry_path("/" + "a" * 20000)
     assert str(caught.value).endswith("...' has 20001 characters; it may have 512 at most")
     assert len(str(caught.value)) < 150

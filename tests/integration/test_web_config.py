@@ -46,14 +46,14 @@ scrape_configs:
 class Setup:
     """An exporter with a web configuration in `folder`, and the certificates that it takes."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, *, confined: bool = False) -> None:
         self.folder = folder
         self.authority = Authority(folder)
         self.authority.sign("server", "DNS:localhost", "IP:127.0.0.1")
         self.client = self.authority.sign("client", "DNS:prometheus.example.org")
         self.file = folder / "web.yml"
         self.set_password(PASSWORD)
-        self.daemon = stack.enter_context(Daemon(f"--web.config.file={self.file}"))
+        self.daemon = stack.enter_context(Daemon(f"--web.config.file={self.file}", confined=confined))
         self.daemon.wait_for_log('msg="listening"')
 
     def set_password(self, password: str) -> None:
@@ -162,7 +162,7 @@ def test_a_wrong_file_at_the_start_ends_with_status_2(tmp_path: Path) -> None:
 def test_a_key_that_only_root_may_read_is_read_again(tmp_path: Path) -> None:
     """The process that serves HTTP is another user then."""
     with ExitStack() as stack:
-        setup = Setup(tmp_path, stack)
+        setup = Setup(tmp_path, stack, confined=True)
         assert _uid(setup.daemon.pid) != 0
         (tmp_path / "server.key").chmod(0o600)
         setup.authority.sign("server", "DNS:localhost", "IP:127.0.0.1")
