@@ -12,6 +12,9 @@ _COST_HALF_LIFE_SECONDS: Final = 1.0
 # Where a run after so many seconds costs less than before, that is what runs cost now: the load is over, and
 # what they cost under it would keep the interval long for runs to come.
 _FORGET_SECONDS: Final = 2.0
+# One that costs less than this part of that is followed by another as soon as that counts alone: it may still
+# have paid for the end of the load, as for thousands of sockets that were closed.
+_FALLEN_PART: Final = 2 / 3
 # The most that one run counts for, in multiples of the average. Now and then a run pays for others, as when
 # garbage is collected in it, and an interval stretched for that would take long to shrink again.
 _MAX_COST_MULTIPLE: Final = 4.0
@@ -84,7 +87,10 @@ class Schedule:
         self._last_due = None
 
     def note_cost(self, seconds: float, now: float) -> None:
-        """Take the processor time of a run at `now` into the average, which forgets with time."""
+        """Take the processor time of a run at `now` into the average, which forgets with time.
+
+        The next due time is set by then; where the cost falls it may become an earlier one.
+        """
         self._runs += 1
         passed, self._noted_at = now - self._noted_at, now
         # The first run fills what later ones find filled, so it is no measure of them.
@@ -94,6 +100,8 @@ class Schedule:
             weight = 1 - 0.5 ** (passed / _COST_HALF_LIFE_SECONDS)
             self.cost += weight * (min(seconds, self.cost * _MAX_COST_MULTIPLE) - self.cost)
         else:
+            if self.due is not None and seconds < self.cost * _FALLEN_PART:
+                self.due = min(self.due, now + _FORGET_SECONDS)
             self.cost = seconds
 
     def requested_share(self) -> float:

@@ -132,6 +132,21 @@ def test_a_cheaper_run_after_two_seconds_is_what_runs_cost_now() -> None:
     assert 0.0005 < schedule.cost < 0.001
 
 
+@pytest.mark.parametrize(("seconds", "due"), [(0.4, 6.0), (0.7, 8.0)])
+def test_a_run_that_costs_much_less_is_followed_by_another_in_two_seconds(seconds: float, due: float) -> None:
+    """It may have paid for the end of the load; a little less is no sign of that."""
+    schedule = costing(0.8)
+    schedule.limit_to(0.01, NOW)
+    schedule.run_now()
+    schedule.advance(NOW)
+    schedule.advance(NOW + 4.0)
+    schedule.note_cost(seconds, NOW + 4.0)
+    assert schedule.due == pytest.approx(NOW + due)
+    schedule.limit_to(100.0, NOW + 4.5)
+    assert schedule.interval_in_force == INTERVAL
+    assert schedule.due == NOW + 4.5
+
+
 def test_a_dearer_run_after_two_seconds_counts_for_four_average_ones_all_the_same() -> None:
     schedule = costing(0.01)
     schedule.note_cost(1.0, NOW + 4.0)
