@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from exporter.config.model import Config
+from exporter.config.model import Config, Queue
 from exporter.kernel.family import FAMILIES, SocketFamily, family_of
 from exporter.kernel.procfs.counters import Sysctls
 from exporter.kernel.records import UNCHANGED, Changes, Listener
@@ -20,6 +20,7 @@ from exporter.sampling.history.timeline import SampleTimeline
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.mptcp_sockets import MptcpSockets
 from exporter.sampling.nonempty_queues import NonemptyQueues
+from exporter.sampling.recorder import Recorder
 from exporter.sampling.socket_owners import GroupOwners, SocketOwners
 from exporter.thresholds.rules import RuleSet
 
@@ -34,8 +35,13 @@ class ListenerTable:
     connections. `sockets_version` grows whenever a socket opens or closes. `mptcp` tells which are MPTCP's.
     """
 
-    def __init__(self, netns: str, config: Config, netns_number: str = "") -> None:
-        """Take the label of the namespace, and its number where rules may match it by that as well."""
+    def __init__(
+        self, netns: str, config: Config, netns_number: str = "", recorder: Recorder | None = None
+    ) -> None:
+        """Take the label of the namespace, and its number where rules may match it by that as well.
+
+        `recorder` takes what samples change in queues.
+        """
         self.states: dict[ListenerGroup, ListenerState] = {}
         self.accept_timelines = {family: SampleTimeline() for family in FAMILIES}
         self.syn_recv_timeline = SampleTimeline()
@@ -51,6 +57,7 @@ class ListenerTable:
         self._with_syn_recv: set[ListenerState] = set()
         self._matcher: Matcher | None = None
         self._expire_at = 0.0
+        self._recorder = Recorder(config) if recorder is None else recorder
 
     def update(self, family: SocketFamily, changes: Changes, now: float) -> None:
         """Take what a sample of a family's listeners found changed."""
@@ -103,6 +110,8 @@ class ListenerTable:
             state.observe_syn_recv(0)
         for state, number in by_state.items():
             state.observe_syn_recv(number)
+        for state in self._with_syn_recv | by_state.keys():
+            self._recorder.note(state, Queue.SYN_RECV)
         self._with_syn_recv = set(by_state)
 
     def set_oldest_waits(
@@ -176,6 +185,7 @@ class ListenerTable:
             else:
                 self._folded.update(state)
             state.observe_accept()
+            self._recorder.note(state, Queue.ACCEPT)
             self._nonempty.note(group, before)
         if changes.opened or changes.closed:
             for key in {group.key for group in changed}:
