@@ -13,7 +13,7 @@ from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.sampler import Sampler
 
 # The most in one document, which are some 4 MB; the fullest queues come first.
-MAX_CHANGES: Final = 100_000
+_MAX_CHANGES: Final = 100_000
 
 Document = dict[str, Any]
 
@@ -28,9 +28,10 @@ class History:
     `dropped_changes` the changes for which there was no memory.
     """
 
-    def __init__(self, sampler: Sampler, clock: Clock) -> None:
+    def __init__(self, sampler: Sampler, clock: Clock, max_changes: int = _MAX_CHANGES) -> None:
         self._sampler = sampler
         self._clock = clock
+        self._max_changes = max_changes
 
     def document(self, query: ListenerQuery) -> Document:
         """Return what is asked for; where the request does not say how far back, all of the window."""
@@ -61,7 +62,7 @@ class History:
                 if now - each.at <= seconds and query.selects(_labels(each.state, each.queue))
             ]
         found.sort(key=lambda each: each[1].highest_ratio(), reverse=True)
-        listeners, left, omitted = _entries(found, MAX_CHANGES, to_unix)
+        listeners, left, omitted = _entries(found, self._max_changes, to_unix)
         minutes, _, more = _entries(crossed, left, to_unix)
         return {
             "time": round(now + to_unix, 3),

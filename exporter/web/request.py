@@ -33,7 +33,7 @@ class Delivery(Protocol):
 class HttpRequest:
     """A request that has arrived completely.
 
-    `path` is without the query, and `query` what follows the `?`. Names of headers are in lower case. A header
+    `path` is without the query, and `query` what follows the `?`. Names of headers are in lower case; one
     that came several times has its values joined by commas (RFC 9110, section 5.3).
     """
 
