@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from exporter.config.model import Config, Queue
+from exporter.config.model import Config
 from exporter.kernel.family import FAMILIES, SocketFamily, family_of
 from exporter.kernel.procfs.counters import Sysctls
 from exporter.kernel.records import UNCHANGED, Changes, Listener
@@ -111,7 +111,7 @@ class ListenerTable:
         for state, number in by_state.items():
             state.observe_syn_recv(number)
         for state in self._with_syn_recv | by_state.keys():
-            self._recorder.note(state, Queue.SYN_RECV)
+            self._recorder.note_syn_recv(state)
         self._with_syn_recv = set(by_state)
 
     def set_oldest_waits(
@@ -185,7 +185,7 @@ class ListenerTable:
             else:
                 self._folded.update(state)
             state.observe_accept()
-            self._recorder.note(state, Queue.ACCEPT)
+            self._recorder.note_accept(state)
             self._nonempty.note(group, before)
         if changes.opened or changes.closed:
             for key in {group.key for group in changed}:

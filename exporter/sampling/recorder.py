@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter.config.model import Config, Queue, Severity
 from exporter.sampling.history.queue import QueueHistory
@@ -26,7 +26,10 @@ _KEPT_PART: Final = 0.9
 _OBJECT_BYTES: Final = 400
 
 
-_RecordingKey = tuple[ListenerState, Queue]
+class _Recorded(NamedTuple):
+    state: ListenerState
+    queue: Queue
+    recording: Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Recorder:
 
     def __init__(self, config: Config) -> None:
         self.dropped = 0
-        self._recordings: dict[_RecordingKey, Recording] = {}
+        self._recordings: dict[Queue, dict[ListenerState, Recording]] = {queue: {} for queue in Queue}
         self._crossings: deque[_Crossing] = deque()
         self._crossed_at: dict[tuple[ListenerState, Queue, Severity], float] = {}
         self._episodes: deque[Episode] = deque()
@@ -72,27 +75,21 @@ class Recorder:
         self._settings = config.recorder
         self._forget_at = 0.0
         if not self._settings.enabled:
-            self._recordings.clear()
+            for recordings in self._recordings.values():
+                recordings.clear()
             self._crossings.clear()
             self._crossed_at.clear()
             self._episodes.clear()
 
-    def note(self, state: ListenerState, queue: Queue) -> None:
-        """Take what the newest sample of this queue has changed."""
-        if not self._settings.enabled:
-            return
-        history = state.accept if queue is Queue.ACCEPT else state.syn_recv
-        if history is None:
-            return
-        recording = self._recordings.get((state, queue))
-        if recording is None:
-            if not history.length:
-                return
-            recording = self._recordings[state, queue] = Recording()
-            if history.sampled_before:
-                recording.add(history.sampled_before, 0, 0.0)
-        if recording.add(history.sampled, history.length, history.ratio):
-            self._note_crossings(state, queue, history)
+    def note_accept(self, state: ListenerState) -> None:
+        """Take what the newest sample has changed in the accept queue of a listener."""
+        if self._settings.enabled:
+            self._note(state, Queue.ACCEPT, state.accept)
+
+    def note_syn_recv(self, state: ListenerState) -> None:
+        """Take what the newest sample has changed in the SYN queue of a listener that has one."""
+        if self._settings.enabled and state.syn_recv is not None:
+            self._note(state, Queue.SYN_RECV, state.syn_recv)
 
     def forget_old(self, now: float) -> None:
         """Forget what is too old or too much; to be called often, it looks every few seconds."""
@@ -101,17 +98,19 @@ class Recorder:
         self._forget_at = now + _FORGET_SECONDS
         self._end_episodes(now)
         begin = now - self._settings.window_seconds
-        for key, recording in list(self._recordings.items()):
-            recording.forget_before(begin)
-            if recording.at_rest() and recording.newest() < begin:
-                del self._recordings[key]
+        for recordings in self._recordings.values():
+            for state, recording in list(recordings.items()):
+                recording.forget_before(begin)
+                if recording.at_rest() and recording.newest() < begin:
+                    del recordings[state]
         self._fit()
 
     def recordings(self, now: float, seconds: float) -> list[tuple[ListenerState, Queue, Recording]]:
         """Return copies of the changes of the last `seconds`."""
         found = (
             (state, queue, recording.between(now - seconds, now))
-            for (state, queue), recording in self._recordings.items()
+            for queue, recordings in self._recordings.items()
+            for state, recording in recordings.items()
         )
         return [each for each in found if len(each[2])]
 
@@ -119,20 +118,32 @@ class Recorder:
         """Return the crossings of the last day whose minute is over, the oldest first."""
         return list(self._episodes)
 
-    def _note_crossings(self, state: ListenerState, queue: Queue, history: QueueHistory) -> None:
-        for severity, threshold in history.threshold_states.items():
-            if not threshold.crossed_at(history.sampled):
-                continue
-            last = self._crossed_at.get((state, queue, severity))
-            # Until then the last one has it.
-            if last is None or history.sampled - last > _AROUND_SECONDS:
-                self._crossed_at[state, queue, severity] = history.sampled
-                self._crossings.append(_Crossing(state, queue, severity, history.sampled))
+    def _note(self, state: ListenerState, queue: Queue, history: QueueHistory) -> None:
+        recordings = self._recordings[queue]
+        recording = recordings.get(state)
+        if recording is None:
+            if not history.length:
+                return
+            recording = recordings[state] = Recording()
+            if history.sampled_before:
+                recording.add(history.sampled_before, 0, 0.0)
+        if recording.add(history.sampled, history.length, history.ratio):
+            for severity, threshold in history.threshold_states.items():
+                if threshold.exceeded and threshold.crossed_at(history.sampled):
+                    self._note_crossing(_Crossing(state, queue, severity, history.sampled))
+
+    def _note_crossing(self, crossing: _Crossing) -> None:
+        key = (crossing.state, crossing.queue, crossing.severity)
+        last = self._crossed_at.get(key)
+        # Until then the last one has it.
+        if last is None or crossing.at - last > _AROUND_SECONDS:
+            self._crossed_at[key] = crossing.at
+            self._crossings.append(crossing)
 
     def _end_episodes(self, now: float) -> None:
         while self._crossings and now - self._crossings[0].at > _AROUND_SECONDS:
             crossing = self._crossings.popleft()
-            recording = self._recordings.get((crossing.state, crossing.queue))
+            recording = self._recordings[crossing.queue].get(crossing.state)
             if recording is not None:
                 changes = recording.between(crossing.at - _AROUND_SECONDS, crossing.at + _AROUND_SECONDS)
                 self._episodes.append(
@@ -154,34 +165,36 @@ class Recorder:
 
     def _fit_recordings(self, allowed: float) -> None:
         used: Counter[str] = Counter()
-        for (state, _), recording in self._recordings.items():
-            used[state.group.key.netns] += _bytes([recording])
+        by_namespace: dict[str, list[_Recorded]] = {}
+        for queue, recordings in self._recordings.items():
+            for state, recording in recordings.items():
+                netns = state.group.key.netns
+                used[netns] += _bytes([recording])
+                by_namespace.setdefault(netns, []).append(_Recorded(state, queue, recording))
         if used.total() <= allowed:
             return
-        keys: dict[str, deque[_RecordingKey]] = {netns: deque() for netns in used}
-        for key in sorted(self._recordings, key=self._importance):
-            keys[key[0].group.key.netns].append(key)
+        ordered = {netns: deque(sorted(those, key=_importance)) for netns, those in by_namespace.items()}
         while used.total() > allowed * _KEPT_PART:
             ((netns, _),) = used.most_common(1)
-            key = keys[netns].popleft()
-            used[netns] -= self._halve(key)
-            if key in self._recordings:
-                keys[netns].append(key)
+            least = ordered[netns].popleft()
+            used[netns] -= self._halve(least)
+            if len(least.recording):
+                ordered[netns].append(least)
 
-    def _importance(self, key: _RecordingKey) -> tuple[float, float]:
-        recording = self._recordings[key]
-        return recording.highest_ratio(), recording.newest()
-
-    def _halve(self, key: _RecordingKey) -> int:
+    def _halve(self, recorded: _Recorded) -> int:
         """Forget the older half of a recording, and return how many bytes that frees."""
-        recording = self._recordings[key]
+        recording = recorded.recording
         before, number = _bytes([recording]), (len(recording) + 1) // 2
         self.dropped += number
         recording.forget_oldest(number)
         if len(recording):
             return before - _bytes([recording])
-        del self._recordings[key]
+        del self._recordings[recorded.queue][recorded.state]
         return before
+
+
+def _importance(recorded: _Recorded) -> tuple[float, float]:
+    return recorded.recording.highest_ratio(), recorded.recording.newest()
 
 
 def _bytes(recordings: Iterable[Recording]) -> int:

@@ -49,7 +49,7 @@ class Recording:
     def add(self, at: float, length: int | None, ratio: float | None) -> bool:
         """Take what a sample found, and return whether that was a change."""
         number = _UNKNOWN if length is None else length
-        stored = array("f", [math.nan if ratio is None else ratio])[0]
+        stored = math.nan if ratio is None else ratio
         # Of one length the ratio differs where a backlog was changed, or another socket is the fullest.
         if self._lengths and self._lengths[-1] == number and _equal(self._ratios[-1], stored):
             return False
@@ -88,4 +88,5 @@ class Recording:
 
 
 def _equal(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))
+    # What is kept is rounded to single precision.
+    return math.isclose(one, other, rel_tol=1e-6) or (math.isnan(one) and math.isnan(other))
