@@ -20,7 +20,7 @@ from exporter.sampling.history.timeline import SampleTimeline
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.mptcp_sockets import MptcpSockets
 from exporter.sampling.nonempty_queues import NonemptyQueues
-from exporter.sampling.recorder import Recorder
+from exporter.sampling.queue_observers import QueueObservers
 from exporter.sampling.socket_owners import GroupOwners, SocketOwners
 from exporter.thresholds.rules import RuleSet
 
@@ -36,12 +36,9 @@ class ListenerTable:
     """
 
     def __init__(
-        self, netns: str, config: Config, netns_number: str = "", recorder: Recorder | None = None
+        self, netns: str, config: Config, netns_number: str = "", observers: QueueObservers | None = None
     ) -> None:
-        """Take the label of the namespace, and its number where rules may match it by that as well.
-
-        `recorder` takes what samples change in queues.
-        """
+        """Take the label of the namespace, and its number where rules may match it by that as well."""
         self.states: dict[ListenerGroup, ListenerState] = {}
         self.accept_timelines = {family: SampleTimeline() for family in FAMILIES}
         self.syn_recv_timeline = SampleTimeline()
@@ -57,7 +54,7 @@ class ListenerTable:
         self._with_syn_recv: set[ListenerState] = set()
         self._matcher: Matcher | None = None
         self._expire_at = 0.0
-        self._recorder = Recorder(config) if recorder is None else recorder
+        self._observers = observers or QueueObservers(config)
 
     def update(self, family: SocketFamily, changes: Changes, now: float) -> None:
         """Take what a sample of a family's listeners found changed."""
@@ -111,7 +108,7 @@ class ListenerTable:
         for state, number in by_state.items():
             state.observe_syn_recv(number)
         for state in self._with_syn_recv | by_state.keys():
-            self._recorder.note_syn_recv(state)
+            self._observers.note_syn_recv(state)
         self._with_syn_recv = set(by_state)
 
     def set_oldest_waits(
@@ -185,7 +182,7 @@ class ListenerTable:
             else:
                 self._folded.update(state)
             state.observe_accept()
-            self._recorder.note_accept(state)
+            self._observers.note_accept(state)
             self._nonempty.note(group, before)
         if changes.opened or changes.closed:
             for key in {group.key for group in changed}:

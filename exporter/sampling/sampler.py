@@ -20,6 +20,7 @@ from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySamplers
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.namespace_slot import QUIET_SECONDS
+from exporter.sampling.queue_observers import QueueObservers
 from exporter.sampling.recorder import Recorder
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.owners import Owners
@@ -44,8 +45,8 @@ class Sampler:
         self.failure: Exception | None = None
         self.owners = Owners(environment.owners, environment.broker_clock)
         self._walks = WalkLimit(config)
-        self.recorder = Recorder(config)
-        former = FormerTables(partial(ListenerTable, recorder=self.recorder))
+        self._observers = QueueObservers(config)
+        former = FormerTables(partial(ListenerTable, observers=self._observers))
         shared = SharedBySamplers(self.lock, clock, self._walks, former)
         self.namespace_scheduler = NamespaceScheduler(config, environment, shared)
         self._clock = clock
@@ -69,6 +70,11 @@ class Sampler:
         self._slowed = False
         # Whether listeners of some namespaces that there are at the start were not sampled yet.
         self._first_pass = True
+
+    @property
+    def recorder(self) -> Recorder:
+        """What keeps the changes of queues. The caller holds the lock."""
+        return self._observers.recorder
 
     @property
     def namespaces(self) -> tuple[NamespaceSampler, ...]:
@@ -114,7 +120,7 @@ class Sampler:
         with self.lock:
             self.config = config
             self._walks.configure(config)
-            self.recorder.configure(config)
+            self._observers.recorder.configure(config)
             self._owners_runner.configure(config)
             self.namespace_scheduler.configure(config)
             for namespace in self.namespaces:
@@ -132,8 +138,7 @@ class Sampler:
         self._first_pass = self._first_pass and not self.namespace_scheduler.listeners_sampled()
         if not self._first_pass:
             self._run_due((self._owners_runner,), now)
-        with self.lock:
-            self.recorder.forget_old(now)
+        self._observers.tick(now, self.lock)
         self._keep_budget(self._clock.monotonic())
         if more:
             return now
