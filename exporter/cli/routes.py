@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from exporter import __version__
 from exporter.cli.flags import RunFlags
@@ -18,9 +19,10 @@ from exporter.web.shared_pages import SharedPages
 _READY = "/-/ready"
 _HEALTHY = "/-/healthy"
 _RELOAD = "/-/reload"
+_LISTENERS = "/api/v1/listeners"
 _HISTORY = "/api/v1/history"
 _LANDING = "/"
-_OTHERS = frozenset({_READY, _HEALTHY, _RELOAD, _HISTORY, _LANDING})
+_OTHERS = frozenset({_READY, _HEALTHY, _RELOAD, _LISTENERS, _HISTORY, _LANDING})
 # RFC 3986, section 3.3, without percent-encoding, which the router does not decode.
 # Far below what a client may send as a header.
 _MAX_PATH_LENGTH = 512
@@ -28,8 +30,16 @@ _SHOWN_LENGTH = 40
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """What serves the JSON of each document."""
+
+    listeners: Handler
+    history: Handler
+
+
 def build_router(
-    flags: RunFlags, pages: SharedPages, history: Handler, sampler: Readiness, reloader: Reloader
+    flags: RunFlags, pages: SharedPages, documents: Documents, sampler: Readiness, reloader: Reloader
 ) -> Router:
     """Return the router of all routes."""
     telemetry_path = flags.telemetry_path
@@ -50,8 +60,13 @@ def build_router(
             link=LandingLink("Healthy", "whether the process answers"),
         ),
         Route(
+            _LISTENERS,
+            documents.listeners,
+            link=LandingLink("Listeners", "every queue as it is now, as JSON"),
+        ),
+        Route(
             _HISTORY,
-            history,
+            documents.history,
             link=LandingLink("History", "every change of the last minutes, as JSON"),
         ),
         Route(_RELOAD, ReloadHandler(reloader, enabled=flags.lifecycle), methods=("POST",)),

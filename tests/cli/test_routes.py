@@ -11,7 +11,7 @@ import pytest
 
 from exporter import __version__
 from exporter.cli.flags import RunFlags, parse
-from exporter.cli.routes import build_router, check_telemetry_path
+from exporter.cli.routes import Documents, build_router, check_telemetry_path
 from exporter.errors import UsageError
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
@@ -20,7 +20,7 @@ from tests.web.delivery import FakeDelivery
 from tests.web.metrics_pages import shared
 
 TEXT_PAGE = b"demo 1\n"
-READ_PATHS = ["/", "/metrics", "/api/v1/history", "/-/healthy", "/-/ready"]
+READ_PATHS = ["/", "/metrics", "/api/v1/listeners", "/api/v1/history", "/-/healthy", "/-/ready"]
 OTHER_METHODS = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get"]
 
 
@@ -52,7 +52,8 @@ def flags(**changes: object) -> RunFlags:
 
 def router(exporter: Exporter | None = None, **changes: object) -> Router:
     exporter = exporter or Exporter()
-    return build_router(flags(**changes), shared(exporter), exporter, exporter, exporter)
+    documents = Documents(exporter, exporter)
+    return build_router(flags(**changes), shared(exporter), documents, exporter, exporter)
 
 
 def respond(router: Router, path: str, method: str = "GET") -> HttpResponse:
@@ -125,6 +126,7 @@ def test_landing_page_links_every_page_and_shows_the_version() -> None:
         ("/metrics", "Metrics", "what Prometheus scrapes"),
         ("/-/ready", "Ready", "whether there is a sample to serve"),
         ("/-/healthy", "Healthy", "whether the process answers"),
+        ("/api/v1/listeners", "Listeners", "every queue as it is now, as JSON"),
         ("/api/v1/history", "History", "every change of the last minutes, as JSON"),
     ]
     assert {respond(routes, path).status for path, _, _ in links} == {200}
