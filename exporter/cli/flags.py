@@ -22,6 +22,8 @@ DEFAULT_MAX_CONNECTIONS = 512
 DEFAULT_MAX_REQUESTS = 40
 DEFAULT_MAX_HEADER_BYTES = 16 * 1024
 DEFAULT_SOCKET_MODE = 0o660
+# Long enough for four readings of the oldest wait, which is read each second.
+DEFAULT_WATCH_SECONDS = 3.0
 # Flag, field of RunFlags, seconds where it is not given, and what has so much time.
 _TIMEOUTS = (
     ("header", "header_seconds", 5.0, "time to send a request without its body"),
@@ -86,7 +88,16 @@ class ShowFlags:
     config_file: str | None
 
 
-Flags = RunFlags | CheckConfigFlags | ShowFlags
+@dataclass(frozen=True, slots=True)
+class DoctorFlags:
+    """Flags of `doctor`; `seconds` is how long it watches."""
+
+    json: bool
+    seconds: float
+    config_file: str | None
+
+
+Flags = RunFlags | CheckConfigFlags | ShowFlags | DoctorFlags
 
 
 def parse(argv: Sequence[str]) -> Flags:
@@ -103,6 +114,8 @@ def parse(argv: Sequence[str]) -> Flags:
             return _parse_check_config(argv[1:])
         case "show":
             return _parse_show(argv[1:])
+        case "doctor":
+            return _parse_doctor(argv[1:])
         case _:
             message = f"unknown command {command!r}; {advice(PROGRAM, command, list(COMMANDS))}"
             raise UsageError(message)
@@ -142,11 +155,22 @@ def _parse_show(argv: Sequence[str]) -> ShowFlags:
     return ShowFlags(**parser.read(argv))
 
 
+def _parse_doctor(argv: Sequence[str]) -> DoctorFlags:
+    parser = Parser("doctor", "doctor [flags]", f"{COMMANDS['doctor'].capitalize()}.")
+    parser.flags.add_argument("--json", action="store_true", help="print JSON instead of text")
+    about = f"how long to watch the queues (default: {DEFAULT_WATCH_SECONDS:g}s)"
+    parser.flags.add_argument("--for", dest="seconds", metavar="DURATION", type=duration, help=about)
+    parser.set_defaults(seconds=DEFAULT_WATCH_SECONDS)
+    _add_config_file(parser)
+    return DoctorFlags(**parser.read(argv))
+
+
 def _run_parser() -> Parser:
     commands = "\n".join(f"  {name:<14}{text}" for name, text in COMMANDS.items())
     parser = Parser(
         "",
-        f"[flags]\n       {PROGRAM} check-config FILE\n       {PROGRAM} show [flags]",
+        f"[flags]\n       {PROGRAM} check-config FILE\n       {PROGRAM} show [flags]\n"
+        f"       {PROGRAM} doctor [flags]",
         "Measures how full every listen queue of this host is, for Prometheus.\n"
         "Needs neither flags nor a configuration file.\n\n"
         f"commands (each has --help):\n{commands}",
