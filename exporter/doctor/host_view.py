@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exporter.kernel.processes.activity import ProcessActivity
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import Owner
@@ -14,13 +15,15 @@ class SocketView:
     """One listening socket.
 
     `limit` is the backlog in force; the queue is full with one connection more. `length` is the newest number
-    of waiting connections, `shortest` and `longest` are the extremes of the watch.
+    of waiting connections, `shortest` and `longest` are the extremes of the watch. `decreased` tells whether
+    any sample found fewer than the one before, so that some were accepted.
     """
 
     limit: int
     length: int
     shortest: int
     longest: int
+    decreased: bool = False
 
     @property
     def full(self) -> bool:
@@ -38,6 +41,11 @@ class SocketView:
         return self.shortest > self.limit
 
     @property
+    def unchanged(self) -> bool:
+        """Whether every sample found the same number of waiting connections."""
+        return self.shortest == self.longest
+
+    @property
     def peak_ratio(self) -> float:
         """How full it was at most; 1 is full."""
         return self.longest / (self.limit + 1)
@@ -52,6 +60,7 @@ class ListenerView:
     the oldest during the watch, 0 where it became so with the last sample, or none is known. `syn_recv` is
     the highest number of half-open connections in the watch, `drops` the number of packets dropped since the
     sockets were opened, `more_drops` during the watch; None where the family or the method does not tell.
+    `processes` are the owners of its sockets and the children of these, as far as they may be seen.
     """
 
     key: ListenerKey
@@ -64,6 +73,7 @@ class ListenerView:
     syn_recv_limit: int | None = None
     drops: int | None = None
     more_drops: int | None = None
+    processes: tuple[ProcessActivity, ...] = ()
 
     @property
     def fullest(self) -> SocketView | None:
@@ -76,8 +86,13 @@ class ListenerView:
         return min((each.limit for each in self.sockets), default=None)
 
     @property
+    def was_full(self) -> bool:
+        """Whether any sample found one of its sockets full."""
+        return any(each.was_full for each in self.sockets)
+
+    @property
     def name(self) -> str:
-        """The listener in words: program, address and, in another namespace than the own, where."""
+        """The listener in words: its program and its address."""
         address, port = self.key.address, self.key.port
         place = address if not port else f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         return f"{self.owner.process or self.owner.command or 'the listener'} at {place}"

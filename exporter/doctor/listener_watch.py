@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from exporter.doctor.host_view import ListenerView, SocketView
+from exporter.kernel.processes.activity import ProcessActivity
 from exporter.owners.owner import UNKNOWN_OWNER
 from exporter.sampling.listener_state import ListenerState
 
 # Of the time between two readings, the oldest connection has to become older by so much to be the same one.
 _SAME: Final = 0.9
+
+
+class _Lengths(NamedTuple):
+    """What the samples of one queue found: the newest length, the extremes, and whether it ever decreased."""
+
+    newest: int
+    shortest: int
+    longest: int
+    decreased: bool = False
+
+    def then(self, length: int) -> Self:
+        return self._replace(
+            newest=length,
+            shortest=min(self.shortest, length),
+            longest=max(self.longest, length),
+            decreased=self.decreased or length < self.newest,
+        )
 
 
 class ListenerWatch:
@@ -20,7 +38,7 @@ class ListenerWatch:
         self._state = state
         self._drops = state.group.drops
         self._full_seconds = state.accept.full_seconds() or 0.0
-        self._extremes: dict[int, tuple[int, int]] = {}
+        self._lengths: dict[int, _Lengths] = {}
         self._syn_recv: int | None = None
         # When the wait of the connection that is the oldest was read first and last, and what it was then.
         self._first: tuple[float, float] | None = None
@@ -32,14 +50,15 @@ class ListenerWatch:
         for cookie, member in state.group.members.items():
             length = member.reading.length
             if length is not None:
-                shortest, longest = self._extremes.get(cookie, (length, length))
-                self._extremes[cookie] = min(shortest, length), max(longest, length)
+                before = self._lengths.get(cookie)
+                first = _Lengths(length, length, length)
+                self._lengths[cookie] = first if before is None else before.then(length)
         if state.syn_recv is not None and state.syn_recv.length is not None:
             self._syn_recv = max(self._syn_recv or 0, state.syn_recv.length)
         self._note_oldest(state.oldest_wait_seconds() if state.group.length else None, now)
 
-    def view(self) -> ListenerView:
-        """Return what was seen."""
+    def view(self, processes: tuple[ProcessActivity, ...]) -> ListenerView:
+        """Return what was seen, with what is known of the processes that own the sockets."""
         state, group = self._state, self._state.group
         sockets = [self._socket(cookie) for cookie in group.members]
         return ListenerView(
@@ -53,6 +72,7 @@ class ListenerWatch:
             syn_recv_limit=state.syn_recv_limit(),
             drops=group.drops,
             more_drops=None if group.drops is None else max(0, group.drops - (self._drops or 0)),
+            processes=processes,
         )
 
     def _note_oldest(self, waited: float | None, now: float) -> None:
@@ -70,5 +90,5 @@ class ListenerWatch:
         reading = self._state.group.members[cookie].reading
         if reading.length is None or reading.limit is None:
             return None
-        shortest, longest = self._extremes.get(cookie, (reading.length, reading.length))
-        return SocketView(reading.limit, reading.length, shortest, longest)
+        seen = self._lengths.get(cookie, _Lengths(reading.length, reading.length, reading.length))
+        return SocketView(reading.limit, reading.length, seen.shortest, seen.longest, seen.decreased)

@@ -11,6 +11,7 @@ from exporter.doctor.host_view import HostView, NamespaceView
 from exporter.doctor.listener_watch import ListenerWatch
 from exporter.kernel.errors import KernelError
 from exporter.kernel.netns.namespace import Namespace
+from exporter.kernel.processes.activity import ProcessActivity, activities
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_state import ListenerState
@@ -39,13 +40,21 @@ class Watch:
             due = self._sampler.sample() - self._clock.monotonic()
             self._note(self._clock.monotonic())
             self._sleep(max(0.0, min(due, left, _PAUSE_SECONDS)))
-        self._sampler.sample()
+        self._sample_all()
         self._note(self._clock.monotonic())
         return HostView(
             seconds=self._clock.monotonic() - started,
             namespaces=tuple(self._namespace(each) for each in self._sampler.namespaces),
             unseen=unseen.unseen(self._sampler),
         )
+
+    def _sample_all(self) -> None:
+        """Run every source once more, so that nothing of the watch is missing."""
+        for runner in self._sampler.runners:
+            runner.schedule.run_now()
+        for slot in self._sampler.namespace_scheduler.slots:
+            slot.schedule.run_now()
+        self._sampler.sample()
 
     def _note(self, now: float) -> None:
         for namespace in self._sampler.namespaces:
@@ -62,7 +71,7 @@ class Watch:
         return NamespaceView(
             name=sampler.name,
             listeners=tuple(
-                self._listeners[state].view()
+                self._listeners[state].view(self._processes(state))
                 for state in sampler.table.states.values()
                 if state.group.members and state in self._listeners
             ),
@@ -70,6 +79,14 @@ class Watch:
             counters=after,
             increases=None if before is None or after is None else _increases(before, after),
         )
+
+    def _processes(self, state: ListenerState) -> tuple[ProcessActivity, ...]:
+        """Return what the owners of a listener's sockets do; of a queue without a connection nobody asks."""
+        if not state.group.length:
+            return ()
+        inodes = [member.listener.inode for member in state.group.members.values()]
+        found = {process for inode in inodes if (process := self._sampler.owners.process_of(inode))}
+        return tuple(each for process in found for each in activities(process.pid, process.started))
 
 
 def _counters(namespace: Namespace) -> TcpCounters | None:

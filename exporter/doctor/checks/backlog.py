@@ -5,55 +5,62 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from exporter.doctor.checks import load
+from exporter.doctor.checks.accepting import accepts_nothing
 from exporter.doctor.finding import Certainty, Finding, Severity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
+from exporter.doctor.knobs.knob import Knob
+from exporter.doctor.knobs.lookup import knob_of
 
-# A queue that was so full in the watch is on the way to be full.
-_BUSY_RATIO: Final = 0.5
+CAPPED: Final = "backlog-capped"
+SMALL: Final = "backlog-small"
+TINY: Final = "backlog-tiny"
 # The default of net.core.somaxconn since Linux 5.4.
 _LARGE: Final = 4096
+# A burst of this many clients at once is nothing unusual for whoever can be reached from everywhere.
+_TINY: Final = 16
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  (compared with, not bound to)
 
 
-def capped(host: HostView) -> Iterator[Finding]:
-    """Find listeners that fill up, and whose backlog is as large as net.core.somaxconn allows."""
+def backlogs(host: HostView) -> Iterator[Finding]:
+    """Find backlogs that are too small for what happens, each with what limits it."""
     for namespace in host.namespaces:
         somaxconn = namespace.sysctls.somaxconn if namespace.sysctls is not None else None
         for listener in namespace.listeners:
-            fullest = listener.fullest
-            if somaxconn is None or fullest is None or fullest.limit < somaxconn:
+            limit = listener.limit
+            # A larger queue would be full as well where nothing is accepted.
+            if limit is None or accepts_nothing(listener, host.seconds):
                 continue
-            if busy(listener, namespace):
-                yield _capped(listener, namespace, somaxconn)
+            knob = knob_of(listener.owner)
+            loaded = load.busy(listener, namespace)
+            if somaxconn is not None and limit >= somaxconn:
+                if loaded or (knob.backlog or 0) > limit:
+                    yield _capped(listener, namespace, knob, somaxconn)
+            elif somaxconn is not None and limit <= somaxconn / 2 and loaded:
+                yield _small(listener, namespace, knob, somaxconn)
+            elif limit < _TINY and listener.key.address in _EVERYWHERE:
+                yield _tiny(listener, namespace, knob, limit)
 
 
-def busy(listener: ListenerView, namespace: NamespaceView) -> bool:
-    """Tell whether a queue filled up in the watch, or clients were lost at it before."""
-    fullest = listener.fullest
-    return (fullest is not None and fullest.peak_ratio >= _BUSY_RATIO) or lost_before(listener, namespace)
-
-
-def lost_before(listener: ListenerView, namespace: NamespaceView) -> bool:
-    """Tell whether a listener has dropped packets in a namespace where accept queues were full."""
-    overflows = namespace.counters.listen_overflows if namespace.counters is not None else None
-    return bool(listener.drops and overflows)
-
-
-def _capped(listener: ListenerView, namespace: NamespaceView, somaxconn: int) -> Finding:
-    fullest = listener.fullest
-    full = fullest is not None and fullest.was_full
+def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
+    loaded = load.busy(listener, namespace)
     wanted = max(_LARGE, 2 * somaxconn)
+    own = f"; its own setting is {knob.setting} (default: {knob.default})" if knob.service else ""
+    asked = f"{knob.service} asks for {knob.backlog} unless it is told otherwise"
     return Finding(
-        name="backlog-capped",
+        name=CAPPED,
         title=f"{listener.name}: its backlog is capped by net.core.somaxconn",
-        severity=Severity.WARNING,
-        certainty=Certainty.CERTAIN if full else Certainty.LIKELY,
+        severity=Severity.WARNING if loaded else Severity.NOTE,
+        certainty=Certainty.CERTAIN if listener.was_full else Certainty.LIKELY,
         evidence=(
             f"its backlog is {somaxconn}, which is net.core.somaxconn here: the kernel grants no more",
-            *evidence_of_load(listener, namespace),
+            *((asked,) if (knob.backlog or 0) > somaxconn else ()),
+            *load.evidence(listener, namespace),
         ),
         change=(
             f"set net.core.somaxconn to {wanted} (sysctl -w net.core.somaxconn={wanted}, and in "
-            "/etc/sysctl.d), then restart the service: a socket keeps the backlog that it got"
+            "/etc/sysctl.d; a container has its own), then restart the service: a socket keeps the backlog "
+            f"that it got{own}"
         ),
         namespaces=(namespace.name,),
         listener=listener.key,
@@ -61,16 +68,43 @@ def _capped(listener: ListenerView, namespace: NamespaceView, somaxconn: int) ->
     )
 
 
-def evidence_of_load(listener: ListenerView, namespace: NamespaceView) -> Iterator[str]:
-    """Say how full the fullest socket was, and what was lost before."""
-    fullest = listener.fullest
-    if fullest is not None and fullest.longest:
-        yield (
-            f"{fullest.longest} connections waited at most, of {fullest.limit + 1} that it holds"
-            + (f"; it was full for {listener.full_seconds:.1f} s" if fullest.was_full else "")
-        )
-    if lost_before(listener, namespace) and namespace.counters is not None:
-        yield (
-            f"it has dropped {listener.drops} packets since it was opened, in a network namespace that "
-            f"counts {namespace.counters.listen_overflows} overflows of accept queues (ListenOverflows)"
-        )
+def _small(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
+    return Finding(
+        name=SMALL,
+        title=f"{listener.name}: its backlog is far below what the kernel would grant",
+        severity=Severity.WARNING,
+        certainty=Certainty.CERTAIN if listener.was_full else Certainty.LIKELY,
+        evidence=(
+            f"its backlog is {listener.limit}, and net.core.somaxconn here is {somaxconn}",
+            *load.evidence(listener, namespace),
+        ),
+        change=_larger(knob),
+        namespaces=(namespace.name,),
+        listener=listener.key,
+        process=listener.owner.process,
+    )
+
+
+def _tiny(listener: ListenerView, namespace: NamespaceView, knob: Knob, limit: int) -> Finding:
+    return Finding(
+        name=TINY,
+        title=f"{listener.name}: reachable on every address with a tiny backlog",
+        severity=Severity.NOTE,
+        certainty=Certainty.CERTAIN,
+        evidence=(
+            f"its backlog is {limit}: when {limit + 1} clients wait, the next one is dropped",
+            "nobody was lost so far, as far as the kernel counts",
+        ),
+        change=_larger(knob),
+        namespaces=(namespace.name,),
+        listener=listener.key,
+        process=listener.owner.process,
+    )
+
+
+def _larger(knob: Knob) -> str:
+    if not knob.service:
+        return f"raise {knob.setting} in its program, or the setting that it comes from, and restart it"
+    return (
+        f"raise {knob.setting} of {knob.service} (default: {knob.default}); it counts after: {knob.applied}"
+    )
