@@ -41,19 +41,28 @@ def document(host: HostView, findings: Sequence[Finding]) -> str:
 
 
 def _summary(host: HostView, findings: Sequence[Finding]) -> str:
-    seen = _seen(host)
-    read = ", ".join(f"{number} {name}" for name, number in seen.items())
-    watched = f"{read}, watched for {host.seconds:.1f} s"
-    if not findings:
-        return f"Nothing wrong{' in what could be read' if host.unseen else ''}: {watched}."
+    tcp, unix, namespaces = _seen(host).values()
+    # Short, so that a healthy host is one line.
+    of = f"{namespaces} namespace{'s' if namespaces > 1 else ''}"
+    read = f"{tcp} TCP and {unix} unix listeners, {of}, watched for {host.seconds:.1f} s"
     counted = Counter(each.severity for each in findings)
-    return f"{', '.join(f'{counted[each]} {each}' for each in Severity if counted[each])}: {watched}."
+    counts = ", ".join(_counted(counted[each], each) for each in Severity if counted[each])
+    if counted[Severity.CRITICAL] or counted[Severity.WARNING]:
+        return f"{counts}: {read}."
+    wrong = f"Nothing wrong{' in what could be read' if host.unseen else ''}"
+    return f"{wrong}: {read}{f'; {counts}' if counts else ''}."
+
+
+def _counted(number: int, severity: Severity) -> str:
+    return f"{number} {severity}{'s' if number > 1 and severity is not Severity.CRITICAL else ''}"
 
 
 def _seen(host: HostView) -> dict[str, int]:
     protocols = Counter(each.key.protocol for namespace in host.namespaces for each in namespace.listeners)
-    return {f"{name} listeners": protocols[name] for name in ("tcp", "unix")} | {
-        "network namespaces": len(host.namespaces)
+    return {
+        "tcp_listeners": protocols["tcp"],
+        "unix_listeners": protocols["unix"],
+        "network_namespaces": len(host.namespaces),
     }
 
 

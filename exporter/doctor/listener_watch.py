@@ -57,15 +57,16 @@ class ListenerWatch:
             self._syn_recv = max(self._syn_recv or 0, state.syn_recv.length)
         self._note_oldest(state.oldest_wait_seconds() if state.group.length else None, now)
 
-    def view(self, processes: tuple[ProcessActivity, ...]) -> ListenerView:
-        """Return what was seen, with what is known of the processes that own the sockets."""
+    def view(self, seconds: float, processes: tuple[ProcessActivity, ...]) -> ListenerView:
+        """Return what was seen in so many seconds, and what the processes do that own the sockets."""
         state, group = self._state, self._state.group
         sockets = [self._socket(cookie) for cookie in group.members]
         return ListenerView(
             key=state.key(),
             owner=state.owner or UNKNOWN_OWNER,
             sockets=tuple(each for each in sockets if each is not None),
-            full_seconds=(state.accept.full_seconds() or 0.0) - self._full_seconds,
+            # The time before the first sample of the watch belongs to that sample.
+            full_seconds=min(seconds, (state.accept.full_seconds() or 0.0) - self._full_seconds),
             oldest_wait_seconds=state.oldest_wait_seconds() if group.length else None,
             same_oldest_seconds=self._last[0] - self._first[0] if self._first and self._last else 0.0,
             syn_recv=self._syn_recv,

@@ -42,9 +42,10 @@ class Watch:
             self._sleep(max(0.0, min(due, left, _PAUSE_SECONDS)))
         self._sample_all()
         self._note(self._clock.monotonic())
+        watched = self._clock.monotonic() - started
         return HostView(
-            seconds=self._clock.monotonic() - started,
-            namespaces=tuple(self._namespace(each) for each in self._sampler.namespaces),
+            seconds=watched,
+            namespaces=tuple(self._namespace(each, watched) for each in self._sampler.namespaces),
             unseen=unseen.unseen(self._sampler),
         )
 
@@ -66,12 +67,12 @@ class Watch:
                         self._listeners[state] = ListenerWatch(state)
                     self._listeners[state].note(now)
 
-    def _namespace(self, sampler: NamespaceSampler) -> NamespaceView:
+    def _namespace(self, sampler: NamespaceSampler, seconds: float) -> NamespaceView:
         before, after = self._counters.get(sampler), _counters(sampler.namespace)
         return NamespaceView(
             name=sampler.name,
             listeners=tuple(
-                self._listeners[state].view(self._processes(state))
+                self._listeners[state].view(seconds, self._processes(state))
                 for state in sampler.table.states.values()
                 if state.group.members and state in self._listeners
             ),

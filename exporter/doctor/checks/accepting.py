@@ -13,6 +13,12 @@ from exporter.kernel.processes.activity import ProcessActivity
 NOT_ACCEPTING: Final = "not-accepting"
 QUEUE_FULL: Final = "queue-full"
 UNIX_QUEUE_FULL: Final = "unix-queue-full"
+QUEUE_FILLING: Final = "queue-filling"
+# A service that keeps up accepts at once, so its queue is never half full for long.
+_FILLING_RATIO: Final = 0.5
+_NEARLY_FULL_RATIO: Final = 0.9
+# One client that waits fills half of the smallest queues.
+_FEW: Final = 2
 # The wait of the oldest connection is read each second, so of a watch it covers so much at least.
 _COVERED: Final = 0.5
 _MIN_SECONDS: Final = 0.9
@@ -21,7 +27,7 @@ _LONG_SECONDS: Final = 2.0
 
 
 def accepting(host: HostView) -> Iterator[Finding]:
-    """Find listeners that accept nothing, and those whose queue is or was full though they accept."""
+    """Find listeners that accept nothing, and those that accept and whose queue is or was full, or fills."""
     for namespace in host.namespaces:
         for listener in namespace.listeners:
             certainty = accepts_nothing(listener, host.seconds)
@@ -29,6 +35,8 @@ def accepting(host: HostView) -> Iterator[Finding]:
                 yield _stuck(listener, namespace, certainty, host.seconds)
             elif listener.was_full:
                 yield _full(listener, namespace, host.seconds)
+            elif _fills(listener):
+                yield _filling(listener, namespace)
 
 
 def accepts_nothing(listener: ListenerView, seconds: float) -> Certainty | None:
@@ -108,7 +116,7 @@ def _full(listener: ListenerView, namespace: NamespaceView, seconds: float) -> F
         certainty=Certainty.CERTAIN,
         evidence=(
             *load.evidence(listener, namespace),
-            *((f"it dropped {listener.more_drops} packets in this watch",) if lost else ()),
+            *((f"it dropped {load.count(listener.more_drops, 'packet')} in this watch",) if lost else ()),
             *(("every sample found it full",) if always else ()),
             *((unseen,) if not tcp else ()),
         ),
@@ -117,6 +125,31 @@ def _full(listener: ListenerView, namespace: NamespaceView, seconds: float) -> F
             if always or listener.full_seconds > seconds / 2
             else "give it a larger backlog where this was a burst; else let it accept faster"
         ),
+        namespaces=(namespace.name,),
+        listener=listener.key,
+        process=listener.owner.process,
+    )
+
+
+def _fills(listener: ListenerView) -> bool:
+    """Tell whether a queue was half full all the time, or nearly full at any time."""
+    return any(
+        each.longest >= _FEW
+        and (each.shortest / (each.limit + 1) >= _FILLING_RATIO or each.peak_ratio >= _NEARLY_FULL_RATIO)
+        for each in listener.sockets
+    )
+
+
+def _filling(listener: ListenerView, namespace: NamespaceView) -> Finding:
+    fullest = listener.fullest
+    nearly = fullest is not None and fullest.peak_ratio >= _NEARLY_FULL_RATIO
+    return Finding(
+        name=QUEUE_FILLING,
+        title=f"{listener.name}: its accept queue is {'nearly' if nearly else 'half'} full",
+        severity=Severity.WARNING if nearly else Severity.NOTE,
+        certainty=Certainty.CERTAIN,
+        evidence=tuple(load.evidence(listener, namespace)),
+        change="let it accept faster before its load grows: more workers or threads",
         namespaces=(namespace.name,),
         listener=listener.key,
         process=listener.owner.process,

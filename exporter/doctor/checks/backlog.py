@@ -105,6 +105,4 @@ def _tiny(listener: ListenerView, namespace: NamespaceView, knob: Knob, limit: i
 def _larger(knob: Knob) -> str:
     if not knob.service:
         return f"raise {knob.setting} in its program, or the setting that it comes from, and restart it"
-    return (
-        f"raise {knob.setting} of {knob.service} (default: {knob.default}); it counts after: {knob.applied}"
-    )
+    return f"raise {knob.setting} ({knob.service}; default: {knob.default}); applied by: {knob.applied}"

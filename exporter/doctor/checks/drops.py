@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from exporter.doctor.checks import load
 from exporter.doctor.finding import Certainty, Finding, Severity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
 from exporter.kernel.procfs.counters import TcpCounters
@@ -142,4 +143,6 @@ def _at(dropped: Sequence[ListenerView]) -> str:
 
 
 def _counts(dropped: Sequence[ListenerView]) -> tuple[str, ...]:
-    return tuple(f"{each.name} dropped {each.more_drops} packets" for each in dropped[:_MAX_NAMES])
+    return tuple(
+        f"{each.name} dropped {load.count(each.more_drops, 'packet')}" for each in dropped[:_MAX_NAMES]
+    )

@@ -23,16 +23,21 @@ def lost_before(listener: ListenerView, namespace: NamespaceView) -> bool:
     return bool(listener.drops and overflows)
 
 
+def count(number: int | None, word: str) -> str:
+    """Return a number with what it counts."""
+    return f"{number or 0} {word}{'' if number == 1 else 's'}"
+
+
 def evidence(listener: ListenerView, namespace: NamespaceView) -> Iterator[str]:
     """Say how full the fullest socket was, and what was lost before."""
     fullest = listener.fullest
     if fullest is not None and fullest.longest:
         yield (
-            f"{fullest.longest} connections waited at most, of {fullest.limit + 1} that the queue holds"
+            f"{count(fullest.longest, 'connection')} waited at most, of {fullest.limit + 1} that it holds"
             + (f"; it was full for {listener.full_seconds:.1f} s" if fullest.was_full else "")
         )
     if lost_before(listener, namespace) and namespace.counters is not None:
         yield (
-            f"it has dropped {listener.drops} packets since it was opened, in a network namespace that "
-            f"counts {namespace.counters.listen_overflows} overflows of accept queues (ListenOverflows)"
+            f"it has dropped {count(listener.drops, 'packet')} since it was opened; its namespace counts "
+            f"{count(namespace.counters.listen_overflows, 'overflow')} of accept queues (ListenOverflows)"
         )

@@ -22,7 +22,7 @@ DATA_STORES: Final = (
     Knob(
         "PostgreSQL",
         ("postgres", "postmaster"),
-        "none: it follows from `max_connections`",
+        "`max_connections`, from which it follows",
         "twice `max_connections`",
         None,
         "restart",

@@ -31,9 +31,9 @@ LANGUAGES: Final = (
         _GITHUB + "openjdk/jdk/blob/master/src/java.base/share/classes/java/net/ServerSocket.java",
     ),
     Knob(
-        "Python (socketserver and http.server; asyncio)",
-        ("python*", "pypy*", "*.py", "http.server", "uvicorn", "hypercorn"),
-        "`request_queue_size` of the class; `backlog` of `create_server()`",
+        "Python (socketserver, asyncio)",
+        ("python*", "pypy*", "*.py", "http.server"),
+        "`request_queue_size` of the class in socketserver, `backlog` of `create_server()` in asyncio",
         "5 in socketserver, 100 in asyncio",
         None,
         "restart",
@@ -71,7 +71,7 @@ LANGUAGES: Final = (
     Knob(
         "Go (net.Listen)",
         (),
-        "none: `net.ListenConfig.Control` comes before `listen()`",
+        "none in its standard library",
         "net.core.somaxconn when it starts",
         None,
         "restart",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.doctor.checks.accepting import NOT_ACCEPTING, QUEUE_FULL, UNIX_QUEUE_FULL
+from exporter.doctor.checks.accepting import NOT_ACCEPTING, QUEUE_FILLING, QUEUE_FULL, UNIX_QUEUE_FULL
 from exporter.doctor.finding import Certainty, Finding, Severity
 from testbed.waiting import until
 from tests.doctor import services
@@ -99,11 +99,28 @@ def test_a_full_queue_of_a_service_that_accepts_is_full_and_not_stuck() -> None:
 
 
 @pytest.mark.netns
-def test_a_queue_with_space_is_not_full() -> None:
-    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=3) as listener, ExitStack() as stack:
-        for client in listening_sockets.clients(listener, 3):
+@pytest.mark.parametrize(
+    ("waiting", "severity"), [(1, None), (4, None), (5, Severity.NOTE), (9, Severity.WARNING)]
+)
+def test_a_queue_that_stays_half_full_is_filling(waiting: int, severity: Severity | None) -> None:
+    """It holds 10."""
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=9) as listener, ExitStack() as stack:
+        for client in listening_sockets.clients(listener, waiting):
             stack.enter_context(client)
-        assert QUEUE_FULL not in findings()
+        if severity is not None:
+            # The kernel may put a connection into the queue after the client is connected.
+            until(findings, lambda each: QUEUE_FILLING in each and each[QUEUE_FILLING].severity is severity)
+        found = findings()
+    assert QUEUE_FULL not in found
+    assert (QUEUE_FILLING in found) is (severity is not None)
+
+
+@pytest.mark.netns
+def test_one_client_at_the_smallest_queue_is_nothing() -> None:
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=1) as listener, ExitStack() as stack:
+        for client in listening_sockets.clients(listener, 1):
+            stack.enter_context(client)
+        assert not findings().keys() & {QUEUE_FILLING, QUEUE_FULL}
 
 
 @pytest.mark.netns
@@ -119,4 +136,4 @@ def test_a_full_queue_of_a_unix_socket_is_critical_though_nothing_counts_it(tmp_
     assert (finding.severity, finding.certainty) == (Severity.CRITICAL, Certainty.CERTAIN)
     assert finding.listener is not None
     assert finding.listener.address == path
-    assert "3 connections waited at most, of 3 that the queue holds" in finding.evidence[0]
+    assert "3 connections waited at most, of 3 that it holds" in finding.evidence[0]

@@ -33,7 +33,7 @@ def test_a_full_queue_whose_backlog_is_somaxconn_is_capped() -> None:
     assert finding["evidence"][0] == (
         "its backlog is 3, which is net.core.somaxconn here: the kernel grants no more"
     )
-    assert "4 connections waited at most, of 4 that the queue holds" in finding["evidence"][1]
+    assert "4 connections waited at most, of 4 that it holds" in finding["evidence"][1]
     assert "net.core.somaxconn=4096" in finding["change"]
 
 
@@ -56,7 +56,7 @@ def test_a_small_backlog_on_a_busy_listener_is_the_setting_of_its_program() -> N
     assert finding.certainty is Certainty.LIKELY
     assert finding.evidence == (
         "its backlog is 5, and net.core.somaxconn here is 4096",
-        "4 connections waited at most, of 6 that the queue holds",
+        "4 connections waited at most, of 6 that it holds",
     )
     assert finding.change.startswith("raise `request_queue_size` of the class")
 
