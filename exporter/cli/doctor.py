@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from exporter.cli import output, report
-from exporter.cli.flags import DoctorFlags
+from exporter.cli.doctor_flags import DoctorFlags
 from exporter.cli.host_sampling import sampled_host
 from exporter.config import Config
 from exporter.doctor.examination import examine

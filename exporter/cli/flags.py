@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter import __version__
+from exporter.cli.doctor_flags import DoctorFlags, parse_doctor
 from exporter.cli.parser import COMMANDS, PROGRAM, Parser, advice
 from exporter.cli.values import count, duration, header_bytes, mode, one_of, positive_count, text
 from exporter.errors import UsageError
@@ -22,8 +23,6 @@ DEFAULT_MAX_CONNECTIONS = 512
 DEFAULT_MAX_REQUESTS = 40
 DEFAULT_MAX_HEADER_BYTES = 16 * 1024
 DEFAULT_SOCKET_MODE = 0o660
-# Long enough for four readings of the oldest wait, which is read each second.
-DEFAULT_WATCH_SECONDS = 3.0
 # Flag, field of RunFlags, seconds where it is not given, and what has so much time.
 _TIMEOUTS = (
     ("header", "header_seconds", 5.0, "time to send a request without its body"),
@@ -88,15 +87,6 @@ class ShowFlags:
     config_file: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorFlags:
-    """Flags of `doctor`; `seconds` is how long it watches."""
-
-    json: bool
-    seconds: float
-    config_file: str | None
-
-
 Flags = RunFlags | CheckConfigFlags | ShowFlags | DoctorFlags
 
 
@@ -115,7 +105,7 @@ def parse(argv: Sequence[str]) -> Flags:
         case "show":
             return _parse_show(argv[1:])
         case "doctor":
-            return _parse_doctor(argv[1:])
+            return parse_doctor(argv[1:])
         case _:
             message = f"unknown command {command!r}; {advice(PROGRAM, command, list(COMMANDS))}"
             raise UsageError(message)
@@ -151,18 +141,8 @@ def _parse_show(argv: Sequence[str]) -> ShowFlags:
         "--prometheus", dest=name, action="store_const", const=OutputFormat.PROMETHEUS, help=about
     )
     parser.set_defaults(output_format=OutputFormat.TABLE)
-    _add_config_file(parser)
+    parser.add_config_file()
     return ShowFlags(**parser.read(argv))
-
-
-def _parse_doctor(argv: Sequence[str]) -> DoctorFlags:
-    parser = Parser("doctor", "doctor [flags]", f"{COMMANDS['doctor'].capitalize()}.")
-    parser.flags.add_argument("--json", action="store_true", help="print JSON instead of text")
-    about = f"how long to watch the queues (default: {DEFAULT_WATCH_SECONDS:g}s)"
-    parser.flags.add_argument("--for", dest="seconds", metavar="DURATION", type=duration, help=about)
-    parser.set_defaults(seconds=DEFAULT_WATCH_SECONDS)
-    _add_config_file(parser)
-    return DoctorFlags(**parser.read(argv))
 
 
 def _run_parser() -> Parser:
@@ -175,7 +155,7 @@ def _run_parser() -> Parser:
         "Needs neither flags nor a configuration file.\n\n"
         f"commands (each has --help):\n{commands}",
     )
-    _add_config_file(parser)
+    parser.add_config_file()
     _add_web(parser)
     _add_limits(parser)
     _add_privileges(parser)
@@ -184,12 +164,6 @@ def _run_parser() -> Parser:
     about = "show the version and exit"
     parser.flags.add_argument("--version", action="version", version=version, help=about)
     return parser
-
-
-def _add_config_file(parser: Parser) -> None:
-    add = parser.flags.add_argument
-    about = "configuration (YAML); without it, the defaults"
-    add("--config.file", dest="config_file", metavar="FILE", type=text, help=about)
 
 
 def _add_web(parser: Parser) -> None:

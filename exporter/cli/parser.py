@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Never
 
 from exporter.cli import output
+from exporter.cli.values import text
 from exporter.errors import UsageError
 
 PROGRAM = "listen-queue-exporter"
@@ -68,6 +69,11 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(_unexpected(self, unknown[0]))
         return vars(values)
+
+    def add_config_file(self) -> None:
+        """Add the flag of the configuration, which several commands have."""
+        about = "configuration (YAML); without it, the defaults"
+        self.flags.add_argument("--config.file", dest="config_file", metavar="FILE", type=text, help=about)
 
     def known_flags(self) -> list[str]:
         """Return every flag in its long form."""

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import __version__
-from exporter.cli.flags import CheckConfigFlags, DoctorFlags, OutputFormat, RunFlags, ShowFlags, parse
+from exporter.cli.doctor_flags import DoctorFlags
+from exporter.cli.flags import CheckConfigFlags, OutputFormat, RunFlags, ShowFlags, parse
 from exporter.errors import UsageError
 
 _DEFAULTS = RunFlags(

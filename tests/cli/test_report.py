@@ -45,8 +45,7 @@ def test_a_finding_has_its_evidence_and_its_change() -> None:
     printed = report.text(_HOST, (_FINDING,), colour=False)
     assert printed.split("\n\n", 1)[1] == (
         "CRITICAL nginx at 0.0.0.0:80: its accept queue is full (certain)\n"
-        "  - 512 connections waited at most, of 512 that it holds; it was full for\n"
-        "    3.0 s\n"
+        "  - 512 connections waited at most, of 512 that it holds; it was full for 3.0 s\n"
         "  change: let it accept faster\n"
     )
 
