@@ -86,8 +86,9 @@ types: .venv/dev ## check types
 lock: .venv/dev ## choose the newest versions again and write locks/
 	@tools/lock
 
-reference: .venv/dev ## write docs/metrics.md, and the example, the page and the schemas of the configuration
+reference: .venv/dev ## write docs/metrics.md, docs/doctor.md, and the example, the page and the schemas of the configuration
 	@$(BIN)/python -m exporter.metrics.reference >docs/metrics.md
+	@$(BIN)/python -m exporter.doctor.reference >docs/doctor.md
 	@$(BIN)/python -m exporter.config.example >config.example.yaml
 	@$(BIN)/python -m exporter.config.reference >docs/configuration.md
 	@$(BIN)/python -m exporter.config.schema >docs/config.schema.json

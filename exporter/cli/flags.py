@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter import __version__
+from exporter.cli.doctor_flags import DoctorFlags, parse_doctor
+from exporter.cli.history_flags import HistoryFlags, parse_history
 from exporter.cli.parser import COMMANDS, PROGRAM, Parser, advice
 from exporter.cli.values import count, duration, header_bytes, mode, one_of, positive_count, text
 from exporter.errors import UsageError
 
 DEFAULT_LISTEN_ADDRESS = ":10511"
-DEFAULT_URL = "http://localhost:10511"
 DEFAULT_TELEMETRY_PATH = "/metrics"
 DEFAULT_MAX_CONNECTIONS = 512
 DEFAULT_MAX_REQUESTS = 40
@@ -87,17 +88,7 @@ class ShowFlags:
     config_file: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryFlags:
-    """Flags of `history`; `port` and `since` are None where all is asked for."""
-
-    url: str
-    port: str | None
-    since: str | None
-    json: bool
-
-
-Flags = RunFlags | CheckConfigFlags | ShowFlags | HistoryFlags
+Flags = RunFlags | CheckConfigFlags | ShowFlags | HistoryFlags | DoctorFlags
 
 
 def parse(argv: Sequence[str]) -> Flags:
@@ -115,7 +106,9 @@ def parse(argv: Sequence[str]) -> Flags:
         case "show":
             return _parse_show(argv[1:])
         case "history":
-            return _parse_history(argv[1:])
+            return parse_history(argv[1:])
+        case "doctor":
+            return parse_doctor(argv[1:])
         case _:
             message = f"unknown command {command!r}; {advice(PROGRAM, command, list(COMMANDS))}"
             raise UsageError(message)
@@ -151,21 +144,8 @@ def _parse_show(argv: Sequence[str]) -> ShowFlags:
         "--prometheus", dest=name, action="store_const", const=OutputFormat.PROMETHEUS, help=about
     )
     parser.set_defaults(output_format=OutputFormat.TABLE)
-    _add_config_file(parser)
+    parser.add_config_file()
     return ShowFlags(**parser.read(argv))
-
-
-def _parse_history(argv: Sequence[str]) -> HistoryFlags:
-    parser = Parser("history", "history [flags]", f"{COMMANDS['history'].capitalize()}.")
-    add = parser.flags.add_argument
-    about = "only listeners of this port"
-    add("--port", dest="port", metavar="PORT", type=text, help=about)
-    about = "how far back, as in 30s or 10m (default: as far as there is)"
-    add("--since", dest="since", metavar="DURATION", type=text, help=about)
-    about = f"the exporter that is asked (default: {DEFAULT_URL})"
-    add("--url", dest="url", metavar="URL", type=text, default=DEFAULT_URL, help=about)
-    add("--json", dest="json", action="store_true", help="print the answer as it is, in JSON")
-    return HistoryFlags(**parser.read(argv))
 
 
 def _run_parser() -> Parser:
@@ -177,7 +157,7 @@ def _run_parser() -> Parser:
         "Needs neither flags nor a configuration file.\n\n"
         f"commands (each has --help):\n{commands}",
     )
-    _add_config_file(parser)
+    parser.add_config_file()
     _add_web(parser)
     _add_limits(parser)
     _add_privileges(parser)
@@ -186,12 +166,6 @@ def _run_parser() -> Parser:
     about = "show the version and exit"
     parser.flags.add_argument("--version", action="version", version=version, help=about)
     return parser
-
-
-def _add_config_file(parser: Parser) -> None:
-    add = parser.flags.add_argument
-    about = "configuration (YAML); without it, the defaults"
-    add("--config.file", dest="config_file", metavar="FILE", type=text, help=about)
 
 
 def _add_web(parser: Parser) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from exporter.cli import output, remote, table
-from exporter.cli.flags import HistoryFlags
+from exporter.cli.history_flags import HistoryFlags
 
 _PATH: Final = "/api/v1/history"
 _BARS: Final = " ▁▂▃▄▅▆▇█"

@@ -63,7 +63,9 @@ def _status(argv: Sequence[str], signals: ProcessSignals) -> int:
 
 def _run(flags: Flags, signals: ProcessSignals) -> int:
     """Run the subcommand. Each is imported only where it is run, since their imports take long."""
-    from exporter.cli.flags import CheckConfigFlags, HistoryFlags, RunFlags, ShowFlags  # noqa: PLC0415
+    from exporter.cli.doctor_flags import DoctorFlags  # noqa: PLC0415
+    from exporter.cli.flags import CheckConfigFlags, RunFlags, ShowFlags  # noqa: PLC0415
+    from exporter.cli.history_flags import HistoryFlags  # noqa: PLC0415
 
     match flags:
         case RunFlags():
@@ -82,3 +84,7 @@ def _run(flags: Flags, signals: ProcessSignals) -> int:
             from exporter.cli.history import history  # noqa: PLC0415
 
             return history(flags)
+        case DoctorFlags():
+            from exporter.cli.doctor import doctor  # noqa: PLC0415
+
+            return doctor(flags)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Never
 
 from exporter.cli import output
+from exporter.cli.values import text
 from exporter.errors import UsageError
 
 PROGRAM = "listen-queue-exporter"
@@ -15,6 +16,7 @@ COMMANDS = {
     "check-config": "read a configuration file and report every error in it",
     "show": "print the listeners of this host and their queues once",
     "history": "print what a running exporter has seen in the last minutes",
+    "doctor": "say what is wrong with the listeners of this host",
 }
 
 # Patterns in the messages of argparse, and their replacements.
@@ -68,6 +70,11 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(_unexpected(self, unknown[0]))
         return vars(values)
+
+    def add_config_file(self) -> None:
+        """Add the flag of the configuration, which several commands have."""
+        about = "configuration (YAML); without it, the defaults"
+        self.flags.add_argument("--config.file", dest="config_file", metavar="FILE", type=text, help=about)
 
     def known_flags(self) -> list[str]:
         """Return every flag in its long form."""

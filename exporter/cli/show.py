@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -12,17 +10,14 @@ from typing import Final
 from exporter.cli import output, table
 from exporter.cli.build import build_info
 from exporter.cli.flags import OutputFormat, ShowFlags
+from exporter.cli.host_sampling import sampled_host
 from exporter.cli.parser import PROGRAM
-from exporter.cli.privileges import Privileges
-from exporter.config import Config, ConfigFile
-from exporter.errors import RunError
-from exporter.kernel.family import FAMILIES
+from exporter.config import Config
 from exporter.kernel.netns.namespace import HOST
 from exporter.metrics.context import Reload
 from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, KEY_LABELS
 from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
-from exporter.sampling.environment import host_environment
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.sampler import Sampler
 
@@ -36,11 +31,6 @@ _METRICS: Final = {
     if not metric.needs_history
 }
 _NAME_COLUMNS: Final = 3
-# After this a listener is printed without its owner.
-_OWNER_WAIT_SECONDS: Final = 2.0
-_PAUSE_SECONDS: Final = 0.01
-# Nothing else waits meanwhile, and what is given up is missing in the only answer.
-_BROKER_SECONDS: Final = 10.0
 _COLUMNS: Final = (
     "LISTENER",
     "NETNS",
@@ -56,16 +46,7 @@ _COLUMNS: Final = (
 
 def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     """Ask every source once and print what was found, fullest first. Raises RunError where it cannot."""
-    # Python would print warnings that no handler takes; what failed is said once, below.
-    logging.getLogger("exporter").addHandler(logging.NullHandler())
-    config = ConfigFile(flags.config_file).load() if flags.config_file else Config()
-    # It ends at once and listens nowhere, so it stays the user that has started it.
-    privileges = Privileges()
-    brokers = privileges.start_brokers(timeout_seconds=_BROKER_SECONDS)
-    privileges.drop_all(brokers=brokers is not None)
-    sampler = Sampler(_without_hold(config), host_environment(brokers, clock))
-    _sample_all(sampler, clock)
-    _check(sampler)
+    sampler = sampled_host(flags.config_file, clock, _without_hold)
     match flags.output_format:
         case OutputFormat.TABLE:
             output.write(_table(_rows(sampler, clock)) + "\n")
@@ -85,35 +66,6 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     for (netns, _, _), error in failed.items():
         output.write_error(f"{PROGRAM}: {'' if netns == HOST else f'{netns}: '}{error}")
     return 0
-
-
-def _sample_all(sampler: Sampler, clock: Clock) -> None:
-    """Sample until every namespace was asked, and the owner of every listener was found or time is up."""
-    sampler.sample()
-    while not sampler.all_namespaces_sampled():
-        # Some wait for their labels.
-        time.sleep(_PAUSE_SECONDS)
-        sampler.sample()
-    asked = clock.monotonic()
-    while not sampler.all_owners_searched() and clock.monotonic() - asked < _OWNER_WAIT_SECONDS:
-        sampler.search_owners()
-
-
-def _check(sampler: Sampler) -> None:
-    """Refuse to print an empty table where the truth is that nothing could be seen.
-
-    Another namespace that shows nothing keeps none of the rest from being printed.
-    """
-    names = {family.source for family in FAMILIES}
-    failed = [
-        runner
-        for runner in sampler.runners
-        if runner.name in names and runner.netns == HOST and runner.error is not None
-    ]
-    if failed:
-        reasons = "; ".join(f"{runner.name}: {runner.error}" for runner in failed)
-        message = f"cannot read the listeners: {reasons}"
-        raise RunError(message)
 
 
 def _without_hold(config: Config) -> Config:

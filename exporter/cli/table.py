@@ -25,6 +25,11 @@ def name(text: str) -> str:
     return f'"{shown}"' if quoted else shown
 
 
+def printable(text: str) -> str:
+    r"""Return a text in which characters that cannot be printed are bytes as in `\x1b`."""
+    return "".join(each if each.isprintable() else _bytes(each) for each in text)
+
+
 def table(rows: Sequence[Sequence[str]], left: int) -> str:
     """Return lines of cells in columns: the first `left` begin, and the others end, below each other."""
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
@@ -53,6 +58,10 @@ def _width(character: str) -> int:
 def _escaped(character: str) -> str:
     if character.isprintable() and character != '"':
         return character
+    return _bytes(character)
+
+
+def _bytes(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", errors="surrogateescape"))
 
 

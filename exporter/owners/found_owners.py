@@ -82,6 +82,11 @@ class FoundOwners:
                 processes.setdefault(found.process, set()).add(inode)
         return processes
 
+    def process_of(self, inode: int) -> Process | None:
+        """Return the process that owns a socket; None where it is not known."""
+        found = self._found.get(inode)
+        return None if found is None else found.process
+
     def keep(self, found: Mapping[int, Process]) -> bool:
         """Take the owners that a search has found; tell whether more sockets are held for others now."""
         places = {inode: self._locate(inode, process) for inode, process in found.items()}

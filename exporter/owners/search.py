@@ -135,6 +135,10 @@ class OwnerSearch:
         """Return what is known of sockets, by their cookies, without those that were not searched for yet."""
         return self._owners.owners_of(listeners)
 
+    def process_of(self, inode: int) -> Process | None:
+        """Return the process that owns a socket; None where it is not known."""
+        return self._owners.process_of(inode)
+
     def count_without_owner(self) -> int:
         """Return the number of sockets whose owner is not known, or not yet."""
         return len(self._owners.without_owner())

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import __version__
+from exporter.cli.doctor_flags import DoctorFlags
 from exporter.cli.flags import CheckConfigFlags, OutputFormat, RunFlags, ShowFlags, parse
 from exporter.errors import UsageError
 
@@ -96,9 +97,14 @@ def test_a_repeatable_flag_is_empty_at_each_parse() -> None:
         (["show"], ShowFlags(OutputFormat.TABLE, None)),
         (["show", "--json", "--config.file", "a.yaml"], ShowFlags(OutputFormat.JSON, "a.yaml")),
         (["show", "--prometheus"], ShowFlags(OutputFormat.PROMETHEUS, None)),
+        (["doctor"], DoctorFlags(json=False, seconds=3.0, config_file=None)),
+        (
+            ["doctor", "--json", "--for=500ms", "--config.file=a.yaml"],
+            DoctorFlags(json=True, seconds=0.5, config_file="a.yaml"),
+        ),
     ],
 )
-def test_subcommands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> None:
+def test_subcommands(argv: list[str], flags: CheckConfigFlags | ShowFlags | DoctorFlags) -> None:
     assert parse(argv) == flags
 
 
@@ -147,6 +153,8 @@ def test_subcommands(argv: list[str], flags: CheckConfigFlags | ShowFlags) -> No
         (["--log.level=info", "more"], "unexpected argument 'more'; see listen-queue-exporter --help"),
         (["--"], "unexpected argument '--'; see listen-queue-exporter --help"),
         ([""], "unexpected argument ''; see listen-queue-exporter --help"),
+        (["doctor", "--for=5"], "--for: '5' is no duration from 10ms to 24h, such as 10s"),
+        (["doctr"], "unknown command 'doctr'; did you mean doctor?"),
         (["sho"], "unknown command 'sho'; did you mean show?"),
         (["chek-config"], "unknown command 'chek-config'; did you mean check-config?"),
         (["run"], "unknown command 'run'; see listen-queue-exporter --help"),
@@ -170,7 +178,7 @@ def test_wrong_use_gets_one_line(argv: list[str], line: str, capsys: pytest.Capt
 
 
 _WORDS = st.sampled_from(
-    ["show", "check-config", "--json", "--config.file", "--log.level=info", "--", "-", "-x", "="]
+    ["show", "doctor", "check-config", "--json", "--config.file", "--log.level=info", "--", "-", "-x", "="]
 )
 
 
@@ -184,10 +192,12 @@ def test_any_arguments_are_flags_or_an_error_of_one_line(argv: list[str]) -> Non
     except SystemExit as end:
         assert end.code == 0  # noqa: PT017
     else:
-        assert isinstance(flags, RunFlags | CheckConfigFlags | ShowFlags)
+        assert isinstance(flags, RunFlags | CheckConfigFlags | ShowFlags | DoctorFlags)
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["-h"], ["show", "--help"], ["check-config", "-h"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["-h"], ["show", "--help"], ["doctor", "--help"], ["check-config", "-h"]]
+)
 def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """It has at most 80 columns, goes to the standard output, and the exit status is 0."""
     with pytest.raises(SystemExit) as caught:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from exporter.cli import history
-from exporter.cli.flags import HistoryFlags, parse
+from exporter.cli.flags import parse
+from exporter.cli.history_flags import HistoryFlags
 from exporter.errors import RunError, UsageError
 
 END = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC).timestamp()

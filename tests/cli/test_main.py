@@ -115,7 +115,15 @@ def test_output_that_cannot_be_written_is_status_1_and_one_line(
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--version", "show", "show --json", "show --prometheus", "check-config config.example.yaml"]
+    "arguments",
+    [
+        "--version",
+        "show",
+        "show --json",
+        "show --prometheus",
+        "doctor --for=10ms",
+        "check-config config.example.yaml",
+    ],
 )
 def test_output_that_is_closed_is_status_1_and_one_line(arguments: str) -> None:
     command = f"exec {sys.executable} -m exporter {arguments} >&-"

@@ -31,6 +31,7 @@ _COUNTERS: Final = (
     b"SyncookiesSent",
     b"SyncookiesRecv",
     b"SyncookiesFailed",
+    b"TCPDeferAcceptDrop",
 )
 _SEGMENTS: Final = (b"InSegs",)
 _SYN_REPEATS: Final = (b"TCPSynRetrans",)
@@ -50,6 +51,7 @@ class TcpCounters:
     syncookies_sent: int | None
     syncookies_received: int | None
     syncookies_failed: int | None
+    defer_accept_drops: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from exporter.kernel.errors import KernelError
 from exporter.kernel.netns.namespace import Namespace
+from exporter.kernel.processes.process import Process
 from exporter.kernel.records import Listener, Method
 from exporter.owners.search import OwnerSearch
 from exporter.sampling.clock import Clock
@@ -75,6 +76,10 @@ class Owners(Source[SearchStep]):
     def hung_lookups(self) -> int:
         """How many lookups of what is known of owners hung."""
         return self._search.hung_lookups
+
+    def process_of(self, inode: int) -> Process | None:
+        """Return the process that owns a socket; None where it is not known."""
+        return self._search.process_of(inode)
 
     def set_namespaces(self, namespaces: Mapping[ListenerTable, Namespace]) -> None:
         """Take the namespaces that are sampled now, by the tables of their listeners."""

@@ -27,7 +27,7 @@ TARGET = Target(
     run,
     max_bytes=512,
     words=(
-        b"show", b"check-config", b"\0", b"--config.file", b"=", b"--json", b"--web.max-requests=",
+        b"show", b"doctor", b"check-config", b"\0", b"--config.file", b"=", b"--json", b"--web.max-requests=",
         b"--log.level\0info",
         b"--help", b"--version", b"--web.listen-address=:1", b"--", b"-h", b"-", b"9",
     ),

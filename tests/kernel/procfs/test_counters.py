@@ -23,6 +23,7 @@ FIGURES = {
     "TCPReqQFullDoCookies": 6,
     "TCPReqQFullDrop": 2**64 - 1,
     "TCPSomethingNew": 8,
+    "TCPDeferAcceptDrop": 7,
 }
 IP = table("IpExt", {"InNoRoutes": 0, "InOctets": 9})
 
@@ -51,6 +52,7 @@ def test_counters_are_found_by_their_names() -> None:
         syncookies_sent=1,
         syncookies_received=2,
         syncookies_failed=3,
+        defer_accept_drops=7,
     )
 
 

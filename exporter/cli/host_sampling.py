@@ -1,0 +1,70 @@
+"""A sampler of this host for a command that ends by itself: `show` and `doctor`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from exporter.cli.privileges import Privileges
+from exporter.config import Config, ConfigFile
+from exporter.errors import RunError
+from exporter.kernel.family import FAMILIES
+from exporter.kernel.netns.namespace import HOST
+from exporter.sampling.clock import Clock
+from exporter.sampling.environment import host_environment
+from exporter.sampling.sampler import Sampler
+
+# After this a listener is printed without its owner.
+_OWNER_WAIT_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 0.01
+# Nothing else waits meanwhile, and what is given up is missing in the only answer.
+_BROKER_SECONDS: Final = 10.0
+
+
+def sampled_host(config_file: str | None, clock: Clock, adapt: Callable[[Config], Config]) -> Sampler:
+    """Return a sampler that has asked every source once; `adapt` changes the configuration before.
+
+    Raises RunError where the listeners of this namespace cannot be read, and UsageError for a wrong file.
+    """
+    # Python would print warnings that no handler takes; what failed is said once, by the command.
+    logging.getLogger("exporter").addHandler(logging.NullHandler())
+    config = ConfigFile(config_file).load() if config_file else Config()
+    # It ends at once and listens nowhere, so it stays the user that has started it.
+    privileges = Privileges()
+    brokers = privileges.start_brokers(timeout_seconds=_BROKER_SECONDS)
+    privileges.drop_all(brokers=brokers is not None)
+    sampler = Sampler(adapt(config), host_environment(brokers, clock))
+    _sample_all(sampler, clock)
+    _check(sampler)
+    return sampler
+
+
+def _sample_all(sampler: Sampler, clock: Clock) -> None:
+    """Sample until every namespace was asked, and the owner of every listener was found or time is up."""
+    sampler.sample()
+    while not sampler.all_namespaces_sampled():
+        # Some wait for their labels.
+        time.sleep(_PAUSE_SECONDS)
+        sampler.sample()
+    asked = clock.monotonic()
+    while not sampler.all_owners_searched() and clock.monotonic() - asked < _OWNER_WAIT_SECONDS:
+        sampler.search_owners()
+
+
+def _check(sampler: Sampler) -> None:
+    """Refuse to print an empty answer where the truth is that nothing could be seen.
+
+    Another namespace that shows nothing keeps none of the rest from being printed.
+    """
+    names = {family.source for family in FAMILIES}
+    failed = [
+        runner
+        for runner in sampler.runners
+        if runner.name in names and runner.netns == HOST and runner.error is not None
+    ]
+    if failed:
+        reasons = "; ".join(f"{runner.name}: {runner.error}" for runner in failed)
+        message = f"cannot read the listeners: {reasons}"
+        raise RunError(message)

@@ -1,0 +1,111 @@
+"""What `doctor` prints: findings as text for a terminal of 80 columns, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from exporter.cli import table
+from exporter.doctor.finding import Finding, Severity
+from exporter.doctor.host_view import HostView
+from exporter.kernel.netns.namespace import HOST
+
+_WIDTH: Final = 80
+# Of ANSI X3.64, as every terminal of today has them.
+_COLOURS: Final = {Severity.CRITICAL: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.NOTE: "\x1b[1m"}
+_PLAIN: Final = "\x1b[0m"
+# More names of namespaces than this say less.
+_MAX_NAMES: Final = 5
+
+
+def text(host: HostView, findings: Sequence[Finding], *, colour: bool) -> str:
+    """Return the report: a summary in one line, each finding, and what was not seen."""
+    blocks = [_wrapped(_summary(host, findings)), *(_finding(each, colour=colour) for each in findings)]
+    if host.unseen:
+        blocks.append("\n".join(_not_seen(host)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def document(host: HostView, findings: Sequence[Finding]) -> str:
+    """Return the same as JSON."""
+    content = {
+        "watched_seconds": round(host.seconds, 3),
+        "seen": _seen(host),
+        "findings": [_entry(each) for each in findings],
+        "not_seen": [{"what": each.what, "needs": each.needs} for each in host.unseen],
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _summary(host: HostView, findings: Sequence[Finding]) -> str:
+    tcp, unix, namespaces = _seen(host).values()
+    # Short, so that a healthy host is one line.
+    of = f"{namespaces} namespace{'s' if namespaces > 1 else ''}"
+    read = f"{tcp} TCP and {unix} unix listeners, {of}, watched for {host.seconds:.1f} s"
+    counted = Counter(each.severity for each in findings)
+    counts = ", ".join(_counted(counted[each], each) for each in Severity if counted[each])
+    if counted[Severity.CRITICAL] or counted[Severity.WARNING]:
+        return f"{counts}: {read}."
+    wrong = f"Nothing wrong{' in what could be read' if host.unseen else ''}"
+    return f"{wrong}: {read}{f'; {counts}' if counts else ''}."
+
+
+def _counted(number: int, severity: Severity) -> str:
+    return f"{number} {severity}{'s' if number > 1 and severity is not Severity.CRITICAL else ''}"
+
+
+def _seen(host: HostView) -> dict[str, int]:
+    protocols = Counter(each.key.protocol for namespace in host.namespaces for each in namespace.listeners)
+    return {
+        "tcp_listeners": protocols["tcp"],
+        "unix_listeners": protocols["unix"],
+        "network_namespaces": len(host.namespaces),
+    }
+
+
+def _finding(finding: Finding, *, colour: bool) -> str:
+    severity = finding.severity.upper()
+    title = _wrapped(f"{severity} {finding.title} ({finding.certainty})", following="  ")
+    if colour:
+        title = f"{_COLOURS[finding.severity]}{severity}{_PLAIN}{title.removeprefix(severity)}"
+    lines = [_wrapped(each, "  - ", "    ") for each in (*_where(finding), *finding.evidence)]
+    return "\n".join([title, *lines, _wrapped(f"change: {finding.change}", "  ", "    ")])
+
+
+def _where(finding: Finding) -> Iterator[str]:
+    names = finding.namespaces
+    if names in ((), (HOST,)):
+        return
+    shown = ", ".join(names[:_MAX_NAMES])
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    yield f"in network namespace{'s' if len(names) > 1 else ''} {shown}{more}"
+
+
+def _not_seen(host: HostView) -> Iterator[str]:
+    yield "Not seen:"
+    for each in host.unseen:
+        yield _wrapped(f"{each.what}: {each.needs}", "  - ", "    ")
+
+
+def _wrapped(line: str, first: str = "", following: str = "") -> str:
+    wrapper = textwrap.TextWrapper(
+        _WIDTH, initial_indent=first, subsequent_indent=following, break_on_hyphens=False
+    )
+    return wrapper.fill(table.printable(line))
+
+
+def _entry(finding: Finding) -> dict[str, Any]:
+    listener = finding.listener
+    return {
+        "name": finding.name,
+        "severity": finding.severity,
+        "certainty": finding.certainty,
+        "title": finding.title,
+        "evidence": finding.evidence,
+        "change": finding.change,
+        "namespaces": finding.namespaces,
+        "listener": None if listener is None else {**listener._asdict(), "process": finding.process},
+    }

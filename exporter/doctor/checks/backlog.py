@@ -1,0 +1,108 @@
+"""Whether backlogs are as large as they could be, where queues fill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from exporter.doctor.checks import load
+from exporter.doctor.checks.accepting import accepts_nothing
+from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
+from exporter.doctor.knobs.knob import Knob
+from exporter.doctor.knobs.lookup import knob_of
+
+CAPPED: Final = "backlog-capped"
+SMALL: Final = "backlog-small"
+TINY: Final = "backlog-tiny"
+# The default of net.core.somaxconn since Linux 5.4.
+_LARGE: Final = 4096
+# A burst of this many clients at once is nothing unusual for whoever can be reached from everywhere.
+_TINY: Final = 16
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  (compared with, not bound to)
+
+
+def backlogs(host: HostView) -> Iterator[Finding]:
+    """Find backlogs that are too small for what happens, each with what limits it."""
+    for namespace in host.namespaces:
+        somaxconn = namespace.sysctls.somaxconn if namespace.sysctls is not None else None
+        for listener in namespace.listeners:
+            limit = listener.limit
+            # A larger queue would be full as well where nothing is accepted.
+            if limit is None or accepts_nothing(listener, host.seconds):
+                continue
+            knob = knob_of(listener.owner)
+            loaded = load.busy(listener, namespace)
+            if somaxconn is not None and limit >= somaxconn:
+                if loaded or (knob.backlog or 0) > limit:
+                    yield _capped(listener, namespace, knob, somaxconn)
+            elif somaxconn is not None and limit <= somaxconn / 2 and loaded:
+                yield _small(listener, namespace, knob, somaxconn)
+            elif limit < _TINY and listener.key.address in _EVERYWHERE:
+                yield _tiny(listener, namespace, knob, limit)
+
+
+def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
+    loaded = load.busy(listener, namespace)
+    wanted = max(_LARGE, 2 * somaxconn)
+    own = f"; its own setting is {knob.setting} (default: {knob.default})" if knob.service else ""
+    asked = f"{knob.service} asks for {knob.backlog} unless it is told otherwise"
+    return Finding(
+        name=CAPPED,
+        title=f"{listener.name}: its backlog is capped by net.core.somaxconn",
+        severity=Severity.WARNING if loaded else Severity.NOTE,
+        certainty=Certainty.CERTAIN if listener.was_full else Certainty.LIKELY,
+        evidence=(
+            f"its backlog is {somaxconn}, which is net.core.somaxconn here: the kernel grants no more",
+            *((asked,) if (knob.backlog or 0) > somaxconn else ()),
+            *load.evidence(listener, namespace),
+        ),
+        change=(
+            f"set net.core.somaxconn to {wanted} (sysctl -w net.core.somaxconn={wanted}, and in "
+            "/etc/sysctl.d; a container has its own), then restart the service: a socket keeps the backlog "
+            f"that it got{own}"
+        ),
+        namespaces=(namespace.name,),
+        listener=listener.key,
+        process=listener.owner.process,
+    )
+
+
+def _small(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
+    return Finding(
+        name=SMALL,
+        title=f"{listener.name}: its backlog is far below what the kernel would grant",
+        severity=Severity.WARNING,
+        certainty=Certainty.CERTAIN if listener.was_full else Certainty.LIKELY,
+        evidence=(
+            f"its backlog is {listener.limit}, and net.core.somaxconn here is {somaxconn}",
+            *load.evidence(listener, namespace),
+        ),
+        change=_larger(knob),
+        namespaces=(namespace.name,),
+        listener=listener.key,
+        process=listener.owner.process,
+    )
+
+
+def _tiny(listener: ListenerView, namespace: NamespaceView, knob: Knob, limit: int) -> Finding:
+    return Finding(
+        name=TINY,
+        title=f"{listener.name}: reachable on every address with a tiny backlog",
+        severity=Severity.NOTE,
+        certainty=Certainty.CERTAIN,
+        evidence=(
+            f"its backlog is {limit}: when {limit + 1} clients wait, the next one is dropped",
+            "nobody was lost so far, as far as the kernel counts",
+        ),
+        change=_larger(knob),
+        namespaces=(namespace.name,),
+        listener=listener.key,
+        process=listener.owner.process,
+    )
+
+
+def _larger(knob: Knob) -> str:
+    if not knob.service:
+        return f"raise {knob.setting} in its program, or the setting that it comes from, and restart it"
+    return f"raise {knob.setting} ({knob.service}; default: {knob.default}); applied by: {knob.applied}"

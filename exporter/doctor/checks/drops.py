@@ -1,0 +1,148 @@
+"""Packets that were dropped during the watch, and why: what the counters of the namespace tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from exporter.doctor.checks import load
+from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
+from exporter.kernel.procfs.counters import TcpCounters
+
+OVERFLOW: Final = "drops-overflow"
+SYN_QUEUE: Final = "drops-syn-queue"
+COOKIES_SENT: Final = "syn-queue-full"
+DEFER_ACCEPT: Final = "drops-defer-accept"
+OTHER: Final = "drops-other"
+_MAX_NAMES: Final = 3
+
+
+def drops(host: HostView) -> Iterator[Finding]:
+    """Find what was dropped. A SYN to a port on which nobody listens is refused, and counts nowhere here."""
+    for namespace in host.namespaces:
+        rose = namespace.increases
+        if rose is None:
+            continue
+        dropped = [each for each in namespace.tcp if each.more_drops]
+        # Of a listener that was seen full, another check tells.
+        unexplained = [each for each in dropped if not each.was_full]
+        if rose.listen_overflows and not any(each.was_full for each in namespace.tcp):
+            yield _overflow(namespace, rose, unexplained)
+        elif _dropped_syns(rose):
+            yield _syn_queue(namespace, rose, unexplained)
+        elif unexplained:
+            yield _harmless(namespace, rose, unexplained)
+        if rose.syn_queue_full_cookies and namespace.sysctls and namespace.sysctls.syncookies == 1:
+            yield _cookies(namespace, rose)
+
+
+def _dropped_syns(rose: TcpCounters) -> int:
+    """Return how many SYNs full SYN queues have cost: drops that are no overflow of an accept queue."""
+    if rose.listen_overflows:
+        return 0
+    return rose.syn_queue_full_drops or rose.listen_drops or 0
+
+
+def _overflow(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
+    return Finding(
+        name=OVERFLOW,
+        title=f"an accept queue overflowed between two samples{_at(dropped)}",
+        severity=Severity.CRITICAL,
+        certainty=Certainty.CERTAIN if len(dropped) == 1 else Certainty.LIKELY,
+        evidence=(
+            f"ListenOverflows rose by {rose.listen_overflows} in this watch, and no sample saw a queue full",
+            *_counts(dropped),
+        ),
+        change="give it a larger backlog, since the burst was short",
+        namespaces=(namespace.name,),
+        listener=dropped[0].key if len(dropped) == 1 else None,
+        process=dropped[0].owner.process if len(dropped) == 1 else "",
+    )
+
+
+def _syn_queue(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
+    return Finding(
+        name=SYN_QUEUE,
+        title=f"SYNs are dropped because a SYN queue is full{_at(dropped)}",
+        severity=Severity.CRITICAL,
+        certainty=Certainty.CERTAIN if rose.syn_queue_full_drops else Certainty.LIKELY,
+        evidence=(
+            f"ListenDrops rose by {rose.listen_drops or 0}, and ListenOverflows did not",
+            f"TCPReqQFullDrop rose by {rose.syn_queue_full_drops or 0}",
+            *_counts(dropped),
+        ),
+        change="sysctl -w net.ipv4.tcp_syncookies=1, and in /etc/sysctl.d; it counts at once",
+        namespaces=(namespace.name,),
+        listener=dropped[0].key if len(dropped) == 1 else None,
+        process=dropped[0].owner.process if len(dropped) == 1 else "",
+    )
+
+
+def _cookies(namespace: NamespaceView, rose: TcpCounters) -> Finding:
+    sent, back = rose.syncookies_sent or 0, rose.syncookies_received or 0
+    fullest = max(namespace.tcp, key=_syn_recv_ratio, default=None)
+    at = "" if fullest is None or not fullest.syn_recv else f", most likely that of {fullest.name}"
+    flood = back < sent / 2
+    likely = "most likely a flood of SYNs" if flood else "real clients in a burst"
+    return Finding(
+        name=COOKIES_SENT,
+        title=f"a SYN queue is full, and the kernel answers with SYN cookies{at}",
+        severity=Severity.WARNING,
+        certainty=Certainty.CERTAIN,
+        evidence=(
+            f"TCPReqQFullDoCookies rose by {rose.syn_queue_full_cookies} in this watch",
+            f"{sent} cookies were sent, {back} came back: {likely}",
+        ),
+        change=(
+            "look where the SYNs come from (ss -tn state syn-recv); clients are still served"
+            if flood
+            else "give the listener a larger backlog, which is also the size of its SYN queue"
+        ),
+        namespaces=(namespace.name,),
+    )
+
+
+def _syn_recv_ratio(listener: ListenerView) -> float:
+    return (listener.syn_recv or 0) / (listener.syn_recv_limit or 1)
+
+
+def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
+    number = sum(each.more_drops or 0 for each in dropped)
+    deferred = (rose.defer_accept_drops or 0) >= number
+    one = len(dropped) == 1
+    return Finding(
+        name=DEFER_ACCEPT if deferred else OTHER,
+        title=f"drops rise{_at(dropped)}, but nobody is lost"
+        + (": TCP_DEFER_ACCEPT counts each handshake as one" if deferred else ""),
+        severity=Severity.NOTE,
+        certainty=Certainty.LIKELY if deferred else Certainty.POSSIBLE,
+        evidence=(
+            *_counts(dropped),
+            "neither ListenDrops nor ListenOverflows rose",
+            f"TCPDeferAcceptDrop rose by {rose.defer_accept_drops}"
+            if deferred
+            else "a scan of open ports, or a SYN that was sent twice, looks like this",
+        ),
+        change=(
+            "nothing; do not alert on the drops of this listener"
+            if deferred
+            else "nothing, unless it goes on: then see who ends at once (tcpdump 'tcp[13] & 4 != 0')"
+        ),
+        namespaces=(namespace.name,),
+        listener=dropped[0].key if one else None,
+        process=dropped[0].owner.process if one else "",
+    )
+
+
+def _at(dropped: Sequence[ListenerView]) -> str:
+    if not dropped:
+        return ""
+    more = f" and {len(dropped) - _MAX_NAMES} more" if len(dropped) > _MAX_NAMES else ""
+    return f" at {', '.join(each.name for each in dropped[:_MAX_NAMES])}{more}"
+
+
+def _counts(dropped: Sequence[ListenerView]) -> tuple[str, ...]:
+    return tuple(
+        f"{each.name} dropped {load.count(each.more_drops, 'packet')}" for each in dropped[:_MAX_NAMES]
+    )

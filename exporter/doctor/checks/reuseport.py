@@ -1,0 +1,52 @@
+"""Whether the sockets of one listener (SO_REUSEPORT) share the load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.host_view import HostView, ListenerView
+
+UNBALANCED: Final = "reuseport-unbalanced"
+_NEARLY_FULL: Final = 0.9
+# The other sockets hold less than this part of what the fullest one holds.
+_LESS: Final = 0.5
+
+
+def unbalanced(host: HostView) -> Iterator[Finding]:
+    """Find listeners of several sockets of which one is full or nearly so, while the others have space."""
+    for namespace in host.namespaces:
+        for listener in namespace.listeners:
+            fullest = listener.fullest
+            if fullest is None or len(listener.sockets) == 1 or fullest.peak_ratio < _NEARLY_FULL:
+                continue
+            others = (sum(each.longest for each in listener.sockets) - fullest.longest) / (
+                len(listener.sockets) - 1
+            )
+            if others < _LESS * fullest.longest:
+                yield _finding(listener, namespace.name, others)
+
+
+def _finding(listener: ListenerView, netns: str, others: float) -> Finding:
+    fullest = listener.fullest
+    longest = fullest.longest if fullest is not None else 0
+    holds = fullest.limit + 1 if fullest is not None else 0
+    steady = fullest is not None and fullest.shortest / (fullest.limit + 1) >= _NEARLY_FULL
+    return Finding(
+        name=UNBALANCED,
+        title=f"{listener.name}: one of its {len(listener.sockets)} sockets fills, the others have space",
+        severity=Severity.CRITICAL if fullest is not None and fullest.full else Severity.WARNING,
+        certainty=Certainty.CERTAIN if steady else Certainty.LIKELY,
+        evidence=(
+            f"the fullest socket held {longest} connections of {holds}, the others about {others:.0f}",
+            "the kernel chooses the socket by a hash of the addresses, however full it is",
+        ),
+        change=(
+            "restart the worker that has the full socket (ss -ltnp shows it); a worker that does long "
+            "work should not have a socket of its own"
+        ),
+        namespaces=(netns,),
+        listener=listener.key,
+        process=listener.owner.process,
+    )

@@ -1,0 +1,1 @@
+"""What the backlog is called in the settings of programs, its default, and where that is written."""

@@ -1,0 +1,68 @@
+"""Databases and message brokers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exporter.doctor.knobs.knob import Knob
+
+_GITHUB: Final = "https://github.com/"
+_IBM: Final = "https://www.ibm.com/docs/en/SSFKSJ_9.2.0/com.ibm.mq.con.doc/"
+
+DATA_STORES: Final = (
+    Knob(
+        "Redis",
+        ("redis-server*", "valkey-server*"),
+        "`tcp-backlog`, for its unix socket too",
+        "511",
+        511,
+        "restart",
+        _GITHUB + "redis/redis/blob/unstable/redis.conf",
+    ),
+    Knob(
+        "PostgreSQL",
+        ("postgres", "postmaster"),
+        "`max_connections`, from which it follows",
+        "twice `max_connections`",
+        None,
+        "restart",
+        _GITHUB + "postgres/postgres/blob/master/src/backend/libpq/pqcomm.c",
+    ),
+    Knob(
+        "MySQL",
+        ("mysqld",),
+        "`back_log`",
+        "`max_connections`; 50 + a fifth of it before MySQL 8.0",
+        None,
+        "restart",
+        "https://dev.mysql.com/worklog/task/?id=9704",
+    ),
+    Knob(
+        "MariaDB",
+        ("mariadbd",),
+        "`back_log`",
+        "150",
+        150,
+        "restart",
+        "https://mariadb.com/docs/ent/ref/mdb/system-variables/back_log/",
+    ),
+    Knob(
+        "RabbitMQ",
+        ("rabbitmq*",),
+        "`tcp_listen_options.backlog`",
+        "128",
+        128,
+        "restart",
+        _GITHUB + "rabbitmq/rabbitmq-server/blob/main/deps/rabbit/Makefile",
+        units=("rabbitmq*.service",),
+    ),
+    Knob(
+        "IBM MQ",
+        ("runmqlsr*", "amqcrsta*"),
+        "`ListenerBacklog` in the TCP stanza of qm.ini, or `BACKLOG` of the listener",
+        "100 on Linux, AIX and Windows; 255 on IBM i; 10000 on z/OS",
+        100,
+        "restart of the listener",
+        _IBM + "q016110_.html (z/OS: " + _IBM + "q019690_.html)",
+    ),
+)

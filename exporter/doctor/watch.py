@@ -1,0 +1,112 @@
+"""Watches a host for a few seconds by a sampler, and returns the view of it that checks are made on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Final
+
+from exporter.doctor import unseen
+from exporter.doctor.host_view import HostView, NamespaceView
+from exporter.doctor.listener_watch import ListenerWatch
+from exporter.kernel.errors import KernelError
+from exporter.kernel.netns.namespace import Namespace
+from exporter.kernel.processes.activity import ProcessActivity, activities
+from exporter.kernel.procfs.counters import Sysctls, TcpCounters
+from exporter.sampling.clock import Clock
+from exporter.sampling.listener_state import ListenerState
+from exporter.sampling.namespace_sampler import NamespaceSampler
+from exporter.sampling.sampler import Sampler
+
+# So often it is looked for new samples where none is due sooner.
+_PAUSE_SECONDS: Final = 0.05
+
+
+class Watch:
+    """One watch. `sampler` has sampled everything once, and nobody else runs it."""
+
+    def __init__(self, sampler: Sampler, clock: Clock, sleep: Callable[[float], None]) -> None:
+        self._sampler = sampler
+        self._clock = clock
+        self._sleep = sleep
+        self._listeners: dict[ListenerState, ListenerWatch] = {}
+        self._counters: dict[NamespaceSampler, TcpCounters | None] = {}
+
+    def run(self, seconds: float) -> HostView:
+        """Sample for so many seconds, and return what was seen."""
+        started = self._clock.monotonic()
+        self._note(started)
+        while (left := started + seconds - self._clock.monotonic()) > 0:
+            due = self._sampler.sample() - self._clock.monotonic()
+            self._note(self._clock.monotonic())
+            self._sleep(max(0.0, min(due, left, _PAUSE_SECONDS)))
+        self._sample_all()
+        self._note(self._clock.monotonic())
+        watched = self._clock.monotonic() - started
+        return HostView(
+            seconds=watched,
+            namespaces=tuple(self._namespace(each, watched) for each in self._sampler.namespaces),
+            unseen=unseen.unseen(self._sampler),
+        )
+
+    def _sample_all(self) -> None:
+        """Run every source once more, so that nothing of the watch is missing."""
+        for runner in self._sampler.runners:
+            runner.schedule.run_now()
+        for slot in self._sampler.namespace_scheduler.slots:
+            slot.schedule.run_now()
+        self._sampler.sample()
+
+    def _note(self, now: float) -> None:
+        for namespace in self._sampler.namespaces:
+            if namespace not in self._counters:
+                self._counters[namespace] = _counters(namespace.namespace)
+            for state in namespace.table.states.values():
+                if state.group.members:
+                    if state not in self._listeners:
+                        self._listeners[state] = ListenerWatch(state)
+                    self._listeners[state].note(now)
+
+    def _namespace(self, sampler: NamespaceSampler, seconds: float) -> NamespaceView:
+        before, after = self._counters.get(sampler), _counters(sampler.namespace)
+        return NamespaceView(
+            name=sampler.name,
+            listeners=tuple(
+                self._listeners[state].view(seconds, self._processes(state))
+                for state in sampler.table.states.values()
+                if state.group.members and state in self._listeners
+            ),
+            sysctls=_sysctls(sampler.namespace),
+            counters=after,
+            increases=None if before is None or after is None else _increases(before, after),
+        )
+
+    def _processes(self, state: ListenerState) -> tuple[ProcessActivity, ...]:
+        """Return what the owners of a listener's sockets do; of a queue without a connection nobody asks."""
+        if not state.group.length:
+            return ()
+        inodes = [member.listener.inode for member in state.group.members.values()]
+        found = {process for inode in inodes if (process := self._sampler.owners.process_of(inode))}
+        return tuple(each for process in found for each in activities(process.pid, process.started))
+
+
+def _counters(namespace: Namespace) -> TcpCounters | None:
+    """Read the counters now: in a quiet namespace the source reads them every few seconds only."""
+    try:
+        return namespace.counters()
+    except KernelError:
+        return None
+
+
+def _sysctls(namespace: Namespace) -> Sysctls | None:
+    try:
+        return namespace.sysctls()
+    except KernelError:
+        return None
+
+
+def _increases(before: TcpCounters, after: TcpCounters) -> TcpCounters:
+    pairs = [(getattr(before, each.name), getattr(after, each.name)) for each in fields(TcpCounters)]
+    return TcpCounters(
+        *(None if old is None or new is None or new < old else new - old for old, new in pairs)
+    )

@@ -1,0 +1,82 @@
+"""What a process and its children do now: /proc/<pid>, as far as anybody may read it.
+
+Source: proc_pid_stat(5), proc_pid_limits(5); the size of /proc/<pid>/fd is the number of open files
+since Linux 6.2 (proc_fd_getattr, fs/proc/fd.c).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from exporter import proc
+
+_STOPPED: Final = frozenset({"T", "t"})
+_DISK: Final = "D"
+_LIMIT: Final = b"Max open files"
+# The workers of a master; more of them tell nothing more.
+_MAX_CHILDREN: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessActivity:
+    """One process. `state` is the letter of ps(1); the numbers of files are None where not known."""
+
+    pid: int
+    name: str
+    state: str
+    open_files: int | None = None
+    max_open_files: int | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal or a debugger has stopped it."""
+        return self.state in _STOPPED
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether it is in an uninterruptible sleep, as while a disk or a file server does not answer."""
+        return self.state == _DISK
+
+    @property
+    def out_of_files(self) -> bool:
+        """Whether it may open no further file, and so accept no connection."""
+        known = self.open_files is not None and self.max_open_files is not None
+        return known and (self.open_files or 0) >= (self.max_open_files or 0)
+
+
+def activities(pid: int, started: int) -> Iterator[ProcessActivity]:
+    """Yield what a process that started then, and its children, do; nothing where it is gone or hidden."""
+    with suppress(OSError, ValueError):
+        if proc.start_ticks(proc.read_file(f"/proc/{pid}/stat")) != started:
+            return
+        children = proc.read_file(f"/proc/{pid}/task/{pid}/children").split()[:_MAX_CHILDREN]
+        for each in (pid, *map(int, children)):
+            # A child may end meanwhile.
+            with suppress(OSError, ValueError):
+                yield _activity(each)
+
+
+def _activity(pid: int) -> ProcessActivity:
+    stat = proc.read_file(f"/proc/{pid}/stat")
+    name = proc.command_name(stat).decode("utf-8", errors="backslashreplace")
+    return ProcessActivity(pid, name, proc.state(stat).decode(), _open_files(pid), _max_open_files(pid))
+
+
+def _open_files(pid: int) -> int | None:
+    """Return the number of open files, None where the kernel does not tell it."""
+    with suppress(OSError):
+        # Before Linux 6.2 it is 0, and a process that listens has one file at least.
+        return os.stat(f"/proc/{pid}/fd").st_size or None  # noqa: PTH116  (no path is made for it)
+    return None
+
+
+def _max_open_files(pid: int) -> int | None:
+    with suppress(OSError, ValueError):
+        lines = proc.read_file(f"/proc/{pid}/limits").splitlines()
+        columns = [line.removeprefix(_LIMIT).split() for line in lines if line.startswith(_LIMIT)]
+        return int(columns[0][0]) if columns else None
+    return None

@@ -1,0 +1,139 @@
+"""Services that accept nothing, and queues that are full though they accept."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from exporter.doctor.checks.accepting import NOT_ACCEPTING, QUEUE_FILLING, QUEUE_FULL, UNIX_QUEUE_FULL
+from exporter.doctor.finding import Certainty, Finding, Severity
+from testbed.waiting import until
+from tests.doctor import services
+from tests.doctor.watching import findings
+from tests.integration import listening_sockets
+
+_PORT = 8080
+# The wait of the oldest connection is read every second.
+_SECONDS = 3.0
+
+
+def long_watch() -> dict[str, Finding]:
+    return findings(seconds=_SECONDS)
+
+
+def connect(stack: ExitStack, port: int, number: int) -> None:
+    for _ in range(number):
+        stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5.0))
+
+
+@pytest.mark.netns
+def test_a_service_that_accepts_nothing_is_certain_by_its_oldest_connection() -> None:
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=3) as listener, ExitStack() as stack:
+        for client in listening_sockets.clients(listener, 4):
+            stack.enter_context(client)
+        found = until(long_watch, lambda each: NOT_ACCEPTING in each)
+    finding = found[NOT_ACCEPTING]
+    assert (finding.severity, finding.certainty) == (Severity.CRITICAL, Certainty.CERTAIN)
+    assert finding.listener is not None
+    assert finding.listener.port == str(_PORT)
+    assert finding.evidence[0].startswith("nothing was accepted in 3.")
+    # A larger queue would be full as well.
+    assert not found.keys() & {QUEUE_FULL, "backlog-small", "backlog-capped"}
+
+
+@pytest.mark.netns
+def test_a_queue_that_is_not_full_is_stuck_as_well() -> None:
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=64) as listener, ExitStack() as stack:
+        for client in listening_sockets.clients(listener, 2):
+            stack.enter_context(client)
+        assert NOT_ACCEPTING in until(long_watch, lambda each: NOT_ACCEPTING in each)
+
+
+@pytest.mark.netns
+def test_a_service_that_accepts_slowly_is_not_stuck() -> None:
+    """Its queue is never empty, and its clients came at once, so that the age of the oldest grows."""
+    with services.slow(_PORT, 64, 0.2), ExitStack() as stack:
+        connect(stack, _PORT, 40)
+        time.sleep(2.5)
+        assert NOT_ACCEPTING not in long_watch()
+
+
+@pytest.mark.netns
+def test_a_process_that_was_stopped_is_named_with_the_command_that_continues_it() -> None:
+    with services.slow(_PORT, 3, 0.01) as service, ExitStack() as stack:
+        service.send_signal(signal.SIGSTOP)
+        connect(stack, _PORT, 4)
+        finding = until(long_watch, lambda each: NOT_ACCEPTING in each)[NOT_ACCEPTING]
+        name = Path(f"/proc/{service.pid}/comm").read_text().strip()
+    assert finding.evidence[-1] == f"process {service.pid} ({name}) is stopped"
+    assert finding.change == f"continue it: kill -CONT {service.pid}"
+
+
+@pytest.mark.netns
+def test_a_process_without_a_free_file_descriptor_is_told_so() -> None:
+    if not Path("/proc/self/fd").stat().st_size:
+        pytest.skip("before Linux 6.2 the number of open files is not told")
+    with services.out_of_files(_PORT) as service, ExitStack() as stack:
+        connect(stack, _PORT, 4)
+        finding = until(long_watch, lambda each: NOT_ACCEPTING in each)[NOT_ACCEPTING]
+    assert f"process {service.pid} " in finding.evidence[-1]
+    assert finding.evidence[-1].endswith("has 32 files open and may open 32")
+    assert "LimitNOFILE=" in finding.change
+
+
+@pytest.mark.netns
+def test_a_full_queue_of_a_service_that_accepts_is_full_and_not_stuck() -> None:
+    with services.slow(_PORT, 3, 0.3), ExitStack() as stack:
+        for _ in range(40):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)  # noqa: FBT003  (the standard library's signature)
+            client.connect_ex(("127.0.0.1", _PORT))
+        found = until(long_watch, lambda each: QUEUE_FULL in each)
+    assert NOT_ACCEPTING not in found
+    assert found[QUEUE_FULL].certainty is Certainty.CERTAIN
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("waiting", "severity"), [(1, None), (4, None), (5, Severity.NOTE), (9, Severity.WARNING)]
+)
+def test_a_queue_that_stays_half_full_is_filling(waiting: int, severity: Severity | None) -> None:
+    """It holds 10."""
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=9) as listener, ExitStack() as stack:
+        for client in listening_sockets.clients(listener, waiting):
+            stack.enter_context(client)
+        if severity is not None:
+            # The kernel may put a connection into the queue after the client is connected.
+            until(findings, lambda each: QUEUE_FILLING in each and each[QUEUE_FILLING].severity is severity)
+        found = findings()
+    assert QUEUE_FULL not in found
+    assert (QUEUE_FILLING in found) is (severity is not None)
+
+
+@pytest.mark.netns
+def test_one_client_at_the_smallest_queue_is_nothing() -> None:
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=1) as listener, ExitStack() as stack:
+        for client in listening_sockets.clients(listener, 1):
+            stack.enter_context(client)
+        assert not findings().keys() & {QUEUE_FILLING, QUEUE_FULL}
+
+
+@pytest.mark.netns
+def test_a_full_queue_of_a_unix_socket_is_critical_though_nothing_counts_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "app.sock")
+    with listening_sockets.unix(path, backlog=2) as listener, ExitStack() as stack:
+        for client in listening_sockets.clients(listener, 2):
+            stack.enter_context(client)
+        assert UNIX_QUEUE_FULL not in findings()
+        for client in listening_sockets.clients(listener, 1):
+            stack.enter_context(client)
+        finding = findings()[UNIX_QUEUE_FULL]
+    assert (finding.severity, finding.certainty) == (Severity.CRITICAL, Certainty.CERTAIN)
+    assert finding.listener is not None
+    assert finding.listener.address == path
+    assert "3 connections waited at most, of 3 that it holds" in finding.evidence[0]

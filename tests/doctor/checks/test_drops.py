@@ -1,0 +1,110 @@
+"""Packets that are dropped during a watch, and the cause that is named for them."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from exporter.doctor.checks import drops
+from exporter.doctor.finding import Certainty, Severity
+from testbed.flood import Tun, syn, syn_flood
+from testbed.namespace import write_sysctl
+from testbed.waiting import until
+from tests.doctor.watching import findings
+from tests.integration import listening_sockets
+from tests.integration.listening_sockets import TUN_IPV4
+
+_PORT = 8080
+_TCP_DEFER_ACCEPT = 9
+_ALL = {drops.OVERFLOW, drops.SYN_QUEUE, drops.COOKIES_SENT, drops.DEFER_ACCEPT, drops.OTHER}
+# No sample falls into a burst between the first one and the last.
+_SELDOM = 4.0
+
+
+@pytest.mark.netns
+def test_an_overflow_that_no_sample_saw_is_found_by_the_counters() -> None:
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=1) as listener, ExitStack() as stack:
+
+        def burst() -> None:
+            for client in listening_sockets.clients(listener, 2):
+                stack.enter_context(client)
+            listening_sockets.refused_client(listener).close()
+            for accepted in listening_sockets.accept(listener, 2):
+                stack.enter_context(accepted)
+
+        found = findings(burst, interval=_SELDOM)
+    assert found[drops.OVERFLOW].certainty is Certainty.CERTAIN
+    assert found[drops.OVERFLOW].evidence[0] == (
+        "ListenOverflows rose by 1 in this watch, and no sample saw a queue full"
+    )
+    assert found[drops.OVERFLOW].listener is not None
+
+
+@pytest.mark.netns
+def test_accepted_clients_drop_nothing() -> None:
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=8) as listener, ExitStack() as stack:
+
+        def clients() -> None:
+            for client in listening_sockets.clients(listener, 4):
+                stack.enter_context(client)
+            for accepted in listening_sockets.accept(listener, 4):
+                stack.enter_context(accepted)
+
+        assert not findings(clients).keys() & _ALL
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(("cookies", "expected"), [(0, drops.SYN_QUEUE), (1, drops.COOKIES_SENT)])
+def test_a_flood_of_syns_is_told_by_the_setting_of_cookies(cookies: int, expected: str) -> None:
+    write_sysctl("net.ipv4.tcp_syncookies", cookies)
+    with Tun() as tun, listening_sockets.tcp(TUN_IPV4, _PORT, backlog=4):
+        found = findings(lambda: syn_flood(tun, TUN_IPV4, _PORT, 50))
+    assert found.keys() & _ALL == {expected}
+    assert found[expected].severity is (Severity.WARNING if cookies else Severity.CRITICAL)
+
+
+@pytest.mark.netns
+def test_half_open_connections_that_fit_are_no_finding() -> None:
+    with Tun() as tun, listening_sockets.tcp(TUN_IPV4, _PORT, backlog=64):
+        assert not findings(lambda: syn_flood(tun, TUN_IPV4, _PORT, 10)).keys() & _ALL
+
+
+@pytest.mark.netns
+def test_handshakes_of_defer_accept_are_no_loss() -> None:
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=8) as listener, ExitStack() as stack:
+        listener.setsockopt(socket.IPPROTO_TCP, _TCP_DEFER_ACCEPT, 30)
+
+        def handshake() -> None:
+            (client,) = listening_sockets.clients(listener, 1)
+            stack.enter_context(client).sendall(b"GET / HTTP/1.0\r\n\r\n")
+            (accepted,) = listening_sockets.accept(listener, 1)
+            stack.enter_context(accepted)
+
+        found = findings(handshake)
+    assert found.keys() & _ALL == {drops.DEFER_ACCEPT}
+    assert found[drops.DEFER_ACCEPT].severity is Severity.NOTE
+
+
+@pytest.mark.netns
+def test_a_repeated_syn_may_be_a_scan_and_is_no_loss() -> None:
+    packet = syn(ipaddress.ip_address("10.99.0.7"), 4000, ipaddress.ip_address(TUN_IPV4), _PORT)
+    with Tun() as tun, listening_sockets.tcp(TUN_IPV4, _PORT, backlog=8):
+
+        def twice() -> None:
+            received = tun.tcp_counter("InSegs")
+            tun.send(packet)
+            tun.send(packet)
+            until(lambda: tun.tcp_counter("InSegs"), lambda now: now >= received + 2)
+
+        found = findings(twice)
+    assert found.keys() & _ALL == {drops.OTHER}
+    assert (found[drops.OTHER].severity, found[drops.OTHER].certainty) == (Severity.NOTE, Certainty.POSSIBLE)
+
+
+@pytest.mark.netns
+def test_a_scan_of_closed_ports_is_no_finding() -> None:
+    with Tun() as tun, listening_sockets.tcp(TUN_IPV4, _PORT, backlog=8):
+        assert not findings(lambda: syn_flood(tun, TUN_IPV4, _PORT + 1, 20)).keys() & _ALL

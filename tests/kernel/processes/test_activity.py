@@ -1,0 +1,66 @@
+"""What a process and its children do, beside real ones."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter import proc
+from exporter.kernel.processes.activity import ProcessActivity, activities
+from testbed.waiting import until
+
+_SLEEP = "import time; time.sleep(600)"
+# Starts a child, which sleeps as well.
+_MASTER = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {_SLEEP!r}])"
+
+
+def started(pid: int) -> int:
+    return proc.start_ticks(proc.read_file(f"/proc/{pid}/stat"))
+
+
+def test_a_stopped_process_and_its_children_are_told() -> None:
+    master = subprocess.Popen([sys.executable, "-c", _MASTER])
+    try:
+
+        def seen() -> list[ProcessActivity]:
+            return list(activities(master.pid, started(master.pid)))
+
+        own, child = until(seen, lambda each: len(each) == 2)
+        assert (own.pid, own.stopped, child.stopped) == (master.pid, False, False)
+        os.kill(child.pid, signal.SIGSTOP)
+        until(seen, lambda each: [one.stopped for one in each] == [False, True])
+        os.kill(child.pid, signal.SIGKILL)
+    finally:
+        master.kill()
+        master.wait()
+
+
+def test_its_open_files_are_counted_where_the_kernel_tells_them() -> None:
+    (own, *_) = activities(os.getpid(), started(os.getpid()))
+    if not Path("/proc/self/fd").stat().st_size:
+        pytest.skip("before Linux 6.2 the number of open files is not told")
+    assert own.open_files is not None
+    assert own.max_open_files is not None
+    assert 3 <= own.open_files < own.max_open_files
+    assert not own.out_of_files
+
+
+def test_another_process_with_the_number_is_not_taken_for_it() -> None:
+    assert list(activities(os.getpid(), started(os.getpid()) + 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("open_files", "max_open_files", "out"),
+    [(32, 32, True), (31, 32, False), (None, 32, False), (32, None, False)],
+)
+def test_a_number_that_is_not_known_is_not_out_of_files(
+    open_files: int | None,
+    max_open_files: int | None,
+    out: bool,  # noqa: FBT001  (a parameter of the test)
+) -> None:
+    assert ProcessActivity(1, "a", "S", open_files, max_open_files).out_of_files is out
