@@ -31,8 +31,7 @@ _EXPIRE_SECONDS: Final = 1.0
 class ListenerTable:
     """What the sources of a namespace write, under the lock, and what is published.
 
-    `accept_timelines` has the timeline of each family's listeners, `syn_recv_timeline` that of half-open
-    connections. `sockets_version` grows whenever a socket opens or closes. `mptcp` tells which are MPTCP's.
+    `sockets_version` grows whenever a socket opens or closes. `mptcp` tells which are MPTCP's.
     """
 
     def __init__(
@@ -103,11 +102,8 @@ class ListenerTable:
         Of the groups in `unknown` it is not known how many they have.
         """
         by_state = folded_figures.syn_recv(self.states, counts, unknown)
-        for state in self._with_syn_recv - by_state.keys():
-            state.observe_syn_recv(0)
-        for state, number in by_state.items():
-            state.observe_syn_recv(number)
         for state in self._with_syn_recv | by_state.keys():
+            state.observe_syn_recv(by_state.get(state, 0))
             self._observers.note_syn_recv(state)
         self._with_syn_recv = set(by_state)
 
@@ -189,7 +185,6 @@ class ListenerTable:
                 self._tell_apart(key)
 
     def _place(self, group: ListenerGroup, now: float) -> None:
-        """Put the sockets of a group where their owners tell that they belong."""
         before = group.key
         changed = self._registries[family_of(group.key.protocol)].place(
             group, self._owners.places(group), now
@@ -217,7 +212,6 @@ class ListenerTable:
             self._nonempty.note(group, empty_at)
 
     def _take_owners(self, group: ListenerGroup) -> None:
-        """Give a listener the owners of its sockets."""
         known = self._owners.of(group)
         state = self.states[group]
         if known is not None and known != GroupOwners(state.owners, state.mptcp, state.stale_path):
@@ -226,11 +220,10 @@ class ListenerTable:
             self._folded.place(state)
 
     def _tell_apart(self, key: ListenerKey) -> None:
-        present = self._registries[family_of(key.protocol)].present(key)
-        self._owners.tell_apart([self.states[group] for group in present])
+        registry = self._registries[family_of(key.protocol)]
+        self._owners.tell_apart([self.states[group] for group in registry.present(key)])
 
     def _expire(self, now: float) -> None:
-        """Remove what closed long ago."""
         for registry in self._registries.values():
             for group in registry.expire(now):
                 self._remove(self.states[group])

@@ -10,6 +10,7 @@ from typing import Final
 
 from exporter.config.model import Config
 from exporter.kernel.netns.namespace import HOST
+from exporter.sampling import source_report
 from exporter.sampling.budget import limit_all
 from exporter.sampling.budget_report import BudgetReport
 from exporter.sampling.cpu_budget import CpuBudget, CpuUse
@@ -21,7 +22,6 @@ from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySample
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.namespace_slot import QUIET_SECONDS
 from exporter.sampling.queue_observers import QueueObservers
-from exporter.sampling.recorder import Recorder
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.owners import Owners
 from exporter.sampling.waiting import Waiting
@@ -46,6 +46,7 @@ class Sampler:
         self.owners = Owners(environment.owners, environment.broker_clock)
         self._walks = WalkLimit(config)
         self._observers = QueueObservers(config)
+        self.recorder = self._observers.recorder
         former = FormerTables(partial(ListenerTable, observers=self._observers))
         shared = SharedBySamplers(self.lock, clock, self._walks, former)
         self.namespace_scheduler = NamespaceScheduler(config, environment, shared)
@@ -70,11 +71,6 @@ class Sampler:
         self._slowed = False
         # Whether listeners of some namespaces that there are at the start were not sampled yet.
         self._first_pass = True
-
-    @property
-    def recorder(self) -> Recorder:
-        """What keeps the changes of queues. The caller holds the lock."""
-        return self._observers.recorder
 
     @property
     def namespaces(self) -> tuple[NamespaceSampler, ...]:
@@ -120,7 +116,7 @@ class Sampler:
         with self.lock:
             self.config = config
             self._walks.configure(config)
-            self._observers.recorder.configure(config)
+            self.recorder.configure(config)
             self._owners_runner.configure(config)
             self.namespace_scheduler.configure(config)
             for namespace in self.namespaces:
@@ -132,7 +128,7 @@ class Sampler:
         self.namespace_scheduler.detach_ended(now)
         self._run_due(self._periodic, now)
         self._look_for_waiting(now)
-        more = self.namespace_scheduler.sample(now, self._report)
+        more = self.namespace_scheduler.sample(now, source_report.report)
         self._set_namespaces()
         # Last, so that owners are found for what the others have just found, at the start for all at once.
         self._first_pass = self._first_pass and not self.namespace_scheduler.listeners_sampled()
@@ -183,7 +179,7 @@ class Sampler:
             if runner.schedule.is_due(now, _TOGETHER_SECONDS):
                 runner.run(now)
                 if runner.error_changed():
-                    self._report(runner)
+                    source_report.report(runner)
 
     def _run(self, failed: Callable[[], object]) -> None:
         try:
@@ -249,12 +245,3 @@ class Sampler:
         if self.cpu_budget.window is not None:
             longest = max(namespace.interval_seconds for namespace in self.namespaces)
             self._budget_report.note(self.cpu_budget.window, longest, now)
-
-    @staticmethod
-    def _report(runner: SourceRunner) -> None:
-        """Log a source's failure and its end once each, not on every sample."""
-        fields = {"source": runner.name, "netns": runner.netns}
-        if runner.error is None:
-            log.info("source works again", extra={"fields": fields})
-        else:
-            log.warning("source failed: %s", runner.error, extra={"fields": fields})

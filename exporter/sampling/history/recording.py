@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Self
 
 _UNKNOWN: Final = -1
 # Of a change: its time, the length and the ratio.
-CHANGE_BYTES: Final = 8 + 4 + 4
+CHANGE_BYTES: Final = 8 + 8 + 4
 
 
 class Change(NamedTuple):
@@ -26,7 +26,7 @@ class Change(NamedTuple):
 
 
 class Recording:
-    """The changes of one queue, in the order of time, in 16 bytes each."""
+    """The changes of one queue, in the order of time, in 20 bytes each."""
 
     __slots__ = ("_lengths", "_ratios", "_times")
 
@@ -34,7 +34,7 @@ class Recording:
         self, times: Iterable[float] = (), lengths: Iterable[int] = (), ratios: Iterable[float] = ()
     ) -> None:
         self._times = array("d", times)
-        self._lengths = array("i", lengths)
+        self._lengths = array("q", lengths)
         self._ratios = array("f", ratios)
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sampling.history.recording import Change, Recording
+from exporter.sampling.history.recording import CHANGE_BYTES, Change, Recording
 
 
 def recording(*changes: tuple[float, int | None, float | None]) -> Recording:
@@ -72,5 +72,14 @@ def test_each_sample_can_be_read_back(samples: list[tuple[int | None, float | No
         assert (held.length, held.ratio) == (length, ratio)
 
 
-def test_a_change_takes_sixteen_bytes() -> None:
-    assert array("d").itemsize + array("i").itemsize + array("f").itemsize == 16
+def test_a_queue_may_be_longer_than_the_kernel_can_tell_of_one_socket() -> None:
+    """A listener may have several sockets."""
+    assert lengths_of(recording((1.0, 3 << 32, 1.0))) == [3 << 32]
+
+
+def test_a_change_takes_as_much_as_is_counted() -> None:
+    assert sum(array(code).itemsize for code in "dqf") == CHANGE_BYTES
+
+
+def lengths_of(found: Recording) -> list[int | None]:
+    return [change.length for change in found]
