@@ -31,6 +31,8 @@ _TIMEOUTS = (
     ("page", "page_seconds", 10.0, "time to make and to send a response"),
     ("idle", "idle_seconds", 75.0, "time between two requests of a connection"),
 )
+# The labels by which `show` chooses listeners.
+_SHOWN_LABELS = ("port", "process", "netns", "protocol", "address")
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 
@@ -82,10 +84,15 @@ class OutputFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShowFlags:
-    """Flags of `show`."""
+    """Flags of `show`.
+
+    Without `url` it is about this host. `patterns` are those of labels, by which listeners are chosen.
+    """
 
     output_format: OutputFormat
     config_file: str | None
+    url: str | None = None
+    patterns: tuple[tuple[str, str], ...] = ()
 
 
 Flags = RunFlags | CheckConfigFlags | ShowFlags | HistoryFlags | DoctorFlags
@@ -144,8 +151,16 @@ def _parse_show(argv: Sequence[str]) -> ShowFlags:
         "--prometheus", dest=name, action="store_const", const=OutputFormat.PROMETHEUS, help=about
     )
     parser.set_defaults(output_format=OutputFormat.TABLE)
+    for name in _SHOWN_LABELS:
+        about = f"only listeners of this {name}; a pattern with * and ?"
+        parser.flags.add_argument(f"--{name}", metavar=name.upper(), type=text, help=about)
+    about = "the listeners of the exporter there, as in http://localhost:10511"
+    parser.flags.add_argument("--url", metavar="URL", type=text, help=about)
     parser.add_config_file()
-    return ShowFlags(**parser.read(argv))
+    values = parser.read(argv)
+    given = {name: values.pop(name) for name in _SHOWN_LABELS}
+    patterns = tuple((name, pattern) for name, pattern in given.items() if pattern is not None)
+    return ShowFlags(**values, patterns=patterns)
 
 
 def _run_parser() -> Parser:

@@ -1,35 +1,32 @@
-"""`show`: the listeners of this host, sampled once, as a table, as JSON or as metrics."""
+"""`show`: the listeners of this host, or of a running exporter's, as a table, as JSON or as metrics."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlencode
 
-from exporter.cli import output, table
+from exporter.api.listeners import Listeners
+from exporter.api.query import ListenerQuery
+from exporter.cli import output, remote, table
 from exporter.cli.build import build_info
 from exporter.cli.flags import OutputFormat, ShowFlags
 from exporter.cli.host_sampling import sampled_host
 from exporter.cli.parser import PROGRAM
 from exporter.config import Config
+from exporter.errors import RunError, UsageError
+from exporter.kernel.family import FAMILIES
 from exporter.kernel.netns.namespace import HOST
 from exporter.metrics.context import Reload
-from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, KEY_LABELS
 from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
-from exporter.sampling.listener_state import ListenerState
-from exporter.sampling.sampler import Sampler
 
-Row = dict[str, str | float | None]
+Document = dict[str, Any]
+Row = dict[str, Any]
 
-_PREFIX: Final = "listen_queue_"
-# What one sample can tell.
-_METRICS: Final = {
-    metric.sample_name.removeprefix(_PREFIX): metric
-    for metric in GAUGES_AND_COUNTERS
-    if not metric.needs_history
-}
+_PATH: Final = "/api/v1/listeners"
 _NAME_COLUMNS: Final = 3
 _COLUMNS: Final = (
     "LISTENER",
@@ -45,27 +42,55 @@ _COLUMNS: Final = (
 
 
 def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
-    """Ask every source once and print what was found, fullest first. Raises RunError where it cannot."""
-    sampler = sampled_host(flags.config_file, clock, _without_hold)
-    match flags.output_format:
-        case OutputFormat.TABLE:
-            output.write(_table(_rows(sampler, clock)) + "\n")
-        case OutputFormat.JSON:
-            output.write(json.dumps(_rows(sampler, clock), indent=2) + "\n")
-        case OutputFormat.PROMETHEUS:
-            reload = Reload(successful=True, timestamp=clock.wall())
-            page = Page(sampler, lambda: reload, build_info(), clock, None)
-            # As bytes: the format is UTF-8, whatever the locale.
-            output.write(page.write(openmetrics=False))
+    """Print the listeners that are asked for, fullest first.
+
+    Raises RunError where they cannot be read, and UsageError for flags that exclude each other.
+    """
+    if flags.output_format is OutputFormat.PROMETHEUS:
+        if flags.url is not None or flags.patterns:
+            raise UsageError("--prometheus prints all metrics of this host; leave the other flags out")
+        document = _print_metrics(flags, clock)
+    else:
+        document = _document(flags, clock)
+        listeners = document["listeners"]
+        as_json = flags.output_format is OutputFormat.JSON
+        output.write((json.dumps(listeners, indent=2) if as_json else _table(listeners)) + "\n")
     # All sources of a namespace that cannot be entered fail alike.
-    failed = {
-        (runner.netns, type(runner.error), runner.error.reason): runner.error
-        for runner in sampler.runners
-        if runner.error is not None
-    }
-    for (netns, _, _), error in failed.items():
-        output.write_error(f"{PROGRAM}: {'' if netns == HOST else f'{netns}: '}{error}")
+    for netns, error in dict.fromkeys((each["netns"], each["error"]) for each in document["errors"]):
+        where = "" if netns == HOST else f"{table.name(netns)}: "
+        output.write_error(f"{PROGRAM}: {where}{error}")
     return 0
+
+
+def _document(flags: ShowFlags, clock: Clock) -> Document:
+    if flags.url is None:
+        sampler = sampled_host(flags.config_file, clock, _without_hold)
+        return Listeners(sampler, clock).document(ListenerQuery(flags.patterns))
+    if flags.config_file is not None:
+        raise UsageError("--config.file is for this host; the exporter at --url has its own")
+    parameters = urlencode(flags.patterns)
+    document = remote.document(flags.url, f"{_PATH}?{parameters}" if parameters else _PATH)
+    _check(document)
+    return document
+
+
+def _check(document: Document) -> None:
+    """Refuse to print an empty table where the truth is that nothing could be seen."""
+    names = {family.source for family in FAMILIES}
+    failed = [each for each in document["errors"] if each["netns"] == HOST and each["source"] in names]
+    if failed:
+        reasons = "; ".join(f"{each['source']}: {each['error']}" for each in failed)
+        raise RunError(f"the exporter cannot read the listeners: {reasons}")
+
+
+def _print_metrics(flags: ShowFlags, clock: Clock) -> Document:
+    """Print the page, and return the document of the same sample."""
+    sampler = sampled_host(flags.config_file, clock, _without_hold)
+    reload = Reload(successful=True, timestamp=clock.wall())
+    page = Page(sampler, lambda: reload, build_info(), clock, None)
+    # As bytes: the format is UTF-8, whatever the locale.
+    output.write(page.write(openmetrics=False))
+    return Listeners(sampler, clock).document(ListenerQuery())
 
 
 def _without_hold(config: Config) -> Config:
@@ -77,32 +102,6 @@ def _without_hold(config: Config) -> Config:
             replace(rule, thresholds=replace(rule.thresholds, hold_seconds=0.0)) for rule in config.rules
         ),
     )
-
-
-def _rows(sampler: Sampler, clock: Clock) -> list[Row]:
-    now = clock.monotonic()
-    with sampler.lock:
-        healthy = {namespace.name: namespace.healthy_sources(now) for namespace in sampler.namespaces}
-        return [_row(state, healthy) for state in sorted(sampler.published(now), key=_order)]
-
-
-def _order(state: ListenerState) -> tuple[float, bool, str, str, str, int]:
-    """Put the fullest first, and of equals the exporter's own namespace, then by the names of the others."""
-    key = state.group.key
-    port = int(key.port) if key.port.isdecimal() else 0
-    utilization = state.group.utilization or 0.0
-    return -utilization, key.netns != HOST, key.netns, key.protocol, key.address, port
-
-
-def _row(state: ListenerState, healthy: Mapping[str, Mapping[str, frozenset[str]]]) -> Row:
-    """Collect what is known of one listener; a figure whose source failed is None, never 0."""
-    names: Row = dict(zip(KEY_LABELS, state.key(), strict=True))
-    names["process"] = state.owner.process if state.owner else ""
-    names["stale_path"] = state.stale_path
-    sources = healthy[state.group.key.netns][state.group.key.protocol]
-    return names | {
-        name: metric.read(state) if metric.source in sources else None for name, metric in _METRICS.items()
-    }
 
 
 def _table(rows: Sequence[Row]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.daemon import running
 from testbed.netns import Namespaces
 from testbed.waiting import equals, until
 from tests.integration import command, listening_sockets
@@ -82,3 +83,47 @@ def test_a_unix_socket_whose_path_leads_elsewhere_says_so(tmp_path: Path) -> Non
         assert row["stale_path"] is True
         # A long path lacks its middle.
         assert "/app.sock (stale path)" in command.run("show").output
+
+
+@pytest.mark.netns
+def test_only_the_listeners_that_are_asked_for_are_printed() -> None:
+    with ExitStack() as stack:
+        for port in PORTS:
+            stack.enter_context(listening_sockets.tcp("127.0.0.1", port))
+        assert [row["LISTENER"] for row in shown("--port=800")] == ["127.0.0.1:800"]
+        assert {row["LISTENER"] for row in shown("--port=*000", "--protocol", "tcp")} == {
+            "127.0.0.1:9000",
+            "127.0.0.1:10000",
+        }
+        assert shown("--netns=web") == []
+
+
+@pytest.mark.netns
+def test_a_running_exporter_is_asked_by_its_url() -> None:
+    """It may be that of another host."""
+    with ExitStack() as stack:
+        full = stack.enter_context(listening_sockets.tcp("127.0.0.1", 8080, backlog=1))
+        for client in listening_sockets.clients(full, 2):
+            stack.enter_context(client)
+        daemon = stack.enter_context(running())
+        flags = (f"--url=http://127.0.0.1:{daemon.port}", "--port=8080")
+        (row,) = until(lambda: shown(*flags), lambda found: [row["WAITING"] for row in found] == ["2"])
+        assert (row["LISTENER"], row["BACKLOG"], row["FULL"]) == ("127.0.0.1:8080", "1", "100%")
+        (listener,) = json.loads(command.run("show", "--json", *flags).output)
+        assert (listener["state"], listener["accept_length"]) == ("full", 2)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--prometheus", "--port=80"], "--prometheus prints all metrics of this host"),
+        (["--prometheus", "--url=http://x"], "--prometheus prints all metrics of this host"),
+        (["--url=http://x", "--config.file=c.yaml"], "--config.file is for this host"),
+        (["--url=x"], "is no address of an exporter"),
+    ],
+)
+def test_flags_that_exclude_each_other_are_wrong_use(flags: list[str], words: str) -> None:
+    ended = command.run("show", *flags)
+    assert (ended.status, ended.output) == (2, "")
+    assert words in ended.errors
+    assert len(ended.errors.splitlines()) == 1
