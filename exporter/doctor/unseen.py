@@ -44,7 +44,8 @@ def _other_namespaces(sampler: Sampler) -> list[Unseen]:
     left_out = len(discovery.found) - len(discovery.chosen)
     if left_out:
         needs = "the configuration leaves them out: namespaces.include, exclude or max"
-        found.append(Unseen(f"{left_out} other network namespaces", needs))
+        plural = "s" if left_out > 1 else ""
+        found.append(Unseen(f"{left_out} other network namespace{plural}", needs))
     return found
 
 
