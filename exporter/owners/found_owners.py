@@ -87,14 +87,22 @@ class FoundOwners:
         found = self._found.get(inode)
         return None if found is None else found.process
 
-    def keep(self, found: Mapping[int, Process]) -> bool:
-        """Take the owners that a search has found; tell whether more sockets are held for others now."""
+    def given_up(self) -> set[int]:
+        """Return those of them that are searched for no longer."""
+        return {inode for inode, left in self._searches_left.items() if not left}
+
+    def keep(self, found: Mapping[int, Process], provisional: Collection[int] = ()) -> bool:
+        """Take the owners that a search has found; tell whether more sockets are held for others now.
+
+        For those in `provisional` the search goes on: the owner counts until that has ended.
+        """
         places = {inode: self._locate(inode, process) for inode, process in found.items()}
         locations = {place.location for place in places.values()}
         self._details.ask_names(locations.union(self._created.locations()))
         held_before = set(self.held)
         for inode in places.keys() & (self._searches_left.keys() | self.held):
-            self._searches_left.pop(inode, None)
+            if inode not in provisional:
+                self._searches_left.pop(inode, None)
             holds_for_others = self._programs.holds_for_others(found[inode])
             (self.held.add if holds_for_others else self.held.discard)(inode)
             if self._found.get(inode) != places[inode] or inode in self._details.unsettled:
@@ -104,8 +112,12 @@ class FoundOwners:
         self.retain()
         return not self.held <= held_before
 
-    def give_up(self, sought: Collection[int]) -> None:
-        """Note that a search of all processes did not find the owners of those of these that have none."""
+    def give_up(self, sought: Collection[int]) -> bool:
+        """Note that a search of all processes did not find the owners of those of these that have none.
+
+        Return whether any of them is searched for no longer.
+        """
+        given_up = self.given_up()
         for inode in self._searches_left.keys() & set(sought):
             self._searches_left[inode] -= 1
             # The owner that it had has ended.
@@ -116,6 +128,7 @@ class FoundOwners:
         awaited, self._awaited = self._awaited, set()
         for inode in awaited & self._found.keys():
             self._note_changed(inode)
+        return not self.given_up() <= given_up
 
     def take_details(self, now: float) -> bool:
         """Take what was looked up meanwhile; tell whether more sockets are held for others than before."""
