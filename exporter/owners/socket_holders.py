@@ -14,9 +14,10 @@ INIT_PID: Final = 1
 _MANAGERS: Final = re.compile(
     rb"(supervisor\.)?supervisord|circusd|runit|runsv(dir)?|s6-.*|svscan|supervise|upstart|openrc-.*|finit|dinit"
     rb"|inetd|xinetd|tcpsvd|tcpserver|systemd-socket-.*|start_server|einhorn"
-    rb"|conmon(rs)?|containerd-shim.*|dockerd|podman"
-    rb"|lxc-start|\[lxc monitor\].*|tini|dumb-init|catatonit|docker-init"
-    rb"|sh|bash|dash|ash|ksh|mksh|zsh|.*\.sh|timeout|flock|su|sudo|runuser|strace"
+    rb"|systemfd|socketmaster|conmon(rs)?|containerd-shim.*|dockerd|podman|crun|runc|rootlesskit.*"
+    rb"|lxc-start|\[lxc monitor\].*|systemd-nspawn|tini(-static)?|dumb-init|catatonit|docker-init"
+    rb"|sh|bash|dash|ash|ksh|mksh|zsh|.*\.sh|timeout|flock|su|sudo|doas|pkexec|runuser|setsid|script|strace|ltrace"
+    rb"|unshare|nsenter|bwrap|firejail|xargs|make|(npm|npx|yarn|pnpm|nodemon|uv|poetry|pipenv)( .*)?"
 )
 # The same, where they serve no socket of their own either. A child of systemd that has not become its program
 # yet is called `(name)`.
