@@ -133,7 +133,7 @@ class FoundOwners:
     def take_details(self, now: float) -> bool:
         """Take what was looked up meanwhile; tell whether more sockets are held for others than before."""
         details = self._details
-        settled = details.take_settled(lambda inode: (self._listeners[inode], self._place(inode)))
+        settled = details.take_settled(lambda inode: (self._listeners[inode], self._place(inode)), now)
         # Such a one may have a program that serves it, which is searched for before it is named.
         held = self._hold(settled)
         self._awaited |= held

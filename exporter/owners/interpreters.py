@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _PYTHON: Final = re.compile(rb"(python|pypy)[0-9.]*t?")
@@ -150,6 +151,8 @@ _OPTIONS: Final = (
 )
 
 
+# One process may have thousands of sockets, and each asks for it.
+@lru_cache(maxsize=1024)
 def is_interpreter(name: bytes) -> bool:
     """Tell whether a program says nothing by its own name, since it runs others."""
     return options_of(name) is not None or any(

@@ -678,6 +678,27 @@ def test_a_listener_waits_for_the_path_of_its_file(host: FakeHost, owners: Owner
     assert owners.owners_of([listener])[1].owner.process == "web"
 
 
+def test_many_sockets_are_not_looked_at_each_time_that_one_answer_comes(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """That would keep the thread that looks the others up from running."""
+    inodes = range(1, 301)
+    host.run(10, b"app", *inodes)
+    listeners = [unix(inode, b"/run/%d" % inode, inode=inode, file=FileId(3, inode)) for inode in inodes]
+    held = {inode: HeldSocket(10, 10, BoundSocket(b"/run/%d" % inode, 3, inode)) for inode in inodes}
+    host.socket_files.pending.update(held.values())
+    owners.set_sockets(listeners, 0.0)
+    search(owners)
+    host.socket_files.looks = 0
+    for inode in inodes:
+        host.socket_files.pending.remove(held[inode])
+        host.socket_files.version += 1
+        owners.pending(inode / 3000)
+    assert host.socket_files.looks < 20 * len(inodes)
+    owners.pending(0.2)
+    assert owners.take_changed() == set(inodes)
+
+
 def test_process_1_holds_for_others_whatever_its_name(host: FakeHost, owners: OwnerSearch) -> None:
     host.run(1, b"my-init", 1)
     owners.set_sockets(without_cgroup(1), 0.0)
