@@ -13,6 +13,7 @@ from exporter.owners.creation_places import CreationPlaces
 from exporter.owners.owner import SocketOwner
 from exporter.owners.owner_details import OwnerDetails, OwnerPlace
 from exporter.owners.programs import Programs
+from exporter.owners.socket_holders import is_init
 
 # During a search a socket may be passed to another process (SCM_RIGHTS, or fork and exec by a service
 # manager), so a socket without an owner is searched for a few times.
@@ -183,6 +184,8 @@ class FoundOwners:
         return found if found is not None else OwnerPlace(None, self._created.location(inode))
 
     def _locate(self, inode: int, process: Process) -> OwnerPlace:
-        if process.cgroup:
+        created = self._created.location(inode)
+        # Where only systemd holds a socket, the unit of the socket tells more than that of systemd.
+        if process.cgroup and not (is_init(process) and created.unit):
             return OwnerPlace(process, _parse_cgroup_membership(process.cgroup))
-        return OwnerPlace(process, self._created.location(inode))
+        return OwnerPlace(process, created)

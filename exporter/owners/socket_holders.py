@@ -32,11 +32,13 @@ def owner_order(process: Process) -> OwnerOrder:
     That is the process that started first, as a master before its workers. Those that hold sockets for others
     come after all that do not, and process 1 and systemd come last.
     """
-    if process.pid == INIT_PID or _INITS.fullmatch(process.name):
-        rank = 2
-    else:
-        rank = 1 if is_manager(process.name) else 0
+    rank = 2 if is_init(process) else 1 if is_manager(process.name) else 0
     return rank, process.started, process.pid
+
+
+def is_init(process: Process) -> bool:
+    """Tell whether a process is process 1 or systemd, which serve no sockets of their own."""
+    return process.pid == INIT_PID or _INITS.fullmatch(process.name) is not None
 
 
 def is_manager(program: bytes) -> bool:
