@@ -162,12 +162,9 @@ class OwnerSearch:
         return bool(self._not_looked_for or (self._owners.held and self._new_processes.due(now)))
 
     def _full_search_due(self, now: float) -> bool:
-        seldom = bool(self._owners.held or self._still_missing())
-        return self._times.due(now, sought=bool(self._owners.sought()), held=seldom)
-
-    def _still_missing(self) -> set[int]:
-        """Return the sockets that nobody seems to hold, where nothing keeps processes from being seen."""
-        return self._owners.given_up() if self._obstacle is None else set()
+        # What nobody seems to hold is looked for where nothing keeps processes from being seen.
+        seldom = self._owners.held or (self._owners.given_up() if self._obstacle is None else ())
+        return self._times.due(now, sought=bool(self._owners.sought()), held=bool(seldom))
 
     def _next_search(self, now: float) -> Iterator[None] | None:
         if self._short_search is None and self._short_search_due(now):
