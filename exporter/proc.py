@@ -19,6 +19,8 @@ _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 _NETWORK_NAMESPACE: Final = re.compile(r"net:\[(\d+)\]")
 # The number of the column after the name in parentheses, counted from 0 (proc_pid_stat(5), field 22).
 _START_COLUMN: Final = 19
+# The same of its parent (field 4).
+_PARENT_COLUMN: Final = 1
 
 
 def open_file(path: str) -> int:
@@ -54,11 +56,15 @@ def start_ticks(stat: bytes) -> int:
 
     Raises ValueError where the content is not that of such a file.
     """
-    # The name may hold any byte, also parentheses and spaces, so the last parenthesis ends it.
-    columns = stat.rpartition(b")")[2].split()
-    if len(columns) <= _START_COLUMN:
-        raise ValueError(f"no start of the process in {stat!r}")
-    return int(columns[_START_COLUMN])
+    return _column(stat, _START_COLUMN, "start")
+
+
+def parent(stat: bytes) -> int:
+    """Return the parent of a process from the content of its file `stat`, 0 where it has none.
+
+    Raises ValueError where the content is not that of such a file.
+    """
+    return _column(stat, _PARENT_COLUMN, "parent")
 
 
 def state(stat: bytes) -> bytes:
@@ -131,3 +137,11 @@ def network_namespace(pid: int, root: str = "/proc") -> int | None:
             match = _NETWORK_NAMESPACE.fullmatch(os.readlink(f"{directory}/ns/net"))  # noqa: PTH115
             return int(match[1]) if match else None
     return None
+
+
+def _column(stat: bytes, column: int, what: str) -> int:
+    # The name may hold any byte, also parentheses and spaces, so the last parenthesis ends it.
+    columns = stat.rpartition(b")")[2].split()
+    if len(columns) <= column:
+        raise ValueError(f"no {what} of the process in {stat!r}")
+    return int(columns[column])

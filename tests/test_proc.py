@@ -54,6 +54,14 @@ def test_the_start_is_found_after_any_name(name: bytes, started: int) -> None:
     assert proc.start_ticks(b"10 (" + name + b") " + b" ".join(columns) + b"\n") == started
 
 
+def test_the_parent_is_that_which_the_kernel_tells() -> None:
+    assert proc.parent(Path("/proc/self/stat").read_bytes()) == os.getppid()
+    assert proc.parent(b"10 (a) S 1 2) R 7 8 9\n") == 7
+    for stat in (b"", b"10 (a) S", b"10 (a) S x"):
+        with pytest.raises(ValueError, match=r"parent|invalid literal"):
+            proc.parent(stat)
+
+
 @pytest.mark.parametrize("stat", [b"", b"10 (a) S 1 2", b"10 (a) " + b"x " * 40, b"10 a" + b" 1" * 15])
 def test_a_malformed_stat_is_a_value_error(stat: bytes) -> None:
     with pytest.raises(ValueError, match=r"start|invalid literal"):

@@ -58,13 +58,13 @@ class ProcessFileReader:
     """
 
     def __init__(self, root: str = "/proc") -> None:
-        self._root = root
+        self.root = root
 
     @contextmanager
     def process(self, pid: int, started: int) -> Iterator[int]:
         """Open the directory of the process that started at `started`, in clock ticks since boot."""
         try:
-            directory = os.open(f"{self._root}/{pid}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            directory = os.open(f"{self.root}/{pid}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError as error:
             raise _gone() from error
         try:

@@ -12,31 +12,21 @@ import ctypes
 import enum
 import errno
 import os
-import posixpath
-import re
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Final
 
 from exporter import libc
-from exporter.broker.openat2 import Resolve, openat2
+from exporter.broker.ancestors import other_roots
 from exporter.broker.process_files import ProcessFileReader, opened
+from exporter.broker.socket_name import SocketName
 
 # So many entries of a directory are looked at.
 MAX_ENTRIES: Final = 4096
 # The kernel tells 32 bits of an inode (struct unix_diag_vfs).
 _INODE_MASK: Final = 0xFFFFFFFF
-# Paths that each process resolves to something else; /dev/fd is a link to /proc/self/fd.
-_OWN: Final = re.compile(
-    rb"/+(?:proc/+(?:self|thread-self)/+(?P<link>cwd|root|fd/+(?P<number>[0-9]+))|dev/+fd/+(?P<short>[0-9]+))"
-    rb"/+(?P<rest>.+)",
-    re.DOTALL,
-)
-# The path of a directory that was removed (d_path, fs/d_path.c).
-_REMOVED: Final = b" (deleted)"
 # The path leads to nothing.
 _NOTHING: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 # File systems whose files have other device numbers by stat(2) than the kernel has for the whole of it:
@@ -56,6 +46,9 @@ class SocketFileState(enum.IntEnum):
     STALE = 2
     # It could not be looked at.
     UNKNOWN = 3
+
+
+_FOUND: Final = frozenset({SocketFileState.SAME, SocketFileState.RENAMED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,101 +86,42 @@ def find_socket(reader: ProcessFileReader, pid: int, started: int, bound: BoundS
     """Find the file of a socket of the process that started at `started`.
 
     What cannot be looked at is UNKNOWN, with its errno: nothing is raised. Where the name begins with
-    /proc/self/fd/N and descriptor N is something else by now, the name tells nothing about the file.
+    /proc/self/fd/N and descriptor N is something else by now, the name tells nothing about the file. Nor does
+    a relative name of a process that has gone to its root directory since, as daemons do.
+
+    A process may have got another root after it bound the socket (chroot(2)). Its ancestors in the same mount
+    namespace still have that in which the name leads to the file.
     """
     if not bound.path or b"\0" in bound.path:
         return SocketFile(SocketFileState.UNKNOWN, errno=errno.EINVAL)
     path = b""
     try:
         with reader.process(pid, started) as process, opened(process, "root", os.O_PATH) as root:
-            name = _Name(process, root, bound.path)
+            name = SocketName(process, root, bound.path)
             path = name.path
-            return _find(name, bound)
+            found = _find(name, bound)
+            if found.state is SocketFileState.STALE and name.absolute:
+                return _find_in_other_roots(reader, pid, process, bound) or found
+            return found
     except OSError as error:
         return SocketFile(SocketFileState.UNKNOWN, path, error.errno or errno.EIO)
 
 
-class _Name:
-    """The name of a socket, and how its process resolves it.
-
-    `path` is absolute as seen from the root of the process, empty where it has none there. Raises OSError.
-    """
-
-    def __init__(self, process: int, root: int, name: bytes) -> None:
-        self._process = process
-        self._root = root
-        own = _OWN.fullmatch(name)
-        # By what in /proc/<pid> the path begins, None where it begins at the root.
-        self._link: str | None = None
-        self._rest = name
-        # Whether the process may have given the beginning another meaning since.
-        self.volatile = False
-        if own is not None:
-            number = own["number"] or own["short"]
-            self._link = f"fd/{number.decode()}" if number else own["link"].decode()
-            self._rest = own["rest"]
-            self.volatile = bool(number)
-        elif not name.startswith(b"/"):
-            self._link = "cwd"
-        self.path = self._absolute()
-
-    @property
-    def last(self) -> bytes:
-        """The last component."""
-        return posixpath.basename(self._rest)
-
-    def renamed(self, last: bytes) -> bytes:
-        """Return `path` with another last component."""
-        return posixpath.join(posixpath.dirname(self.path), last) if self.path else b""
-
-    @contextmanager
-    def directory(self) -> Iterator[int]:
-        """Open the directory that it is in."""
-        descriptor = self._open_directory(posixpath.dirname(self._rest))
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-    def target(self) -> os.stat_result:
-        """Return the status of what it leads to where its last component is a symbolic link."""
-        descriptor = openat2(self._root, self.path, os.O_PATH, Resolve.IN_ROOT)
-        try:
-            return os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _absolute(self) -> bytes:
-        if self._link is None:
-            return self._rest
-        root = os.fsencode(os.readlink("root", dir_fd=self._process)).rstrip(b"/")
-        try:
-            start = os.fsencode(os.readlink(self._link, dir_fd=self._process))
-        except FileNotFoundError as error:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
-        # What is no file, such as a pipe, has no path, and what lies outside of the root none that counts.
-        if not start.startswith(root + b"/") and start != root:
-            return b""
-        start = start.removesuffix(_REMOVED)
-        return posixpath.normpath(b"/" + (start[len(root) :] + b"/" + self._rest).lstrip(b"/"))
-
-    def _open_directory(self, path: bytes) -> int:
-        flags = os.O_PATH | os.O_DIRECTORY
-        if self._link is None:
-            return openat2(self._root, path, flags, Resolve.IN_ROOT)
-        with opened(self._process, self._link, flags) as start:
-            if not path:
-                return os.dup(start)
-            try:
-                return openat2(start, path, flags, Resolve.BENEATH)
-            except OSError as error:
-                # A `..`, or a link to elsewhere.
-                if error.errno != errno.EXDEV or not self.path:
-                    raise
-        return openat2(self._root, posixpath.dirname(self.path), flags, Resolve.IN_ROOT)
+def _find_in_other_roots(
+    reader: ProcessFileReader, pid: int, process: int, bound: BoundSocket
+) -> SocketFile | None:
+    """Find the file in the roots of the ancestors of a process; None where none of them has it."""
+    with closing(other_roots(reader.root, pid, process)) as roots:
+        for root in roots:
+            # One that cannot be looked at tells nothing.
+            with suppress(OSError):
+                found = _find(SocketName(process, root, bound.path), bound)
+                if found.state in _FOUND:
+                    return found
+    return None
 
 
-def _find(name: _Name, bound: BoundSocket) -> SocketFile:
+def _find(name: SocketName, bound: BoundSocket) -> SocketFile:
     try:
         with name.directory() as directory:
             if _leads_to(name, directory, bound):
@@ -204,7 +138,7 @@ def _find(name: _Name, bound: BoundSocket) -> SocketFile:
     return SocketFile(SocketFileState.STALE, name.path)
 
 
-def _leads_to(name: _Name, directory: int, bound: BoundSocket) -> bool:
+def _leads_to(name: SocketName, directory: int, bound: BoundSocket) -> bool:
     try:
         status = os.stat(name.last, dir_fd=directory, follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode) and name.path:

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+from exporter.config.patterns import escaped
 from exporter.yamlfile.errors import printable
 from exporter.yamlfile.scalar import Scalar, WrongValueError
 from exporter.yamlfile.values import TEXT_SCHEMA, Format, ScalarValue, parse_text
@@ -14,6 +15,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+# How listen addresses of programs are written, and the first byte of an abstract name.
+_UNIX_PREFIX = "unix:"
+_NUL = r"\x00"
 _CIDR = re.compile(r"([^/]+)/(0|[1-9][0-9]{0,2})")
 # Those of IPv6 in front of the 32 of a mapped IPv4 address.
 _MAPPED_BITS = 96
@@ -57,7 +61,23 @@ class Address(ScalarValue[Network | str]):
             return network
         if _LIKE_AN_IP.fullmatch(text):
             raise WrongValueError(f"{scalar.display} is neither an IP nor a network{_hint(text)}")
+        advice = _advice(text)
+        if advice:
+            raise WrongValueError(f"{scalar.display} can match nothing: {advice[0]}", advice[1])
         return text
+
+
+def _advice(text: str) -> tuple[str, str] | None:
+    """Return why no unix socket has a name like that, and what to write instead; None where one may."""
+    if text == "localhost":
+        return "names of hosts are not looked up", 'write ["127.0.0.0/8", "::1"]'
+    if text.startswith(_UNIX_PREFIX):
+        return "names of unix sockets have no prefix", f'write "{text.removeprefix(_UNIX_PREFIX) or "*"}"'
+    if text.startswith(_NUL):
+        return "abstract names begin with @", f'write "@{text.removeprefix(_NUL)}"'
+    if escaped(text) != text:
+        return r"names have \x5c for a backslash", f"write '{escaped(text)}'"
+    return None
 
 
 def _network(text: str) -> Network | None:

@@ -16,7 +16,7 @@ from exporter.config.namespace_values import AutoBool, NetnsName
 from exporter.config.owner_patterns import OwnerPattern
 from exporter.config.ports import PortRange
 from exporter.config.rule_name import DEFAULTS, RuleName
-from exporter.config.sampling import Namespaces, RecorderSettings, Sampling
+from exporter.config.sampling import NETNS_PATTERN, Namespaces, RecorderSettings, Sampling
 from exporter.kernel.family import FAMILIES
 from exporter.owners.owner import OWNER_FACTS
 from exporter.yamlfile.key import key, match_key, match_key_group, required_key
@@ -110,7 +110,7 @@ class Match:
         "Address that it is bound to; for unix the absolute path, or @ and the abstract name.",
     )
     ports: tuple[tuple[int, int], ...] = match_key("port", PortRange(), "Port that it is bound to.")
-    netns: tuple[str, ...] = match_key("netns", _PATTERN, "Its namespace, by label netns or inode number.")
+    netns: tuple[str, ...] = match_key("netns", NETNS_PATTERN, "Its namespace, by label or inode number.")
     owners: dict[str, tuple[str, ...]] = match_key_group(
         {
             fact.name: (OwnerPattern(fact.name, _PATTERN), fact.description)

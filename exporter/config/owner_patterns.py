@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.config.patterns import is_literal, literal_parts
+from exporter.config.patterns import escaped, is_literal, literal_parts
 from exporter.owners.cgroup_location import UNIT_SUFFIXES
 from exporter.owners.container_name_cache import SHORT_ID_DIGITS
 from exporter.owners.program import MAX_NAME_BYTES
@@ -20,9 +20,13 @@ _ID: Final = re.compile(rf"[0-9a-f]{{{SHORT_ID_DIGITS + 1},64}}")
 _NOT_IN_KUBERNETES: Final = re.compile(r"[^a-z0-9.*?-]")
 
 
+# How the kernel writes a namespace (namespaces(7)).
+_NAMESPACE_LINK: Final = re.compile(r"net:\[?([0-9]+)\]?")
+
+
 @dataclass(frozen=True, slots=True)
 class OwnerPattern(ScalarValue[str]):
-    """A pattern that the fact called `fact` is compared with."""
+    """A pattern that the fact about owners called `fact`, or the label `netns`, is compared with."""
 
     fact: str
     text: Text
@@ -49,6 +53,8 @@ _Reason = tuple[str, str] | None
 def _process(pattern: str) -> _Reason:
     if "/" in pattern:
         return "names of programs have no path", f'write "{pattern.rpartition("/")[2] or "*"}"'
+    if escaped(pattern) != pattern:
+        return r"names have \x5c for a backslash", f"write '{escaped(pattern)}'"
     if is_literal(pattern) and len(pattern.encode()) > MAX_NAME_BYTES:
         return f"names of programs have {MAX_NAME_BYTES} bytes at most", "write its beginning and *"
     return None
@@ -73,6 +79,15 @@ def _container(pattern: str) -> _Reason:
     return None
 
 
+def _netns(pattern: str) -> _Reason:
+    if pattern.startswith("/"):
+        return "names of namespaces begin with no slash", f'write "{pattern.rpartition("/")[2] or "*"}"'
+    link = _NAMESPACE_LINK.fullmatch(pattern)
+    if link is not None:
+        return "a namespace without a name is known by the number alone", f'write "{link[1]}"'
+    return None
+
+
 def _pod(pattern: str) -> _Reason:
     namespace, slash, pod = pattern.partition("/")
     if slash:
@@ -94,6 +109,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], _Reason]]] = {
     "process": _process,
     "unit": _unit,
     "container": _container,
+    "netns": _netns,
     "pod": _pod,
     "namespace": _kubernetes,
 }

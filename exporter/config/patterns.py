@@ -11,6 +11,9 @@ import re
 from collections.abc import Iterable
 from fnmatch import translate
 from functools import cached_property, lru_cache
+from typing import Final
+
+_NO_ESCAPE: Final = re.compile(r"\\(?![*?]|x(?:\*|[0-9a-f?](?:[*]|[0-9a-f?])))")
 
 
 def is_literal(glob: str) -> bool:
@@ -21,6 +24,15 @@ def is_literal(glob: str) -> bool:
 def literal_parts(glob: str) -> list[str]:
     """Return the text before, between and after the wildcards; every matching name has it in this order."""
     return re.split(r"[*?]+", glob)
+
+
+def escaped(glob: str) -> str:
+    r"""Return a glob with each backslash that no name has written as names have it: `\x5c`.
+
+    In names a backslash begins one of `\xNN`, with two lower-case digits (exporter.kernel.text). A wildcard
+    may stand for any of that.
+    """
+    return _NO_ESCAPE.sub(r"\\x5c", glob)
 
 
 class PatternSet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exporter.config.namespace_values import AutoBool, AutoBoolean, NetnsName
+from exporter.config.owner_patterns import OwnerPattern
 from exporter.config.patterns import pattern_set
 from exporter.kernel.records import Method
 from exporter.yamlfile.key import key
@@ -12,10 +13,13 @@ from exporter.yamlfile.lists import AnyNumber, OneOrMore
 from exporter.yamlfile.quantities import Duration, Percentage, WholeNumber
 from exporter.yamlfile.values import Boolean, Choice, Text
 
-_NETNS_PATTERN = Text(
-    "pattern",
-    "the name of a network namespace, its inode number in quotes, or a pattern with * and ?",
-    example='"web-*"',
+NETNS_PATTERN = OwnerPattern(
+    "netns",
+    Text(
+        "pattern",
+        "the name of a network namespace, its inode number in quotes, or a pattern with * and ?",
+        example='"web-*"',
+    ),
 )
 
 
@@ -63,10 +67,10 @@ class Namespaces:
         " (CAP_SYS_ADMIN and CAP_SYS_PTRACE).",
     )
     include: tuple[str, ...] = key(
-        "include", OneOrMore(_NETNS_PATTERN), '["*"]', "Which are sampled, by label netns or inode number."
+        "include", OneOrMore(NETNS_PATTERN), '["*"]', "Which are sampled, by label netns or inode number."
     )
     exclude: tuple[str, ...] = key(
-        "exclude", AnyNumber(_NETNS_PATTERN), "[]", "Which of them are not, whatever include says."
+        "exclude", AnyNumber(NETNS_PATTERN), "[]", "Which of them are not, whatever include says."
     )
     max: int = key(
         "max",

@@ -22,7 +22,11 @@ def printable(raw: bytes) -> str:
 
     No two sequences of bytes have the same result, so two listeners never get one label by accident.
     """
-    return "".join(_escape(character) for character in raw.decode("utf-8", "surrogateescape"))
+    text = raw.decode("utf-8", "surrogateescape")
+    # Most names need nothing; a byte that is no UTF-8 is not printable either.
+    if text.isprintable() and "\\" not in text:
+        return text
+    return "".join(map(_escape, text))
 
 
 def label_value(text: str) -> str:

@@ -13,6 +13,7 @@ from exporter.owners.creation_places import CreationPlaces
 from exporter.owners.owner import SocketOwner
 from exporter.owners.owner_details import OwnerDetails, OwnerPlace
 from exporter.owners.programs import Programs
+from exporter.owners.socket_holders import is_init
 
 # During a search a socket may be passed to another process (SCM_RIGHTS, or fork and exec by a service
 # manager), so a socket without an owner is searched for a few times.
@@ -87,14 +88,22 @@ class FoundOwners:
         found = self._found.get(inode)
         return None if found is None else found.process
 
-    def keep(self, found: Mapping[int, Process]) -> bool:
-        """Take the owners that a search has found; tell whether more sockets are held for others now."""
+    def given_up(self) -> set[int]:
+        """Return those of them that are searched for no longer."""
+        return {inode for inode, left in self._searches_left.items() if not left}
+
+    def keep(self, found: Mapping[int, Process], provisional: Collection[int] = ()) -> bool:
+        """Take the owners that a search has found; tell whether more sockets are held for others now.
+
+        For those in `provisional` the search goes on: the owner counts until that has ended.
+        """
         places = {inode: self._locate(inode, process) for inode, process in found.items()}
         locations = {place.location for place in places.values()}
         self._details.ask_names(locations.union(self._created.locations()))
         held_before = set(self.held)
         for inode in places.keys() & (self._searches_left.keys() | self.held):
-            self._searches_left.pop(inode, None)
+            if inode not in provisional:
+                self._searches_left.pop(inode, None)
             holds_for_others = self._programs.holds_for_others(found[inode])
             (self.held.add if holds_for_others else self.held.discard)(inode)
             if self._found.get(inode) != places[inode] or inode in self._details.unsettled:
@@ -104,8 +113,12 @@ class FoundOwners:
         self.retain()
         return not self.held <= held_before
 
-    def give_up(self, sought: Collection[int]) -> None:
-        """Note that a search of all processes did not find the owners of those of these that have none."""
+    def give_up(self, sought: Collection[int]) -> bool:
+        """Note that a search of all processes did not find the owners of those of these that have none.
+
+        Return whether any of them is searched for no longer.
+        """
+        given_up = self.given_up()
         for inode in self._searches_left.keys() & set(sought):
             self._searches_left[inode] -= 1
             # The owner that it had has ended.
@@ -116,11 +129,12 @@ class FoundOwners:
         awaited, self._awaited = self._awaited, set()
         for inode in awaited & self._found.keys():
             self._note_changed(inode)
+        return not self.given_up() <= given_up
 
     def take_details(self, now: float) -> bool:
         """Take what was looked up meanwhile; tell whether more sockets are held for others than before."""
         details = self._details
-        settled = details.take_settled(lambda inode: (self._listeners[inode], self._place(inode)))
+        settled = details.take_settled(lambda inode: (self._listeners[inode], self._place(inode)), now)
         # Such a one may have a program that serves it, which is searched for before it is named.
         held = self._hold(settled)
         self._awaited |= held
@@ -170,6 +184,8 @@ class FoundOwners:
         return found if found is not None else OwnerPlace(None, self._created.location(inode))
 
     def _locate(self, inode: int, process: Process) -> OwnerPlace:
-        if process.cgroup:
+        created = self._created.location(inode)
+        # Where only systemd holds a socket, the unit of the socket tells more than that of systemd.
+        if process.cgroup and not (is_init(process) and created.unit):
             return OwnerPlace(process, _parse_cgroup_membership(process.cgroup))
-        return OwnerPlace(process, self._created.location(inode))
+        return OwnerPlace(process, created)

@@ -12,10 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.owners.interpreters import BUSYBOX, JAVA, Options, is_interpreter, options_of
+from exporter.owners.interpreters import (
+    BUSYBOX,
+    JAVA,
+    LOADER,
+    LOADER_WITH_VALUE,
+    Options,
+    is_interpreter,
+    options_of,
+)
 
-# A class with its package. What follows a file of options may be an argument of the class that this names.
-_QUALIFIED_CLASS: Final = re.compile(rb"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
+# What follows a file of options may be an argument of the class that this names. Only an archive, or a class
+# with its package, is unlikely to be one: classes begin with a capital, hosts of a domain do not.
+_QUALIFIED_CLASS: Final = re.compile(rb"([A-Za-z_$][\w$]*\.)+[A-Z$][\w$]*")
+_ARCHIVE: Final = re.compile(rb".+\.[jw]ar")
 _JAVA_WITH_VALUE: Final = frozenset(
     (
         *(b"-cp", b"-classpath", b"--class-path", b"-p", b"--module-path", b"--upgrade-module-path"),
@@ -35,6 +45,8 @@ def what_runs(interpreter: bytes, arguments: Sequence[bytes]) -> bytes:
     title = _title(interpreter, arguments)
     if title:
         return title
+    if LOADER.fullmatch(interpreter):
+        return _loaded(arguments[1:])
     if JAVA.fullmatch(interpreter):
         return _java(arguments[1:])
     if BUSYBOX.fullmatch(interpreter):
@@ -45,7 +57,18 @@ def what_runs(interpreter: bytes, arguments: Sequence[bytes]) -> bytes:
 
 def file_name(path: bytes) -> bytes:
     """Return the last part of a path."""
-    return path.rpartition(b"/")[2]
+    return path.rstrip(b"/").rpartition(b"/")[2]
+
+
+def what_title_runs(title: bytes) -> bytes:
+    """Return the name of what an interpreter runs whose title is its name and a path, empty where it is not.
+
+    As PM2 writes it over the arguments of Node.js: `node /srv/shop/app.js`.
+    """
+    words = title.split()
+    if len(words) < 2 or not words[1].startswith(b"/"):  # noqa: PLR2004  (the name and the path)
+        return b""
+    return what_runs(words[0], words)
 
 
 def _title(interpreter: bytes, arguments: Sequence[bytes]) -> bytes:
@@ -68,14 +91,22 @@ def _applet(arguments: Sequence[bytes]) -> bytes:
     return b""
 
 
+def _loaded(arguments: Sequence[bytes]) -> bytes:
+    """Return the program that the dynamic linker was told to run (ld.so(8)), or what that runs."""
+    position = 0
+    while position < len(arguments) and arguments[position].startswith(b"-"):
+        position += 2 if arguments[position] in LOADER_WITH_VALUE else 1
+    program = arguments[position:]
+    name = file_name(program[0]) if program else b""
+    return what_runs(name, program) or name if is_interpreter(name) else name
+
+
 def _java(arguments: Sequence[bytes]) -> bytes:
     position = 0
-    options_elsewhere = False
+    options_elsewhere = archive = False
     while position < len(arguments):
         argument = arguments[position]
         following = arguments[position + 1] if position + 1 < len(arguments) else b""
-        if argument == b"-jar":
-            return file_name(following)
         if argument in (b"-m", b"--module"):
             # A module, or a module and the class in it.
             return file_name(following)
@@ -83,8 +114,12 @@ def _java(arguments: Sequence[bytes]) -> bytes:
             return file_name(argument.partition(b"=")[2])
         if argument.startswith(b"@"):
             options_elsewhere = True
+        elif argument == b"-jar":
+            # Other options may stand before the archive.
+            archive = True
         elif not argument.startswith(b"-"):
-            known = not options_elsewhere or _QUALIFIED_CLASS.fullmatch(argument)
+            expected = _ARCHIVE if archive else _QUALIFIED_CLASS
+            known = not options_elsewhere or expected.fullmatch(argument)
             return file_name(argument) if known else b""
         position += 2 if argument in _JAVA_WITH_VALUE else 1
     return b""
@@ -149,6 +184,9 @@ def _read_letters(options: Options, letters: bytes, following: bytes) -> _Read:
 def _launched(script: bytes, arguments: Sequence[bytes]) -> bytes:
     """Return the name of a script, or of what that loads."""
     name = file_name(script)
+    if name == b"__main__.py":
+        # What Python runs of a directory.
+        name = file_name(script.removesuffix(name)) or name
     command = _LAUNCHERS.get(name)
     if command is not None and len(arguments) > 1 and arguments[0] == command:
         return file_name(arguments[1])

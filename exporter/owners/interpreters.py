@@ -1,18 +1,29 @@
 """Which programs are interpreters, and how each reads its options.
 
 Known from their manuals, and tried: python3(1), ruby(1), perlrun(1), php(1), `node --help`, bash(1), dash(1),
-lua(1), https://learn.microsoft.com/dotnet/core/tools/dotnet.
+lua(1), ld.so(8), https://learn.microsoft.com/dotnet/core/tools/dotnet.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _PYTHON: Final = re.compile(rb"(python|pypy)[0-9.]*t?")
 JAVA: Final = re.compile(rb"java")
 BUSYBOX: Final = re.compile(rb"busybox(\.static)?")
+# The dynamic linker, where it is told to run a program, and its options with a value (ld.so(8)).
+LOADER: Final = re.compile(rb"ld(-linux[\w.-]*|-musl[\w.-]*|64)?\.so(\.[0-9]+)*")
+LOADER_WITH_VALUE: Final = frozenset(
+    (
+        *(b"--library-path", b"--inhibit-rpath", b"--audit", b"--preload", b"--argv0"),
+        *(b"--glibc-hwcaps-prepend", b"--glibc-hwcaps-mask"),
+    )
+)
+# Erlang, whose arguments name what it runs in too many ways.
+_ERLANG: Final = re.compile(rb"beam(\.smp)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +151,15 @@ _OPTIONS: Final = (
 )
 
 
+# One process may have thousands of sockets, and each asks for it.
+@lru_cache(maxsize=1024)
 def is_interpreter(name: bytes) -> bool:
     """Tell whether a program says nothing by its own name, since it runs others."""
-    return options_of(name) is not None or any(each.fullmatch(name) for each in (JAVA, BUSYBOX))
+    return options_of(name) is not None or any(
+        each.fullmatch(name) for each in (JAVA, BUSYBOX, LOADER, _ERLANG)
+    )
 
 
 def options_of(interpreter: bytes) -> Options | None:
-    """Return how an interpreter reads its options; None for java, busybox, and what is none."""
+    """Return how an interpreter reads its options; None for those that read none in this way."""
     return next((options for pattern, options in _OPTIONS if pattern.fullmatch(interpreter)), None)

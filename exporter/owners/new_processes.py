@@ -19,6 +19,11 @@ class NewProcesses:
         self._known: dict[int, float] = {}
         self._due = 0.0
 
+    @property
+    def any_known(self) -> bool:
+        """Whether they were looked at before, so that others are new."""
+        return bool(self._known)
+
     def due(self, now: float) -> bool:
         """Tell whether it is time to look for new ones (`now` is in monotonic seconds)."""
         return now >= self._due

@@ -19,6 +19,9 @@ from exporter.owners.user_names import UserNames
 
 # How often it is looked whether lookups have brought other answers to what was asked long ago.
 _VERSION_SECONDS: Final = 1.0
+# So long, for each socket of which something is looked up, it is not looked again whether that has ended:
+# thousands of them would keep the thread that looks it up from running.
+_SETTLED_PAUSE_SECONDS: Final = 50e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class OwnerDetails:
         self._next_version_look = 0.0
         # The versions of lookups when it was looked last whether those of unsettled sockets have ended.
         self._settled_versions: tuple[int, ...] = ()
+        self._next_settled_look = 0.0
 
     @property
     def hung(self) -> int:
@@ -68,7 +72,7 @@ class OwnerDetails:
         else:
             self.unsettled.add(listener.inode)
 
-    def take_settled(self, place: Callable[[int], tuple[Listener, OwnerPlace]]) -> set[int]:
+    def take_settled(self, place: Callable[[int], tuple[Listener, OwnerPlace]], now: float) -> set[int]:
         """Return the sockets of which everything was looked up meanwhile; they are not yet changed.
 
         `place` returns the listener of a socket, and where its owner is.
@@ -77,9 +81,10 @@ class OwnerDetails:
             lookups.poll()
         versions = self._lookup_versions()
         # There may be thousands of them, and each answer makes another version.
-        if not self.unsettled or versions == self._settled_versions:
+        if not self.unsettled or versions == self._settled_versions or now < self._next_settled_look:
             return set()
         self._settled_versions = versions
+        self._next_settled_look = now + _SETTLED_PAUSE_SECONDS * len(self.unsettled)
         return {inode for inode in self.unsettled if self._settled(*place(inode))}
 
     def answers_changed(self, now: float) -> bool:

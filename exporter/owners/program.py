@@ -8,8 +8,9 @@ The command name (`comm`) has 15 bytes, and is that of the interpreter where a s
 2. Where the command name has 15 bytes, the file name of the executable, of the first argument, or of the
    script, if it begins with these bytes; of a title with blanks its first word.
 3. For an interpreter what it runs (exporter.owners.interpreted): the file name of the script, the module
-   (`python -m`), the main class or the archive (`java -jar`), or the first word of a title that was written
-   over the arguments.
+   (`python -m`), the main class or the archive (`java -jar`), or the program that the dynamic linker was told
+   to run. Of a title that was written over the arguments it is the first word, or the path behind that where
+   it is the interpreter (`node /srv/shop/app.js`).
 4. Else the unit of systemd without `.service`, where the process runs in one.
 5. Else the command name, or the executable where that is the name of a thread.
 
@@ -23,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.owners.interpreted import file_name, what_runs
+from exporter.owners.interpreted import file_name, what_runs, what_title_runs
 from exporter.owners.interpreters import is_interpreter
 
 # TASK_COMM_LEN - 1, include/linux/sched.h.
@@ -51,7 +52,7 @@ class ProgramFacts:
 
 def needs_arguments(command: bytes) -> bool:
     """Tell whether the command name alone is not the name of the program."""
-    return len(command) >= COMMAND_BYTES or command in _THREAD_NAMES or is_interpreter(command)
+    return len(command) >= COMMAND_BYTES or command in _THREAD_NAMES or is_interpreter(_first_word(command))
 
 
 def program_name(facts: ProgramFacts) -> bytes:
@@ -62,14 +63,29 @@ def program_name(facts: ProgramFacts) -> bytes:
         return title
     if not needs_arguments(command):
         return command
-    if len(command) >= COMMAND_BYTES and command not in _THREAD_NAMES:
-        return _completed(command, facts)
-    executable = file_name(_without_mark(facts.executable))
-    interpreter = executable if command in _THREAD_NAMES and executable else command
+    if command in _THREAD_NAMES:
+        interpreter = file_name(_without_mark(facts.executable)) or command
+    else:
+        interpreter = _completed(command, facts) if len(command) >= COMMAND_BYTES else _first_word(command)
     if not is_interpreter(interpreter):
         return interpreter
-    found = what_runs(interpreter, facts.arguments)
+    if b" " in command:
+        found = what_title_runs(_title(command, facts.arguments))
+    else:
+        found = what_runs(interpreter, facts.arguments)
     return found if 0 < len(found) <= MAX_NAME_BYTES else _of_unit(facts.unit) or interpreter
+
+
+def _first_word(command: bytes) -> bytes:
+    """Return the first word of a title, or a command name without blanks."""
+    return command.lstrip(b" ").partition(b" ")[0]
+
+
+def _title(command: bytes, arguments: Sequence[bytes]) -> bytes:
+    """Return the title of which the command name has the first bytes; empty where the rest is not known."""
+    if arguments and arguments[0].startswith(command) and not any(arguments[1:]):
+        return arguments[0]
+    return command if len(command) < COMMAND_BYTES else b""
 
 
 def _without_mark(executable: bytes) -> bytes:
@@ -85,7 +101,7 @@ def _completed(command: bytes, facts: ProgramFacts) -> bytes:
     names = [file_name(path) for path in paths]
     found = next((name for name in names if name.startswith(command) and len(name) <= MAX_NAME_BYTES), b"")
     # A title that the program gave itself, of which only the first word stays the same.
-    return found or command.lstrip(b" ").partition(b" ")[0] or command
+    return found or _first_word(command) or command
 
 
 def _of_unit(unit: str) -> bytes:

@@ -1,11 +1,12 @@
 """The owners of listening sockets: searched in small steps, and kept as long as they are right.
 
 A TCP socket has the id of the cgroup that it was created in, so the few processes of that cgroup are searched
-at once. All other sockets, unix sockets among them, need a search of all processes.
+at once. All other sockets, unix sockets among them, need a search of all processes. It may take seconds of a
+small budget, so new processes are searched before, and their sockets named until it has ended.
 
 An owner that has ended, or has closed its socket, is searched for again. Where only a process holds a socket
 that opens sockets for others, as systemd does until the first client comes, new processes are looked at every
-two seconds, and all processes now and then.
+two seconds, and all processes now and then; these also where no process holds it, as during SCM_RIGHTS.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ class OwnerSearch:
         self._owners = FoundOwners(sources.programs, self._details, self._created)
         # Sockets whose cgroup was not searched yet.
         self._new: set[int] = set()
+        # Sockets for which new processes were not searched yet.
+        self._not_looked_for: set[int] = set()
         self._watch = OwnerWatch(self._processes)
         self._new_processes = NewProcesses()
         # The search of a cgroup is short, so the search of all processes waits for it.
@@ -148,14 +151,20 @@ class OwnerSearch:
         if inodes:
             self._owners.seek(inodes)
             self._times.search_now(now)
+            # Before the first search of all it is not known which processes are new.
+            self._not_looked_for |= set(inodes) if self._new_processes.any_known else set()
         self._new = self._created.known(self._new.union(inodes))
 
     def _short_search_due(self, now: float) -> bool:
-        held = bool(self._owners.held)
-        return bool(self._new) or self._watch.due(now) or (held and self._new_processes.due(now))
+        return bool(self._new) or self._watch.due(now) or self._new_processes_due(now)
+
+    def _new_processes_due(self, now: float) -> bool:
+        return bool(self._not_looked_for or (self._owners.held and self._new_processes.due(now)))
 
     def _full_search_due(self, now: float) -> bool:
-        return self._times.due(now, sought=bool(self._owners.sought()), held=bool(self._owners.held))
+        # What nobody seems to hold is looked for where nothing keeps processes from being seen.
+        seldom = self._owners.held or (self._owners.given_up() if self._obstacle is None else ())
+        return self._times.due(now, sought=bool(self._owners.sought()), held=bool(seldom))
 
     def _next_search(self, now: float) -> Iterator[None] | None:
         if self._short_search is None and self._short_search_due(now):
@@ -169,10 +178,10 @@ class OwnerSearch:
         try:
             if self._watch.due(self._now):
                 yield from self._look_at_owners()
-            if self._owners.held and self._new_processes.due(self._now):
-                yield from self._search_new_processes()
             if self._new:
                 yield from self._search_cgroups()
+            if self._new_processes_due(self._now):
+                yield from self._search_new_processes()
         finally:
             self._short_search = None
 
@@ -187,11 +196,15 @@ class OwnerSearch:
         self._keep_serving(holders)
 
     def _search_new_processes(self) -> Iterator[None]:
-        """Search the processes that have started lately for sockets that are held for others."""
-        # A socket that no search of all has sought may have an older holder.
-        holders = self._holders(self._owners.held | self._owners.missed())
+        """Search the processes that have started lately for sockets that are new, or held for others."""
+        new, self._not_looked_for = self._not_looked_for & self._owners.sought(), set()
+        searched = self._owners.held | self._owners.missed()
+        if not new and not self._owners.held:
+            return  # They were found in their cgroups.
+        holders = self._holders(searched | new)
         yield from holders.search(self._new_processes.look_at(self._processes.pids(), self._now))
-        self._keep_serving(holders)
+        # A socket that no search of all has sought may have an older holder.
+        self._keep_serving(holders, provisional=new - searched)
 
     def _look_at_owners(self) -> Iterator[None]:
         """Search again for the owners of sockets whose owner has ended, is another program, or closed one."""
@@ -206,13 +219,14 @@ class OwnerSearch:
         try:
             self._times.begin(self._now)
             sought = self._owners.sought()
-            holders = self._holders(sought | self._owners.held)
+            holders = self._holders(sought | self._owners.held | self._owners.given_up())
             pids = self._processes.pids()
             self._new_processes.note(pids, self._now)
             yield from holders.search(pids)
             yield from self._created.look_for(self._owners.without_owner(), self._now)
             self._keep(holders.found)
-            self._owners.give_up(sought)
+            if self._owners.give_up(sought):
+                self._times.hold(self._now)
             self.unreadable_count = holders.denied_count
             self._obstacle = obstacle(self._processes, pids, holders.denied_count)
             # A socket may be newer than the read of its process, so it gets a search of its own.
@@ -221,15 +235,14 @@ class OwnerSearch:
         finally:
             self._full_search = None
 
-    def _keep_serving(self, holders: SocketHolders) -> None:
+    def _keep_serving(self, holders: SocketHolders, provisional: Collection[int] = ()) -> None:
         """Keep the owners that hold sockets for themselves; others may not be the only holders."""
-        found = holders.found.items()
-        self._keep(
-            {inode: process for inode, process in found if not self._programs.holds_for_others(process)}
-        )
+        holds_for_others = self._programs.holds_for_others
+        serving = {inode: each for inode, each in holders.found.items() if not holds_for_others(each)}
+        self._keep(serving, provisional)
 
-    def _keep(self, found: dict[int, Process]) -> None:
-        if self._owners.keep(found):
+    def _keep(self, found: dict[int, Process], provisional: Collection[int] = ()) -> None:
+        if self._owners.keep(found, provisional):
             self._times.hold(self._now)
         self._watch.set_owners(self._owners.by_process(), self._now)
 

@@ -14,9 +14,10 @@ INIT_PID: Final = 1
 _MANAGERS: Final = re.compile(
     rb"(supervisor\.)?supervisord|circusd|runit|runsv(dir)?|s6-.*|svscan|supervise|upstart|openrc-.*|finit|dinit"
     rb"|inetd|xinetd|tcpsvd|tcpserver|systemd-socket-.*|start_server|einhorn"
-    rb"|conmon(rs)?|containerd-shim.*|dockerd|podman"
-    rb"|lxc-start|\[lxc monitor\].*|tini|dumb-init|catatonit|docker-init"
-    rb"|sh|bash|dash|ash|ksh|mksh|zsh|.*\.sh|timeout|flock|su|sudo|runuser|strace"
+    rb"|systemfd|socketmaster|conmon(rs)?|containerd-shim.*|dockerd|podman|crun|runc|rootlesskit.*"
+    rb"|lxc-start|\[lxc monitor\].*|systemd-nspawn|tini(-static)?|dumb-init|catatonit|docker-init"
+    rb"|sh|bash|dash|ash|ksh|mksh|zsh|.*\.sh|timeout|flock|su|sudo|doas|pkexec|runuser|setsid|script|strace|ltrace"
+    rb"|unshare|nsenter|bwrap|firejail|xargs|make|(npm|npx|yarn|pnpm|nodemon|uv|poetry|pipenv)( .*)?"
 )
 # The same, where they serve no socket of their own either. A child of systemd that has not become its program
 # yet is called `(name)`.
@@ -31,11 +32,13 @@ def owner_order(process: Process) -> OwnerOrder:
     That is the process that started first, as a master before its workers. Those that hold sockets for others
     come after all that do not, and process 1 and systemd come last.
     """
-    if process.pid == INIT_PID or _INITS.fullmatch(process.name):
-        rank = 2
-    else:
-        rank = 1 if is_manager(process.name) else 0
+    rank = 2 if is_init(process) else 1 if is_manager(process.name) else 0
     return rank, process.started, process.pid
+
+
+def is_init(process: Process) -> bool:
+    """Tell whether a process is process 1 or systemd, which serve no sockets of their own."""
+    return process.pid == INIT_PID or _INITS.fullmatch(process.name) is not None
 
 
 def is_manager(program: bytes) -> bool:

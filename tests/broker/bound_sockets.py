@@ -50,9 +50,17 @@ class Holder:
 
 
 class Holding:
-    """A process that binds a socket to `path` after `prepare`, and holds it for as long as `with` lasts."""
+    """A process that binds a socket to `path` after `prepare`, and holds it for as long as `with` lasts.
 
-    def __init__(self, path: str, prepare: Callable[[], object] = lambda: None) -> None:
+    A `path` that depends on the process is made there. `afterwards` is called once the socket listens.
+    """
+
+    def __init__(
+        self,
+        path: str | Callable[[], str],
+        prepare: Callable[[], object] = lambda: None,
+        afterwards: Callable[[], object] = lambda: None,
+    ) -> None:
         receiver, sender = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
@@ -60,9 +68,10 @@ class Holding:
                 syscalls.die_with_parent()
                 prepare()
                 with socket.socket(socket.AF_UNIX) as listening:
-                    listening.bind(path)
+                    listening.bind(path if isinstance(path, str) else path())
                     listening.listen()
                     found = bound_socket(listening)
+                    afterwards()
                     os.write(sender, struct.pack("=QQ", found.device, found.inode) + found.path)
                     os.close(sender)
                     while True:

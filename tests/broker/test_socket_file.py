@@ -99,6 +99,44 @@ def test_a_working_directory_outside_of_the_root_has_no_path_there(folder: Path)
         assert found(holder) == SocketFile(SAME)
 
 
+def enter_jail() -> None:
+    os.chroot("jail")
+    os.chdir("/")
+
+
+def test_a_process_that_got_another_root_later_has_the_path_that_it_bound(folder: Path) -> None:
+    """Its clients have the root that it had, as those of HAProxy and ntpd."""
+    (folder / "jail").mkdir()
+    with Holding(f"{folder}/x.sock", afterwards=enter_jail) as holder:
+        assert found(holder) == SocketFile(SAME, bytes(folder / "x.sock"))
+        (folder / "x.sock").rename(folder / "y.sock")
+        assert found(holder) == SocketFile(RENAMED, bytes(folder / "y.sock"))
+        (folder / "y.sock").unlink()
+        assert found(holder) == SocketFile(STALE, bytes(folder / "x.sock"))
+
+
+def test_a_root_of_an_ancestor_in_another_mount_namespace_does_not_count(folder: Path) -> None:
+    (folder / "jail").mkdir()
+
+    def leave() -> None:
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        enter_jail()
+
+    with Holding(f"{folder}/x.sock", afterwards=leave) as holder:
+        assert found(holder).state is STALE
+
+
+def test_a_relative_path_of_a_daemon_tells_nothing_once_that_has_left_its_directory(folder: Path) -> None:
+    """It goes to its root directory, from which the path leads to nothing; clients have one of their own."""
+    with Holding("x.sock", afterwards=lambda: os.chdir("/")) as holder:
+        assert found(holder) == SocketFile(UNKNOWN, errno=errno.ENOENT)
+    (folder / "jail").mkdir()
+    with Holding("y.sock", afterwards=enter_jail) as holder:
+        assert found(holder) == SocketFile(UNKNOWN, errno=errno.ENOENT)
+    with Holding("z.sock", afterwards=(folder / "z.sock").unlink) as holder:
+        assert found(holder).state is STALE
+
+
 def test_the_path_of_a_process_in_another_mount_namespace(folder: Path) -> None:
     """What is mounted there is not what lies there here."""
     (folder / "run").mkdir()
@@ -125,6 +163,15 @@ def test_a_path_by_a_descriptor_is_that_of_the_descriptor(folder: Path, form: st
         assert found(holder) == SocketFile(SAME, bytes(folder / "long/path/x"))
         assert found(holder, b"/proc/self/cwd/long/path/x").state is SAME
         assert found(holder, b"/proc/self/root" + bytes(folder / "long/path/x")).state is SAME
+
+
+def test_a_path_by_the_number_of_a_process_is_its_own_where_that_is_its_number(folder: Path) -> None:
+    opened = os.open(folder, os.O_PATH)
+    with Holding(lambda: f"/proc/{os.getpid()}/fd/{opened}/x") as holder:
+        assert found(holder) == SocketFile(SAME, bytes(folder / "x"))
+        assert found(holder, b"/proc/%d/cwd/x" % holder.pid) == SocketFile(SAME, bytes(folder / "x"))
+        of_another = found(holder, b"/proc/%d/fd/%d/x" % (os.getpid(), opened))
+        assert (of_another.state, of_another.errno) == (UNKNOWN, errno.ELOOP)
 
 
 def test_a_descriptor_that_is_something_else_by_now_tells_nothing(folder: Path) -> None:

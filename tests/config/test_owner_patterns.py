@@ -26,6 +26,10 @@ def error(key: str, pattern: str) -> str:
         ("process", "*/", "names of programs have no path", 'write "*"'),
         ("process", "x" * 65, "names of programs have 64 bytes at most", "write its beginning and *"),
         ("unit", "nginx", "names of units end in one of .service, .socket", '"nginx.service" or "nginx.*"'),
+        ("process", r"a\b*", r"names have \x5c for a backslash", r"write 'a\x5cb*'"),
+        ("process", r"\xE9", r"names have \x5c for a backslash", r"write '\x5cxE9'"),
+        ("netns", "/run/netns/blue", "names of namespaces begin with no slash", 'write "blue"'),
+        ("netns", "net:[4026531840]", "known by the number alone", 'write "4026531840"'),
         ("container", "/web", "names of containers begin with no slash", 'write "web"'),
         ("container", ID, "by 12 digits of its ID where it has none", 'its name, or "0123456789ab"'),
         ("pod", "prod/web-0", "names of pods have no namespace in them", '"web-0", and namespace "prod"'),
@@ -53,6 +57,8 @@ def test_a_pattern_that_can_match_nothing_is_an_error(
             ("unit", name)
             for name in ("a.service", "a.socket", "*", "web*", "a.*", "a.s?rvice", "a.serv*", "*.scope")
         ),
+        *(("process", name) for name in (r"a\x5cb", r"a\xe9", r"a\*", r"a\x?9", r"a\x5*")),
+        ("unit", r"dev-a\x2db.service"),
         *(("container", name) for name in ("web", ID[:12], "a/b", f"{ID[:14]}*", "ABC")),
         *(("pod", name) for name in ("web-*", "web-?.sub", "*")),
         ("namespace", "kube-system"),

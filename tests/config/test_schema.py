@@ -27,6 +27,7 @@ NOT_EXPRESSIBLE = {
     # text that is an address or a range of ports
     *(
         "address-as-pattern",
+        "address-that-no-name-has",
         "address-broken",
         "address-host-bits",
         "address-mapped-host-bits",

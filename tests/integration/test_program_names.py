@@ -6,6 +6,7 @@ shows. The argument of the script is a secret, which no name may hold.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ COMMANDS = [
     ("node --require fs --title x app.js", "x"),
     ("node -r fs -C x --max-http-header-size 1000 --inspect-port 0 app.js", "app.js"),
     ("node --max-old-space-size=100 --unhandled-rejections warn -- app.js", "app.js"),
+    ("node -e process.title='node\\x20/srv/shop/app.js';code", "app.js"),
     ("node -e code", "node"),
     ("node -pe code", "node"),
     ("node --eval=code", "node"),
@@ -103,6 +105,18 @@ def test_what_an_interpreter_runs_is_its_name(command: str, expected: str, tmp_p
     assert names_of([path, *arguments, SECRET], tmp_path) == expected
 
 
+def test_the_dynamic_linker_is_named_by_what_it_runs(tmp_path: Path) -> None:
+    """Also where that is an interpreter in turn."""
+    (tmp_path / "app.pl").write_text(PERL)
+    perl = programs.find("perl")
+    with Path(perl).open("rb") as file:
+        head = file.read(4096)
+    found = re.search(rb"/lib[^\0]*/ld-[^\0]*", head)
+    assert found is not None, "the dynamic linker that it names"
+    linker = found[0].decode()
+    assert names_of([linker, "--inhibit-rpath", "x", perl, "app.pl", SECRET], tmp_path) == "app.pl"
+
+
 JAVA = """\
 public class Main {
     public static void main(String[] arguments) throws Exception {
@@ -119,6 +133,7 @@ public class Main {
         ("-cp classes shop.Main", "shop.Main"),
         ("--class-path=classes -Dx=y -ea --add-modules java.sql shop.Main", "shop.Main"),
         ("-Xmx64m -jar shop.jar", "shop.jar"),
+        ("-jar -Xmx64m -Dx=y shop.jar", "shop.jar"),
         ("-p shop.jar --module=shop/shop.Main", "shop.Main"),
         ("-p shop.jar -m shop/shop.Main", "shop.Main"),
         ("@class-path shop.Main", "shop.Main"),

@@ -89,6 +89,26 @@ def test_a_path_in_a_chroot_is_shown_as_its_process_sees_it(tmp_path: Path) -> N
 
 
 @pytest.mark.netns
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_daemon_that_leaves_its_root_or_directory_has_the_path_that_it_bound(
+    tmp_path: Path,
+    absolute: bool,  # noqa: FBT001
+) -> None:
+    """Clients reach it there: the path is not stale."""
+    path = str(tmp_path / SOCKET) if absolute else SOCKET
+
+    def daemon() -> list[socket.socket]:
+        opened = listen(tmp_path, 3, path)
+        if absolute:
+            os.chroot(tmp_path)
+        os.chdir("/")
+        return opened
+
+    with Service(b"daemon", daemon), running(config=EAGER) as exporter:
+        until(lambda: shown(exporter), equals({(path, "daemon"): (3, "false")}))
+
+
+@pytest.mark.netns
 def test_a_socket_that_is_renamed_after_bind_has_its_new_name(tmp_path: Path) -> None:
     """As HAProxy does."""
 

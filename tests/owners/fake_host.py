@@ -82,7 +82,8 @@ class FakeCgroups:
 class FakeLookups(Generic[Key, Answer]):
     """Lookups whose answers are known at once, but to those keys that are in `pending`.
 
-    `retained` are the keys that were last kept, `polls` counts how often it was looked after them.
+    `retained` are the keys that were last kept. `polls` counts how often it was looked after them, `looks`
+    how often whether an answer is known.
     """
 
     answers: dict[Key, Answer] = field(default_factory=dict)
@@ -92,11 +93,13 @@ class FakeLookups(Generic[Key, Answer]):
     hung: int = 0
     retained: set[Key] = field(default_factory=set)
     polls: int = 0
+    looks: int = 0
 
     def answer(self, key: Key) -> Answer | None:
         return None if key in self.pending else self.answers.get(key, self.default)
 
     def settled(self, key: Key) -> bool:
+        self.looks += 1
         return key not in self.pending
 
     def retain(self, keys: Collection[Key]) -> None:

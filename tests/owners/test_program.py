@@ -15,7 +15,7 @@ def name(command: str, executable: str = "", arguments: str = "", unit: str = ""
     return program_name(facts).decode()
 
 
-@pytest.mark.parametrize("command", ["nginx", "redis-server", "beam.smp", "a b", "perldoc", "javac", ""])
+@pytest.mark.parametrize("command", ["nginx", "redis-server", "a b", "perldoc", "javac", ""])
 def test_a_command_name_that_is_whole_is_the_name(command: str) -> None:
     assert name(command, "/bin/other", "other /etc/other.conf", "other.service") == command
     assert not needs_arguments(command.encode())
@@ -70,6 +70,19 @@ def test_a_name_that_was_cut_is_completed(executable: str, arguments: str, expec
         ("java", "java --module=shop/com.acme.Shop", "com.acme.Shop"),
         ("java", "java --module shop", "shop"),
         ("java", "java -jar", "java"),
+        ("java", "java -jar -Xmx1g -Dtoken=secret /opt/shop.jar --token t", "shop.jar"),
+        ("java", "java -jar -cp /secret /opt/shop.jar", "shop.jar"),
+        ("java", "java -jar -Dtoken=secret", "java"),
+        ("java", "java @options -jar secret", "java"),
+        ("java", "java @options -jar /opt/shop.war", "shop.war"),
+        ("java", "java @options secret.example.com", "java"),
+        ("python3", "python3 /srv/shop/", "shop"),
+        ("python3", "python3 /srv/shop/__main__.py secret", "shop"),
+        ("python3", "python3 __main__.py secret", "__main__.py"),
+        ("beam.smp", "beam.smp -W w -- -root /usr/lib/erlang -setcookie secret", "beam.smp"),
+        ("ld.so", "ld.so --library-path /opt/lib --argv0 x /opt/shopd secret", "shopd"),
+        ("ld-musl-x86.so.1", "ld-musl-x86.so.1 /usr/bin/python3 app.py secret", "app.py"),
+        ("ld.so", "ld.so --list", "ld.so"),
         ("java", "java -version", "java"),
         ("java", f"java {'x' * 65}", "java"),
         ("java", "java @options secret", "java"),
@@ -222,3 +235,34 @@ def test_no_argument_but_a_name_is_shown(
     }
     # The last part of an argument, or of the value in one.
     assert found in of_files | titles | first_words or any(part.endswith(found) for part in arguments)
+
+
+def test_the_dynamic_linker_is_named_by_what_it_runs_also_where_its_name_is_cut() -> None:
+    linker = "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
+    assert name("ld-linux-x86-64", linker, f"{linker} --preload x ./shopd secret") == "shopd"
+
+
+def test_erlang_is_named_by_its_unit() -> None:
+    assert name("beam.smp", "/bin/beam.smp", "beam.smp -x", "rabbitmq.service") == "rabbitmq"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "expected"),
+    [
+        ("node /srv/shop/", ["node /srv/shop/app.js", "", ""], "app.js"),
+        ("node /srv/a.js", ["node /srv/a.js"], "a.js"),
+        ("node /srv/shop/", ["node /srv/shop/app.js secret"], "app.js"),
+        ("python3 /srv/sh", ["python3 -Ic secret /srv/x"], "python3"),
+        ("node secret", ["node secret"], "node"),
+        ("node --secret x", ["node --secret x"], "node"),
+        # The title was too long for the arguments, or nothing may be read.
+        ("node /srv/a.js", [], "a.js"),
+        ("node /srv/a.js", ["node", "secret"], "a.js"),
+    ],
+)
+def test_a_title_of_an_interpreter_with_a_path_names_what_it_runs(
+    command: str, arguments: list[str], expected: str
+) -> None:
+    facts = ProgramFacts(command.encode(), b"/usr/bin/node", [each.encode() for each in arguments])
+    assert needs_arguments(command.encode())
+    assert program_name(facts) == expected.encode()

@@ -117,7 +117,7 @@ def test_owner_is_searched_for_once(host: FakeHost, owners: OwnerSearch) -> None
     for now in range(100, 200):
         owners.set_sockets(without_cgroup(1, 2), float(now))
         search(owners, float(now))
-    assert host.full_searches == 2
+    assert host.full_searches == 3, "processes are listed for new ones, and then for all"
     assert process_of(owners, 2) == "nginx"
 
 
@@ -148,7 +148,7 @@ def test_socket_that_opens_during_a_search_gets_a_search_of_its_own(
     owners.set_sockets(without_cgroup(1, 2), 0.1)
     search(owners, 0.1)
     assert (process_of(owners, 1), process_of(owners, 2)) == ("first", "second")
-    assert host.full_searches == 2
+    assert host.full_searches == 3, "processes are listed for new ones as well"
 
 
 def test_socket_that_closes_during_a_search_is_forgotten(host: FakeHost, owners: OwnerSearch) -> None:
@@ -175,17 +175,96 @@ def test_a_step_reads_one_process(host: FakeHost, owners: OwnerSearch) -> None:
     assert host.full_searches == 1
 
 
-def test_socket_without_an_owner_is_searched_for_a_few_times(host: FakeHost, owners: OwnerSearch) -> None:
-    """It may be passed to a process that starts during a search."""
+def test_socket_without_an_owner_is_searched_for_soon_and_then_seldom(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """It may be passed to a process that starts during a search, or be on its way to one for long."""
     owners.set_sockets(without_cgroup(1), 0.0)
-    now = 0.0
-    for searches in range(1, MAX_SEARCHES + 1):
-        search(owners, now)
-        assert host.full_searches == searches
-        assert not owners.pending(now + RETRY_SECONDS - 0.1)
-        now += RETRY_SECONDS
-    assert not owners.pending(now + 1000 * RETRY_SECONDS)
+    searched_at = []
+    for now in range(1000):
+        before = host.full_searches
+        search(owners, float(now))
+        if host.full_searches > before:
+            searched_at.append(now)
+    assert searched_at == [0, 5, 10, 20, 30, 50, 90, 170, 330, 630, 930]
     assert (process_of(owners, 1), owners.count_without_owner()) == ("", 1)
+
+
+def test_owner_that_gets_its_socket_long_after_it_was_opened_is_found(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    host.run(5, b"old")
+    owners.set_sockets(without_cgroup(1), 0.0)
+    for now in range(100):
+        search(owners, float(now))
+    host.run(5, b"old", 1)
+    for now in range(100, 171):
+        search(owners, float(now))
+    assert (process_of(owners, 1), owners.count_without_owner()) == ("old", 0)
+
+
+def test_no_search_is_made_for_what_cannot_be_seen(host: FakeHost, owners: OwnerSearch) -> None:
+    """But for the first few."""
+    host.hides_init = True
+    owners.set_sockets(without_cgroup(1), 0.0)
+    for number in range(MAX_SEARCHES):
+        search(owners, number * RETRY_SECONDS)
+    assert not owners.pending(1000.0)
+
+
+def test_a_new_process_is_the_owner_of_a_new_socket_before_all_others_are_read(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """To read all of them may take seconds of a small budget."""
+    for pid in range(10, 100):
+        host.run(pid, b"other")
+    host.run(100, b"first", 1)
+    owners.set_sockets(without_cgroup(1), 0.0)
+    search(owners)
+    host.run(200, b"nginx", 2)
+    owners.set_sockets(without_cgroup(1, 2), 10.0)
+    host.read_pids.clear()
+    assert owners.pending(10.0)
+    while not owners.step(10.0, lambda: True):
+        pass
+    assert process_of(owners, 2) == "nginx"
+    assert set(host.read_pids) == {100, 200}, "whether the known owner still has its socket, and the new one"
+    search(owners, 10.0)
+    assert set(host.read_pids) == {*range(10, 101), 200}
+    assert (process_of(owners, 2), owners.count_without_owner()) == ("nginx", 0)
+
+
+def test_a_new_process_is_the_owner_only_until_an_older_one_is_found(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """So that an exporter that starts later finds the same."""
+    host.run(10, b"launcher", 1)
+    owners.set_sockets(without_cgroup(1), 0.0)
+    search(owners)
+    host.run(10, b"launcher", 1, 2)
+    host.run(20, b"server", 2)
+    owners.set_sockets(without_cgroup(1, 2), 10.0)
+    while not owners.step(10.0, lambda: True):
+        pass
+    assert process_of(owners, 2) == "server"
+    search(owners, 10.0)
+    assert process_of(owners, 2) == "launcher"
+
+
+def test_a_new_process_that_closed_its_socket_is_its_owner_no_longer(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    host.run(10, b"other", 1)
+    owners.set_sockets(without_cgroup(1), 0.0)
+    search(owners)
+    host.run(20, b"server", 2)
+    owners.set_sockets(without_cgroup(1, 2), 10.0)
+    while not owners.step(10.0, lambda: True):
+        pass
+    assert process_of(owners, 2) == "server"
+    host.run(20, b"server")
+    search(owners, 10.0)
+    assert process_of(owners, 2) == ""
 
 
 def test_owner_is_found_by_a_later_search(host: FakeHost, owners: OwnerSearch) -> None:
@@ -196,14 +275,14 @@ def test_owner_is_found_by_a_later_search(host: FakeHost, owners: OwnerSearch) -
     assert (process_of(owners, 1), owners.count_without_owner()) == ("late", 0)
 
 
-def test_a_new_socket_does_not_restart_the_search_for_an_old_one(host: FakeHost, owners: OwnerSearch) -> None:
+def test_a_search_for_a_new_socket_finds_the_owner_of_an_old_one(host: FakeHost, owners: OwnerSearch) -> None:
     owners.set_sockets(without_cgroup(1), 0.0)
     for searches in range(MAX_SEARCHES):
         search(owners, searches * RETRY_SECONDS)
     host.run(10, b"late", 1, 2)
-    owners.set_sockets(without_cgroup(1, 2), 100.0)
-    search(owners, 100.0)
-    assert (process_of(owners, 1), process_of(owners, 2)) == ("", "late")
+    owners.set_sockets(without_cgroup(1, 2), 11.0)
+    search(owners, 11.0)
+    assert (process_of(owners, 1), process_of(owners, 2)) == ("late", "late")
 
 
 def test_an_owner_that_has_ended_is_searched_for_again(host: FakeHost, owners: OwnerSearch) -> None:
@@ -559,17 +638,18 @@ def test_no_search_is_made_for_a_held_socket_that_closed(host: FakeHost, owners:
     assert not owners.pending(1000.0)
 
 
-def test_no_search_is_made_for_a_held_socket_whose_holder_has_ended(
+def test_new_processes_are_not_looked_at_for_a_held_socket_whose_holder_has_ended(
     host: FakeHost, owners: OwnerSearch
 ) -> None:
-    """After the few that are made for every socket without an owner."""
+    """All are, a few times and then seldom, as for every socket without an owner."""
     host.run(10, b"supervisord", 1)
     owners.set_sockets(without_cgroup(1), 0.0)
     search(owners)
     host.processes.clear()
     for number in range(MAX_SEARCHES):
         search(owners, LOOK_SECONDS + number * RETRY_SECONDS)
-    assert not owners.pending(1000.0)
+    last = LOOK_SECONDS + (MAX_SEARCHES - 1) * RETRY_SECONDS
+    assert not owners.pending(last + FIRST_PAUSE_SECONDS - 0.1)
 
 
 def test_new_processes_are_not_looked_at_once_a_program_serves(host: FakeHost, owners: OwnerSearch) -> None:
@@ -596,6 +676,27 @@ def test_a_listener_waits_for_the_path_of_its_file(host: FakeHost, owners: Owner
     host.socket_files.version += 1
     owners.pending(0.1)
     assert owners.owners_of([listener])[1].owner.process == "web"
+
+
+def test_many_sockets_are_not_looked_at_each_time_that_one_answer_comes(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """That would keep the thread that looks the others up from running."""
+    inodes = range(1, 301)
+    host.run(10, b"app", *inodes)
+    listeners = [unix(inode, b"/run/%d" % inode, inode=inode, file=FileId(3, inode)) for inode in inodes]
+    held = {inode: HeldSocket(10, 10, BoundSocket(b"/run/%d" % inode, 3, inode)) for inode in inodes}
+    host.socket_files.pending.update(held.values())
+    owners.set_sockets(listeners, 0.0)
+    search(owners)
+    host.socket_files.looks = 0
+    for inode in inodes:
+        host.socket_files.pending.remove(held[inode])
+        host.socket_files.version += 1
+        owners.pending(inode / 3000)
+    assert host.socket_files.looks < 20 * len(inodes)
+    owners.pending(0.2)
+    assert owners.take_changed() == set(inodes)
 
 
 def test_process_1_holds_for_others_whatever_its_name(host: FakeHost, owners: OwnerSearch) -> None:

@@ -76,6 +76,20 @@ def test_process_1_is_the_owner_only_after_a_full_search(host: FakeHost, owners:
     assert (process_of(owners, 1), process_of(owners, 2)) == ("web", "systemd")
 
 
+def test_unit_is_that_of_the_socket_where_only_systemd_holds_it(host: FakeHost, owners: OwnerSearch) -> None:
+    """That tells which service does not serve it; init.scope is the same for all of them."""
+    host.cgroups.paths[5000] = b"/system.slice/shop.socket"
+    host.run(1, b"systemd", 3, cgroup=b"/init.scope", started=0)
+    owners.set_sockets(in_cgroups({3: 5000}), 0.0)
+    search(owners)
+    owner = owner_of(owners, 3, 5000)
+    assert (owner.process, owner.unit) == ("systemd", "shop.socket")
+    host.run(30, b"shopd", 3, cgroup=SHOP_PATH)
+    search(owners, 3 * RETRY_SECONDS)
+    owner = owner_of(owners, 3, 5000)
+    assert (owner.process, owner.unit) == ("shopd", "shop.service")
+
+
 def test_unit_is_that_of_the_cgroup_where_no_process_can_be_read(host: FakeHost, owners: OwnerSearch) -> None:
     host.denied = set(host.processes)
     owners.set_sockets(in_cgroups({1: WEB}), 0.0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
+
 from exporter.kernel.processes.process import ProcessSockets
 from exporter.owners.socket_holders import SocketHolders
 from tests.owners.fake_host import FakeHost
@@ -29,6 +31,20 @@ def test_process_1_is_the_owner_of_what_no_other_process_holds(host: FakeHost) -
     host.run(1, b"systemd", 1, 2, started=0)
     host.run(50, b"cupsd", 1)
     assert owners_of(host, 1, 2) == {1: b"cupsd", 2: b"systemd"}
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        *("systemd", "(shopd)", "supervisord", "runsv", "s6-supervise", "xinetd", "conmon"),
+        *("containerd-shim", "dockerd", "systemd-nspawn", "tini-static", "bwrap", "unshare"),
+        *("npm start", "run.sh", "sudo"),
+    ],
+)
+def test_what_opens_or_keeps_a_socket_for_others_is_no_owner_beside_them(host: FakeHost, holder: str) -> None:
+    host.run(20, holder.encode(), 1)
+    host.run(50, b"shopd", 1)
+    assert owners_of(host, 1) == {1: b"shopd"}
 
 
 def test_only_what_is_sought_is_found(host: FakeHost) -> None:
