@@ -18,8 +18,7 @@ from exporter.web.router import Responder
 from exporter.web.unsent import Unsent
 
 _READ_BYTES: Final = 8 * 1024
-# Of a client that still sends when its connection ends, for it to see the response.
-_MAX_DISCARDS: Final = 256
+_MAX_DISCARDS: Final = 256  # of a client that still sends when its connection ends
 
 
 class Registry(Protocol):
@@ -63,8 +62,7 @@ class Connection:
         self._awaited = self.state
         self._awaited_since = self.since
         self._exchange = Exchange(limits)
-        # Whether the request has begun to arrive behind the one before.
-        self._is_pipelined = False
+        self._is_pipelined = False  # the request has begun to arrive behind the one before
         self._discards = 0
         self._unsent = Unsent()
         self._moved_at = self.since
@@ -187,6 +185,8 @@ class Connection:
             self._awaited, self._awaited_since = awaited, self._loop.time()
         self._enter(awaited, self._limits.request_seconds(awaited), self._awaited_since)
         self._loop.add_reader(self._descriptor, self._readable)
+        if self.deadline <= self._loop.time():
+            self.expire()
 
     def _start_response(self) -> None:
         # What the client sends before it has the response stays in the kernel.

@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -149,6 +150,30 @@ def test_a_client_that_was_refused_while_it_waited_is_not_served() -> None:
 
     received = asyncio.run(responses())
     assert received.count(b"HTTP/1.1 ") == received.count(b"HTTP/1.1 503 ") == 1
+
+
+def test_a_request_in_pieces_is_ended_though_each_waits_for_processor_time() -> None:
+    """What one waits for that has no deadline of the request."""
+
+    async def ended() -> State:
+        allowance = CpuAllowance(lambda: 1e-6)
+        allowance.spend(100.0)
+        limits, admission = Limits(header_seconds=0.5), Admission(allowance, TIMEOUT_SECONDS)
+        ours, client = socket.socketpair()
+        with client:
+            router = router_of(Route("/", Echo()))
+            connection = Connections(router, limits, admission).add(PlainChannel(ours), Origin("1"))
+            end = time.monotonic() + 5.0
+            while connection.state is not State.CLOSED and time.monotonic() < end:
+                with suppress(OSError):
+                    client.send(b"G")
+                await asyncio.sleep(0.01)
+            state = connection.state
+            connection.abort()
+            admission.close()
+        return state
+
+    assert asyncio.run(ended()) is State.CLOSED
 
 
 def test_a_client_that_finds_no_place_is_told_the_date() -> None:
