@@ -60,7 +60,8 @@ _FORCED_STOP_SECONDS: Final = 1.5
 _FIRST_SAMPLE_SECONDS: Final = 3.0
 _POLL_SECONDS: Final = 0.02
 # A scrape costs the same however small the budget for samples is.
-_MIN_CLIENT_SHARE: Final = 0.02
+_MIN_CLIENT_SHARE: Final = 0.016
+_CLIENT_PART: Final = 0.8
 
 log = logging.getLogger(__name__)
 
@@ -194,8 +195,12 @@ class Daemon:
         return 0 if self._sampler.failure is None and not self._supervision.lost else 1
 
     def _client_share(self) -> float:
-        """Return which part of a core clients may use: as much as samples may."""
-        return max(_MIN_CLIENT_SHARE, self._sampler.config.sampling.cpu_budget_ratio)
+        """Return which part of a core clients may use.
+
+        A little less than samples may: together with what neither is, that stays within twice the budget.
+        """
+        budget = self._sampler.config.sampling.cpu_budget_ratio
+        return max(_MIN_CLIENT_SHARE, budget * _CLIENT_PART)
 
     async def _wait_for_first_sample(self, ended: asyncio.Event) -> None:
         """Return when the page has every listener with its owner, or after three seconds."""

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from exporter.web.connections import Connections
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.exchange import Exchange
 from exporter.web.limits import Limits
+from exporter.web.origin import Origin, peer_of
 from exporter.web.response import HttpResponse
 
 _log = logging.getLogger("exporter.web")
@@ -48,9 +50,9 @@ _BUSY: Final = HttpResponse.busy("too many clients; try again later")
 
 
 @lru_cache(maxsize=1)
-def _refusal(date: str) -> bytes:
-    """Return the response to all that are refused in the same second."""
-    response = replace(_BUSY, headers={**_BUSY.headers, "Date": date})
+def _refusal(second: int) -> bytes:
+    """Return the response to all that are refused in the same second, since the epoch."""
+    response = replace(_BUSY, headers={**_BUSY.headers, "Date": formatdate(second, usegmt=True)})
     return b"".join(Exchange(Limits()).respond(response, close=True))
 
 
@@ -58,9 +60,10 @@ class AcceptedClient:
     """A client that waits for processor time. Until it is served it is no more than a socket."""
 
     def __init__(
-        self, accepted: socket.socket, peer: str, connections: Connections, transport: Transport
+        self, accepted: socket.socket, origin: Origin, connections: Connections, transport: Transport
     ) -> None:
-        self.peer = peer
+        self.peer = origin.peer
+        self._origin = origin
         self.since = asyncio.get_running_loop().time()
         self._accepted = accepted
         self._connections = connections
@@ -68,16 +71,16 @@ class AcceptedClient:
 
     def serve(self) -> None:
         """Make a connection of it, and read what it has sent meanwhile."""
-        self._connections.add(self._transport.open(self._accepted)).read()
+        self._connections.add(self._transport.open(self._accepted), self._origin).serve()
 
     def refuse(self) -> None:
         """Send a response, whatever the request is, and close."""
         with suppress(OSError):
             if self._transport.refuses_in_http:
-                self._accepted.setblocking(False)  # noqa: FBT003  (the standard library's signature)
-                self._accepted.send(_refusal(formatdate(usegmt=True)))
+                response = _refusal(int(time.time()))
+                self._accepted.send(response, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
                 # With bytes unread the kernel would send RST, which may cost the client the response.
-                self._accepted.recv(_DISCARDED_BYTES)
+                self._accepted.recv(_DISCARDED_BYTES, socket.MSG_DONTWAIT)
         self._accepted.close()
 
 
@@ -135,40 +138,43 @@ class Acceptor:
         self._pause = self._loop.call_later(seconds, self._resume)
 
     def _accept(self, listener: socket.socket) -> None:
-        with self._allowance.measured():
-            self._accept_some(listener)
-
-    def _accept_some(self, listener: socket.socket) -> None:
         for _ in range(_MAX_AT_ONCE):
             if self._pause is not None:
                 return
             if not self._allowance.available:
                 self._pause_for(self._allowance.pause_seconds())
                 return
-            has_place = self._connections.make_place()
-            if not has_place and not self._full_too_long():
-                self._pause_for(_FULL_PAUSE_SECONDS)
-                return
-            try:
-                accepted, address = listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._note(error)
-                continue
+            with self._allowance.measured():
+                if not self._accept_one(listener):
+                    return
+
+    def _accept_one(self, listener: socket.socket) -> bool:
+        """Accept a client, and return whether there may be another."""
+        has_place = self._connections.make_place()
+        if not has_place and not self._full_too_long():
+            self._pause_for(_FULL_PAUSE_SECONDS)
+            return False
+        try:
+            accepted, address = listener.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self._note(error)
+        else:
             self._take(accepted, address, has_place=has_place)
+        return True
 
     def _take(self, accepted: socket.socket, address: object, *, has_place: bool) -> None:
+        peer = peer_of(address)
+        origin = Origin(peer, self._admission.idle_seconds(peer) if has_place else None)
         if has_place:
             self._full_since = None
-            if self._admission.admit_new():
-                self._connections.add(self._transport.open(accepted))
+            if self._admission.admit(idle_seconds=origin.idle_seconds):
+                self._connections.add(self._transport.open(accepted), origin)
                 return
-        # Of a unix socket there is no address.
-        peer = str(address[0]) if isinstance(address, tuple) else ""
-        client = AcceptedClient(accepted, peer, self._connections, self._transport)
+        client = AcceptedClient(accepted, origin, self._connections, self._transport)
         if has_place:
-            self._admission.wait_new(client)
+            self._admission.wait_new(client, idle_seconds=origin.idle_seconds)
         else:
             client.refuse()
 

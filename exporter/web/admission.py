@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Final, Protocol
 
 from exporter.web.cpu_allowance import CpuAllowance
 
-# A client that has asked nothing for so long, as between two scrapes, is served before others.
-_RARE_SECONDS: Final = 0.9
+# A client that has asked nothing for so long, as between two scrapes, may use what others have left.
+RARE_SECONDS: Final = 0.9
+# Of so many addresses it is known when a client of theirs had its last response.
+_MAX_ADDRESSES: Final = 4096
 
 
 class Candidate(Protocol):
-    """A client that waits to be served; `since` is when it began to wait, in the time of the event loop."""
+    """A client that waits to be served.
+
+    `peer` tells where it comes from, and `since` when it began to wait, in the time of the event loop.
+    """
+
+    @property
+    def peer(self) -> str: ...  # noqa: D102  (the class says it)
 
     @property
     def since(self) -> float: ...  # noqa: D102  (the class says it)
 
     def serve(self) -> None:
-        """Serve it, unless it has gone meanwhile."""
+        """Read what it has sent, and respond to a request that is complete."""
         ...
-
-
-class NewClient(Candidate, Protocol):
-    """A client that was accepted, and of which nothing was read; `peer` is its address, without a port."""
-
-    @property
-    def peer(self) -> str: ...  # noqa: D102  (the class says it)
 
     def refuse(self) -> None:
         """Tell it to come again later."""
@@ -37,69 +37,109 @@ class NewClient(Candidate, Protocol):
 class Admission:
     """Clients that wait. Used in one event loop.
 
-    First come those who keep their connection and ask now and then, then the first requests of those who were
-    served as new ones. Of new ones the addresses are served in rotation, so that a flood from one leaves time
-    for the others. Of those with the same address the last is served first: while there are more than can be
-    served, each would otherwise wait until it gives up. Those who keep a connection and ask all the time come
-    last. A new one that has waited for `max_wait_seconds` is refused.
+    Those who have had a response before and those who have not are served alternately. Of the first the one
+    is next that had asked nothing for the longest time, which is a scraper rather than one of a flood, on the
+    same connection or from the same address. Of the others the addresses are served in rotation, so that a
+    flood from one leaves time for the others. Of those with the same address the last is served first: while
+    there are more than can be served, each would otherwise wait until it gives up. One that was accepted, and
+    of which nothing was read for `max_wait_seconds`, is refused.
     """
 
     def __init__(self, allowance: CpuAllowance, max_wait_seconds: float) -> None:
         self._allowance = allowance
         self._max_wait_seconds = max_wait_seconds
         self._loop = asyncio.get_running_loop()
+        # How long each had asked nothing.
+        self._known: dict[Candidate, float] = {}
         # By address, the one served longest ago first; of each in the order in which they came.
-        self._new: dict[str, deque[NewClient]] = {}
-        # How many new ones there are.
-        self.waiting = 0
-        self._rare: deque[Candidate] = deque()
-        self._first: deque[Candidate] = deque()
-        self._repeated: deque[Candidate] = deque()
+        self._new: dict[str, dict[Candidate, None]] = {}
+        # Of these the ones that are no more than a socket, in the order in which they came.
+        self._unopened: dict[Candidate, None] = {}
+        self._known_are_next = True
+        # The time of the last response by address, the oldest first.
+        self._responded_at: dict[str, float] = {}
         self._timer: asyncio.Handle | None = None
 
-    def admit(self, *, idle_seconds: float | None) -> bool:
-        """Tell whether a request may be served at once, of a client that has asked nothing for so long.
+    @property
+    def waiting(self) -> int:
+        """How many wait that are no more than a socket."""
+        return len(self._unopened)
 
-        None is for its first request.
+    def responded(self, peer: str) -> None:
+        """Note that a client of this address gets a response."""
+        self._responded_at.pop(peer, None)
+        self._responded_at[peer] = self._loop.time()
+        if len(self._responded_at) > _MAX_ADDRESSES:
+            del self._responded_at[next(iter(self._responded_at))]
+
+    def idle_seconds(self, peer: str) -> float | None:
+        """Return for how long this address has asked nothing, or None where a new client may not claim that.
+
+        Only the first may, after a time as between two scrapes: one that scrapes on a connection for each
+        scrape, and is no part of a flood.
         """
-        if (idle_seconds is None or idle_seconds >= _RARE_SECONDS) and not self._allowance.exhausted:
+        at = self._responded_at.pop(peer, None)
+        idle_seconds = 0.0 if at is None else self._loop.time() - at
+        return idle_seconds if idle_seconds >= RARE_SECONDS else None
+
+    def admit(self, *, idle_seconds: float | None) -> bool:
+        """Tell whether a client may be served at once that has asked nothing for so long.
+
+        None is for one that has had no response yet.
+        """
+        if idle_seconds is not None and idle_seconds >= RARE_SECONDS and not self._allowance.exhausted:
             return True
         return self._timer is None and self._allowance.available
 
-    def admit_new(self) -> bool:
-        """Tell whether a new client may be served at once."""
-        return self._timer is None and self._allowance.available
-
     def wait(self, candidate: Candidate, *, idle_seconds: float | None) -> None:
-        """Serve a request later that was not admitted."""
+        """Serve a connection later that was not admitted."""
         if idle_seconds is None:
-            self._first.append(candidate)
-        elif idle_seconds >= _RARE_SECONDS:
-            self._rare.append(candidate)
+            self._new.setdefault(candidate.peer, {})[candidate] = None
         else:
-            self._repeated.append(candidate)
+            # Of those that are much the same, the first.
+            self._known[candidate] = round(idle_seconds, 1)
         self._serve_later()
 
-    def wait_new(self, client: NewClient) -> None:
-        """Serve a new client later."""
-        self._new.setdefault(client.peer, deque()).append(client)
-        self.waiting += 1
-        self._serve_later()
+    def wait_new(self, client: Candidate, *, idle_seconds: float | None) -> None:
+        """Serve a client later that was accepted and not admitted."""
+        self._unopened[client] = None
+        self.wait(client, idle_seconds=idle_seconds)
+
+    def forget(self, candidate: Candidate) -> None:
+        """Serve this one no more, if it waits."""
+        self._known.pop(candidate, None)
+        self._unopened.pop(candidate, None)
+        clients = self._new.get(candidate.peer)
+        if clients is not None:
+            clients.pop(candidate, None)
+            if not clients:
+                del self._new[candidate.peer]
 
     def refuse_one(self) -> bool:
-        """Refuse a new client, and return whether there was one: the first of the address with the most."""
-        if not self._new:
+        """Refuse a client, and return whether there was one.
+
+        That is the first of the address with the most, or else the one that asks most often.
+        """
+        if self._new:
+            peer = max(self._new, key=lambda each: len(self._new[each]))
+            self._refuse(next(iter(self._new[peer])))
+            return True
+        often = min(self._known, key=self._known.__getitem__, default=None)
+        if often is None or self._known[often] >= RARE_SECONDS:
             return False
-        peer = max(self._new, key=lambda each: len(self._new[each]))
-        self._taken(peer, self._new[peer].popleft()).refuse()
+        self._refuse(often)
         return True
 
     def close(self) -> None:
-        """Refuse all."""
+        """Refuse all, and serve nobody any more."""
         if self._timer is not None:
             self._timer.cancel()
-        while self.refuse_one():
-            pass
+        for waiting in (*self._known, *(each for clients in self._new.values() for each in clients)):
+            self._refuse(waiting)
+
+    def _refuse(self, candidate: Candidate) -> None:
+        self.forget(candidate)
+        candidate.refuse()
 
     def _serve_later(self) -> None:
         if self._timer is None:
@@ -113,9 +153,12 @@ class Admission:
         """Serve one, and go on when it is known what that took."""
         self._timer = None
         self._refuse_late()
-        if self._rare or self._first or self._new or self._repeated:
-            self._pop().serve()
-            self._timer = self._loop.call_soon(self._go_on)
+        if self._known or self._new:
+            candidate = self._next()
+            self.forget(candidate)
+            candidate.serve()
+            if self._timer is None:
+                self._timer = self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
         if self._allowance.available:
@@ -123,27 +166,20 @@ class Admission:
         else:
             self._pause()
 
-    def _pop(self) -> Candidate:
-        for waiting in (self._rare, self._first):
-            if waiting:
-                return waiting.popleft()
-        return self._pop_new() if self._new else self._repeated.popleft()
-
-    def _pop_new(self) -> NewClient:
-        """Take the last client of the address that was served longest ago."""
-        peer = next(iter(self._new))
-        clients = self._new.pop(peer)
-        self._new[peer] = clients
-        return self._taken(peer, clients.pop())
+    def _next(self) -> Candidate:
+        if self._known and (self._known_are_next or not self._new):
+            self._known_are_next = False
+            return max(self._known, key=self._known.__getitem__)
+        self._known_are_next = True
+        peer, clients = next(iter(self._new.items()))
+        # To the end of the rotation.
+        self._new[peer] = self._new.pop(peer)
+        return next(reversed(clients))
 
     def _refuse_late(self) -> None:
         oldest = self._loop.time() - self._max_wait_seconds
-        for peer, clients in list(self._new.items()):
-            while clients and clients[0].since < oldest:
-                self._taken(peer, clients.popleft()).refuse()
-
-    def _taken(self, peer: str, client: NewClient) -> NewClient:
-        self.waiting -= 1
-        if not self._new[peer]:
-            del self._new[peer]
-        return client
+        while self._unopened:
+            client = next(iter(self._unopened))
+            if client.since >= oldest:
+                return
+            self._refuse(client)

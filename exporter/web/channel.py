@@ -22,6 +22,10 @@ class Channel(Protocol):
         """Return at most `size` bytes, or none where the client sends no more."""
         ...
 
+    def has_ended(self) -> bool:
+        """Return whether there is nothing to read, and never will be."""
+        ...
+
     def send(self, parts: Sequence[memoryview]) -> int:
         """Send what is possible of these bytes, and return how many it was."""
         ...
@@ -48,6 +52,16 @@ class Transport(Protocol):
         ...
 
 
+def has_ended(connection: socket.socket) -> bool:
+    """Return whether the other side has closed and everything was read."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 class PlainChannel:
     """The bytes of a TCP or unix socket as they are."""
 
@@ -62,6 +76,10 @@ class PlainChannel:
     def receive(self, size: int) -> bytes:
         """Return what has arrived, at most `size` bytes."""
         return self._socket.recv(size)
+
+    def has_ended(self) -> bool:
+        """Return whether the client has closed, and everything was read."""
+        return has_ended(self._socket)
 
     def send(self, parts: Sequence[memoryview]) -> int:
         """Hand the kernel as much as its buffer takes."""

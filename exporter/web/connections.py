@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from exporter.web.admission import Admission
+from exporter.web.admission import RARE_SECONDS, Admission
 from exporter.web.channel import Channel
-from exporter.web.connection import Connection, State
+from exporter.web.connection import Connection
+from exporter.web.connection_state import State
 from exporter.web.limits import Limits
+from exporter.web.origin import Origin
 from exporter.web.router import Responder
 
-_MIN_TIMER_SECONDS: Final = 0.02
+_MIN_TIMER_SECONDS: Final = 0.1
 _KEPT_IDLE_RATIO: Final = 0.125
 _RESPONDING: Final = (State.ADMISSION, State.RESPONSE, State.SENDING)
 
@@ -22,7 +24,7 @@ class Connections:
     def __init__(self, router: Responder, limits: Limits, admission: Admission) -> None:
         self._router = router
         self.limits = limits
-        self._admission = admission
+        self.admission = admission
         self._loop = asyncio.get_running_loop()
         # Of each state in the order in which it began.
         self._open: dict[State, dict[Connection, None]] = {state: {} for state in State}
@@ -32,9 +34,9 @@ class Connections:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, channel: Channel) -> Connection:
+    def add(self, channel: Channel, origin: Origin) -> Connection:
         """Take a connection that was accepted."""
-        connection = Connection(channel, self._router, self.limits, self, self._admission)
+        connection = Connection(channel, origin, self._router, self)
         self._count += 1
         self._open[connection.state][connection] = None
         self._set_timer(connection.deadline)
@@ -43,16 +45,17 @@ class Connections:
     def make_place(self) -> bool:
         """Return whether there is a place for another, for which one that can be missed is closed.
 
-        That is the one that is idle for the longest time, then one that waits for processor time, then one
-        without a complete request, or that takes nothing of its response, where that is not just beginning.
+        That is the one that is idle for the longest time, those who ask now and then after the others; then
+        one that waits for processor time, then one without a complete request, or that takes nothing of its
+        response, where that is not just beginning.
         """
         places = self.limits.connections
-        if self._count + self._admission.waiting < places:
+        if self._count + self.admission.waiting < places:
             return True
         # Where there are only few idle ones, Prometheus is likely to be among them.
         return (
             self._close_idle(int(places * _KEPT_IDLE_RATIO))
-            or self._admission.refuse_one()
+            or self.admission.refuse_one()
             or self._close_unfinished()
         )
 
@@ -65,7 +68,8 @@ class Connections:
         if lingering:
             next(iter(lingering)).abort()
         elif len(idle) > kept:
-            next(iter(idle)).abort()
+            often = (each for each in idle if (each.idle_seconds or 0.0) < RARE_SECONDS)
+            next(often, next(iter(idle))).abort()
         else:
             return False
         return True
@@ -73,10 +77,10 @@ class Connections:
     def _close_unfinished(self) -> bool:
         header_since = self._loop.time() - self.limits.evict_header_seconds
         for state in (State.HEADER, State.BODY):
-            oldest = next(iter(self._open[state]), None)
-            if oldest is not None and oldest.since <= header_since:
-                oldest.abort()
-                return True
+            for unfinished in self._open[state]:
+                if unfinished.since <= header_since:
+                    unfinished.abort()
+                    return True
         for sending in self._open[State.SENDING]:
             if sending.stalled_seconds >= self.limits.evict_stalled_seconds:
                 sending.abort()

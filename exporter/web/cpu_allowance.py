@@ -8,11 +8,15 @@ from contextlib import contextmanager
 from typing import Final, Self
 
 # What may be used at once after a quiet time.
-_BURST_SECONDS: Final = 0.1
-# Debts are forgotten beyond what is earned in this time, so that no pause is longer, unless it is said.
-_MAX_PAUSE_SECONDS: Final = 0.5
-# At the end of a pause there is enough for several requests: to wake up costs as well.
-_QUANTUM_SECONDS: Final = 0.03
+_BURST_SECONDS: Final = 0.05
+# The same of a part; the whole pays it back.
+_PART_BURST_SECONDS: Final = 0.1
+# No pause is longer, however much was used, unless it is said.
+_MAX_PAUSE_SECONDS: Final = 0.25
+# Debts are forgotten beyond what is earned in this time; of a part, in its longest pause.
+_MAX_DEBT_SECONDS: Final = 5.0
+# At the end of a pause there is enough for several requests: the first after it takes several times as much.
+_QUANTUM_SECONDS: Final = 0.1
 
 
 class CpuAllowance:
@@ -28,18 +32,23 @@ class CpuAllowance:
         wall: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] | None = time.thread_time,
         max_pause_seconds: float = _MAX_PAUSE_SECONDS,
+        max_debt_seconds: float = _MAX_DEBT_SECONDS,
     ) -> None:
         self._share = share
         self._wall = wall
         self._cpu = cpu
         self._max_pause_seconds = max_pause_seconds
-        self._balance = _BURST_SECONDS
+        self._max_debt_seconds = max_debt_seconds
+        self._burst_seconds = _BURST_SECONDS if cpu is not None else _PART_BURST_SECONDS
+        self._balance = self._burst_seconds
         self._wall_at = wall()
         self._cpu_at: float | None = None
 
     def part(self, ratio: float, max_pause_seconds: float = _MAX_PAUSE_SECONDS) -> Self:
         """Return an account that earns a part of what this one does, and spends what is noted in it alone."""
-        return type(self)(lambda: self._share() * ratio, self._wall, None, max_pause_seconds)
+        return type(self)(
+            lambda: self._share() * ratio, self._wall, None, max_pause_seconds, max_pause_seconds
+        )
 
     def spend(self, seconds: float) -> None:
         """Note processor time that was used for a client."""
@@ -65,8 +74,9 @@ class CpuAllowance:
         return self._update() <= -self._share() * self._max_pause_seconds
 
     def pause_seconds(self) -> float:
-        """Return after how long there is time again."""
-        return max(0.0, -self._update() / self._share()) + _QUANTUM_SECONDS
+        """Return after how long there is time again, or one may be served without."""
+        earned_in = max(0.0, -self._update() / self._share())
+        return min(earned_in, self._max_pause_seconds) + _QUANTUM_SECONDS
 
     def _update(self) -> float:
         wall, share = self._wall(), self._share()
@@ -77,5 +87,5 @@ class CpuAllowance:
             # At first the thread has done other things.
             balance -= 0.0 if self._cpu_at is None else cpu - self._cpu_at
             self._cpu_at = cpu
-        self._balance = max(-share * self._max_pause_seconds, min(_BURST_SECONDS, balance))
+        self._balance = max(-share * self._max_debt_seconds, min(self._burst_seconds, balance))
         return self._balance

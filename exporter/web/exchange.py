@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,6 +14,10 @@ from exporter.web.request import Delivery, HttpRequest
 from exporter.web.response import HttpResponse
 
 _MAX_QUOTED: Final = 160
+# To parse a line takes more than to read it, and what comes of it a hundred times its memory.
+_MAX_HEADER_LINES: Final = 100
+# Where h11 sees the end of a head.
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 
 
 class HttpError(Exception):
@@ -34,6 +39,10 @@ class Exchange:
         self._path = ""
         self._query = ""
         self._received_bytes = 0
+        # Of the head, as far as it has arrived.
+        self._lines = 0
+        self._last_bytes = b""
+        self._has_all_lines = False
         self.receive(received)
 
     @property
@@ -64,13 +73,27 @@ class Exchange:
         # To h11 no bytes would mean the end of the stream.
         if data:
             self._received_bytes += len(data)
+            self._count_lines(data)
             self._http.receive_data(data)
+
+    def _count_lines(self, data: bytes) -> None:
+        if self._has_all_lines:
+            return
+        known = len(self._last_bytes)
+        data = self._last_bytes + data
+        end = _BLANK_LINE.search(data)
+        self._lines += data.count(b"\n", known, end.end() if end else len(data))
+        self._has_all_lines = end is not None
+        self._last_bytes = data[-2:]
 
     def read(self) -> bool:
         """Return whether the request has arrived; its body is discarded, since no route has a use for one.
 
         Raises HttpError, also for what cannot become a request, such as the first bytes of TLS.
         """
+        if self._lines > _MAX_HEADER_LINES:
+            text = f"a header has {_MAX_HEADER_LINES} lines at most"
+            raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
         try:
             event = self._http.next_event()
             if isinstance(event, h11.Request):

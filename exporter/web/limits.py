@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exporter.web.connection_state import State
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -35,3 +37,11 @@ class Limits:
     full_seconds: float = 1.0
     # The kernel takes twice that for what it has yet to send to one client (SO_SNDBUF of socket(7)).
     send_buffer_bytes: int = 64 * 1024
+
+    def request_seconds(self, awaited: State) -> float:
+        """Return how long a client may take for what of its request is awaited."""
+        return {
+            State.IDLE: self.idle_seconds,
+            State.HEADER: self.header_seconds,
+            State.BODY: self.body_seconds,
+        }[awaited]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from exporter.web.channel import has_ended
+
 # RFC 8446, section 5.1: the most that one record holds.
 _RECORD_BYTES: Final = 16 * 1024
 _MAX_BYTES_AT_ONCE: Final = 256 * 1024
@@ -69,6 +71,10 @@ class TlsChannel:
         finally:
             # Also the alert that says what is wrong.
             self._flush()
+
+    def has_ended(self) -> bool:
+        """Return whether the client has closed, and everything was read."""
+        return has_ended(self._socket)
 
     def send(self, parts: Sequence[memoryview]) -> int:
         """Encrypt and hand the kernel as much as its buffer takes."""

@@ -63,43 +63,122 @@ def test_one_is_served_after_each_pause_even_where_to_wake_up_takes_all_that_was
     assert outcomes(wait) == ["first", "second"]
 
 
-def test_those_who_ask_now_and_then_come_first_and_those_who_ask_all_the_time_last() -> None:
-    def wait(admission: Admission, found: list[str]) -> int:
-        admission.wait(Client("", "repeated", found), idle_seconds=0.0)
-        admission.wait_new(Client("10.0.0.1", "new", found))
-        admission.wait(Client("", "first", found), idle_seconds=None)
-        admission.wait(Client("", "rare", found), idle_seconds=15.0)
-        return 4
+def test_those_who_had_a_response_and_the_others_are_served_alternately() -> None:
+    """Of the first the one that had asked nothing for the longest time."""
 
-    assert outcomes(wait) == ["rare", "first", "new", "repeated"]
+    def wait(admission: Admission, found: list[str]) -> int:
+        admission.wait(Client("1", "often", found), idle_seconds=0.0)
+        admission.wait_new(Client("2", "new", found), idle_seconds=None)
+        admission.wait(Client("3", "first request", found), idle_seconds=None)
+        for name, idle_seconds in (("each second", 0.6), ("each minute", 60.0), ("15 s", 15.0)):
+            admission.wait(Client("1", name, found), idle_seconds=idle_seconds)
+        return 6
+
+    assert outcomes(wait) == ["each minute", "new", "15 s", "first request", "each second", "often"]
 
 
 def test_addresses_are_served_in_rotation_and_of_each_the_last_client() -> None:
     def wait(admission: Admission, found: list[str]) -> int:
         for peer, name in (("1", "1 first"), ("1", "1 second"), ("1", "1 third"), ("2", "2"), ("3", "3")):
-            admission.wait_new(Client(peer, name, found))
+            admission.wait_new(Client(peer, name, found), idle_seconds=None)
         return 5
 
     assert outcomes(wait) == ["1 third", "2", "3", "1 second", "1 first"]
 
 
+def test_who_scrapes_on_new_connections_is_served_in_a_flood_from_any_number_of_addresses() -> None:
+    async def run() -> list[str]:
+        admission, found = Admission(exhausted(), TIMEOUT_SECONDS), list[str]()
+        admission.responded("scraper")
+        await asyncio.sleep(1.0)
+        for number in range(100):
+            admission.wait_new(Client(str(number), f"flood {number}", found), idle_seconds=None)
+            admission.responded(str(number))
+            idle = admission.idle_seconds(str(number))
+            admission.wait_new(Client(str(number), f"again {number}", found), idle_seconds=idle)
+        idle = admission.idle_seconds("scraper")
+        admission.wait_new(Client("scraper", "scraper", found), idle_seconds=idle)
+        while len(found) < 2:  # noqa: ASYNC110  (a list has no event)
+            await asyncio.sleep(0.01)
+        admission.close()
+        return found[:2]
+
+    assert "scraper" in asyncio.run(run())
+
+
+def test_only_the_first_client_of_an_address_claims_that_it_has_asked_nothing() -> None:
+    async def run() -> list[float | None]:
+        admission = Admission(exhausted(), TIMEOUT_SECONDS)
+        before = admission.idle_seconds("1")
+        admission.responded("1")
+        admission.responded("2")
+        at_once = admission.idle_seconds("2")
+        await asyncio.sleep(1.0)
+        return [before, at_once, admission.idle_seconds("1"), admission.idle_seconds("1")]
+
+    before, at_once, first, second = asyncio.run(run())
+    assert (before, at_once, second) == (None, None, None)
+    assert first is not None
+
+
+def test_addresses_are_forgotten_so_that_memory_is_bounded() -> None:
+    async def run() -> list[float | None]:
+        admission = Admission(exhausted(), TIMEOUT_SECONDS)
+        for number in range(5000):
+            admission.responded(str(number))
+        await asyncio.sleep(1.0)
+        return [admission.idle_seconds("0"), admission.idle_seconds("4999")]
+
+    forgotten, kept = asyncio.run(run())
+    assert forgotten is None
+    assert kept is not None
+
+
 def test_a_new_client_that_waited_too_long_is_refused() -> None:
     def wait(admission: Admission, found: list[str]) -> int:
-        admission.wait_new(Client("1", "new", found))
+        admission.wait_new(Client("1", "new", found), idle_seconds=None)
         admission.wait(Client("", "repeated", found), idle_seconds=0.0)
         return 2
 
     assert outcomes(wait, max_wait_seconds=0.0) == ["not new", "repeated"]
 
 
-def test_whoever_waits_at_the_end_is_refused_and_the_address_with_most_clients_first() -> None:
-    async def run() -> list[str]:
+def test_one_that_has_gone_takes_no_time_from_others() -> None:
+    def wait(admission: Admission, found: list[str]) -> int:
+        gone = [Client("1", "gone", found) for _ in range(2)]
+        admission.wait(gone[0], idle_seconds=60.0)
+        admission.wait_new(gone[1], idle_seconds=None)
+        admission.wait(Client("1", "known", found), idle_seconds=0.0)
+        for each in gone:
+            admission.forget(each)
+        return 1
+
+    assert outcomes(wait) == ["known"]
+
+
+def test_at_the_limit_one_of_the_address_with_most_clients_is_refused_and_then_who_asks_often() -> None:
+    async def run() -> tuple[list[str], list[bool]]:
         admission, found = Admission(exhausted(), TIMEOUT_SECONDS), list[str]()
         for peer, name in (("1", "1"), ("2", "2 first"), ("2", "2 second")):
-            admission.wait_new(Client(peer, name, found))
+            admission.wait_new(Client(peer, name, found), idle_seconds=None)
+        admission.wait(Client("3", "often", found), idle_seconds=0.1)
+        admission.wait(Client("3", "rare", found), idle_seconds=15.0)
         assert admission.waiting == 3
-        admission.close()
+        refused = [admission.refuse_one() for _ in range(5)]
         assert admission.waiting == 0
+        return found, refused
+
+    found, refused = asyncio.run(run())
+    assert found == ["not 2 first", "not 1", "not 2 second", "not often"]
+    assert refused == [True, True, True, True, False]
+
+
+def test_whoever_waits_at_the_end_is_refused() -> None:
+    async def run() -> list[str]:
+        admission, found = Admission(exhausted(), TIMEOUT_SECONDS), list[str]()
+        admission.wait_new(Client("1", "new", found), idle_seconds=None)
+        admission.wait(Client("2", "rare", found), idle_seconds=15.0)
+        admission.close()
         return found
 
-    assert asyncio.run(run())[0] == "not 2 first"
+    assert sorted(asyncio.run(run())) == ["not new", "not rare"]

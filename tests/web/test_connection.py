@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -16,10 +17,11 @@ import pytest
 from exporter.web.acceptor import AcceptedClient
 from exporter.web.admission import Admission
 from exporter.web.channel import PlainChannel, PlainTransport
-from exporter.web.connection import State
+from exporter.web.connection_state import State
 from exporter.web.connections import Connections
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.limits import Limits
+from exporter.web.origin import Origin
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
 from exporter.web.route import Route
@@ -131,21 +133,47 @@ def test_a_client_that_was_refused_while_it_waited_is_not_served() -> None:
         with client:
             client.settimeout(TIMEOUT_SECONDS)
             router = router_of(Route("/", Echo()))
-            connection = Connections(router, limits, admission).add(PlainChannel(ours))
+            connection = Connections(router, limits, admission).add(PlainChannel(ours), Origin("1"))
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            connection.read()
-            states = [connection.state]
+            states = [State.HEADER]
+            while State.ADMISSION not in states:
+                await asyncio.sleep(0.01)
+                states.append(connection.state)
             connection.expire()
-            connection.serve()
+            await asyncio.sleep(1.0)
             states.append(connection.state)
             received = client.recv(1 << 16)
             connection.abort()
             admission.close()
-        assert states == [State.ADMISSION, State.LINGERING]
+        assert states[-1] is State.LINGERING
         return received
 
     received = asyncio.run(responses())
     assert received.count(b"HTTP/1.1 ") == received.count(b"HTTP/1.1 503 ") == 1
+
+
+def test_a_request_in_pieces_is_ended_though_each_waits_for_processor_time() -> None:
+    """What one waits for that has no deadline of the request."""
+
+    async def ended() -> State:
+        allowance = CpuAllowance(lambda: 1e-6)
+        allowance.spend(100.0)
+        limits, admission = Limits(header_seconds=0.5), Admission(allowance, TIMEOUT_SECONDS)
+        ours, client = socket.socketpair()
+        with client:
+            router = router_of(Route("/", Echo()))
+            connection = Connections(router, limits, admission).add(PlainChannel(ours), Origin("1"))
+            end = time.monotonic() + 5.0
+            while connection.state is not State.CLOSED and time.monotonic() < end:
+                with suppress(OSError):
+                    client.send(b"G")
+                await asyncio.sleep(0.01)
+            state = connection.state
+            connection.abort()
+            admission.close()
+        return state
+
+    assert asyncio.run(ended()) is State.CLOSED
 
 
 def test_a_client_that_finds_no_place_is_told_the_date() -> None:
@@ -166,7 +194,7 @@ async def _refusal() -> bytes:
     ours, client = socket.socketpair()
     with client:
         client.settimeout(TIMEOUT_SECONDS)
-        AcceptedClient(ours, "", connections, PlainTransport()).refuse()
+        AcceptedClient(ours, Origin(""), connections, PlainTransport()).refuse()
         return client.recv(1 << 16)
 
 

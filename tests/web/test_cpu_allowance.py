@@ -21,7 +21,7 @@ def test_what_is_used_is_earned_again() -> None:
     clocks = Clocks()
     allowance = clocks.allowance(0.1)
     before = allowance.available
-    clocks.cpu += 0.101
+    clocks.cpu += 0.051
     used_up = allowance.available
     clocks.wall += 0.05
     assert (before, used_up, allowance.available) == (True, False, True)
@@ -33,17 +33,29 @@ def test_processor_time_of_other_threads_counts() -> None:
     assert not allowance.available
 
 
-def test_no_pause_is_long_however_much_was_used() -> None:
+def test_no_pause_is_long_however_much_was_used_and_yet_it_is_paid_back() -> None:
     clocks = Clocks()
     allowance = clocks.allowance(0.1)
     assert allowance.available
     clocks.cpu += 60.0
-    assert allowance.pause_seconds() == pytest.approx(0.53)
+    assert allowance.pause_seconds() == pytest.approx(0.35)
     exhausted = [allowance.exhausted]
+    clocks.wall += 4.7
+    exhausted.append(allowance.exhausted)
     clocks.wall += 0.1
     exhausted.append(allowance.exhausted)
-    clocks.wall += 0.41
-    assert (exhausted, allowance.available) == ([True, False], True)
+    assert (exhausted, allowance.available) == ([True, True, False], False)
+    clocks.wall += 0.21
+    assert allowance.available
+
+
+def test_a_part_owes_no_more_than_its_longest_pause_earns() -> None:
+    clocks = Clocks()
+    part = clocks.allowance(0.1).part(0.5)
+    part.spend(60.0)
+    assert part.pause_seconds() == pytest.approx(0.35)
+    clocks.wall += 0.26
+    assert part.available
 
 
 def test_a_quiet_time_earns_no_more_than_a_burst() -> None:
@@ -51,7 +63,7 @@ def test_a_quiet_time_earns_no_more_than_a_burst() -> None:
     allowance = clocks.allowance(0.1)
     clocks.wall += 3600.0
     before = allowance.available
-    clocks.cpu += 0.11
+    clocks.cpu += 0.06
     assert (before, allowance.available) == (True, False)
 
 
@@ -63,4 +75,4 @@ def test_a_part_spends_only_what_is_noted_in_it() -> None:
     clocks.cpu += 1.0
     assert (before, whole.available, part.available) == (True, False, True)
     part.spend(0.11)
-    assert part.pause_seconds() == pytest.approx(0.01 / 0.05 + 0.03)
+    assert part.pause_seconds() == pytest.approx(0.01 / 0.05 + 0.1)

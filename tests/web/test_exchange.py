@@ -69,6 +69,27 @@ def test_bytes_of_a_request_may_arrive_one_by_one(empty: bytes) -> None:
     assert exchange.has_head
 
 
+@pytest.mark.parametrize("pieces", [1, 7, 10_000])
+def test_a_header_has_a_hundred_lines_at_most(pieces: int) -> None:
+    """What comes of a line takes a hundred times its memory; requests behind it do not count."""
+    limits = Limits()
+
+    def read(lines: int) -> bool:
+        exchange = Exchange(limits)
+        message = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:b\r\n" * (lines - 3) + b"\r\n"
+        whole = message + SCRAPE * 50
+        for start in range(0, len(whole), pieces):
+            exchange.receive(whole[start : start + pieces])
+            if exchange.read():
+                return True
+        return False
+
+    assert read(100)
+    with pytest.raises(HttpError) as raised:
+        read(101)
+    assert raised.value.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
 def test_a_body_is_waited_for_and_discarded() -> None:
     exchange = Exchange(LIMITS, b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nab")
     assert not exchange.read()
