@@ -21,16 +21,18 @@ from tests.integration.test_listener_types import KINDS, ipv4, mptcp, reuse_port
 _IPV4 = (ipv4, mptcp, reuse_port)
 
 
+@pytest.mark.short
 @pytest.mark.netns
 @pytest.mark.parametrize("user", ["root", "nobody"])
 def test_every_kind_is_as_ss_sees_it(user: str, seen: Callable[[str, object], None], tmp_path: Path) -> None:
-    os.chdir(tmp_path)
     found, missing = list[str](), list[str]()
     with running(config=EAGER, unprivileged=user == "nobody") as daemon:
         for make, places in KINDS:
             name = make.__name__
             if not _has_ipv6() and make not in _IPV4 and not name.startswith("unix"):
                 continue
+            (tmp_path / name).mkdir()
+            os.chdir(tmp_path / name)
             with ExitStack() as open_sockets:
                 try:
                     made = make()
