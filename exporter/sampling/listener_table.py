@@ -31,8 +31,7 @@ _EXPIRE_SECONDS: Final = 1.0
 class ListenerTable:
     """What the sources of a namespace write, under the lock, and what is published.
 
-    Timelines are of each family's listeners, and of half-open connections. `sockets_version` grows whenever a
-    socket opens or closes. `mptcp` tells which are MPTCP's.
+    `sockets_version` grows whenever a socket opens or closes. `mptcp` tells which are MPTCP's.
     """
 
     def __init__(self, netns: str, config: Config, netns_number: str = "") -> None:
