@@ -15,7 +15,7 @@ from testbed.waiting import equals, until, until_equal
 from tests.integration import reference
 from tests.integration.listening_sockets import tcp
 from tests.integration.metric_values import EAGER, until_figure
-from tests.integration.test_listener_types import KINDS, ipv4, mptcp, reuse_port
+from tests.integration.test_listener_types import KINDS, ipv4, mptcp, reuse_port, unix_relative_path
 
 # They need no IPv6. So do the unix ones.
 _IPV4 = (ipv4, mptcp, reuse_port)
@@ -30,6 +30,9 @@ def test_every_kind_is_as_ss_sees_it(user: str, seen: Callable[[str, object], No
         for make, places in KINDS:
             name = make.__name__
             if not _has_ipv6() and make not in _IPV4 and not name.startswith("unix"):
+                continue
+            # The directory of its process may be seen by root alone.
+            if user == "nobody" and make is unix_relative_path:
                 continue
             (tmp_path / name).mkdir()
             os.chdir(tmp_path / name)

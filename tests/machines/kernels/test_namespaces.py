@@ -20,8 +20,7 @@ _PORTS = (8000, 8001, 8002)
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(1500)]
 
 
-@pytest.mark.short
-@pytest.mark.parametrize("keeps_open", [True, False])
+@pytest.mark.parametrize("keeps_open", [pytest.param(True, marks=pytest.mark.short), False])
 def test_namespaces_are_seen_as_by_ss_and_let_go_at_their_end(
     *, keeps_open: bool, seen: Callable[[str, object], None]
 ) -> None:

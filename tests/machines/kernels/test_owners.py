@@ -14,9 +14,8 @@ from tests.machines import commands
 _PORT = 8099
 
 
-@pytest.mark.short
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("user", ["root", "nobody"])
+@pytest.mark.parametrize("user", [pytest.param("root", marks=pytest.mark.short), "nobody"])
 def test_a_listener_has_the_unit_of_its_service(user: str, seen: Callable[[str, object], None]) -> None:
     assert Path("/sys/fs/cgroup/cgroup.controllers").exists()
     port, exporter_port = (str(_PORT), 10521) if user == "root" else (str(_PORT + 1), 10522)
