@@ -1,8 +1,8 @@
 """Runs tests on kernels of Debian in virtual machines: `python -m tools.kernels [--short] [RELEASE]...`.
 
 One machine after the other: for each kernel one with everything, and one without IPv6. What tests saw goes
-into docs/kernels.md when all releases were run. With --record the replies of each kernel to the requests of
-tests/kernel go into tests/kernel/recorded.
+into docs/kernels.md, once they have passed on all releases. With --record the replies of each kernel to the
+requests of tests/kernel go into tests/kernel/recorded.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ What tests have seen on the kernels that Debian ships, each in a virtual machine
 `make test-kernels`, which fails where a figure is wrong; "root" and "nobody" are who started the exporter.
 
 """
+# Marks the folder of what was seen where all tests passed.
+_PASSED = "passed"
 _Seen = dict[str, str]
 
 
@@ -60,19 +62,20 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         installed = install(PLAIN, _CACHE)
-        failed, seen = False, dict[str, _Seen]()
+        failed = False
         for release in given.releases:
             began = time.monotonic()
-            ended, folder = _run(installed, release, short=given.short, record=given.record)
+            ended = _run(installed, release, short=given.short, record=given.record)
             failed |= not ended
-            seen[_version(folder)] = _read(folder / "seen.tsv") | _outcomes(folder)
             print(
                 f"{release}: {'passed' if ended else 'FAILED'} in {(time.monotonic() - began) / 60:.1f} min"
             )
     except (debian.UnavailableError, debian.BootstrapError) as error:
         sys.stderr.write(f"no machine can be made: {error}\n")
         return machine.NO_ANSWER
-    if not given.short and set(given.releases) == set(RELEASES) and not failed:
+    folders = [_CACHE / f"seen-{release}" for release in RELEASES]
+    if not given.short and all((folder / _PASSED).exists() for folder in folders):
+        seen = {_version(folder): _read(folder / "seen.tsv") | _outcomes(folder) for folder in folders}
         _DOCUMENT.write_text(_HEAD + table(seen))
     return int(failed)
 
@@ -85,9 +88,9 @@ def table(seen: dict[str, _Seen]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _run(installed: Installed, release: str, *, short: bool, record: bool) -> tuple[bool, Path]:
-    """Run both machines of a kernel, and return whether all passed, and the folder of what they left."""
-    folder = _CACHE / f"seen-{release}"
+def _run(installed: Installed, release: str, *, short: bool, record: bool) -> bool:
+    """Run both machines of a kernel, and return whether all tests passed."""
+    folder = _CACHE / f"seen-{'short-' if short else ''}{release}"
     shutil.rmtree(folder, ignore_errors=True)
     kernel = prepare(release, installed, _CACHE)
     settings = machine.Settings(seconds=_SECONDS, results=folder)
@@ -104,7 +107,9 @@ def _run(installed: Installed, release: str, *, short: bool, record: bool) -> tu
         to = _RECORDED / f"linux-{'.'.join(_version(folder).split('.')[:2])}"
         shutil.rmtree(to, ignore_errors=True)
         shutil.copytree(folder / "recorded", to)
-    return not any(statuses), folder
+    if not any(statuses):
+        (folder / _PASSED).touch()
+    return not any(statuses)
 
 
 def _command(*, short: bool, record: bool) -> Sequence[str]:

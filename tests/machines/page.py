@@ -22,7 +22,6 @@ class Listeners:
 
     def until_shown(self, netns: str, port: int, **info: str) -> Page:
         """Return a page with httpd's listener and these labels of its info metric."""
-
         wanted = {"netns": netns, "port": str(port), "process": "httpd", **info}
         pages = list[Page]()
 
