@@ -34,8 +34,8 @@ class _Failures:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Print failures as they come."""
-    if not hasattr(config, "workerinput"):
+    """Print failures as they come, in a machine."""
+    if "IN_MACHINE" in os.environ and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Failures(config))
 
 
