@@ -17,6 +17,8 @@ from typing import Final
 from prometheus_client import ProcessCollector
 
 from exporter import __version__
+from exporter.api.handler import DocumentHandler
+from exporter.api.history import History
 from exporter.cli import logs, output
 from exporter.cli.build import build_info
 from exporter.cli.config_files import ConfigFiles
@@ -135,7 +137,9 @@ class Daemon:
         self._allowance = CpuAllowance(self._client_share)
         self._page_threads = ThreadPoolExecutor(1, "page")
         pages = SharedPages(page, self._allowance, self._page_threads)
-        router = build_router(flags, pages, sampler, self._reloads)
+        self._document_threads = ThreadPoolExecutor(1, "document")
+        history = DocumentHandler(History(sampler, clock).document, self._document_threads, self._allowance)
+        router = build_router(flags, pages, history, sampler, self._reloads)
         self._responder = self._web.guard(router, self._client_share)
         logs.set_up(flags.log_level, flags.log_format, self.log_writer, limit)
         self.log_writer.start()
@@ -164,7 +168,8 @@ class Daemon:
         self._service_manager.stopping()
         self._sampler.stop(_STOP_SECONDS)
         await server.stop()
-        self._page_threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._page_threads, self._document_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
         log.info("stopped")
         return self._status()
 

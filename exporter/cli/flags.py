@@ -17,6 +17,7 @@ from exporter.cli.values import count, duration, header_bytes, mode, one_of, pos
 from exporter.errors import UsageError
 
 DEFAULT_LISTEN_ADDRESS = ":10511"
+DEFAULT_URL = "http://localhost:10511"
 DEFAULT_TELEMETRY_PATH = "/metrics"
 DEFAULT_MAX_CONNECTIONS = 512
 DEFAULT_MAX_REQUESTS = 40
@@ -86,7 +87,17 @@ class ShowFlags:
     config_file: str | None
 
 
-Flags = RunFlags | CheckConfigFlags | ShowFlags
+@dataclass(frozen=True, slots=True)
+class HistoryFlags:
+    """Flags of `history`; `port` and `since` are None where all is asked for."""
+
+    url: str
+    port: str | None
+    since: str | None
+    json: bool
+
+
+Flags = RunFlags | CheckConfigFlags | ShowFlags | HistoryFlags
 
 
 def parse(argv: Sequence[str]) -> Flags:
@@ -103,6 +114,8 @@ def parse(argv: Sequence[str]) -> Flags:
             return _parse_check_config(argv[1:])
         case "show":
             return _parse_show(argv[1:])
+        case "history":
+            return _parse_history(argv[1:])
         case _:
             message = f"unknown command {command!r}; {advice(PROGRAM, command, list(COMMANDS))}"
             raise UsageError(message)
@@ -142,11 +155,24 @@ def _parse_show(argv: Sequence[str]) -> ShowFlags:
     return ShowFlags(**parser.read(argv))
 
 
+def _parse_history(argv: Sequence[str]) -> HistoryFlags:
+    parser = Parser("history", "history [flags]", f"{COMMANDS['history'].capitalize()}.")
+    add = parser.flags.add_argument
+    about = "only listeners of this port"
+    add("--port", dest="port", metavar="PORT", type=text, help=about)
+    about = "how far back, as in 30s or 10m (default: as far as there is)"
+    add("--since", dest="since", metavar="DURATION", type=text, help=about)
+    about = f"the exporter that is asked (default: {DEFAULT_URL})"
+    add("--url", dest="url", metavar="URL", type=text, default=DEFAULT_URL, help=about)
+    add("--json", dest="json", action="store_true", help="print the answer as it is, in JSON")
+    return HistoryFlags(**parser.read(argv))
+
+
 def _run_parser() -> Parser:
     commands = "\n".join(f"  {name:<14}{text}" for name, text in COMMANDS.items())
     parser = Parser(
         "",
-        f"[flags]\n       {PROGRAM} check-config FILE\n       {PROGRAM} show [flags]",
+        f"[flags]\n       {PROGRAM} COMMAND [flags]",
         "Measures how full every listen queue of this host is, for Prometheus.\n"
         "Needs neither flags nor a configuration file.\n\n"
         f"commands (each has --help):\n{commands}",

@@ -63,7 +63,7 @@ def _status(argv: Sequence[str], signals: ProcessSignals) -> int:
 
 def _run(flags: Flags, signals: ProcessSignals) -> int:
     """Run the subcommand. Each is imported only where it is run, since their imports take long."""
-    from exporter.cli.flags import CheckConfigFlags, RunFlags, ShowFlags  # noqa: PLC0415
+    from exporter.cli.flags import CheckConfigFlags, HistoryFlags, RunFlags, ShowFlags  # noqa: PLC0415
 
     match flags:
         case RunFlags():
@@ -78,3 +78,7 @@ def _run(flags: Flags, signals: ProcessSignals) -> int:
             from exporter.cli.show import show  # noqa: PLC0415
 
             return show(flags)
+        case HistoryFlags():
+            from exporter.cli.history import history  # noqa: PLC0415
+
+            return history(flags)

@@ -14,6 +14,7 @@ PROGRAM = "listen-queue-exporter"
 COMMANDS = {
     "check-config": "read a configuration file and report every error in it",
     "show": "print the listeners of this host and their queues once",
+    "history": "print what a running exporter has seen in the last minutes",
 }
 
 # Patterns in the messages of argparse, and their replacements.

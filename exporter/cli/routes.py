@@ -10,7 +10,7 @@ from exporter.errors import UsageError
 from exporter.web.health import HealthyHandler, Readiness, ReadyHandler
 from exporter.web.landing import LandingHandler
 from exporter.web.reload import Reloader, ReloadHandler
-from exporter.web.route import LandingLink, Route
+from exporter.web.route import Handler, LandingLink, Route
 from exporter.web.router import Router
 from exporter.web.scrape import ScrapeHandler
 from exporter.web.shared_pages import SharedPages
@@ -18,8 +18,9 @@ from exporter.web.shared_pages import SharedPages
 _READY = "/-/ready"
 _HEALTHY = "/-/healthy"
 _RELOAD = "/-/reload"
+_HISTORY = "/api/v1/history"
 _LANDING = "/"
-_OTHERS = frozenset({_READY, _HEALTHY, _RELOAD, _LANDING})
+_OTHERS = frozenset({_READY, _HEALTHY, _RELOAD, _HISTORY, _LANDING})
 # RFC 3986, section 3.3, without percent-encoding, which the router does not decode.
 # Far below what a client may send as a header.
 _MAX_PATH_LENGTH = 512
@@ -27,7 +28,9 @@ _SHOWN_LENGTH = 40
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
-def build_router(flags: RunFlags, pages: SharedPages, sampler: Readiness, reloader: Reloader) -> Router:
+def build_router(
+    flags: RunFlags, pages: SharedPages, history: Handler, sampler: Readiness, reloader: Reloader
+) -> Router:
     """Return the router of all routes."""
     telemetry_path = flags.telemetry_path
     routes = [
@@ -45,6 +48,11 @@ def build_router(flags: RunFlags, pages: SharedPages, sampler: Readiness, reload
             _HEALTHY,
             HealthyHandler(),
             link=LandingLink("Healthy", "whether the process answers"),
+        ),
+        Route(
+            _HISTORY,
+            history,
+            link=LandingLink("History", "every change of the last minutes, as JSON"),
         ),
         Route(_RELOAD, ReloadHandler(reloader, enabled=flags.lifecycle), methods=("POST",)),
     ]

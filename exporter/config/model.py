@@ -28,7 +28,17 @@ from exporter.yamlfile.values import Boolean, Choice, Text
 
 # What the rest of the program needs of the configuration is imported from here.
 __all__ = ["DEFAULTS", "AutoBool", "Export", "Level", "NetnsName", "Network", "Queue", "Severity", "Unit"]
-__all__ += ["Config", "Defaults", "Levels", "Match", "Namespaces", "Rule", "Sampling", "Thresholds"]
+__all__ += [
+    "Config",
+    "Defaults",
+    "Levels",
+    "Match",
+    "Namespaces",
+    "RecorderSettings",
+    "Rule",
+    "Sampling",
+    "Thresholds",
+]
 
 _PATTERN = Text("pattern", "a name or a pattern with * and ?", example='"nginx*"')
 _NETNS_PATTERN = Text(
@@ -106,6 +116,22 @@ class Namespaces:
         """Return whether include and exclude select the namespace of these names, whatever `enabled` says."""
         included, excluded = pattern_set(self.include), pattern_set(self.exclude)
         return any(map(included.matches, names)) and not any(map(excluded.matches, names))
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderSettings:
+    """What is kept of every sample, for `history` and the pages for people."""
+
+    enabled: bool = key("enabled", Boolean(), "true", "Whether the changes of queues are kept.")
+    window_seconds: float = key(
+        "window", Duration("1s", "24h", example="10m"), "10m", "How far back every change is kept."
+    )
+    max_mebibytes: int = key(
+        "max_mebibytes",
+        WholeNumber(1, 4096, example="16"),
+        "16",
+        "The memory that all changes may take. Where it is short, who takes most of it loses the older ones.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +263,12 @@ class Config:
         WholeNumber(1, 1_000_000_000, example="2000"),
         "2000",
         "The most listeners on the page, in equal parts for network namespaces, and in each for users.",
+    )
+    recorder: RecorderSettings = section(
+        "recorder",
+        RecorderSettings,
+        "What samples saw of each queue: its changes in the last minutes, and for a day the minute around"
+        " each time that a threshold was crossed.",
     )
     defaults: Defaults = section(
         "defaults",

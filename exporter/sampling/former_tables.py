@@ -7,6 +7,7 @@ something else may run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from exporter.config.model import Config
@@ -35,7 +36,9 @@ class Former(Protocol):
 class FormerTables:
     """Tables by the label of their namespace. The sampling thread alone calls what is here."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[str, Config, str], ListenerTable] = ListenerTable) -> None:
+        """Take what makes a table of a label, the configuration and the number of a namespace."""
+        self._make = make
         # With the time at which each namespace went, in monotonic seconds; the one that went last is last.
         self._tables: dict[str, tuple[float, ListenerTable]] = {}
 
@@ -58,7 +61,7 @@ class FormerTables:
         """Return the table for a namespace with this label and number, which another may have had."""
         self._forget_old(now)
         if netns not in self._tables:
-            return ListenerTable(netns, config, number)
+            return self._make(netns, config, number)
         _, table = self._tables.pop(netns)
         table.reopen(config, number, now)
         return table

@@ -21,6 +21,7 @@ from exporter.sampling.history.timeline import SampleTimeline
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.mptcp_sockets import MptcpSockets
 from exporter.sampling.nonempty_queues import NonemptyQueues
+from exporter.sampling.queue_observers import QueueObservers
 from exporter.sampling.socket_owners import GroupOwners, SocketOwners
 from exporter.thresholds.rules import RuleSet
 
@@ -34,7 +35,9 @@ class ListenerTable:
     `sockets_version` grows whenever a socket opens or closes. `mptcp` tells which are MPTCP's.
     """
 
-    def __init__(self, netns: str, config: Config, netns_number: str = "") -> None:
+    def __init__(
+        self, netns: str, config: Config, netns_number: str = "", observers: QueueObservers | None = None
+    ) -> None:
         """Take the label of the namespace, and its number where rules may match it by that as well."""
         self.states: dict[ListenerGroup, ListenerState] = {}
         self.accept_timelines = {family: SampleTimeline() for family in FAMILIES}
@@ -51,6 +54,7 @@ class ListenerTable:
         self._with_syn_recv: set[ListenerState] = set()
         self._matcher: Matcher | None = None
         self._expire_at = 0.0
+        self._observers = observers or QueueObservers(config)
 
     def update(self, family: SocketFamily, changes: Changes, now: float) -> None:
         """Take what a sample of a family's listeners found changed."""
@@ -103,6 +107,8 @@ class ListenerTable:
             state.observe_syn_recv(0)
         for state, number in by_state.items():
             state.observe_syn_recv(number)
+        for state in self._with_syn_recv | by_state.keys():
+            self._observers.note_syn_recv(state)
         self._with_syn_recv = set(by_state)
 
     def set_oldest_waits(
@@ -176,6 +182,7 @@ class ListenerTable:
             else:
                 self._folded.update(state)
             state.observe_accept()
+            self._observers.note_accept(state)
             self._nonempty.note(group, before)
         if changes.opened or changes.closed:
             for key in {group.key for group in changed}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from exporter.config.model import Config
@@ -13,10 +14,14 @@ from exporter.sampling.budget import limit_all
 from exporter.sampling.budget_report import BudgetReport
 from exporter.sampling.cpu_budget import CpuBudget, CpuUse
 from exporter.sampling.environment import Environment
+from exporter.sampling.former_tables import FormerTables
 from exporter.sampling.listener_state import ListenerState
+from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySamplers
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.namespace_slot import QUIET_SECONDS
+from exporter.sampling.queue_observers import QueueObservers
+from exporter.sampling.recorder import Recorder
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.owners import Owners
 from exporter.sampling.waiting import Waiting
@@ -40,7 +45,9 @@ class Sampler:
         self.failure: Exception | None = None
         self.owners = Owners(environment.owners, environment.broker_clock)
         self._walks = WalkLimit(config)
-        shared = SharedBySamplers(self.lock, clock, self._walks)
+        self._observers = QueueObservers(config)
+        former = FormerTables(partial(ListenerTable, observers=self._observers))
+        shared = SharedBySamplers(self.lock, clock, self._walks, former)
         self.namespace_scheduler = NamespaceScheduler(config, environment, shared)
         self._clock = clock
         self._own = NamespaceSampler(environment.own, config, shared)
@@ -63,6 +70,11 @@ class Sampler:
         self._slowed = False
         # Whether listeners of some namespaces that there are at the start were not sampled yet.
         self._first_pass = True
+
+    @property
+    def recorder(self) -> Recorder:
+        """What keeps the changes of queues. The caller holds the lock."""
+        return self._observers.recorder
 
     @property
     def namespaces(self) -> tuple[NamespaceSampler, ...]:
@@ -108,6 +120,7 @@ class Sampler:
         with self.lock:
             self.config = config
             self._walks.configure(config)
+            self._observers.recorder.configure(config)
             self._owners_runner.configure(config)
             self.namespace_scheduler.configure(config)
             for namespace in self.namespaces:
@@ -125,6 +138,7 @@ class Sampler:
         self._first_pass = self._first_pass and not self.namespace_scheduler.listeners_sampled()
         if not self._first_pass:
             self._run_due((self._owners_runner,), now)
+        self._observers.tick(now, self.lock)
         self._keep_budget(self._clock.monotonic())
         if more:
             return now

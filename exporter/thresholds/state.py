@@ -63,6 +63,10 @@ class ThresholdState:
             self._covered = covered
             self.exceeded = exceeded
 
+    def crossed_at(self, time: float) -> bool:
+        """Tell whether the level is exceeded from the sample at `time` on, before hold."""
+        return self.exceeded and self._since == time
+
     def active(self, now: float) -> bool:
         """Tell whether the threshold is exceeded after hold, or not yet released."""
         lasted = now - self._since

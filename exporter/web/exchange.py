@@ -32,6 +32,7 @@ class Exchange:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.header_bytes)
         self._request: h11.Request | None = None
         self._path = ""
+        self._query = ""
         self._received_bytes = 0
         self.receive(received)
 
@@ -73,7 +74,7 @@ class Exchange:
         try:
             event = self._http.next_event()
             if isinstance(event, h11.Request):
-                self._path = self._checked(event)
+                self._path, self._query = self._checked(event)
                 self._request = event
                 event = self._http.next_event()
             while isinstance(event, h11.Data):
@@ -90,7 +91,7 @@ class Exchange:
         for raw_name, raw_value in self._request.headers:
             name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return HttpRequest(self._request.method.decode("ascii"), self._path, headers, delivery)
+        return HttpRequest(self._request.method.decode("ascii"), self._path, headers, delivery, self._query)
 
     def respond(self, response: HttpResponse, *, close: bool) -> tuple[bytes, bytes]:
         """Return head and body of the response, whether or not a request has arrived.
@@ -110,8 +111,8 @@ class Exchange:
         self._http.send(h11.EndOfMessage())
         return head, body
 
-    def _checked(self, request: h11.Request) -> str:
-        """Return the path of a request that is served. Raises HttpError."""
+    def _checked(self, request: h11.Request) -> tuple[str, str]:
+        """Return path and query of a request that is served. Raises HttpError."""
         limits = self._limits
         # h11 knows of a limit only while the head is incomplete.
         if self._received_bytes - len(self.rest) > limits.header_bytes:
@@ -124,7 +125,7 @@ class Exchange:
         if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
             text = f"a body has {limits.body_bytes} bytes at most"
             raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
-        return _path(request.target.decode("ascii"))
+        return _path_and_query(request.target.decode("ascii"))
 
     def _refusal(self, error: h11.RemoteProtocolError) -> HttpError:
         status = HTTPStatus(error.error_status_hint)
@@ -138,11 +139,13 @@ class Exchange:
         return HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
 
 
-def _path(target: str) -> str:
-    """Return the path of a request target, without its query (RFC 9112, section 3.2). Raises HttpError."""
+def _path_and_query(target: str) -> tuple[str, str]:
+    """Return both parts of a request target (RFC 9112, section 3.2). Raises HttpError."""
     if target.startswith("/"):
-        return target.partition("?")[0]
+        path, _, query = target.partition("?")
+        return path, query
     try:
-        return urlsplit(target).path or "/"
+        parts = urlsplit(target)
     except ValueError:
         raise HttpError(HTTPStatus.BAD_REQUEST, "malformed request target") from None
+    return parts.path or "/", parts.query

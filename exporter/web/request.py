@@ -33,11 +33,12 @@ class Delivery(Protocol):
 class HttpRequest:
     """A request that has arrived completely.
 
-    `path` is without the query. Names of headers are in lower case; a header that came several times has its
-    values joined by commas (RFC 9110, section 5.3).
+    `path` is without the query, and `query` what follows the `?`. Names of headers are in lower case; one
+    that came several times has its values joined by commas (RFC 9110, section 5.3).
     """
 
     method: str
     path: str
     headers: Mapping[str, str]
     delivery: Delivery
+    query: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from http import HTTPStatus
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.web.delivery import FakeDelivery
 from tests.web.metrics_pages import shared
 
 TEXT_PAGE = b"demo 1\n"
-READ_PATHS = ["/", "/metrics", "/-/healthy", "/-/ready"]
+READ_PATHS = ["/", "/metrics", "/api/v1/history", "/-/healthy", "/-/ready"]
 OTHER_METHODS = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get"]
 
 
@@ -35,6 +36,9 @@ class Exporter:
     def ready(self) -> bool:
         return True
 
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse.text(HTTPStatus.OK, f"history of {request.query}")
+
     def reload(self) -> str | None:
         self.reloads += 1
         return None
@@ -48,7 +52,7 @@ def flags(**changes: object) -> RunFlags:
 
 def router(exporter: Exporter | None = None, **changes: object) -> Router:
     exporter = exporter or Exporter()
-    return build_router(flags(**changes), shared(exporter), exporter, exporter)
+    return build_router(flags(**changes), shared(exporter), exporter, exporter, exporter)
 
 
 def respond(router: Router, path: str, method: str = "GET") -> HttpResponse:
@@ -121,6 +125,7 @@ def test_landing_page_links_every_page_and_shows_the_version() -> None:
         ("/metrics", "Metrics", "what Prometheus scrapes"),
         ("/-/ready", "Ready", "whether there is a sample to serve"),
         ("/-/healthy", "Healthy", "whether the process answers"),
+        ("/api/v1/history", "History", "every change of the last minutes, as JSON"),
     ]
     assert {respond(routes, path).status for path, _, _ in links} == {200}
     assert f"Version {__version__}<" in page
@@ -150,7 +155,7 @@ UNSAFE = "may hold letters, digits and -._~!$&'()*+,;=:@/ only, and neither a qu
         ("metrics", "must start with '/', such as /metrics"),
         *(
             (path, "is a page of its own; choose another, such as /metrics")
-            for path in ("/", "/-/healthy", "/-/ready", "/-/reload")
+            for path in ("/", "/-/healthy", "/-/ready", "/-/reload", "/api/v1/history")
         ),
         *(
             (path, "has a segment '.' or '..', which clients remove before they ask")

@@ -26,6 +26,16 @@ class QueueHistory:
         self.ratio: float | None = None
         self.threshold_states = {severity: ThresholdState() for severity in Severity}
 
+    @property
+    def sampled(self) -> float:
+        """The time of the newest sample."""
+        return self._timeline.newest
+
+    @property
+    def sampled_before(self) -> float:
+        """The time of the sample before it, 0 where there was none."""
+        return self._timeline.previous
+
     def set_thresholds(self, thresholds: Thresholds, peak_window: float) -> None:
         """Take thresholds and the width of the window, in seconds; counters go on."""
         timeline = self._timeline

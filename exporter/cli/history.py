@@ -1,0 +1,121 @@
+"""`history`: what a running exporter has seen of every queue in the last minutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from exporter.cli import output, remote, table
+from exporter.cli.flags import HistoryFlags
+
+_PATH: Final = "/api/v1/history"
+_BARS: Final = " ▁▂▃▄▅▆▇█"
+_WIDTH: Final = 40
+# A spike is the time in which a queue was at least this part as full as at its fullest.
+_SPIKE_PART: Final = 0.5
+_SPIKES: Final = 5
+
+Entry = dict[str, Any]
+Change = Sequence[Any]
+
+
+def history(flags: HistoryFlags) -> int:
+    """Print what was asked for, the fullest first. Raises RunError where the exporter cannot be asked."""
+    given = {"port": flags.port, "since": flags.since}
+    query = urlencode({name: value for name, value in given.items() if value is not None})
+    document = remote.document(flags.url, f"{_PATH}?{query}" if query else _PATH)
+    if flags.json:
+        output.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        return 0
+    output.write("\n".join(_lines(document)) + "\n")
+    return 0
+
+
+def _lines(document: Entry) -> Iterator[str]:
+    if not document["enabled"]:
+        yield "The exporter keeps no history: its configuration has recorder: {enabled: false}."
+        return
+    end, seconds = float(document["time"]), float(document["since_seconds"])
+    listeners: list[Entry] = document["listeners"]
+    if not listeners:
+        yield f"No connection has waited in any queue in the last {_duration(seconds)}."
+    for entry in listeners:
+        yield from _listener(entry, end - seconds, end)
+    for entry in document["episodes"]:
+        yield (
+            f"{_clock(float(entry['at']))}  {_name(entry)}: {entry['queue']} beyond {entry['severity']},"
+            f" at most {_peak(entry)} in the minute around it"
+        )
+    if document["omitted"]:
+        yield f"{document['omitted']} more have changed too often for one answer; ask for one --port."
+    if document["dropped_changes"]:
+        yield (
+            f"{document['dropped_changes']} older changes were dropped; recorder.max_mebibytes in the"
+            " configuration allows no more."
+        )
+
+
+def _listener(entry: Entry, begin: float, end: float) -> Iterator[str]:
+    changes: list[Change] = entry["changes"]
+    yield f"{_name(entry)}  {entry['queue']}: at most {_peak(entry)}"
+    bars = _bars(changes, begin, end, entry["peak_length"] or 0)
+    yield f"  {_duration(end - begin)} ago [{bars}] now"
+    for from_time, to_time, length in _spikes(changes, end, entry["peak_length"] or 0)[:_SPIKES]:
+        yield f"  {_clock(from_time)}  {length} for {_duration(to_time - from_time)}"
+
+
+def _spikes(changes: Sequence[Change], end: float, peak: int) -> list[tuple[float, float, int]]:
+    """Return when a queue was nearly as full as at its fullest: begin, end and length, the fullest first."""
+    spikes: list[tuple[float, float, int]] = []
+    for change, following in pairwise([*changes, (end, 0, 0.0)]):
+        length, until = change[1], float(following[0])
+        if not length or length < peak * _SPIKE_PART:
+            continue
+        if spikes and spikes[-1][1] == float(change[0]):
+            begun, _, highest = spikes.pop()
+            spikes.append((begun, until, max(highest, length)))
+        else:
+            spikes.append((float(change[0]), until, length))
+    return sorted(spikes, key=lambda spike: (-spike[2], spike[0]))
+
+
+def _bars(changes: Sequence[Change], begin: float, end: float, peak: int) -> str:
+    """Return a bar for each part of the time: the longest that the queue was in it."""
+    highest = [0] * _WIDTH
+    step = (end - begin) / _WIDTH
+    for change, following in pairwise([*changes, (end, 0, 0.0)]):
+        first = int((max(float(change[0]), begin) - begin) / step)
+        last = int((max(float(following[0]), begin) - begin) / step)
+        for index in range(first, min(last, _WIDTH - 1) + 1):
+            highest[index] = max(highest[index], change[1] or 0)
+    return "".join(_BARS[-(-length * (len(_BARS) - 1) // max(peak, 1))] for length in highest)
+
+
+def _name(entry: Entry) -> str:
+    address, port = table.name(entry["address"]), entry["port"]
+    where = f"[{address}]:{port}" if port and ":" in address else f"{address}:{port}" if port else address
+    netns = "" if entry["netns"] == "host" else f"  {table.name(entry['netns'])}"
+    process = f"  {table.name(entry['process'])}" if entry["process"] else ""
+    return f"{where}{netns}{process}"
+
+
+def _peak(entry: Entry) -> str:
+    length, ratio, limit = entry["peak_length"], entry["peak_ratio"], entry["limit"]
+    if length is None:
+        return "unknown"
+    backlog = "" if limit is None else f", backlog {limit}"
+    return f"{length}{backlog}{'' if ratio is None else f' ({ratio:.0%} full)'}"
+
+
+def _clock(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"  # noqa: PLR2004 # a minute

@@ -1,0 +1,53 @@
+"""Asks a running exporter over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.request import Request, urlopen
+
+from exporter.errors import RunError, UsageError
+
+_SECONDS: Final = 10.0
+_MAX_BYTES: Final = 64 * 1024 * 1024
+_SHOWN_BYTES: Final = 200
+
+
+def document(url: str, path: str) -> dict[str, Any]:
+    """Return the JSON object that the exporter at `url` has at `path`, with a query or without.
+
+    User and password may stand in the URL. Raises UsageError for a URL that is none, and RunError where the
+    exporter does not answer, or answers something else.
+    """
+    address = urlsplit(url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise UsageError(f"--url: {url!r} is no address of an exporter, such as http://localhost:10511")
+    request = Request(_without_user(url).rstrip("/") + path)  # noqa: S310 # the scheme was checked
+    if address.username is not None:
+        user = f"{unquote(address.username)}:{unquote(address.password or '')}"
+        request.add_header("Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")
+    shown = _without_user(url)
+    try:
+        with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 # the scheme was checked
+            found = json.loads(response.read(_MAX_BYTES))
+    except HTTPError as error:
+        with error:
+            text = error.read(_SHOWN_BYTES).decode(errors="replace").strip()
+        raise RunError(f"{shown} answers {error.code}: {text}") from error
+    except (URLError, OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise RunError(f"no exporter answers at {shown}: {reason}; --url says where one runs") from error
+    except ValueError as error:
+        raise RunError(f"{shown} is no listen-queue-exporter: its answer is not JSON") from error
+    if not isinstance(found, dict):
+        raise RunError(f"{shown} is no listen-queue-exporter: its answer is not an object of JSON")
+    return found
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

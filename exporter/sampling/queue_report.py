@@ -1,0 +1,108 @@
+"""What the log says of accept queues that are full, or beyond their critical threshold."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.config.model import Severity
+from exporter.sampling.listener_state import ListenerState
+
+# Thousands of queues may be full.
+_REPORT_SECONDS: Final = 0.5
+# A queue that is full again before that has not cleared: clients that are refused try again after a second,
+# then after two and four (tcp(7), tcp_syn_retries).
+_CLEAR_SECONDS: Final = 10.0
+_FULL: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Report:
+    """One queue from the first sample beyond a level on. Times are monotonic seconds."""
+
+    began: float
+    full_seconds: float
+    beyond_at: float
+    peak_length: int = 0
+    peak_ratio: float = 0.0
+    told_critical: bool = False
+    told_full: bool = False
+
+
+class QueueReport:
+    """Tells when a queue becomes critical, when it becomes full, and once when it has been neither for 10 s.
+
+    The sampling thread alone calls it.
+    """
+
+    def __init__(self) -> None:
+        self._reports: dict[ListenerState, _Report] = {}
+        self._report_at = 0.0
+
+    def note(self, state: ListenerState) -> None:
+        """Take what the newest sample has changed in the accept queue of a listener."""
+        accept = state.accept
+        if _beyond(state):
+            report = self._reports.get(state)
+            if report is None:
+                report = self._reports[state] = _Report(
+                    accept.sampled, accept.full_seconds() or 0.0, accept.sampled
+                )
+            report.peak_length = max(report.peak_length, accept.length or 0)
+            report.peak_ratio = max(report.peak_ratio, accept.ratio or 0.0)
+        elif state in self._reports:
+            self._reports[state].beyond_at = accept.sampled
+
+    def report(self, now: float) -> None:
+        """Write what there is to tell; to be called often, it looks twice a second."""
+        if now < self._report_at:
+            return
+        self._report_at = now + _REPORT_SECONDS
+        for state, report in list(self._reports.items()):
+            if _beyond(state):
+                report.beyond_at = now
+            if state.published(now):
+                _tell(state, report)
+            over = now - report.beyond_at
+            if (over and not report.told_critical and not report.told_full) or over >= _CLEAR_SECONDS:
+                del self._reports[state]
+                _tell_end(state, report)
+
+
+def _beyond(state: ListenerState) -> bool:
+    accept = state.accept
+    return accept.threshold_states[Severity.CRITICAL].exceeded or (accept.ratio or 0.0) >= _FULL
+
+
+def _tell(state: ListenerState, report: _Report) -> None:
+    full = report.peak_ratio >= _FULL
+    if full and not report.told_full:
+        report.told_full = True
+        log.warning("accept queue is full", extra={"fields": _fields(state, report)})
+    elif not full and not report.told_critical and state.accept.active(Severity.CRITICAL):
+        report.told_critical = True
+        log.warning("accept queue is critical", extra={"fields": _fields(state, report)})
+
+
+def _tell_end(state: ListenerState, report: _Report) -> None:
+    if report.told_full or report.told_critical:
+        full_seconds = (state.accept.full_seconds() or report.full_seconds) - report.full_seconds
+        times = {
+            "lasted": f"{report.beyond_at - report.began:.1f}s",
+            "full": f"{full_seconds:.2f}s",
+        }
+        log.info("accept queue has cleared", extra={"fields": _fields(state, report) | times})
+
+
+def _fields(state: ListenerState, report: _Report) -> dict[str, str | int]:
+    key = state.key()
+    named = {**key._asdict(), "process": state.owner.process if state.owner else ""}
+    limit = state.group.limit
+    return {
+        **{name: value for name, value in named.items() if value},
+        "length": report.peak_length,
+        **({} if limit is None else {"backlog": limit}),
+    }

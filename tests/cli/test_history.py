@@ -1,0 +1,176 @@
+"""What `history` prints of a document."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from exporter.cli import history
+from exporter.cli.flags import HistoryFlags, parse
+from exporter.errors import RunError, UsageError
+
+END = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC).timestamp()
+ENTRY = {
+    "netns": "host",
+    "protocol": "tcp",
+    "address": "::",
+    "port": "80",
+    "process": "nginx",
+    "queue": "accept",
+    "limit": 15,
+    "peak_length": 16,
+    "peak_ratio": 1.0,
+    "changes": [
+        [END - 400.0, 0, 0.0],
+        [END - 300.0, 16, 1.0],
+        [END - 299.94, 0, 0.0],
+        [END - 10.0, 9, 0.5625],
+        [END - 9.0, 12, 0.75],
+        [END - 8.0, 1, 0.0625],
+    ],
+}
+DOCUMENT: dict[str, Any] = {
+    "time": END,
+    "since_seconds": 600.0,
+    "enabled": True,
+    "listeners": [ENTRY],
+    "episodes": [],
+    "omitted": 0,
+    "dropped_changes": 0,
+}
+
+
+class Server:
+    """Stands in for an exporter: it answers one request after the other with the same bytes."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.paths: list[str] = []
+        self.authorizations: list[str | None] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.paths.append(self.path)
+                outer.authorizations.append(self.headers.get("Authorization"))
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base class has it
+                """Write nothing."""
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@contextmanager
+def serving(document: object = DOCUMENT, *, status: int = 200, body: bytes | None = None) -> Iterator[Server]:
+    served = Server(status, json.dumps(document).encode() if body is None else body)
+    thread = threading.Thread(target=served.server.serve_forever)
+    thread.start()
+    try:
+        yield served
+    finally:
+        served.server.shutdown()
+        thread.join()
+        served.server.server_close()
+
+
+def printed(capsys: pytest.CaptureFixture[str], document: dict[str, Any]) -> list[str]:
+    with serving(document) as server:
+        assert history.history(HistoryFlags(server.url, None, None, json=False)) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def clock(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def test_a_listener_has_its_peak_bars_and_spikes_the_fullest_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = printed(capsys, DOCUMENT)
+    bars = [" "] * 40
+    bars[20], bars[39] = "█", "▆"
+    assert lines == [
+        "[::]:80  nginx  accept: at most 16, backlog 15 (100% full)",
+        f"  10 min ago [{''.join(bars)}] now",
+        f"  {clock(END - 300)}  16 for 60 ms",
+        f"  {clock(END - 10)}  12 for 2.0 s",
+    ]
+
+
+def test_an_episode_says_what_was_crossed(capsys: pytest.CaptureFixture[str]) -> None:
+    episode = ENTRY | {"severity": "critical", "at": END - 300.0, "netns": "web-1"}
+    lines = printed(capsys, DOCUMENT | {"listeners": [], "episodes": [episode]})
+    assert lines[0] == "No connection has waited in any queue in the last 10 min."
+    what = "accept beyond critical, at most 16, backlog 15 (100% full) in the minute around it"
+    assert lines[1:] == [f"{clock(END - 300)}  [::]:80  web-1  nginx: {what}"]
+
+
+def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, DOCUMENT | {"listeners": [], "omitted": 2, "dropped_changes": 5})
+    assert lines[1:] == [
+        "2 more have changed too often for one answer; ask for one --port.",
+        "5 older changes were dropped; recorder.max_mebibytes in the configuration allows no more.",
+    ]
+    lines = printed(capsys, DOCUMENT | {"listeners": [], "enabled": False})
+    assert lines == ["The exporter keeps no history: its configuration has recorder: {enabled: false}."]
+
+
+def test_names_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, DOCUMENT | {"listeners": [ENTRY | {"process": "a\x1b[2Jb\n", "changes": []}]})
+    assert lines[0].startswith(r"[::]:80  a\x1b[2Jb\x0a  accept")
+
+
+def test_an_unknown_length_is_not_an_empty_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = ENTRY | {"peak_length": None, "peak_ratio": None, "changes": [[END - 5.0, None, None]]}
+    assert printed(capsys, DOCUMENT | {"listeners": [gone]})[0].endswith("accept: at most unknown")
+
+
+def test_json_is_the_answer_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving() as server:
+        assert history.history(HistoryFlags(server.url, "80", "5m", json=True)) == 0
+    assert json.loads(capsys.readouterr().out) == DOCUMENT
+    assert server.paths == ["/api/v1/history?port=80&since=5m"]
+
+
+def test_user_and_password_of_the_url_are_sent_and_never_printed() -> None:
+    with serving(status=401, body=b"no\n") as server:
+        url = server.url.replace("://", "://me:s%40cret@")
+        with pytest.raises(RunError) as caught:
+            history.history(HistoryFlags(url, None, None, json=False))
+    assert server.authorizations == ["Basic bWU6c0BjcmV0"]
+    assert str(caught.value) == f"{server.url} answers 401: no"
+
+
+@pytest.mark.parametrize(("body", "words"), [(b"<html>", "is not JSON"), (b"[1]", "is not an object")])
+def test_what_is_no_exporter_is_told(body: bytes, words: str) -> None:
+    with serving(body=body) as server, pytest.raises(RunError, match=words):
+        history.history(HistoryFlags(server.url, None, None, json=False))
+
+
+def test_where_nothing_answers_one_line_says_what_to_do() -> None:
+    with serving() as server:
+        pass
+    with pytest.raises(RunError, match=r"no exporter answers at http://127.*; --url says where one runs"):
+        history.history(HistoryFlags(server.url, None, None, json=False))
+
+
+@pytest.mark.parametrize("url", ["localhost:10511", "ftp://x", "http://", ""])
+def test_a_url_that_is_none_is_wrong_use(url: str) -> None:
+    with pytest.raises(UsageError, match="is no address of an exporter"):
+        history.history(HistoryFlags(url, None, None, json=False))
+
+
+def test_by_default_the_exporter_of_this_host_is_asked_for_all_that_there_is() -> None:
+    assert parse(["history"]) == HistoryFlags("http://localhost:10511", None, None, json=False)
+    given = ["history", "--port=80", "--since", "10m", "--url=https://h:1", "--json"]
+    assert parse(given) == HistoryFlags("https://h:1", "80", "10m", json=True)
