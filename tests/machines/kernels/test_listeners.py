@@ -14,8 +14,9 @@ from testbed.daemon import running
 from testbed.waiting import equals, until, until_equal
 from tests.integration import reference
 from tests.integration.listening_sockets import tcp
-from tests.integration.metric_values import EAGER, until_figure
+from tests.integration.metric_values import until_figure
 from tests.integration.test_listener_types import KINDS, ipv4, mptcp, reuse_port, unix_relative_path
+from tests.machines.kernels import CONFIG
 
 # They need no IPv6. So do the unix ones.
 _IPV4 = (ipv4, mptcp, reuse_port)
@@ -26,7 +27,7 @@ _IPV4 = (ipv4, mptcp, reuse_port)
 @pytest.mark.parametrize("user", ["root", "nobody"])
 def test_every_kind_is_as_ss_sees_it(user: str, seen: Callable[[str, object], None], tmp_path: Path) -> None:
     found, missing = list[str](), list[str]()
-    with running(config=EAGER, unprivileged=user == "nobody") as daemon:
+    with running(config=CONFIG, unprivileged=user == "nobody") as daemon:
         for make, places in KINDS:
             name = make.__name__
             if not _has_ipv6() and make not in _IPV4 and not name.startswith("unix"):

@@ -32,7 +32,7 @@ def test_namespaces_are_seen_as_by_ss_and_let_go_at_their_end(
             each.listen_unix("queue", backlog=5)
             each.fill_tcp(_PORTS[0], number % 2)
             each.fill_unix("queue", number % 3)
-        config = only(*(str(each.inode) for each in made))
+        config = only(*(str(each.inode) for each in made), sampling="interval: 100ms, cpu_budget: 30%")
         with watching(config, keeps_open=keeps_open) as daemon:
             for each in made:
                 with reference.within(each.pid):
