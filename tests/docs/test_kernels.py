@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tools import kernels
-
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs/kernels.md"
 
 
 def test_a_row_for_each_thing_that_was_seen_and_a_column_for_each_kernel() -> None:
@@ -18,8 +14,3 @@ def test_a_row_for_each_thing_that_was_seen_and_a_column_for_each_kernel() -> No
         "| owners | right | right |\n"
         "| mptcp | not seen | 2 |\n"
     )
-
-
-def test_the_document_has_a_column_for_each_release() -> None:
-    heading = next(line for line in DOCUMENT.read_text().splitlines() if line.startswith("|"))
-    assert heading.count("|") == 2 + len(kernels.RELEASES)
