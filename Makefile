@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test suite test-unit test-pythons test-repeat test-engines reliability fuzz soak coverage programs lint types lock reference deploy picture bench bench-quick clean
+.PHONY: help run test suite test-unit test-pythons test-repeat test-engines test-kernels test-kernel-oldest reliability fuzz soak coverage programs lint types lock reference deploy picture bench bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -60,8 +60,16 @@ soak: .venv/dev programs ## load the exporter for MINUTES (10), and fail where a
 test-engines: .venv/dev ## run real container engines in a virtual machine, and check how their containers are shown; needs root
 	@tools/programs qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m tools.vm --system engines --memory 3072 --seconds 5400 \
-		--results .debian/machines/seen -- pytest -p no:randomly -p no:cacheprovider --timeout=900 tests/machines $(ARGS)
+		--results .debian/machines/seen -- env PYTHONUNBUFFERED=1 pytest -p no:randomly -p no:cacheprovider --timeout=900 \
+		--ignore tests/machines/kernels tests/machines $(ARGS)
 	@cat .debian/machines/seen/seen.txt
+
+test-kernels: .venv/dev ## run the tests of kernels on each that Debian ships, in virtual machines, and write docs/kernels.md; needs root
+	@tools/programs qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m tools.kernels $(ARGS)
+
+test-kernel-oldest: .venv/dev ## the same on the oldest of them, in some five minutes
+	@$(MAKE) --no-print-directory test-kernels ARGS='--short bullseye'
 
 coverage: .venv/dev programs ## run every test and check how much of exporter/ they reach, branches too
 	@$(BIN)/coverage erase

@@ -88,10 +88,11 @@ class Daemon(ExporterProgram):
 
     It has the capability to enter other network namespaces only where `namespaces` is true: the machine has
     some that are no part of the test. It may open `max_open_files`, or as many as the test. Where coverage is
-    measured it stays root, to write what it has run to a file, unless `confined` is true.
+    measured it stays root, to write what it has run to a file, unless `confined` is true. With `unprivileged`
+    another user than root starts it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each is named where it is given)
         self,
         *flags: str,
         config: str | None = None,
@@ -99,10 +100,13 @@ class Daemon(ExporterProgram):
         namespaces: bool = False,
         max_open_files: int | None = None,
         confined: bool = False,
+        unprivileged: bool = False,
     ) -> None:
         self.port = port
         self._folder = tempfile.TemporaryDirectory(prefix="exporter-")
         folder = Path(self._folder.name)
+        if unprivileged:
+            folder.chmod(0o755)
         self.config_file = folder / "config.yml"
         command = [sys.executable, "-m", "exporter", f"--web.listen-address=127.0.0.1:{port}"]
         command += [*_MEASURED, *flags] if not confined and _MEASURED_BY in os.environ else flags
@@ -113,7 +117,9 @@ class Daemon(ExporterProgram):
             command,
             folder / "exporter.log",
             cwd=_ROOT,
-            before_exec=partial(_restrict, namespaces=namespaces, max_open_files=max_open_files),
+            before_exec=privileges.drop_to
+            if unprivileged
+            else partial(_restrict, namespaces=namespaces, max_open_files=max_open_files),
         )
 
     def __exit__(
@@ -130,9 +136,9 @@ def _restrict(*, namespaces: bool, max_open_files: int | None) -> None:
         privileges.deny_other_namespaces()
 
 
-def running(*flags: str, config: str | None = None, port: int = 10511) -> Daemon:
+def running(*flags: str, config: str | None = None, port: int = 10511, unprivileged: bool = False) -> Daemon:
     """A daemon that is ready, for use in `with`."""
-    daemon = Daemon(*flags, config=config, port=port)
+    daemon = Daemon(*flags, config=config, port=port, unprivileged=unprivileged)
     try:
         return daemon.wait_ready()
     except BaseException as error:

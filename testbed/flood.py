@@ -8,6 +8,7 @@ import itertools
 import os
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -55,7 +56,9 @@ class Tun:
         self._snmp = os.open("/proc/net/snmp", os.O_RDONLY | os.O_CLOEXEC)
         programs.output("ip", "address", "add", str(self.ipv4), "dev", name)
         programs.output("ip", "link", "set", name, "up")
-        self.add_ipv6(self.ipv6)
+        # Not there with ipv6.disable=1.
+        if Path("/proc/net/if_inet6").exists():
+            self.add_ipv6(self.ipv6)
 
     def __enter__(self) -> Self:
         return self

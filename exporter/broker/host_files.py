@@ -25,6 +25,8 @@ _AT_FDCWD: Final = -100
 _NO_OPENAT2: Final = frozenset({errno.ENOSYS, errno.EPERM})
 
 _ID: Final = r"[0-9a-f]{64}"
+# Clients of containerd may choose the id (pkg/identifiers/validate.go), and it has no other name then.
+_TASK: Final = r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*"
 _STORAGE: Final = r"(?:overlay|vfs|btrfs|zfs)-containers"
 _STORE: Final = r"[0-9a-f]{8}/names"
 _FILES: Final = re.compile(
@@ -32,7 +34,7 @@ _FILES: Final = re.compile(
     rf"/.+/(?:containers/{_ID}/config\.v2\.json"
     rf"|{_STORAGE}/(?:volatile-)?containers\.json"
     rf"|{_STORAGE}/{_ID}/userdata/config\.json"
-    rf"|io\.containerd\.runtime\.v2\.task/[^/]+/{_ID}/config\.json"
+    rf"|io\.containerd\.runtime\.v2\.task/[^/]+/{_TASK}/config\.json"
     rf"|{_STORE}/[^/]+/[^/]+"
     r"|daemon\.json|containerd/config\.toml|containerd\.toml|crio\.conf|storage\.conf)"
 )

@@ -17,9 +17,7 @@ from typing import Final
 from prometheus_client import ProcessCollector
 
 from exporter import __version__
-from exporter.api.handler import DocumentHandler
-from exporter.api.history import History
-from exporter.api.listeners import Listeners
+from exporter.api.documents import build_documents
 from exporter.cli import logs, output
 from exporter.cli.build import build_info
 from exporter.cli.config_files import ConfigFiles
@@ -31,7 +29,7 @@ from exporter.cli.named_files import NamedFiles
 from exporter.cli.preload import preload
 from exporter.cli.privileges import Privileges
 from exporter.cli.reloads import Reloads
-from exporter.cli.routes import Documents, build_router, check_telemetry_path
+from exporter.cli.routes import build_router, check_telemetry_path
 from exporter.cli.signals import ProcessSignals
 from exporter.cli.socket_owner import parse_owner
 from exporter.cli.supervision import Supervision
@@ -140,12 +138,7 @@ class Daemon:
         self._page_threads = ThreadPoolExecutor(1, "page")
         pages = SharedPages(page, self._allowance, self._page_threads)
         self._document_threads = ThreadPoolExecutor(1, "document")
-        documents = Documents(
-            *(
-                DocumentHandler(each.document, self._document_threads, self._allowance)
-                for each in (Listeners(sampler, clock), History(sampler, clock))
-            )
-        )
+        documents = build_documents(sampler, clock, self._document_threads, self._allowance)
         router = build_router(flags, pages, documents, sampler, self._reloads)
         self._responder = self._web.guard(router, self._client_share)
         logs.set_up(flags.log_level, flags.log_format, self.log_writer, limit)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from exporter import __version__
+from exporter.api.documents import Documents
 from exporter.cli.flags import RunFlags
 from exporter.errors import UsageError
 from exporter.web.health import HealthyHandler, Readiness, ReadyHandler
 from exporter.web.landing import LandingHandler
 from exporter.web.reload import Reloader, ReloadHandler
-from exporter.web.route import Handler, LandingLink, Route
+from exporter.web.route import LandingLink, Route
 from exporter.web.router import Router
 from exporter.web.scrape import ScrapeHandler
 from exporter.web.shared_pages import SharedPages
@@ -28,14 +28,6 @@ _OTHERS = frozenset({_READY, _HEALTHY, _RELOAD, _LISTENERS, _HISTORY, _LANDING})
 _MAX_PATH_LENGTH = 512
 _SHOWN_LENGTH = 40
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Documents:
-    """What serves the JSON of each document."""
-
-    listeners: Handler
-    history: Handler
 
 
 def build_router(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.kernel.records import Listener, QueueReading
+from exporter.kernel.syn_queue import SynQueueBound
 from exporter.listeners.key import ListenerKey
 
 _DROPS_WRAP: Final = 1 << 32
@@ -133,16 +134,15 @@ class ListenerGroup:
         self.key = key
         self.program = program
 
-    def syn_recv_limit(self, max_each: int | None) -> int | None:
-        """Return how many half-open connections the kernel admits, at most `max_each` a socket.
+    def syn_recv_limit(self, bound: SynQueueBound) -> int | None:
+        """Return how many half-open connections the kernel admits, the sum of what each socket may have.
 
-        None where a backlog is not known. A socket's SYN queue has the size of its accept queue, backlog + 1
-        (inet_csk_reqsk_queue_is_full, include/net/inet_connection_sock.h).
+        None where a backlog is not known.
         """
         limits = [member.reading.limit for member in self.members.values()]
         if None in limits:
             return None
-        return sum(min(limit + 1, max_each or limit + 1) for limit in limits if limit is not None)
+        return sum(bound.limit(limit) for limit in limits if limit is not None)
 
     def _sum_up(self) -> None:
         self._summed = True

@@ -133,7 +133,8 @@ GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
         TCP_LISTENER,
         "listen_queue_syn_recv_limit",
         "gauge",
-        "Most half-open connections that the kernel admits: the sum of backlog + 1 of each socket, "
+        "Most half-open connections that the kernel admits: the sum of backlog + 1 of each socket "
+        "(backlog on kernels before 6.13 and its backports), "
         "or less where SYN cookies are off and tcp_max_syn_backlog binds.",
         lambda listener: listener.syn_recv_limit(),
         SynRecv.NAME,

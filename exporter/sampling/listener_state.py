@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.config.model import Export, Queue
+from exporter.kernel.syn_queue import BEYOND_BACKLOG, SynQueueBound
 from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import UNKNOWN_OWNER, Owner
@@ -27,9 +28,9 @@ class ListenerState:
     """
 
     __slots__ = (
-        "_max_syn_recv",
         "_oldest_wait_seconds",
         "_peak_window",
+        "_syn_queue_bound",
         "accept",
         "address",
         "folded_into",
@@ -65,7 +66,7 @@ class ListenerState:
         self.folded_into: ListenerState | None = None
         self.since = accept.newest
         self.revision = 0
-        self._max_syn_recv: int | None = None
+        self._syn_queue_bound = SynQueueBound(BEYOND_BACKLOG)
         self._oldest_wait_seconds: float | None = None
 
     def apply_rules(self, rules: RuleSet, peak_window: float) -> None:
@@ -105,10 +106,10 @@ class ListenerState:
         """Take the listener that is published in place of this one."""
         self.folded_into = other
 
-    def set_max_syn_recv(self, connections: int | None) -> None:
-        """Take how many half-open connections a socket may have whatever its backlog; None for no limit."""
+    def set_syn_queue_bound(self, bound: SynQueueBound) -> None:
+        """Take how many half-open connections a socket may have."""
         self.revision += 1
-        self._max_syn_recv = connections
+        self._syn_queue_bound = bound
         self._compare_syn_recv()
 
     def observe_accept(self) -> None:
@@ -129,6 +130,8 @@ class ListenerState:
         """Take the newest number of half-open connections; None where it is not known."""
         self.revision += 1
         if self.syn_recv is not None:
+            if count:
+                self._learn_from(count)
             self.syn_recv.observe(count, self._syn_recv_ratio(count))
 
     def observe_oldest_wait(self, seconds: float | None) -> None:
@@ -142,7 +145,7 @@ class ListenerState:
 
     def syn_recv_limit(self) -> int | None:
         """Return how many half-open connections the kernel admits; None where that is not known."""
-        return self.group.syn_recv_limit(self._max_syn_recv) if self.syn_recv is not None else None
+        return self.group.syn_recv_limit(self._syn_queue_bound) if self.syn_recv is not None else None
 
     def oldest_wait_seconds(self) -> float | None:
         """Return how long the oldest connection has waited; None where that was not measured yet."""
@@ -163,6 +166,12 @@ class ListenerState:
         """Compare the newest number of half-open connections with a limit that may be another one."""
         if self.syn_recv is not None and self.syn_recv.length is not None:
             self.syn_recv.observe(self.syn_recv.length, self._syn_recv_ratio(self.syn_recv.length))
+
+    def _learn_from(self, count: int) -> None:
+        """See whether the kernel admits more half-open connections than its version tells."""
+        limit = self.syn_recv_limit()
+        if limit is not None and limit < count <= limit + len(self.group.members):
+            self._syn_queue_bound = self._syn_queue_bound._replace(beyond_backlog=1)
 
     def _syn_recv_ratio(self, count: int | None) -> float | None:
         limit = self.syn_recv_limit()

@@ -9,6 +9,7 @@ from exporter.config.model import Config
 from exporter.kernel.family import FAMILIES, SocketFamily, family_of
 from exporter.kernel.procfs.counters import Sysctls
 from exporter.kernel.records import UNCHANGED, Changes, Listener
+from exporter.kernel.syn_queue import BEYOND_BACKLOG, SynQueueBound
 from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import ListenerKey
 from exporter.listeners.matching import Matcher
@@ -48,7 +49,7 @@ class ListenerTable:
         self._rules = RuleSet(config, netns_number)
         self._owners = SocketOwners(config.labels, self.mptcp)
         self._peak_window = config.sampling.peak_window_seconds
-        self._max_syn_recv: int | None = None
+        self._syn_queue_bound = SynQueueBound(BEYOND_BACKLOG)
         self._nonempty = NonemptyQueues()
         self._with_syn_recv: set[ListenerState] = set()
         self._matcher: Matcher | None = None
@@ -116,11 +117,11 @@ class ListenerTable:
 
     def set_sysctls(self, sysctls: Sysctls) -> None:
         """Take the settings of the namespace, as far as they limit half-open connections."""
-        limit = sysctls.max_syn_recv()
-        if limit != self._max_syn_recv:
-            self._max_syn_recv = limit
+        bound = SynQueueBound(BEYOND_BACKLOG, sysctls.max_syn_recv())
+        if bound != self._syn_queue_bound:
+            self._syn_queue_bound = bound
             for state in (*self.states.values(), *self._folded.states):
-                state.set_max_syn_recv(limit)
+                state.set_syn_queue_bound(bound)
 
     def set_owners(self, group: ListenerGroup, owners: Mapping[int, SocketOwner], now: float) -> None:
         """Take the owners of a group's sockets, by their cookies.
@@ -186,9 +187,8 @@ class ListenerTable:
 
     def _place(self, group: ListenerGroup, now: float) -> None:
         before = group.key
-        changed = self._registries[family_of(group.key.protocol)].place(
-            group, self._owners.places(group), now
-        )
+        registry = self._registries[family_of(group.key.protocol)]
+        changed = registry.place(group, self._owners.places(group), now)
         if len(changed) > 1:
             self._matcher = None
             self._take_moved(changed, now)
@@ -240,7 +240,7 @@ class ListenerTable:
         family = family_of(group.key.protocol)
         syn_recv = self.syn_recv_timeline if family.has_syn_queue else None
         state = ListenerState(group, self.accept_timelines[family], syn_recv, self._peak_window)
-        state.set_max_syn_recv(self._max_syn_recv)
+        state.set_syn_queue_bound(self._syn_queue_bound)
         state.observe_syn_recv(0)
         return state
 

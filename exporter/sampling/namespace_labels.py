@@ -41,8 +41,8 @@ class NamespaceLabels:
         self._names: dict[int, str] = {}
         # Since when a namespace has waited for that.
         self._waiting: dict[int, float] = {}
-        # Those that were given up while no process was in them.
-        self._without_process: set[int] = set()
+        # The process that stood for each that was given up, 0 where none was in it.
+        self._given_up: dict[int, int] = {}
         self._soon = False
 
     @property
@@ -55,13 +55,18 @@ class NamespaceLabels:
         inodes = {ref.inode for ref in refs}
         self._names = {inode: name for inode, name in self._names.items() if inode in inodes}
         self._wait_for_late_processes(refs)
+        again = [
+            ref
+            for ref in refs
+            if not ref.name and ref.pid and self._given_up.get(ref.inode, ref.pid) != ref.pid
+        ]
         waiting = [ref for ref in refs if ref.inode not in self._names and not _named_by_hand(ref)]
         self._waiting = {ref.inode: self._waiting.get(ref.inode, now) for ref in waiting}
         self._soon = False
-        if not waiting or self._workloads is None:
+        if not (waiting or again) or self._workloads is None:
             self._waiting = {}
             return
-        found = self._find(self._workloads, [ref.pid for ref in waiting if ref.pid])
+        found = self._find(self._workloads, [ref.pid for ref in (*waiting, *again) if ref.pid])
         taken = {label_value(printable(ref.name)) for ref in refs if _named_by_hand(ref)} | {
             *self._names.values()
         }
@@ -73,10 +78,11 @@ class NamespaceLabels:
             else:
                 taken.add(name)
                 self._names[ref.inode] = name
-                if not name and not ref.pid:
-                    self._without_process.add(ref.inode)
+                if not name:
+                    self._given_up[ref.inode] = ref.pid
                 del self._waiting[ref.inode]
                 self.version += 1
+        self._name_late([(ref, found[ref.pid]) for ref in again if ref.pid in found], taken)
 
     def forget(self, inode: int) -> None:
         """Look for the name of a namespace again, since another has got its number."""
@@ -107,10 +113,24 @@ class NamespaceLabels:
         Without a process there was hardly a listener, so no series ends. An engine may take long to start a
         container: it reads an image from a disk, or from a registry, once it has made the namespace.
         """
-        started = {ref.inode for ref in refs if ref.pid} & self._without_process
-        self._without_process = (self._without_process - started) & self._names.keys()
-        for inode in started:
+        self._given_up = {inode: pid for inode, pid in self._given_up.items() if inode in self._names}
+        for inode in [ref.inode for ref in refs if ref.pid and self._given_up.get(ref.inode) == 0]:
+            del self._given_up[inode]
             self.forget(inode)
+
+    def _name_late(self, found: Sequence[tuple[NamespaceRef, Workload]], taken: set[str]) -> None:
+        """Name those without a name for which another process stands than when they were given up.
+
+        As of a rootless container, whose namespace is entered by the program that connects it to the network
+        before the container's own process starts. Until then they keep their numbers.
+        """
+        for ref, workload in found:
+            self._given_up[ref.inode] = ref.pid
+            if _usable(workload.name) and workload.name not in taken:
+                taken.add(workload.name)
+                self._names[ref.inode] = workload.name
+                del self._given_up[ref.inode]
+                self.version += 1
 
     @staticmethod
     def _find(workloads: Workloads, pids: Sequence[int]) -> dict[int, Workload]:

@@ -10,8 +10,9 @@ from http import HTTPStatus
 import pytest
 
 from exporter import __version__
+from exporter.api.documents import Documents
 from exporter.cli.flags import RunFlags, parse
-from exporter.cli.routes import Documents, build_router, check_telemetry_path
+from exporter.cli.routes import build_router, check_telemetry_path
 from exporter.errors import UsageError
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse

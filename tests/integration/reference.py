@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from testbed import privileges, programs, syscalls
 from testbed.page import Page
+from testbed.waiting import DEADLINE_SECONDS
 from tests.integration.metric_values import Served
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -97,7 +98,7 @@ def from_show() -> dict[Endpoint, Figures]:
         cwd=_ROOT,
         capture_output=True,
         check=True,
-        timeout=30,
+        timeout=DEADLINE_SECONDS,
         preexec_fn=privileges.deny_other_namespaces,  # tests have one thread
     )
     return of_rows(json.loads(done.stdout))

@@ -1,4 +1,4 @@
-"""Record the kernel's replies anew: `python -m tests.kernel.record`, as root.
+"""Record the kernel's replies anew: `python -m tests.kernel.record [--to FOLDER] [CASE]...`, as root.
 
 The sockets of each case are made in a network namespace of their own. Of the exporter's code only the request
 is used, so that what is recorded does not depend on the code that it will test.
@@ -6,34 +6,43 @@ is used, so that what is recorded does not depend on the code that it will test.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import socket
 import struct
 import sys
 import traceback
+from pathlib import Path
 
 from testbed import child, privileges
 from testbed.child import Ending, Outcome
 from tests.kernel import recordings
-from tests.kernel.recorded_cases import CASES, RecordedCase
+from tests.kernel.recorded_cases import CASES, RecordedCase, has_mptcp
 from tests.kernel.recordings import Recording
 
 _NETLINK_SOCK_DIAG = 4
 _LAST = frozenset({2, 3})  # NLMSG_ERROR and NLMSG_DONE
-_TIMEOUT_SECONDS = 30.0
+# An emulated machine takes that long.
+_TIMEOUT_SECONDS = 300.0
 
 
 def main() -> int:
     """Record every case, or those that are named."""
-    chosen = sys.argv[1:] or list(CASES)
-    for name in chosen:
+    parser = argparse.ArgumentParser(prog="python -m tests.kernel.record", description=__doc__)
+    parser.add_argument("--to", type=Path, default=recordings.FOLDER, metavar="FOLDER")
+    parser.add_argument("cases", nargs="*", default=list(CASES), metavar="CASE")
+    given = parser.parse_args()
+    for name in given.cases:
         case = CASES[name]
+        if case.needs_mptcp and not has_mptcp():
+            sys.stdout.write(f"{name}: this kernel has no MPTCP\n")
+            continue
         outcome = child.run(lambda case=case: _record(case), _TIMEOUT_SECONDS)  # type: ignore[misc]
         if outcome.ending is not Ending.PASSED or not isinstance(outcome.detail, Recording):
             sys.stderr.write(f"{name}: {outcome.ending.name}: {outcome.detail}\n")
             return 1
-        recordings.save(name, outcome.detail)
+        recordings.save(name, outcome.detail, given.to)
         sizes = [len(datagram) for datagram in outcome.detail.datagrams]
         sys.stdout.write(f"{name}: datagrams of {sizes} bytes\n")
     return 0

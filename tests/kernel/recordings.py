@@ -1,4 +1,8 @@
-"""Replies of a real kernel: the datagrams in `<name>.bin`, what they reply to in `<name>.json`."""
+"""Replies of real kernels: the datagrams in `<name>.bin`, what they reply to in `<name>.json`.
+
+The name of a recording is that of its case; before it stands the folder of those that were made in a virtual
+machine, one for each kernel.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,17 @@ class Recording:
 
 def names() -> list[str]:
     """Return the names of all recordings."""
-    return sorted(path.stem for path in FOLDER.glob("*.bin"))
+    return sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.bin"))
+
+
+def of_case(case: str) -> list[str]:
+    """Return the names of the recordings of one case, of all kernels."""
+    return [name for name in names() if case_of(name) == case]
+
+
+def case_of(name: str) -> str:
+    """Return the case that a recording is of."""
+    return name.rpartition("/")[2]
 
 
 def load(name: str) -> Recording:
@@ -46,11 +60,11 @@ def load(name: str) -> Recording:
     return Recording(**about, datagrams=tuple(datagrams))
 
 
-def save(name: str, recording: Recording) -> None:
-    """Write one recording as two files."""
+def save(name: str, recording: Recording, folder: Path = FOLDER) -> None:
+    """Write one recording as two files in a folder."""
     about = asdict(recording)
     about["request"] = recording.request.hex()
     about["datagram_bytes"] = list(map(len, about.pop("datagrams")))
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.bin").write_bytes(b"".join(recording.datagrams))
-    (FOLDER / f"{name}.json").write_text(json.dumps(about, indent=2) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.bin").write_bytes(b"".join(recording.datagrams))
+    (folder / f"{name}.json").write_text(json.dumps(about, indent=2) + "\n")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.kernel.records import QueueReading
+from exporter.kernel.syn_queue import SynQueueBound
 from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import key_of
 from tests.listeners.sockets import reading, tcp
@@ -178,18 +179,21 @@ def test_a_socket_that_is_released_takes_what_it_dropped_along() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "max_each", "expected"),
+    ("limits", "bound", "expected"),
     [
-        ([9], None, 10),
-        ([9, 99], None, 110),
-        ([9, 99], 50, 60),
-        ([9], 10, 10),
-        ([9, None], None, None),
+        ([9], SynQueueBound(1), 10),
+        ([9, 99], SynQueueBound(1), 110),
+        ([9, 99], SynQueueBound(0), 108),
+        ([9, 99], SynQueueBound(1, 50), 60),
+        ([9], SynQueueBound(1, 10), 10),
+        ([9], SynQueueBound(0, 10), 9),
+        ([0], SynQueueBound(0), 0),
+        ([9, None], SynQueueBound(1), None),
     ],
 )
-def test_syn_recv_limit_is_one_more_than_each_backlog(
-    limits: list[int | None], max_each: int | None, expected: int | None
+def test_syn_recv_limit_is_the_sum_of_what_each_socket_may_have(
+    limits: list[int | None], bound: SynQueueBound, expected: int | None
 ) -> None:
     """And no more than the namespace allows each socket, where it has a limit."""
     group = group_of(*(reading(cookie, limit=limit) for cookie, limit in enumerate(limits)))
-    assert group.syn_recv_limit(max_each) == expected
+    assert group.syn_recv_limit(bound) == expected

@@ -21,6 +21,24 @@ _START_SECONDS = 300.0
 _CONFIG = "sampling: {cpu_budget: 50%}"
 
 
+class _Failures:
+    """Prints each failure at once: a machine that reaches its time limit prints no summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            terminal.write_line(f"\n{report.nodeid} after {report.duration:.0f} s:\n{report.longreprtext}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Print failures as they come, in a machine."""
+    if "IN_MACHINE" in os.environ and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Failures(config))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _in_a_machine() -> None:
     if "IN_MACHINE" not in os.environ:

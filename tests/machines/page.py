@@ -22,13 +22,16 @@ class Listeners:
 
     def until_shown(self, netns: str, port: int, **info: str) -> Page:
         """Return a page with httpd's listener and these labels of its info metric."""
+        wanted = {"netns": netns, "port": str(port), "process": "httpd", **info}
+        pages = list[Page]()
 
-        def shown(page: Page) -> bool:
-            labels = {"netns": netns, "port": str(port), "process": "httpd"}
-            limit = page.all("listen_queue_accept_limit", **labels)
-            return bool(limit) and bool(page.all("listen_queue_listener_info", **labels, **info))
+        def listed() -> list[dict[str, str]]:
+            """The listeners on this port, which a failure prints."""
+            pages[:] = [self._page()]
+            return [dict(labels) for labels in pages[0].all("listen_queue_listener_info", port=str(port))]
 
-        return until(self._page, shown, _DEADLINE_SECONDS)
+        until(listed, lambda found: any(wanted.items() <= each.items() for each in found), _DEADLINE_SECONDS)
+        return pages[0]
 
     def until_gone(self, netns: str) -> float:
         """Wait until no sample has this label, and return how many seconds that took."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.config.model import Severity
+from exporter.kernel.syn_queue import SynQueueBound
 from exporter.sampling.listener_state import ListenerState
 from tests.listeners.sockets import endpoint, tcp, unix
 from tests.sampling.simulation import TICK_SECONDS, Simulation
@@ -74,7 +75,7 @@ def test_half_open_connections_are_compared_with_another_setting_at_once(
     simulation.run_for(1.0)
     state = simulation.listener("0.0.0.0")
     state.observe_syn_recv(half_open)
-    state.set_max_syn_recv(4)
+    state.set_syn_queue_bound(SynQueueBound(1, 4))
     assert exceeded(state) == dict.fromkeys(Severity, bool(half_open))
     assert known(state) == KNOWN
 
@@ -83,5 +84,19 @@ def test_a_listener_without_a_syn_queue_has_no_limit_to_compare_with(simulation:
     simulation.kernel.unix.open(unix(1))
     simulation.tick()
     state = simulation.listener("/run/app.sock", "")
-    state.set_max_syn_recv(4)
+    state.set_syn_queue_bound(SynQueueBound(1, 4))
     assert (state.syn_recv, state.syn_recv_limit()) == (None, None)
+
+
+@pytest.mark.parametrize(("counts", "limit"), [([9], 9), ([10], 10), ([10, 0], 10), ([11], 9), ([], 9)])
+def test_a_queue_that_holds_one_more_than_its_backlog_may_hold_that(
+    simulation: Simulation, counts: list[int], limit: int
+) -> None:
+    """Where the version of the kernel does not tell. More than one came under a backlog that was larger."""
+    simulation.kernel.tcp.open(tcp(1), limit=9)
+    simulation.run_for(1.0)
+    state = simulation.listener("0.0.0.0")
+    state.set_syn_queue_bound(SynQueueBound(0))
+    for count in counts:
+        state.observe_syn_recv(count)
+    assert state.syn_recv_limit() == limit

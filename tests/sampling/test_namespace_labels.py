@@ -104,6 +104,36 @@ def test_a_name_that_is_found_late_is_not_used(setup: Setup) -> None:
     assert setup.workloads.asked == [7, 7]
 
 
+def test_a_namespace_whose_first_process_was_no_container_is_named_by_the_next(setup: Setup) -> None:
+    """It has its number until then, and is not asked about again while the same process stands for it."""
+    setup.workloads.run(7)
+    assert setup.at(0.0, ref(7)) == {7: "7"}
+    assert setup.at(1.0, ref(7, pid=8)) == {7: "7"}
+    version = setup.labels.version
+    setup.workloads.run(8, "web")
+    assert setup.at(2.0, ref(7, pid=8)) == {7: "web"}
+    assert setup.labels.version > version
+    setup.workloads.run(9, "other")
+    assert setup.at(3.0, ref(7, pid=9)) == {7: "web"}
+    assert setup.workloads.asked == [7, 8, 8]
+
+
+def test_a_process_that_belongs_to_nothing_is_asked_about_once(setup: Setup) -> None:
+    setup.workloads.run(7)
+    setup.workloads.run(8)
+    for pid in (7, 8, 8, 8):
+        assert setup.at(0.0, ref(7, pid=pid)) == {7: "7"}
+    assert setup.workloads.asked == [7, 8]
+
+
+def test_a_name_that_another_has_is_not_given_late_either(setup: Setup) -> None:
+    setup.workloads.run(7)
+    setup.workloads.run(8, "web")
+    setup.workloads.run(9, "web")
+    assert setup.at(0.0, ref(7), ref(8)) == {7: "7", 8: "web"}
+    assert setup.at(1.0, ref(7, pid=9), ref(8)) == {7: "7", 8: "web"}
+
+
 def test_what_restarts_under_the_same_name_has_the_same_label(setup: Setup) -> None:
     """Also where the one before is still there for a moment."""
     setup.workloads.run(7, "web")

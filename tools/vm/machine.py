@@ -54,7 +54,9 @@ def run(installed: Installed, kernel: Kernel, command: Sequence[str], settings: 
             return TIME_LIMIT
         status = folder / "status"
         if not status.exists() or not status.read_text().strip():
-            console = (folder / "console").read_text(errors="backslashreplace").splitlines()
+            # Not there where qemu did not start, and has said why.
+            log = folder / "console"
+            console = log.read_text(errors="backslashreplace").splitlines() if log.exists() else []
             sys.stderr.write("\n".join(["the machine ended without an answer", *console[-_SHOWN_LINES:], ""]))
             return NO_ANSWER
         if settings.results is not None:
@@ -68,7 +70,7 @@ def qemu_arguments(installed: Installed, kernel: Kernel, folder: Path, settings:
     """The command line of qemu; nothing that is written to a disk of the machine stays."""
     qemu = shutil.which("qemu-system-x86_64") or "qemu-system-x86_64"
     unpacked = Path(qemu).parents[2] if ".debian" in qemu else None
-    data = [f"-L{unpacked / each}" for each in _UNPACKED_DATA] if unpacked else []
+    data = [word for each in _UNPACKED_DATA for word in ("-L", str(unpacked / each))] if unpacked else []
     disks = ((installed.disk, "snapshot=on,cache=unsafe"), (kernel.modules, "readonly=on"))
     return [
         *(qemu, *data, "-nodefaults", "-display", "none", "-no-reboot", "-nic", "none"),

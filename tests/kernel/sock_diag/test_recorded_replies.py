@@ -31,6 +31,11 @@ def rows(name: str) -> list[bytes]:
     return [row for datagram in replayed(recordings.load(name)) for row in messages.messages(datagram)]
 
 
+def of_every_kernel(*cases: str) -> pytest.MarkDecorator:
+    """Run a test with the recordings of these cases."""
+    return pytest.mark.parametrize("name", [name for case in cases for name in recordings.of_case(case)])
+
+
 def packed(address: str) -> tuple[int, bytes]:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return family, socket.inet_pton(family, address)
@@ -59,24 +64,28 @@ def facts_of(found: Iterable[tuple[Listener, QueueReading]]) -> list[Fact]:
     return sorted(facts, key=lambda fact: fact["port"])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", recordings.names())
 def test_a_recording_is_a_reply_to_the_request_as_it_is_encoded_now(name: str) -> None:
     """When a request changes, its reply has to be recorded anew."""
-    assert recordings.load(name).request == CASES[name].request
+    assert recordings.load(name).request == CASES[recordings.case_of(name)].request
 
 
 def test_there_is_a_recording_of_each_case_and_no_other() -> None:
-    assert set(recordings.names()) == set(CASES)
+    """Of those that were made in a virtual machine some may be missing, since its kernel has no MPTCP."""
+    assert {name for name in recordings.names() if "/" not in name} == set(CASES)
+    assert {recordings.case_of(name) for name in recordings.names()} == set(CASES)
 
 
-def test_tcp_listeners_of_every_kind() -> None:
+@of_every_kernel("tcp_listeners")
+def test_tcp_listeners_of_every_kind(name: str) -> None:
     comparison = DumpComparison(TCP.rows, FakeInterfaces({LOOPBACK: "lo"}))
-    found = comparison.update(replayed(recordings.load("tcp_listeners"))).opened
-    assert facts_of(found) == recordings.load("tcp_listeners").truth
+    found = comparison.update(replayed(recordings.load(name))).opened
+    assert facts_of(found) == recordings.load(name).truth
 
 
-def test_tcp_listeners_have_what_belongs_to_every_socket() -> None:
-    found = [TCP.rows.listener(row) for row in rows("tcp_listeners")]
+@of_every_kernel("tcp_listeners")
+def test_tcp_listeners_have_what_belongs_to_every_socket(name: str) -> None:
+    found = [TCP.rows.listener(row) for row in rows(name)]
     assert {listener.uid for listener in found} == {0}
     assert all(listener.endpoint and listener.port == str(listener.endpoint.port) for listener in found)
     assert len({listener.cookie for listener in found}) == len({listener.inode for listener in found})
@@ -86,8 +95,9 @@ def test_tcp_listeners_have_what_belongs_to_every_socket() -> None:
     assert {listener.cgroup_id for listener in found} == {1}
 
 
-def test_only_a_listener_bound_to_a_device_has_an_interface() -> None:
-    found = [TCP.rows.listener(row) for row in rows("tcp_listeners")]
+@of_every_kernel("tcp_listeners")
+def test_only_a_listener_bound_to_a_device_has_an_interface(name: str) -> None:
+    found = [TCP.rows.listener(row) for row in rows(name)]
     bound = [listener.endpoint for listener in found if listener.endpoint and listener.endpoint.interface]
     assert {(endpoint.address, endpoint.port) for endpoint in bound} == {
         (packed(LINK_LOCAL)[1], 8005),
@@ -95,15 +105,16 @@ def test_only_a_listener_bound_to_a_device_has_an_interface() -> None:
     }
 
 
-def test_a_reading_repeats_the_cookie_of_its_listener() -> None:
-    for row in rows("tcp_listeners"):
-        assert TCP.rows.cookie(row) == TCP.rows.reading(row).cookie == TCP.rows.listener(row).cookie
-    for row in rows("unix_listeners"):
-        assert UNIX.rows.cookie(row) == UNIX.rows.reading(row).cookie == UNIX.rows.listener(row).cookie
+@of_every_kernel("tcp_listeners", "unix_listeners")
+def test_a_reading_repeats_the_cookie_of_its_listener(name: str) -> None:
+    kind = (UNIX if name.endswith("unix_listeners") else TCP).rows
+    for row in rows(name):
+        assert kind.cookie(row) == kind.reading(row).cookie == kind.listener(row).cookie
 
 
-def test_listeners_of_many_datagrams() -> None:
-    recording = recordings.load("tcp_listeners_many")
+@of_every_kernel("tcp_listeners_many")
+def test_listeners_of_many_datagrams(name: str) -> None:
+    recording = recordings.load(name)
     datagrams = replayed(recording)
     assert len(datagrams) > 2
     found = [row for datagram in datagrams for row in messages.messages(datagram)]
@@ -116,16 +127,17 @@ def test_listeners_of_many_datagrams() -> None:
     assert len(found) == MANY
 
 
-def test_rows_of_one_family_have_one_size() -> None:
+@of_every_kernel("tcp_listeners_many", "syn_recv")
+def test_rows_of_one_family_have_one_size(name: str) -> None:
     """The comparison of datagrams and the counting of half-open connections in C rely on it."""
-    for name in ("tcp_listeners_many", "syn_recv"):
-        sizes = {(row[16], len(row)) for row in rows(name)}
-        assert len(sizes) == len({family for family, _ in sizes})
+    sizes = {(row[16], len(row)) for row in rows(name)}
+    assert len(sizes) == len({family for family, _ in sizes})
 
 
-def test_an_mptcp_listener_is_in_both_dumps_under_one_inode_each() -> None:
-    recording = recordings.load("mptcp_listeners")
-    (row,) = rows("mptcp_listeners")
+@of_every_kernel("mptcp_listeners")
+def test_an_mptcp_listener_is_in_both_dumps_under_one_inode_each(name: str) -> None:
+    recording = recordings.load(name)
+    (row,) = rows(name)
     (fact,) = recording.truth
     listener = TCP.rows.listener(row)
     assert listener.endpoint == Endpoint(*packed(str(fact["address"])), int(fact["port"]), 0)
@@ -133,8 +145,9 @@ def test_an_mptcp_listener_is_in_both_dumps_under_one_inode_each() -> None:
     assert listener.inode
 
 
-def test_unix_listeners_of_every_kind() -> None:
-    found = [(UNIX.rows.listener(row), UNIX.rows.reading(row)) for row in rows("unix_listeners")]
+@of_every_kernel("unix_listeners")
+def test_unix_listeners_of_every_kind(name: str) -> None:
+    found = [(UNIX.rows.listener(row), UNIX.rows.reading(row)) for row in rows(name)]
     facts = [
         {
             "address": listener.address,
@@ -151,7 +164,7 @@ def test_unix_listeners_of_every_kind() -> None:
             "limit": fact["limit"],
             "file": fact["file"],
         }
-        for fact in recordings.load("unix_listeners").truth
+        for fact in recordings.load(name).truth
     ]
     assert sorted(facts, key=str) == sorted(expected, key=str)
     assert {listener.port for listener, _ in found} == {""}
@@ -159,10 +172,11 @@ def test_unix_listeners_of_every_kind() -> None:
     assert {reading.drops for _, reading in found} == {None}
 
 
-def test_unix_listeners_have_a_path_or_the_bytes_of_another_name() -> None:
+@of_every_kernel("unix_listeners")
+def test_unix_listeners_have_a_path_or_the_bytes_of_another_name(name: str) -> None:
     """All files were on one file system. Two names may have one address, and are told apart."""
-    truth = [bytes.fromhex(str(fact["name"])) for fact in recordings.load("unix_listeners").truth]
-    found = [UNIX.rows.listener(row) for row in rows("unix_listeners")]
+    truth = [bytes.fromhex(str(fact["name"])) for fact in recordings.load(name).truth]
+    found = [UNIX.rows.listener(row) for row in rows(name)]
     paths = [listener for listener in found if isinstance(listener.bound_to, FileId)]
     assert sorted(listener.path for listener in paths) == sorted(
         name for name in truth if not name.startswith(b"\0")
@@ -173,8 +187,9 @@ def test_unix_listeners_have_a_path_or_the_bytes_of_another_name() -> None:
     }
 
 
-def test_syn_recv_connections_at_each_endpoint() -> None:
-    recording = recordings.load("syn_recv")
+@of_every_kernel("syn_recv")
+def test_syn_recv_connections_at_each_endpoint(name: str) -> None:
+    recording = recordings.load(name)
     expected = {
         Endpoint(*packed(str(fact["address"])), int(fact["port"]), 0): fact["count"]
         for fact in recording.truth
@@ -182,7 +197,7 @@ def test_syn_recv_connections_at_each_endpoint() -> None:
     assert syn_recv.count(replayed(recording)) == expected
 
 
-@pytest.mark.parametrize("name", ["waiting", "waiting_unprivileged"])
+@of_every_kernel("waiting", "waiting_unprivileged")
 def test_the_oldest_wait_at_each_endpoint(name: str) -> None:
     """Neither an accepted connection nor the client's side of one is waiting."""
     recording = recordings.load(name)
@@ -195,14 +210,17 @@ def test_the_oldest_wait_at_each_endpoint(name: str) -> None:
     }
     assert found.keys() == expected.keys()
     for endpoint, seconds in expected.items():
-        # Timers of the kernel tick every few milliseconds.
-        assert seconds - 0.02 <= found[endpoint] < seconds + 0.1
+        # Timers of the kernel tick every few milliseconds, and an emulated machine asks late.
+        assert seconds - 0.02 <= found[endpoint] < seconds + 0.3
 
 
-def test_a_row_is_smaller_without_privilege() -> None:
+@of_every_kernel("waiting")
+def test_a_row_is_smaller_without_privilege(name: str) -> None:
     """INET_DIAG_MARK is missing, so no decoder may rely on the position of an attribute."""
-    assert {len(row) for row in rows("waiting")}.isdisjoint(len(row) for row in rows("waiting_unprivileged"))
+    smaller = {len(row) for row in rows(f"{name}_unprivileged")}
+    assert {len(row) for row in rows(name)}.isdisjoint(smaller)
 
 
-def test_a_dump_of_nothing_is_empty_and_no_error() -> None:
-    assert rows("empty") == []
+@of_every_kernel("empty")
+def test_a_dump_of_nothing_is_empty_and_no_error(name: str) -> None:
+    assert rows(name) == []

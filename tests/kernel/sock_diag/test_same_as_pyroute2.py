@@ -22,6 +22,7 @@ from exporter.kernel.sock_diag import accept_wait, messages, mptcp, syn_recv
 from exporter.kernel.text import unix_address
 from tests.kernel import recordings
 from tests.kernel.datagrams import tcp_row, unix_row
+from tests.kernel.sock_diag.test_recorded_replies import of_every_kernel
 
 NLMSG_DONE = 3
 
@@ -55,7 +56,7 @@ def drops(message: Any) -> int:
     return int(struct.unpack("=9I", raw)[8])
 
 
-@pytest.mark.parametrize("name", ["tcp_listeners", "tcp_listeners_many"])
+@of_every_kernel("tcp_listeners", "tcp_listeners_many")
 def test_tcp_listeners_are_the_same(name: str) -> None:
     theirs = [
         (
@@ -78,21 +79,22 @@ def test_tcp_listeners_are_the_same(name: str) -> None:
     assert ours == theirs
 
 
-def test_unix_listeners_are_the_same() -> None:
+@of_every_kernel("unix_listeners")
+def test_unix_listeners_are_the_same(name: str) -> None:
     """pyroute2 does not decode UNIX_DIAG_UID, and strips a name of the NULs around it."""
     theirs = []
-    for message in decoded("unix_listeners", unix_diag_msg):
-        name, queue = message.get_attr("UNIX_DIAG_NAME"), message.get_attr("UNIX_DIAG_RQLEN")
+    for message in decoded(name, unix_diag_msg):
+        bound, queue = message.get_attr("UNIX_DIAG_NAME"), message.get_attr("UNIX_DIAG_RQLEN")
         file = message.get_attr("UNIX_DIAG_VFS")
         bound_to = None
         if file is not None:
             device = file["udiag_vfs_dev"]
             bound_to = os.makedev(device >> 20, device & 0xFFFFF), file["udiag_vfs_ino"]
-        address = unix_address(name if isinstance(name, bytes) else name.encode())
+        address = unix_address(bound if isinstance(bound, bytes) else bound.encode())
         identity = (message["udiag_cookie"], message["udiag_ino"], address, bound_to)
         theirs.append((*identity, queue["udiag_rqueue"], queue["udiag_wqueue"]))
     ours = []
-    for row in rows("unix_listeners"):
+    for row in rows(name):
         listener, reading = UNIX.rows.listener(row), UNIX.rows.reading(row)
         address = listener.address.removeprefix("@").removesuffix(r"\x00")
         bound_to = listener.bound_to if isinstance(listener.bound_to, FileId) else None
@@ -101,12 +103,13 @@ def test_unix_listeners_are_the_same() -> None:
     assert ours == theirs
 
 
-def test_syn_recv_connections_are_the_same() -> None:
-    theirs = Counter(endpoint(message) for message in decoded("syn_recv", inet_diag_msg))
-    assert syn_recv.count(recordings.load("syn_recv").datagrams[:-1]) == theirs
+@of_every_kernel("syn_recv")
+def test_syn_recv_connections_are_the_same(name: str) -> None:
+    theirs = Counter(endpoint(message) for message in decoded(name, inet_diag_msg))
+    assert syn_recv.count(recordings.load(name).datagrams[:-1]) == theirs
 
 
-@pytest.mark.parametrize("name", ["waiting", "waiting_unprivileged"])
+@of_every_kernel("waiting", "waiting_unprivileged")
 def test_waits_are_the_same(name: str) -> None:
     theirs = [
         WaitingConnection(
