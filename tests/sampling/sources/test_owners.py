@@ -48,7 +48,7 @@ def test_later_searches_are_done_in_steps(simulation: Simulation) -> None:
     while not published_tcp(simulation):
         simulation.tick()
         ticks += 1
-    assert ticks == 9, "six processes, the owner once more, that of the other socket, and the end"
+    assert ticks == 7, "six processes, which are all new, and the end"
     assert simulation.kernel.tcp.asked == asked + ticks
 
 
@@ -151,7 +151,7 @@ def test_new_socket_of_a_known_group_gets_its_owner(simulation: Simulation) -> N
     simulation.kernel.tcp.open(tcp(2))
     simulation.tick()
     assert simulation.published() == [("0.0.0.0", "nginx")]
-    assert simulation.host.full_searches == 2
+    assert simulation.host.full_searches == 3, "processes are listed for new ones as well"
 
 
 def test_listeners_that_close_cost_no_walk(simulation: Simulation) -> None:
