@@ -67,8 +67,9 @@ class OwnerSearch:
         self._not_looked_for: set[int] = set()
         self._watch = OwnerWatch(self._processes)
         self._new_processes = NewProcesses()
-        # The search of a cgroup is short, so the search of all processes waits for it.
+        # The search of a cgroup is short, so the others wait for it; all processes wait for the new ones.
         self._short_search: Iterator[None] | None = None
+        self._new_search: Iterator[None] | None = None
         self._full_search: Iterator[None] | None = None
         self._times = SearchTimes()
         self._obstacle: UnavailableError | None = None
@@ -98,12 +99,9 @@ class OwnerSearch:
         if self._owners.take_details(now):
             self._times.hold(now)
             self._times.search_held_now(now)
-        return bool(
-            self._short_search
-            or self._full_search
-            or self._short_search_due(now)
-            or self._full_search_due(now)
-        )
+        under_way = self._short_search or self._new_search or self._full_search
+        due = self._short_search_due(now) or self._new_processes_due(now) or self._full_search_due(now)
+        return bool(under_way or due)
 
     def step(self, now: float, stop: Callable[[], bool]) -> bool:
         """Continue until `stop` returns true or nothing is pending. Return whether any search has ended.
@@ -156,7 +154,7 @@ class OwnerSearch:
         self._new = self._created.known(self._new.union(inodes))
 
     def _short_search_due(self, now: float) -> bool:
-        return bool(self._new) or self._watch.due(now) or self._new_processes_due(now)
+        return bool(self._new) or self._watch.due(now)
 
     def _new_processes_due(self, now: float) -> bool:
         return bool(self._not_looked_for or (self._owners.held and self._new_processes.due(now)))
@@ -169,19 +167,20 @@ class OwnerSearch:
     def _next_search(self, now: float) -> Iterator[None] | None:
         if self._short_search is None and self._short_search_due(now):
             self._short_search = self._search_some()
-        if self._short_search is None and self._full_search is None and self._full_search_due(now):
+        if self._new_search is None and self._new_processes_due(now):
+            self._new_search = self._search_new_processes()
+        first = self._short_search or self._new_search
+        if first is None and self._full_search is None and self._full_search_due(now):
             self._full_search = self._search_all()
-        return self._short_search or self._full_search
+        return first or self._full_search
 
     def _search_some(self) -> Iterator[None]:
-        """Do what takes little: what is due of the cgroups of new sockets, known owners and new processes."""
+        """Do what takes little: what is due of the cgroups of new sockets and of known owners."""
         try:
             if self._watch.due(self._now):
                 yield from self._look_at_owners()
             if self._new:
                 yield from self._search_cgroups()
-            if self._new_processes_due(self._now):
-                yield from self._search_new_processes()
         finally:
             self._short_search = None
 
@@ -197,14 +196,16 @@ class OwnerSearch:
 
     def _search_new_processes(self) -> Iterator[None]:
         """Search the processes that have started lately for sockets that are new, or held for others."""
-        new, self._not_looked_for = self._not_looked_for & self._owners.sought(), set()
-        searched = self._owners.held | self._owners.missed()
-        if not new and not self._owners.held:
-            return  # They were found in their cgroups.
-        holders = self._holders(searched | new)
-        yield from holders.search(self._new_processes.look_at(self._processes.pids(), self._now))
-        # A socket that no search of all has sought may have an older holder.
-        self._keep_serving(holders, provisional=new - searched)
+        try:
+            new, self._not_looked_for = self._not_looked_for & self._owners.sought(), set()
+            searched = self._owners.held | self._owners.missed()
+            if new or self._owners.held:
+                holders = self._holders(searched | new)
+                yield from holders.search(self._new_processes.look_at(self._processes.pids(), self._now))
+                # A socket that no search of all has sought may have an older holder.
+                self._keep_serving(holders, provisional=new - searched)
+        finally:
+            self._new_search = None
 
     def _look_at_owners(self) -> Iterator[None]:
         """Search again for the owners of sockets whose owner has ended, is another program, or closed one."""
@@ -215,7 +216,6 @@ class OwnerSearch:
         self._seek(self._owners.owned_by(changed), self._now)
 
     def _search_all(self) -> Iterator[None]:
-        """Search all processes."""
         try:
             self._times.begin(self._now)
             sought = self._owners.sought()

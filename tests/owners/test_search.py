@@ -212,6 +212,14 @@ def test_no_search_is_made_for_what_cannot_be_seen(host: FakeHost, owners: Owner
     assert not owners.pending(1000.0)
 
 
+def search_until_known(owners: OwnerSearch, inode: int) -> None:
+    """Search in the smallest steps until a process is known that holds a socket."""
+    for _ in range(1000):
+        owners.step(10.0, lambda: True)
+        if process_of(owners, inode):
+            break
+
+
 def test_a_new_process_is_the_owner_of_a_new_socket_before_all_others_are_read(
     host: FakeHost, owners: OwnerSearch
 ) -> None:
@@ -225,8 +233,7 @@ def test_a_new_process_is_the_owner_of_a_new_socket_before_all_others_are_read(
     owners.set_sockets(without_cgroup(1, 2), 10.0)
     host.read_pids.clear()
     assert owners.pending(10.0)
-    while not owners.step(10.0, lambda: True):
-        pass
+    search_until_known(owners, 2)
     assert process_of(owners, 2) == "nginx"
     assert set(host.read_pids) == {100, 200}, "whether the known owner still has its socket, and the new one"
     search(owners, 10.0)
@@ -244,8 +251,7 @@ def test_a_new_process_is_the_owner_only_until_an_older_one_is_found(
     host.run(10, b"launcher", 1, 2)
     host.run(20, b"server", 2)
     owners.set_sockets(without_cgroup(1, 2), 10.0)
-    while not owners.step(10.0, lambda: True):
-        pass
+    search_until_known(owners, 2)
     assert process_of(owners, 2) == "server"
     search(owners, 10.0)
     assert process_of(owners, 2) == "launcher"
@@ -259,8 +265,7 @@ def test_a_new_process_that_closed_its_socket_is_its_owner_no_longer(
     search(owners)
     host.run(20, b"server", 2)
     owners.set_sockets(without_cgroup(1, 2), 10.0)
-    while not owners.step(10.0, lambda: True):
-        pass
+    search_until_known(owners, 2)
     assert process_of(owners, 2) == "server"
     host.run(20, b"server")
     search(owners, 10.0)
