@@ -18,12 +18,15 @@ import pytest
 from testbed import privileges
 from testbed.page import Page, metrics
 from testbed.program import Program
-from testbed.waiting import DEADLINE_SECONDS
+from testbed.waiting import DEADLINE_SECONDS, MEASURED_BY
 
 _ROOT = Path(__file__).resolve().parents[1]
-# What coverage sets for programs that are started (`patch` in pyproject.toml).
-_MEASURED_BY = "COVERAGE_PROCESS_CONFIG"
 _MEASURED = ("--user=root", "--no-sandbox")
+
+
+def unmeasured() -> dict[str, str]:
+    """The environment of a program that may write no file, so that coverage of it cannot be measured."""
+    return {name: value for name, value in os.environ.items() if name != MEASURED_BY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class Daemon(ExporterProgram):
             folder.chmod(0o755)
         self.config_file = folder / "config.yml"
         command = [sys.executable, "-m", "exporter", f"--web.listen-address=127.0.0.1:{port}"]
-        command += [*_MEASURED, *flags] if not confined and _MEASURED_BY in os.environ else flags
+        command += [*_MEASURED, *flags] if not confined and MEASURED_BY in os.environ else flags
         if config is not None:
             self.config_file.write_text(config)
             command.append(f"--config.file={self.config_file}")

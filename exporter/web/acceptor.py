@@ -7,7 +7,6 @@ import errno
 import logging
 import os
 import socket
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -50,9 +49,9 @@ _BUSY: Final = HttpResponse.busy("too many clients; try again later")
 
 
 @lru_cache(maxsize=1)
-def _refusal(second: int) -> bytes:
-    """Return the response to all that are refused in the same second, since the epoch."""
-    response = replace(_BUSY, headers={**_BUSY.headers, "Date": formatdate(second, usegmt=True)})
+def _refusal(date: str) -> bytes:
+    """Return the response to all that are refused in the same second."""
+    response = replace(_BUSY, headers={**_BUSY.headers, "Date": date})
     return b"".join(Exchange(Limits()).respond(response, close=True))
 
 
@@ -77,7 +76,7 @@ class AcceptedClient:
         """Send a response, whatever the request is, and close."""
         with suppress(OSError):
             if self._transport.refuses_in_http:
-                response = _refusal(int(time.time()))
+                response = _refusal(formatdate(usegmt=True))
                 self._accepted.send(response, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
                 # With bytes unread the kernel would send RST, which may cost the client the response.
                 self._accepted.recv(_DISCARDED_BYTES, socket.MSG_DONTWAIT)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from testbed import privileges
-from testbed.daemon import ExporterProgram
+from testbed.daemon import ExporterProgram, unmeasured
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 EXPORTER: Final = (sys.executable, "-m", "exporter")
@@ -43,5 +43,6 @@ class RedirectedExporter(ExporterProgram):
             ["sh", "-c", f"{before}\nexec {command} {redirections}"],
             folder / "exporter.log",
             cwd=ROOT,
+            env=unmeasured(),
             before_exec=prepare,
         )

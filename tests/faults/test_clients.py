@@ -72,7 +72,7 @@ def scraped(daemon: Daemon) -> float:
     "a scrape in a second, no source without descriptors, nothing logged",
 )
 def test_more_connections_than_descriptors() -> None:
-    with Daemon(max_open_files=40).wait_ready() as daemon:
+    with Daemon(max_open_files=40).wait_ready().wait_for_log("listening") as daemon:
         log = daemon.log
         with clients(60, b""):
             seconds = max(scraped(daemon) for _ in range(3))

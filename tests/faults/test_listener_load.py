@@ -14,7 +14,7 @@ import pytest
 from testbed import figures
 from testbed.daemon import Daemon, running
 from testbed.page import Page, metrics
-from testbed.waiting import until
+from testbed.waiting import MEASURED_BY, until
 from tests.faults.tenant import Tenant, may_open
 from tests.integration import listening_sockets
 from tests.integration.metric_values import figure
@@ -103,7 +103,9 @@ def machine_slowdown() -> float:
     began, used = time.monotonic(), time.process_time()
     while time.process_time() - used < 0.1:
         pass
-    return max(1.0, (time.monotonic() - began) / (time.process_time() - used))
+    slowdown = max(1.0, (time.monotonic() - began) / (time.process_time() - used))
+    # To measure coverage takes more than the exporter itself, and its budget is the same.
+    return slowdown * 8 if MEASURED_BY in os.environ else slowdown
 
 
 def at_full_rate(page: Page) -> bool:

@@ -46,9 +46,18 @@ def owners(served: Daemon) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
-def until_owned(before: Daemon, process: str, unit: str) -> None:
-    """Return when both exporters, one that runs and one that starts now, show this owner alone."""
-    wanted = {place: {(process, unit)} for place in (PORT, UNIX)}
+def until_served(before: Daemon) -> None:
+    """Return when both exporters show the service."""
+    _until_owned(before, {place: {("shop.py", "shop.service")} for place in (PORT, UNIX)})
+
+
+def until_held(before: Daemon) -> None:
+    """Return when both exporters show systemd; of a TCP socket the kernel tells which unit has opened it."""
+    _until_owned(before, {PORT: {("systemd", "shop.socket")}, UNIX: {("systemd", "init.scope")}})
+
+
+def _until_owned(before: Daemon, wanted: dict[str, set[tuple[str, str]]]) -> None:
+    """Return when both exporters, one that runs and one that starts now, show these owners alone."""
     until(lambda: owners(before), lambda found: found == wanted)
     with running(config=EAGER, port=10512) as after:
         until(lambda: owners(after), lambda found: found == wanted)
@@ -67,15 +76,15 @@ def test_systemd_is_named_before_the_service_starts_and_after_it_stops(
         systemd.write("shop.service", SERVICE.format(command=COMMANDS[command]))
         systemd.write("shop.socket", SOCKET)
         systemd.systemctl("start", "shop.socket")
-        until_owned(before, "systemd", "init.scope")
+        until_held(before)
         family = socket.AF_INET if client == "tcp" else socket.AF_UNIX
         with socket.socket(family) as opened:
             opened.connect(("127.0.0.1", int(PORT)) if client == "tcp" else str(systemd.path(UNIX)))
-            until_owned(before, "shop.py", "shop.service")
+            until_served(before)
         systemd.systemctl("stop", "shop.socket", "shop.service")
         until(lambda: owners(before), lambda found: not found)
         systemd.systemctl("start", "shop.socket")
-        until_owned(before, "systemd", "init.scope")
+        until_held(before)
 
 
 @pytest.mark.netns
@@ -93,6 +102,6 @@ def test_systemd_is_named_again_when_the_service_has_ended(
         systemd.systemctl("start", "shop.socket")
         with socket.socket() as opened:
             opened.connect(("127.0.0.1", int(PORT)))
-            until_owned(before, "shop.py", "shop.service")
+            until_served(before)
         systemd.path("/run/end").write_text("\n")
-        until_owned(before, "systemd", "init.scope")
+        until_held(before)
