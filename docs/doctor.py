@@ -5,7 +5,6 @@ It runs in a network namespace of its own; that needs root, or user namespaces.
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from signal import SIGSTOP
 from typing import Final
 
 from testbed import namespace, privileges
+from testbed.full_queue import accepts, fill
 from testbed.waiting import equals, until
 
 _PORT: Final = 8000
@@ -30,9 +30,9 @@ def main() -> None:
             preexec_fn=privileges.deny_other_namespaces,  # noqa: PLW1509  (one thread)
         )
         try:
-            until(partial(_accepts, _PORT), equals(wanted=True))
+            until(partial(accepts, _PORT), equals(wanted=True))
             server.send_signal(SIGSTOP)
-            clients = _fill(_PORT)
+            clients = fill(_PORT)
             subprocess.run(
                 [sys.executable, "-m", "exporter", "doctor"],
                 check=True,
@@ -43,24 +43,6 @@ def main() -> None:
         finally:
             server.kill()
             server.wait()
-
-
-def _accepts(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except ConnectionRefusedError:
-        return False
-    return True
-
-
-def _fill(port: int) -> list[socket.socket]:
-    """Connect until the kernel takes no further connection into the accept queue."""
-    clients = []
-    try:
-        while True:
-            clients.append(socket.create_connection(("127.0.0.1", port), timeout=0.3))
-    except TimeoutError:
-        return clients
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from signal import SIGSTOP
 from typing import Final
 
 from testbed import namespace, privileges, programs
+from testbed.full_queue import accepts, fill
 from testbed.waiting import equals, until
 
 _PICTURE: Final = Path(__file__).with_name("show.svg")
@@ -59,9 +59,9 @@ def main() -> None:
         prometheus = _start_prometheus(folder)
         try:
             for port in (_STOPPED_PORT, _PORT, _PROMETHEUS_PORT):
-                until(partial(_accepts, port), equals(wanted=True))
+                until(partial(accepts, port), equals(wanted=True))
             web_server.send_signal(SIGSTOP)
-            clients = _fill(_STOPPED_PORT)
+            clients = fill(_STOPPED_PORT)
             time.sleep(_FULL_SECONDS)
             lines = _printed()
             for client in clients:
@@ -119,24 +119,6 @@ def _start_prometheus(folder: str) -> subprocess.Popen[bytes]:
     return _start(
         [programs.find("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder}/data"]
     )
-
-
-def _accepts(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except ConnectionRefusedError:
-        return False
-    return True
-
-
-def _fill(port: int) -> list[socket.socket]:
-    """Connect until the kernel takes no further connection into the accept queue."""
-    clients = []
-    try:
-        while True:
-            clients.append(socket.create_connection(("127.0.0.1", port), timeout=0.3))
-    except TimeoutError:
-        return clients
 
 
 def _printed() -> list[str]:

@@ -96,11 +96,9 @@ def _bars(changes: Sequence[Change], begin: float, end: float, peak: int) -> str
 
 
 def _name(entry: Entry) -> str:
-    address, port = table.name(entry["address"]), entry["port"]
-    where = f"[{address}]:{port}" if port and ":" in address else f"{address}:{port}" if port else address
     netns = "" if entry["netns"] == "host" else f"  {table.name(entry['netns'])}"
     process = f"  {table.name(entry['process'])}" if entry["process"] else ""
-    return f"{where}{netns}{process}"
+    return f"{table.endpoint(entry['address'], entry['port'])}{netns}{process}"
 
 
 def _peak(entry: Entry) -> str:

@@ -124,11 +124,9 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _listener(row: Row) -> str:
-    address, port = table.name(str(row["address"])), row["port"]
-    if not port:
-        # New clients reach another socket, or none.
-        return f"{address} (stale path)" if row["stale_path"] else address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    where = table.endpoint(str(row["address"]), str(row["port"]))
+    # New clients reach another socket, or none.
+    return f"{where} (stale path)" if row["stale_path"] else where
 
 
 def _figure(value: str | float | None, form: str = "{}") -> str:

@@ -30,6 +30,14 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else _bytes(each) for each in text)
 
 
+def endpoint(address: str, port: str) -> str:
+    """Return where a listener is as a cell: a name alone, or an address and its port, as in `[::1]:80`."""
+    shown = name(address)
+    if not port:
+        return shown
+    return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
+
+
 def table(rows: Sequence[Sequence[str]], left: int) -> str:
     """Return lines of cells in columns: the first `left` begin, and the others end, below each other."""
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
