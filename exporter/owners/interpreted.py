@@ -103,7 +103,7 @@ def _loaded(arguments: Sequence[bytes]) -> bytes:
 
 def _java(arguments: Sequence[bytes]) -> bytes:
     position = 0
-    options_elsewhere = archive = False
+    options_in_file = archive = False
     while position < len(arguments):
         argument = arguments[position]
         following = arguments[position + 1] if position + 1 < len(arguments) else b""
@@ -113,13 +113,13 @@ def _java(arguments: Sequence[bytes]) -> bytes:
         if argument.startswith(b"--module="):
             return file_name(argument.partition(b"=")[2])
         if argument.startswith(b"@"):
-            options_elsewhere = True
+            options_in_file = True
         elif argument == b"-jar":
             # Other options may stand before the archive.
             archive = True
         elif not argument.startswith(b"-"):
             expected = _ARCHIVE if archive else _QUALIFIED_CLASS
-            known = not options_elsewhere or expected.fullmatch(argument)
+            known = not options_in_file or expected.fullmatch(argument)
             return file_name(argument) if known else b""
         position += 2 if argument in _JAVA_WITH_VALUE else 1
     return b""

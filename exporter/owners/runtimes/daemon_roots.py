@@ -63,7 +63,7 @@ class _DaemonRoots:
         self._documents = documents
         self._found = found
         self._scope = scope_of(daemon)
-        # The paths of a daemon in a container lead elsewhere here.
+        # The paths of a daemon in a container lead to other places here.
         self._contained = in_container(location_of(daemon))
 
     def add(self) -> None:
