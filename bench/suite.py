@@ -82,7 +82,7 @@ def whole(compiled: Compiled) -> list[Case]:
         *_whole_namespaces(compiled),
         Case("daemon for a minute", 70, partial(daemon.cpu_time, Sockets(100, connections=20_000), 60.0)),
         Case("lateness with scrapers", 45, partial(daemon.lateness, Sockets(100), 7.0, 3)),
-        Case("short episodes", 62, partial(episodes.noticed, compiled, 60.0)),
+        Case("short episodes", 122, partial(episodes.noticed, compiled, 120.0)),
         Case("an hour's worth of samples", 35, partial(memory.growth, Sockets(100), _HOUR_SAMPLES)),
         Case("start of the command", 3, partial(start.help_text, 15)),
     ]
@@ -134,7 +134,7 @@ def quick(compiled: Compiled) -> list[Case]:
             partial(syn_recv.established, compiled, connections, rounds, limited=True),
         ),
         Case("10,000 half-open", 6, partial(syn_recv.flooded, compiled, flood, rounds, limited=True)),
-        Case("short episodes", 14, partial(episodes.noticed, compiled, 12.0)),
+        Case("short episodes", 22, partial(episodes.noticed, compiled, 20.0)),
         *_quick_namespaces(compiled),
         Case("start of the command", 2, partial(start.help_text, 9)),
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Final
 
-from bench.daemon import Daemon, metrics
+from bench.daemon import Daemon, Scraper
 from bench.executables import Compiled
 from bench.noticed import Noticed
 from bench.queue_watcher import Observed, QueueWatcher
@@ -26,7 +26,7 @@ _CONFIG: Final = f"sampling: {{peak_window: {PEAK_WINDOW_SECONDS * 1000:.0f}ms}}
 def noticed(compiled: Compiled, seconds: float, progress: Progress) -> CaseResult:
     """Make episodes on several ports for `seconds`, and compare what was published with what was observed."""
     with ExitStack() as stack:
-        made = [Episodes(seed, lambda port: published(metrics(), port)) for seed in range(_LISTENERS)]
+        made = [_episodes(seed, stack.enter_context(closing(Scraper()))) for seed in range(_LISTENERS)]
         Daemon(stack, config=_CONFIG).wait_ready()
         watchers = [QueueWatcher(compiled.queue_watcher, each.port, stack) for each in made]
         time.sleep(0.5)
@@ -45,6 +45,10 @@ def noticed(compiled: Compiled, seconds: float, progress: Progress) -> CaseResul
         for episode in seen.confirmed(each.episodes)
     ]
     return _result(confirmed, sum(each.full_seconds for each in made), observed)
+
+
+def _episodes(seed: int, scraper: Scraper) -> Episodes:
+    return Episodes(seed, lambda port: published(scraper.metrics(), port))
 
 
 def _result(episodes: list[Episode], published_seconds: float, observed: Sequence[Observed]) -> CaseResult:

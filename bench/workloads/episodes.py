@@ -21,7 +21,8 @@ PEAK_WINDOW_SECONDS: Final = 0.45
 EPISODE_SECONDS: Final = 0.06
 # Two samples are taken between the end of an episode and the scrape.
 _BEFORE_SCRAPE_SECONDS: Final = 0.12
-_PAUSE_SECONDS: Final = (0.3, 0.6)
+# A client that scrapes more often than once a second waits for processor time while there are several.
+_PAUSE_SECONDS: Final = (1.0, 1.5)
 _PEAK: Final = "listen_queue_accept_peak_utilization_ratio"
 _FULL: Final = "listen_queue_accept_full_seconds_total"
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
@@ -110,7 +111,7 @@ class Episodes(threading.Thread):
             grown = found.full_seconds - before
             before = found.full_seconds
             self.full_seconds += grown
-            if time.monotonic() - end < PEAK_WINDOW_SECONDS:
+            if time.monotonic() - begin < PEAK_WINDOW_SECONDS:
                 self.episodes.append(Episode(begin, end, found.peak_ratio, grown))
 
     def stop(self) -> None:
