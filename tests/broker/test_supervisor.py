@@ -139,7 +139,7 @@ def test_a_broker_that_fails_is_started_again_where_nobody_reads_its_error() -> 
             os.close(descriptor)
 
 
-def test_without_a_supervisor_every_request_fails_at_once() -> None:
+def test_without_a_supervisor_every_request_fails_as_it_is_gone() -> None:
     broker = BrokerClient(supervisor.start(Confinement()).channel)
     broker.pids()
     supervising = supervisor_of(os.getpid())
@@ -147,15 +147,14 @@ def test_without_a_supervisor_every_request_fails_at_once() -> None:
     os.kill(supervising, signal.SIGKILL)
     os.waitpid(supervising, 0)
     until(lambda: ended(brokering), bool)
-    started = time.monotonic()
     for call in (
         broker.pids,
         lambda: broker.namespaces([1]),
         lambda: list(broker.enter([NamespaceTarget(pid=1)])),
     ):
+        # A request that nobody answers fails with other words, after half a second.
         with pytest.raises(BrokerUnavailableError, match="gone"):
             call()
-    assert time.monotonic() - started < 0.5
     broker.close()
 
 

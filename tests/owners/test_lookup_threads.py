@@ -91,11 +91,10 @@ def test_a_lookup_that_hangs_does_not_keep_others_waiting(lookups: Lookups, tmp_
 
 
 def test_nobody_waits_for_a_lookup(lookups: Lookups) -> None:
-    began = time.monotonic()
     for number in range(1000):
         lookups.add(str(number), lookups.go_on.wait)
         lookups.threads.watch()
-    assert time.monotonic() - began < 1
+    assert lookups.made == []
 
 
 def test_where_a_few_hang_others_wait_for_the_end_of_one(lookups: Lookups) -> None:

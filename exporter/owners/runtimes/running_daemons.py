@@ -92,8 +92,9 @@ class RunningDaemons:
             arguments = self._arguments(pid, started)
             uid = _effective_uid(self._file(pid, "status"))
             cgroup = self._file(pid, "cgroup")
-            # Another process may have got the number meanwhile.
-            if proc.start_ticks(self._file(pid, "stat")) != started:
+            # Another process may have got the number meanwhile. One without arguments is in the middle of
+            # execve(2), which sets the name first.
+            if not any(arguments) or proc.start_ticks(self._file(pid, "stat")) != started:
                 return None
         except (OSError, ValueError, KernelError):
             return None

@@ -42,12 +42,14 @@ def conmon_of_podman(name: str, root: str, runroot: str) -> tuple[str, ...]:
 
 @contextmanager
 def running(folder: Path, name: str, *arguments: str) -> Iterator[int]:
-    """Run a program under this name until the end of the block; it has its name at the beginning."""
+    """Run a program until the end of the block; it has its name and its arguments at the beginning."""
     program = folder / name
     program.write_text("#!/bin/sh\nread line\n")
     program.chmod(0o755)
     with subprocess.Popen([program, *arguments], stdin=subprocess.PIPE) as process:
         until(lambda: Path(f"/proc/{process.pid}/comm").read_text(), f"{name[:15]}\n".__eq__)
+        # execve(2) sets them later.
+        until(lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes(), bool)
         yield process.pid
         assert process.stdin is not None
         process.stdin.close()

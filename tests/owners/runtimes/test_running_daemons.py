@@ -109,8 +109,8 @@ def make_process(root: Path, pid: int, *, uid: int = 0, name: str = "dockerd") -
     (folder / "cgroup").write_text("0::/\n")
 
 
-def no_arguments(_pid: int, _started: int) -> Sequence[bytes]:
-    return ()
+def only_name(_pid: int, _started: int) -> Sequence[bytes]:
+    return (b"dockerd",)
 
 
 def test_another_process_that_got_the_number_meanwhile_is_none(tmp_path: Path) -> None:
@@ -119,15 +119,24 @@ def test_another_process_that_got_the_number_meanwhile_is_none(tmp_path: Path) -
     def replace(_pid: int, started: int) -> Sequence[bytes]:
         stat = (tmp_path / "5" / "stat").read_text()
         (tmp_path / "5" / "stat").write_text(stat.replace(f" {started} ", f" {started + 1000} "))
-        return ()
+        return (b"dockerd",)
 
     assert find(RunningDaemons(replace, str(tmp_path)), 0.0) == {}
-    assert 5 in find(RunningDaemons(no_arguments, str(tmp_path)), 0.0)
+    assert 5 in find(RunningDaemons(only_name, str(tmp_path)), 0.0)
+
+
+def test_a_process_that_has_its_name_and_no_arguments_yet_is_read_again(tmp_path: Path) -> None:
+    make_process(tmp_path, 5)
+    arguments = [b""]
+    daemons, clock = RunningDaemons(lambda *_: arguments, str(tmp_path)), Clock()
+    assert clock.find(daemons) == {}
+    arguments[:] = [b"dockerd", b"--data-root=/srv"]
+    assert clock.find(daemons)[5].option("--data-root") == "/srv"
 
 
 def test_user_is_the_effective_one(tmp_path: Path) -> None:
     make_process(tmp_path, 5, uid=1000)
-    assert find(RunningDaemons(no_arguments, str(tmp_path)), 0.0)[5].uid == 1000
+    assert find(RunningDaemons(only_name, str(tmp_path)), 0.0)[5].uid == 1000
 
 
 @pytest.mark.parametrize(
@@ -136,25 +145,25 @@ def test_user_is_the_effective_one(tmp_path: Path) -> None:
 def test_malformed_files_of_a_process(tmp_path: Path, name: str, content: str) -> None:
     make_process(tmp_path, 5)
     (tmp_path / "5" / name).write_text(content)
-    assert find(RunningDaemons(no_arguments, str(tmp_path)), 0.0) == {}
+    assert find(RunningDaemons(only_name, str(tmp_path)), 0.0) == {}
 
 
 def test_a_procfs_that_cannot_be_read_has_no_daemons(tmp_path: Path) -> None:
-    assert find(RunningDaemons(no_arguments, str(tmp_path / "none")), 0.0) == {}
+    assert find(RunningDaemons(only_name, str(tmp_path / "none")), 0.0) == {}
 
 
 def test_users_cannot_make_it_keep_any_number_of_daemons(tmp_path: Path) -> None:
     for pid in range(1, 1101):
         make_process(tmp_path, pid, uid=1000)
     make_process(tmp_path, 2000, uid=0)
-    found = find(RunningDaemons(no_arguments, str(tmp_path)), 0.0)
+    found = find(RunningDaemons(only_name, str(tmp_path)), 0.0)
     assert len(found) == 1024 + 1
     assert 2000 in found
 
 
 def test_a_process_that_got_the_number_of_another_is_found_within_a_minute(tmp_path: Path) -> None:
     make_process(tmp_path, 5, name="bash")
-    daemons, clock = RunningDaemons(no_arguments, str(tmp_path)), Clock()
+    daemons, clock = RunningDaemons(only_name, str(tmp_path)), Clock()
     for _ in range(4):
         assert clock.find(daemons) == {}
     (tmp_path / "5" / "comm").write_text("dockerd\n")
@@ -165,4 +174,4 @@ def test_a_process_that_got_the_number_of_another_is_found_within_a_minute(tmp_p
 def test_many_processes_take_many_steps(tmp_path: Path) -> None:
     for pid in range(1, 301):
         make_process(tmp_path, pid, name="bash")
-    assert len(list(RunningDaemons(no_arguments, str(tmp_path)).find(0.0))) >= 300 / 64
+    assert len(list(RunningDaemons(only_name, str(tmp_path)).find(0.0))) >= 300 / 64
