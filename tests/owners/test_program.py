@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.owners.program import MAX_NAME_BYTES, ProgramFacts, needs_arguments, program_name
@@ -220,6 +220,7 @@ def test_an_interpreter_that_names_nothing_is_named_by_its_service(unit: str, ex
     st.lists(st.binary(max_size=30) | st.sampled_from([b"-m", b"-jar", b"-c", b"-cp", b"java", b"x.py"])),
     st.sampled_from([b"java", b"python3", b"node", b"MainThread", b""]),
 )
+@example(b"", b"", [b"", b"x/"], b"java")
 def test_no_argument_but_a_name_is_shown(
     command: bytes, executable: bytes, arguments: list[bytes], interpreter: bytes
 ) -> None:
@@ -233,8 +234,9 @@ def test_no_argument_but_a_name_is_shown(
         shown.partition(b": ")[0],
         *(word.rpartition(b"/")[2].removesuffix(b":") for word in first_words),
     }
-    # The last part of an argument, or of the value in one.
-    assert found in of_files | titles | first_words or any(part.endswith(found) for part in arguments)
+    # The last part of an argument, which may be a folder, or of the value in one.
+    last_parts = (part.rstrip(b"/") for part in arguments)
+    assert found in of_files | titles | first_words or any(part.endswith(found) for part in last_parts)
 
 
 def test_the_dynamic_linker_is_named_by_what_it_runs_also_where_its_name_is_cut() -> None:
