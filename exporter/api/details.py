@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from exporter.api.listeners import healthy_sources, labels, readable, row
 from exporter.api.overview import WINDOW_SECONDS, highest, recorded
 from exporter.api.spikes import spikes
-from exporter.config.model import Level, Queue, Unit
+from exporter.config.model import Level, Queue, Severity, Unit
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
 from exporter.sampling.clock import Clock
 from exporter.sampling.history.queue import QueueHistory
@@ -38,7 +38,8 @@ class Details:
     `thresholds` (`severity`, `level` as it was written, `ratio`), `peak_length`, `peak_ratio`, `spans` (the
     highest ratio in each second of the last ten minutes) and `spikes` (`begin` and `end` in Unix seconds, and
     `length`). An episode has `queue`, `severity`, `at`, `peak_length`, `peak_ratio` and `spans` of a quarter
-    of a second, from 30 s before to 30 s after it; the newest is the first.
+    of a second, from 30 s before to 30 s after it; the newest is the first. Where two thresholds
+    were crossed at once it is that of the worse.
     """
 
     def __init__(self, sampler: Sampler, clock: Clock) -> None:
@@ -58,9 +59,7 @@ class Details:
                     now, WINDOW_SECONDS, lambda each, _queue: labels(each) == wanted
                 )
             }
-            episodes = [
-                each for each in reversed(sampler.recorder.episodes()) if labels(each.state) == wanted
-            ]
+            episodes = _worst(each for each in sampler.recorder.episodes() if labels(each.state) == wanted)
             return {
                 "time": round(now + to_unix, 3),
                 "recorder_enabled": sampler.config.recorder.enabled,
@@ -116,6 +115,16 @@ def _recorded(state: ListenerState | None, queue: Queue, recording: Recording, n
         return recorded(state, history, recording, now, SPANS)
     spans = recording.span_ratios(now - WINDOW_SECONDS, WINDOW_SECONDS / SPANS, SPANS)
     return {"peak_length": recording.highest_length(), "peak_ratio": highest(spans), "spans": spans}
+
+
+def _worst(episodes: Iterable[Episode]) -> list[Episode]:
+    """Return one for each time that thresholds of a queue were crossed, the newest first."""
+    found: dict[tuple[Queue, float], Episode] = {}
+    for episode in episodes:
+        key = episode.queue, episode.at
+        if key not in found or episode.severity is Severity.CRITICAL:
+            found[key] = episode
+    return sorted(found.values(), key=lambda each: each.at, reverse=True)
 
 
 def _episode(episode: Episode, to_unix: float) -> Document:

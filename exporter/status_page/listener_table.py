@@ -130,7 +130,7 @@ def _heading(column: _Column, search: Search) -> Markup:
 
 
 def _row(row: Document) -> Markup:
-    state = row["state"] or UNKNOWN
+    state, tcp = row["state"] or UNKNOWN, row["protocol"] == "tcp"
     cells = (
         badge(row["state"]),
         joined(listener_name.link(row), _stale(row)),
@@ -138,9 +138,9 @@ def _row(row: Document) -> Markup:
         _now(row, state),
         _peak(row),
         _history(row),
-        duration(row["accept_oldest_wait_seconds"]) if row["accept_length"] else "",
-        "" if row["syn_recv_limit"] is None and row["protocol"] != "tcp" else number(row["syn_recv"]),
-        "" if row["protocol"] != "tcp" else number(row["drops_total"]),
+        duration(row["accept_oldest_wait_seconds"]) if tcp and row["accept_length"] else "",
+        number(row["syn_recv"]) if tcp else "",
+        number(row["drops_total"]) if tcp else "",
     )
     return element(
         "tr",

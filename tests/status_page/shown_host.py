@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from exporter.api.documents import build_documents
@@ -11,7 +11,6 @@ from exporter.status_page.status_pages import StatusPages
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.health import HealthyHandler
 from exporter.web.route import PageLink, Route
-from exporter.web.router import Router
 from tests.integration import hostile_names
 from tests.listeners.sockets import endpoint, tcp, unix
 from tests.sampling.simulation import Simulation
@@ -58,20 +57,20 @@ def busy(config: str = "{}") -> Simulation:
     return made
 
 
-def pages(made: Simulation, executor: Executor, reload_error: str | None = None) -> list[Route]:
-    """The routes of the pages, with one that they link."""
-    allowance = CpuAllowance(lambda: PLENTY)
-    documents = build_documents(made.sampler, made.clock.clock(), executor, allowance)
-    status_pages = StatusPages(documents, executor, allowance)
-    return [METRICS, *status_pages.routes([METRICS], HOST_NAME, VERSION, lambda: reload_error)]
-
-
 @contextmanager
-def served(made: Simulation, reload_error: str | None = None) -> Iterator[ServerThread]:
-    """A server of the pages."""
-    with ThreadPoolExecutor(1) as executor, ServerThread(_router(made, executor, reload_error)) as server:
-        yield server
-
-
-def _router(made: Simulation, executor: Executor, reload_error: str | None) -> Router:
-    return router_of(*pages(made, executor, reload_error))
+def served(
+    made: Simulation,
+    reload_error: str | None = None,
+    *,
+    host: str = HOST_NAME,
+    version: str = VERSION,
+    linked: Route = METRICS,
+) -> Iterator[ServerThread]:
+    """A server of the pages about a host, with one that they link."""
+    allowance = CpuAllowance(lambda: PLENTY)
+    with ThreadPoolExecutor(1) as executor:
+        documents = build_documents(made.sampler, made.clock.clock(), executor, allowance)
+        status_pages = StatusPages(documents, executor, allowance)
+        routes = [linked, *status_pages.routes([linked], host, version, lambda: reload_error)]
+        with ServerThread(router_of(*routes)) as server:
+            yield server
