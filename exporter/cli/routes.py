@@ -78,7 +78,9 @@ def build_router(  # noqa: PLR0913, PLR0917 # each serves some of the routes
         ),
         Route(_RELOAD, ReloadHandler(reloader, enabled=flags.lifecycle), methods=("POST",)),
     ]
-    routes += status_pages.routes(tuple(routes), os.uname().nodename, __version__, lambda: reloader.error)
+    routes += status_pages.routes(
+        tuple(routes), os.uname().nodename, __version__, lambda: reloader.error is not None
+    )
     return Router(routes, not_found=f"there is nothing here; metrics are at {telemetry_path}")
 
 

@@ -33,10 +33,10 @@ def verdict(document: Document) -> tuple[str, str]:
     return "ok", f"{counted(total, 'listener')}, none over its threshold."
 
 
-def health(document: Document, reload_error: str | None) -> Markup:
-    """Return the section; `reload_error` is why the newest configuration is not in force."""
+def health(document: Document, *, reload_failed: bool) -> Markup:
+    """Return the section; `reload_failed` tells that the newest configuration is not in force."""
     state, text = verdict(document)
-    problems = list(_problems(document, reload_error))
+    problems = list(_problems(document, reload_failed=reload_failed))
     return element(
         "section",
         element("h2", "Health", id="health"),
@@ -47,7 +47,7 @@ def health(document: Document, reload_error: str | None) -> Markup:
     )
 
 
-def _problems(document: Document, reload_error: str | None) -> Iterator[Markup]:
+def _problems(document: Document, *, reload_failed: bool) -> Iterator[Markup]:
     errors = _by_error(document["errors"])
     for error, sources, namespaces in errors[:_MAX_ERRORS]:
         yield element(
@@ -63,9 +63,10 @@ def _problems(document: Document, reload_error: str | None) -> Iterator[Markup]:
     unknown = document["counts"].get("unknown", 0)
     if unknown:
         yield element("li", f"The queues of {counted(unknown, 'listener')} cannot be read.", class_="error")
-    if reload_error is not None:
-        first, *_ = reload_error.splitlines() or [""]
-        yield element("li", element("strong", "Configuration not reloaded: "), first, class_="error")
+    if reload_failed:
+        # What is wrong with it may quote it, which is nothing for everybody who can read the page.
+        text = "The newest configuration is wrong, and not in force; the exporter's log says why."
+        yield element("li", text, class_="error")
     if document["only_own_namespace"]:
         yield element("li", "Only this network namespace is seen, and no container.")
 

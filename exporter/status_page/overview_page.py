@@ -17,12 +17,12 @@ from exporter.web.response import HttpResponse
 
 
 class OverviewPage:
-    """Makes the page of a site; `reload_error` is why the newest configuration is not in force."""
+    """Makes the page of a site; `reload_failed` tells whether the newest configuration is not in force."""
 
-    def __init__(self, overview: Overview, site: Site, reload_error: Callable[[], str | None]) -> None:
+    def __init__(self, overview: Overview, site: Site, reload_failed: Callable[[], bool]) -> None:
         self._overview = overview
         self._site = site
-        self._reload_error = reload_error
+        self._reload_failed = reload_failed
 
     def respond(self, query: str) -> HttpResponse:
         """Return the page, or 400 and a line that says what is wrong with the query."""
@@ -40,7 +40,7 @@ class OverviewPage:
             title=text,
             time=document["time"],
             main=joined(
-                health(document, self._reload_error()),
+                health(document, reload_failed=self._reload_failed()),
                 listener_table(document, search),
                 element(
                     "p",

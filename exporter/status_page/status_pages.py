@@ -28,12 +28,12 @@ class StatusPages:
         self._allowance = allowance
 
     def routes(
-        self, linked: Sequence[Route], host: str, version: str, reload_error: Callable[[], str | None]
+        self, linked: Sequence[Route], host: str, version: str, reload_failed: Callable[[], bool]
     ) -> list[Route]:
         """Return the routes; the pages link those of `linked` that have a link."""
         site = Site(host, version, STYLE.address, SCRIPT.address, linked)
         pages = {
-            OVERVIEW_PATH: OverviewPage(self._documents.overview, site, reload_error).respond,
+            OVERVIEW_PATH: OverviewPage(self._documents.overview, site, reload_failed).respond,
             DETAILS_PATH: DetailsPage(self._documents.details, site).respond,
         }
         return [

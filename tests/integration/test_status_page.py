@@ -42,7 +42,7 @@ def test_a_configuration_that_is_wrong_is_on_the_page() -> None:
     with running("--web.enable-lifecycle", config="{}") as daemon:
         daemon.config_file.write_text("labels: [<b>]\n")
         assert daemon.request("/-/reload", "POST").status == 500
-        assert "Configuration not reloaded: " in daemon.request("/").text
+        assert "The newest configuration is wrong, and not in force" in daemon.request("/").text
 
 
 def test_it_works_at_another_path_of_the_metrics() -> None:

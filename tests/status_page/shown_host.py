@@ -60,8 +60,8 @@ def busy(config: str = "{}") -> Simulation:
 @contextmanager
 def served(
     made: Simulation,
-    reload_error: str | None = None,
     *,
+    reload_failed: bool = False,
     host: str = HOST_NAME,
     version: str = VERSION,
     linked: Route = METRICS,
@@ -71,6 +71,6 @@ def served(
     with ThreadPoolExecutor(1) as executor:
         documents = build_documents(made.sampler, made.clock.clock(), executor, allowance)
         status_pages = StatusPages(documents, executor, allowance)
-        routes = [linked, *status_pages.routes([linked], host, version, lambda: reload_error)]
+        routes = [linked, *status_pages.routes([linked], host, version, lambda: reload_failed)]
         with ServerThread(router_of(*routes)) as server:
             yield server

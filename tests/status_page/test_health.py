@@ -20,8 +20,8 @@ def document(made: Simulation, *words: str) -> dict[str, Any]:
     return Overview(made.sampler, made.clock.clock()).document(words)
 
 
-def text_of(made: Simulation, reload_error: str | None = None) -> str:
-    return Parsed(health(document(made), reload_error)).text
+def text_of(made: Simulation) -> str:
+    return Parsed(health(document(made), reload_failed=False)).text
 
 
 def test_none_over_its_threshold() -> None:
@@ -70,16 +70,18 @@ def test_no_listener_is_not_ok() -> None:
 def test_errors_are_told_once_and_are_bounded() -> None:
     shared = [{"netns": f"n{i}", "source": source, "error": "x"} for i in range(9) for source in ("a", "b")]
     others = [{"netns": "host", "source": "inet", "error": f"e{i}"} for i in range(20)]
-    text = Parsed(health(document(quiet()) | {"errors": shared + others}, None)).text
+    text = Parsed(health(document(quiet()) | {"errors": shared + others}, reload_failed=False)).text
     assert "Cannot see a, b of n0, n1, n2 and 6 further namespaces: x" in text
     assert "11 further errors." in text
 
 
-def test_a_configuration_that_is_not_in_force_is_told() -> None:
-    assert "Configuration not reloaded: <c.yaml>:1:1: wrong" in text_of(quiet(), "<c.yaml>:1:1: wrong\nmore")
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_configuration_that_is_not_in_force_is_told(failed: bool) -> None:  # noqa: FBT001
+    text = Parsed(health(document(quiet()), reload_failed=failed)).text
+    assert ("The newest configuration is wrong, and not in force" in text) is failed
 
 
 @pytest.mark.parametrize("only_own", [True, False])
 def test_it_says_where_other_namespaces_are_not_seen(only_own: bool) -> None:  # noqa: FBT001
-    text = Parsed(health(document(quiet()) | {"only_own_namespace": only_own}, None)).text
+    text = Parsed(health(document(quiet()) | {"only_own_namespace": only_own}, reload_failed=False)).text
     assert ("Only this network namespace is seen, and no container." in text) is only_own

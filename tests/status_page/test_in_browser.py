@@ -56,7 +56,7 @@ def axe() -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerThread]:
-    with served(busy(), "c.yaml:1:1: wrong") as running:
+    with served(busy(), reload_failed=True) as running:
         yield running
 
 
