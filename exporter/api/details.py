@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from exporter.api.listeners import healthy_sources, labels, readable, row
-from exporter.api.overview import WINDOW_SECONDS, highest, recorded
+from exporter.api.overview import WINDOW_SECONDS, highest, known_since, recorded
 from exporter.api.spikes import spikes
 from exporter.config.model import Level, Queue, Severity, Unit
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
@@ -27,6 +27,13 @@ _MAX_EPISODES: Final = 20
 _MAX_OWNERS: Final = 20
 
 Document = dict[str, Any]
+
+
+class _Clocks(NamedTuple):
+    """The monotonic time of now, and what added to it is Unix time, in seconds."""
+
+    now: float
+    to_unix: float
 
 
 class Details:
@@ -53,6 +60,7 @@ class Details:
         with sampler.lock:
             healthy = healthy_sources(sampler, now)
             state = next((each for each in readable(sampler, healthy, now) if labels(each) == wanted), None)
+            since = known_since(sampler, state, now)
             recordings = {
                 queue: recording
                 for _, queue, recording in sampler.recorder.recordings(
@@ -66,7 +74,7 @@ class Details:
                 "listener": None if state is None else row(state, healthy),
                 **_known_of(state),
                 "queues": [
-                    _queue(state, queue, recordings.get(queue, Recording()), now, to_unix)
+                    _queue(state, queue, recordings.get(queue, Recording()), since, _Clocks(now, to_unix))
                     for queue in Queue
                     if _has(state, queue) or queue in recordings
                 ],
@@ -95,26 +103,20 @@ def _has(state: ListenerState | None, queue: Queue) -> bool:
 
 
 def _queue(
-    state: ListenerState | None, queue: Queue, recording: Recording, now: float, to_unix: float
+    state: ListenerState | None, queue: Queue, recording: Recording, since: float, clocks: _Clocks
 ) -> Document:
+    history = None if state is None else _history(state, queue)
+    length = None if history is None else history.length
     return {
         "queue": queue.value,
         "limit": None if state is None else _limit(state, queue),
         "thresholds": [] if state is None else _thresholds(state, queue),
-        **_recorded(state, queue, recording, now),
+        **recorded(recording, length, since, clocks.now, SPANS),
         "spikes": [
-            {"begin": spike.begin + to_unix, "end": spike.end + to_unix, "length": spike.length}
-            for spike in spikes(recording, now)[:_MAX_SPIKES]
+            {"begin": spike.begin + clocks.to_unix, "end": spike.end + clocks.to_unix, "length": spike.length}
+            for spike in spikes(recording, clocks.now)[:_MAX_SPIKES]
         ],
     }
-
-
-def _recorded(state: ListenerState | None, queue: Queue, recording: Recording, now: float) -> Document:
-    history = None if state is None else _history(state, queue)
-    if state is not None and history is not None:
-        return recorded(state, history, recording, now, SPANS)
-    spans = recording.span_ratios(now - WINDOW_SECONDS, WINDOW_SECONDS / SPANS, SPANS)
-    return {"peak_length": recording.highest_length(), "peak_ratio": highest(spans), "spans": spans}
 
 
 def _worst(episodes: Iterable[Episode]) -> list[Episode]:

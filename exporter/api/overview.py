@@ -12,7 +12,6 @@ from exporter.config.model import Queue
 from exporter.kernel.netns.namespace import HOST
 from exporter.owners.owner import OWNER_FACTS
 from exporter.sampling.clock import Clock
-from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.history.recording import Recording
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import ACCEPT
@@ -120,21 +119,26 @@ class Overview:
         if not self._sampler.config.recorder.enabled:
             return found | {"peak_length": None, "peak_ratio": None, "spans": None}
         recording = recorder.recording(state, Queue.ACCEPT, now - WINDOW_SECONDS, now)
-        return found | recorded(state, state.accept, recording, now, SPANS)
+        since = known_since(self._sampler, state, now)
+        return found | recorded(recording, state.accept.length, since, now, SPANS)
 
 
-def recorded(
-    state: ListenerState, history: QueueHistory, recording: Recording, now: float, count: int
-) -> Document:
+def known_since(sampler: Sampler, state: ListenerState | None, now: float) -> float:
+    """Return from when on it is recorded what was in the queues of a listener."""
+    begin = now - sampler.config.recorder.window_seconds
+    return begin if state is None else max(begin, state.since)
+
+
+def recorded(recording: Recording, length: int | None, since: float, now: float, count: int) -> Document:
     """Return `peak_length`, `peak_ratio` and `spans` of the last ten minutes, in so many spans.
 
-    A queue that has no changes was empty since its listener was seen first, or is not known at all.
+    `length` is that of now. A queue that has no changes was empty from `since` on, or is not known at all.
     """
     begin, seconds = now - WINDOW_SECONDS, WINDOW_SECONDS / count
-    if not len(recording) and history.length is None:
+    if not len(recording) and length is None:
         return {"peak_length": None, "peak_ratio": None, "spans": [None] * count}
     ratios = recording.span_ratios(begin, seconds, count)
-    unseen = min(count, max(0, int((state.since - begin) / seconds)))
+    unseen = min(count, max(0, int((since - begin) / seconds)))
     spans = [None] * unseen + ratios[unseen:]
     return {
         "peak_length": recording.highest_length() if len(recording) else 0,

@@ -90,3 +90,10 @@ def test_what_cannot_be_read_has_no_peak() -> None:
     found = document(busy(), protocol="unix", address="/run/unreadable.sock", port="", process="")
     (accept,) = found["queues"]
     assert (accept["peak_length"], accept["peak_ratio"], set(accept["spans"])) == (None, None, {None})
+
+
+def test_what_is_older_than_the_recorder_keeps_is_not_known() -> None:
+    found = document(busy("recorder: {window: 30s}"))
+    for queue in found["queues"]:
+        assert set(queue["spans"][: SPANS - 30]) == {None}
+        assert None not in queue["spans"][SPANS - 30 :]

@@ -128,6 +128,17 @@ def test_the_peak_is_of_ten_minutes_though_more_is_kept() -> None:
     assert document(made, "tcp")["listeners"][0]["peak_length"] == 0
 
 
+def test_what_is_older_than_the_recorder_keeps_is_not_known() -> None:
+    """Not empty: there may have been a spike."""
+    made = quiet("recorder: {window: 1m}")
+    made.kernel.tcp.change(1, length=8)
+    made.tick()
+    made.kernel.tcp.change(1, length=0)
+    made.run_for(90.0)
+    for row in document(made)["listeners"]:
+        assert row["spans"] == [None] * (SPANS - 12) + [0.0] * 12
+
+
 def test_half_open_connections_are_in_a_row() -> None:
     made = quiet()
     made.kernel.syn_recv_dump.counts = {endpoint("10.0.0.1", 80): 3}
