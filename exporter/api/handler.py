@@ -34,8 +34,8 @@ class DocumentHandler:
 
     def _respond(self, query: str) -> HttpResponse:
         try:
-            parsed = ListenerQuery.parse(query)
+            document = self._document(ListenerQuery.parse(query))
         except QueryError as error:
             return HttpResponse.text(HTTPStatus.BAD_REQUEST, str(error))
-        text = json.dumps(self._document(parsed), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return HttpResponse(HTTPStatus.OK, text.encode("utf-8", "surrogateescape"), "application/json")
