@@ -26,7 +26,7 @@ run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.
 WORKERS = $(shell expr 3 '*' $$(nproc) + 1)
 PYTEST = LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest
 # Folders of tests that need root, namespaces, a network or programs beside Python.
-WHOLE := tests/deploy tests/docs tests/e2e tests/integration tests/machines tests/testbed
+WHOLE := tests/deploy tests/docs tests/e2e tests/integration tests/machines tests/status_page/test_in_browser.py tests/testbed
 N = 10
 
 test: .venv/dev ## run every check and every test; pytest's flags go in ARGS, COVERAGE=1 measures as well
@@ -106,7 +106,8 @@ deploy: .venv/dev ## make the dashboard anew from its Python, and the rules for 
 	@$(BIN)/python -m deploy.grafana
 	@$(BIN)/python -m deploy.kubernetes.rules
 
-picture: .venv/dev programs ## draw docs/show.svg and docs/dashboard.svg anew, from services in a network namespace
+picture: .venv/dev programs ## draw docs/show.svg, docs/dashboard.svg and docs/status-page-*.png anew
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.status_page
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.show
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.dashboard
 

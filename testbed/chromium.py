@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import time
+from collections import deque
 from pathlib import Path
 from select import select
 from types import TracebackType
@@ -22,6 +23,8 @@ from testbed import programs, syscalls
 _NAME = "chromium-headless-shell"
 _DEADLINE_SECONDS = 30.0
 _READ_BYTES = 1 << 16
+_LOOK_SECONDS = 0.05
+_KEPT_EVENTS = 1000
 
 
 class ChromiumError(Exception):
@@ -53,7 +56,7 @@ class Chromium:
                     "--disable-gpu",
                     "--disable-dev-shm-usage",
                     "--disable-background-networking",
-                    "--host-resolver-rules=MAP * ~NOTFOUND",
+                    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -65,6 +68,7 @@ class Chromium:
         for descriptor in (to_browser, from_browser):
             os.close(descriptor)
         self._received = b""
+        self._events: deque[dict[str, Any]] = deque(maxlen=_KEPT_EVENTS)
         self._number = 0
         self._session: str | None = None
 
@@ -84,6 +88,16 @@ class Chromium:
 
     def open(self, file: Path, *, width: int, height: int, scheme: Literal["light", "dark"]) -> None:
         """Load a file in a window of this size, for a user who prefers this colour scheme."""
+        self.load(file.resolve().as_uri(), width=width, height=height, scheme=scheme)
+
+    def load(
+        self, url: str, *, width: int, height: int, scheme: Literal["light", "dark"], scripts: bool = True
+    ) -> None:
+        """Load an address in the same way; its scripts do not run where `scripts` is false."""
+        for domain in ("Network", "Log", "Runtime"):
+            self._call(f"{domain}.enable")
+        self._call("Emulation.setScriptExecutionDisabled", value=not scripts)
+        self._events.clear()
         self._call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -92,13 +106,40 @@ class Chromium:
             mobile=False,
         )
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        answer = self._call("Page.navigate", url=file.resolve().as_uri())
+        answer = self._call("Page.navigate", url=url)
         if error := answer.get("errorText"):
-            raise ChromiumError(f"{file}: {error}")
-        self.evaluate(
-            "new Promise(done => document.readyState === 'complete' ? done(0)"
-            " : addEventListener('load', () => done(0)))"
-        )
+            raise ChromiumError(f"{url}: {error}")
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        while self.evaluate("document.readyState") != "complete":
+            if time.monotonic() > deadline:
+                raise ChromiumError(f"{url}: not loaded in {_DEADLINE_SECONDS:g} s")
+            time.sleep(_LOOK_SECONDS)
+
+    @property
+    def requests(self) -> list[str]:
+        """The addresses that were asked for since the last `load`."""
+        return [event["request"]["url"] for event in self._happened("Network.requestWillBeSent")]
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the browser has logged since the last `load`: what a policy blocked, and errors of scripts."""
+        logged = [event["entry"]["text"] for event in self._happened("Log.entryAdded")]
+        thrown = [event["exceptionDetails"]["text"] for event in self._happened("Runtime.exceptionThrown")]
+        return logged + thrown
+
+    def press(self, key: str) -> None:
+        """Press a key, such as Tab or a letter, and let it go."""
+        text = {"text": key} if len(key) == 1 else {}
+        codes = {"Tab": 9, "Enter": 13}
+        for kind in ("keyDown", "keyUp"):
+            self._call(
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=codes.get(key, 0), **text
+            )
+
+    def _happened(self, method: str) -> list[dict[str, Any]]:
+        # Events are read on the way to an answer.
+        self.evaluate("0")
+        return [event["params"] for event in self._events if event["method"] == method]
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page, as JSON has it; a promise is waited for."""
@@ -132,7 +173,8 @@ class Chromium:
         self._send(json.dumps(message).encode() + b"\0")
         while True:
             answer = self._receive(deadline)
-            # Messages without this number are events.
+            if "method" in answer:
+                self._events.append(answer)
             if answer.get("id") == self._number:
                 if "error" in answer:
                     raise ChromiumError(f"{method}: {answer['error']}")

@@ -1,13 +1,15 @@
-"""Every document of the API, with the handler that serves it."""
+"""Every document of the API, with the handler of those that are served."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from exporter.api.details import Details
 from exporter.api.handler import DocumentHandler
 from exporter.api.history import History
 from exporter.api.listeners import Listeners
+from exporter.api.overview import Overview
 from exporter.sampling.clock import Clock
 from exporter.sampling.sampler import Sampler
 from exporter.web.cpu_allowance import CpuAllowance
@@ -16,17 +18,19 @@ from exporter.web.route import Handler
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Their handlers."""
+    """The handlers of those that are served as JSON, and what the pages for people are made from."""
 
     listeners: Handler
     history: Handler
+    overview: Overview
+    details: Details
 
 
 def build_documents(sampler: Sampler, clock: Clock, executor: Executor, allowance: CpuAllowance) -> Documents:
-    """Return documents about this sampler, which are made in `executor` and charged to `allowance`."""
+    """Return documents about this sampler; handlers make them in `executor`, charged to `allowance`."""
     return Documents(
-        *(
-            DocumentHandler(each.document, executor, allowance)
-            for each in (Listeners(sampler, clock), History(sampler, clock))
-        )
+        DocumentHandler(Listeners(sampler, clock).document, executor, allowance),
+        DocumentHandler(History(sampler, clock).document, executor, allowance),
+        Overview(sampler, clock),
+        Details(sampler, clock),
     )

@@ -40,13 +40,16 @@ class History:
         with sampler.lock:
             settings = sampler.config.recorder
             seconds = settings.window_seconds if query.seconds is None else query.seconds
-            recordings = sampler.recorder.recordings(now, min(seconds, settings.window_seconds))
+            recordings = sampler.recorder.recordings(
+                now,
+                min(seconds, settings.window_seconds),
+                lambda state, queue: query.selects(_labels(state, queue)),
+            )
             episodes = sampler.recorder.episodes()
             dropped = sampler.recorder.dropped
             found = [
                 ({**_labels(state, queue), **_limit(state, queue)}, changes)
                 for state, queue, changes in recordings
-                if query.selects(_labels(state, queue))
             ]
             crossed = [
                 (

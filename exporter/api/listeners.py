@@ -24,7 +24,7 @@ _METRICS: Final = {
 _FULL: Final = 1.0
 
 # By the label of a namespace and the protocol (NamespaceSampler.healthy_sources).
-_HealthySources = Mapping[str, Mapping[str, frozenset[str]]]
+HealthySources = Mapping[str, Mapping[str, frozenset[str]]]
 Document = dict[str, Any]
 Row = dict[str, Any]
 
@@ -46,9 +46,8 @@ class Listeners:
         """Return the listeners that are asked for."""
         sampler, now = self._sampler, self._clock.monotonic()
         with sampler.lock:
-            healthy = {namespace.name: namespace.healthy_sources(now) for namespace in sampler.namespaces}
-            readable = [state for state in sampler.published(now) if ACCEPT in _sources(state, healthy)]
-            rows = [_row(state, _sources(state, healthy)) for state in sorted(readable, key=_order)]
+            healthy = healthy_sources(sampler, now)
+            rows = [row(state, healthy) for state in sorted(readable(sampler, healthy, now), key=_order)]
             errors = [
                 {"netns": runner.netns, "source": runner.name, "error": str(runner.error)}
                 for runner in sampler.runners
@@ -56,7 +55,7 @@ class Listeners:
             ]
         return {
             "time": round(self._clock.wall(), 3),
-            "listeners": [row for row in rows if query.selects(row)],
+            "listeners": [each for each in rows if query.selects(each)],
             "errors": errors,
         }
 
@@ -69,22 +68,37 @@ def _order(state: ListenerState) -> tuple[float, bool, str, str, str, int]:
     return -utilization, key.netns != HOST, key.netns, key.protocol, key.address, port
 
 
-def _sources(state: ListenerState, healthy: _HealthySources) -> frozenset[str]:
-    key = state.group.key
-    return healthy[key.netns][key.protocol]
+def healthy_sources(sampler: Sampler, now: float) -> HealthySources:
+    """Return the sources whose newest samples may be published. The caller holds the lock."""
+    return {namespace.name: namespace.healthy_sources(now) for namespace in sampler.namespaces}
 
 
-def _row(state: ListenerState, sources: frozenset[str]) -> Row:
-    names: Row = dict(zip(KEY_LABELS, state.key(), strict=True))
-    names["process"] = state.owner.process if state.owner else ""
-    names["stale_path"] = state.stale_path
-    names["state"] = _state(state)
-    return names | {
+def readable(sampler: Sampler, healthy: HealthySources, now: float) -> list[ListenerState]:
+    """Return the published listeners whose accept queue can be read. The caller holds the lock."""
+    return [state for state in sampler.published(now) if ACCEPT in _sources(state, healthy)]
+
+
+def row(state: ListenerState, healthy: HealthySources) -> Row:
+    """Return a listener as the document has it."""
+    sources = _sources(state, healthy)
+    found: Row = {
+        **labels(state),
+        "stale_path": state.stale_path,
+        "state": state_of(state),
+    }
+    return found | {
         name: metric.read(state) if metric.source in sources else None for name, metric in _METRICS.items()
     }
 
 
-def _state(state: ListenerState) -> str | None:
+def labels(state: ListenerState) -> dict[str, str]:
+    """Return what tells a listener from all others."""
+    names = dict(zip(KEY_LABELS, state.key(), strict=True))
+    return names | {"process": state.owner.process if state.owner else ""}
+
+
+def state_of(state: ListenerState) -> str | None:
+    """Return `full`, `critical`, `warning` or `ok`; None where the queue cannot be read."""
     ratio = state.group.utilization
     if ratio is not None and ratio >= _FULL:
         return "full"
@@ -93,3 +107,8 @@ def _state(state: ListenerState) -> str | None:
         if any(history.active(severity) for history in histories):
             return severity.value
     return None if state.group.length is None else "ok"
+
+
+def _sources(state: ListenerState, healthy: HealthySources) -> frozenset[str]:
+    key = state.group.key
+    return healthy[key.netns][key.protocol]

@@ -41,6 +41,7 @@ from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
 from exporter.sampling.environment import host_environment
 from exporter.sampling.sampler import Sampler
+from exporter.status_page.status_pages import StatusPages
 from exporter.web.address import parse_address
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.limits import Limits
@@ -139,7 +140,8 @@ class Daemon:
         pages = SharedPages(page, self._allowance, self._page_threads)
         self._document_threads = ThreadPoolExecutor(1, "document")
         documents = build_documents(sampler, clock, self._document_threads, self._allowance)
-        router = build_router(flags, pages, documents, sampler, self._reloads)
+        status_pages = StatusPages(documents, self._document_threads, self._allowance)
+        router = build_router(flags, pages, documents, status_pages, sampler, self._reloads)
         self._responder = self._web.guard(router, self._client_share)
         logs.set_up(flags.log_level, flags.log_format, self.log_writer, limit)
         self.log_writer.start()

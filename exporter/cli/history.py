@@ -9,14 +9,13 @@ from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from exporter.api.spikes import spikes
 from exporter.cli import output, remote, table
 from exporter.cli.history_flags import HistoryFlags
 
 _PATH: Final = "/api/v1/history"
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _WIDTH: Final = 40
-# A spike is the time in which a queue was at least this part as full as at its fullest.
-_SPIKE_PART: Final = 0.5
 _SPIKES: Final = 5
 
 Entry = dict[str, Any]
@@ -64,23 +63,8 @@ def _listener(entry: Entry, begin: float, end: float) -> Iterator[str]:
     yield f"{_name(entry)}  {entry['queue']}: at most {_peak(entry)}"
     bars = _bars(changes, begin, end, entry["peak_length"] or 0)
     yield f"  {_duration(end - begin)} ago [{bars}] now"
-    for from_time, to_time, length in _spikes(changes, end, entry["peak_length"] or 0)[:_SPIKES]:
-        yield f"  {_clock(from_time)}  {length} for {_duration(to_time - from_time)}"
-
-
-def _spikes(changes: Sequence[Change], end: float, peak: int) -> list[tuple[float, float, int]]:
-    """Return when a queue was nearly as full as at its fullest: begin, end and length, the fullest first."""
-    spikes: list[tuple[float, float, int]] = []
-    for change, following in pairwise([*changes, (end, 0, 0.0)]):
-        length, until = change[1], float(following[0])
-        if not length or length < peak * _SPIKE_PART:
-            continue
-        if spikes and spikes[-1][1] == float(change[0]):
-            begun, _, highest = spikes.pop()
-            spikes.append((begun, until, max(highest, length)))
-        else:
-            spikes.append((float(change[0]), until, length))
-    return sorted(spikes, key=lambda spike: (-spike[2], spike[0]))
+    for spike in spikes(changes, end)[:_SPIKES]:
+        yield f"  {_clock(spike.begin)}  {spike.length} for {_duration(spike.end - spike.begin)}"
 
 
 def _bars(changes: Sequence[Change], begin: float, end: float, peak: int) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+from typing import Protocol
 
 from exporter import __version__
 from exporter.api.documents import Documents
 from exporter.cli.flags import RunFlags
 from exporter.errors import UsageError
+from exporter.status_page.status_pages import PATHS, StatusPages
 from exporter.web.health import HealthyHandler, Readiness, ReadyHandler
-from exporter.web.landing import LandingHandler
 from exporter.web.reload import Reloader, ReloadHandler
-from exporter.web.route import LandingLink, Route
+from exporter.web.route import PageLink, Route
 from exporter.web.router import Router
 from exporter.web.scrape import ScrapeHandler
 from exporter.web.shared_pages import SharedPages
@@ -21,8 +23,7 @@ _HEALTHY = "/-/healthy"
 _RELOAD = "/-/reload"
 _LISTENERS = "/api/v1/listeners"
 _HISTORY = "/api/v1/history"
-_LANDING = "/"
-_OTHERS = frozenset({_READY, _HEALTHY, _RELOAD, _LISTENERS, _HISTORY, _LANDING})
+_OTHERS = frozenset({_READY, _HEALTHY, _RELOAD, _LISTENERS, _HISTORY, *PATHS})
 # RFC 3986, section 3.3, without percent-encoding, which the router does not decode.
 # Far below what a client may send as a header.
 _MAX_PATH_LENGTH = 512
@@ -30,8 +31,22 @@ _SHOWN_LENGTH = 40
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
-def build_router(
-    flags: RunFlags, pages: SharedPages, documents: Documents, sampler: Readiness, reloader: Reloader
+class ConfigReloader(Reloader, Protocol):
+    """Reads the configuration file again, and knows how that went last."""
+
+    @property
+    def error(self) -> str | None:
+        """What was wrong with the configuration; None where nothing was."""
+        ...
+
+
+def build_router(  # noqa: PLR0913, PLR0917 # each serves some of the routes
+    flags: RunFlags,
+    pages: SharedPages,
+    documents: Documents,
+    status_pages: StatusPages,
+    sampler: Readiness,
+    reloader: ConfigReloader,
 ) -> Router:
     """Return the router of all routes."""
     telemetry_path = flags.telemetry_path
@@ -39,31 +54,33 @@ def build_router(
         Route(
             telemetry_path,
             ScrapeHandler(pages, max_requests=flags.max_requests),
-            link=LandingLink("Metrics", "what Prometheus scrapes"),
+            link=PageLink("Metrics", "what Prometheus scrapes"),
         ),
         Route(
             _READY,
             ReadyHandler(sampler),
-            link=LandingLink("Ready", "whether there is a sample to serve"),
+            link=PageLink("Ready", "whether there is a sample to serve"),
         ),
         Route(
             _HEALTHY,
             HealthyHandler(),
-            link=LandingLink("Healthy", "whether the process answers"),
+            link=PageLink("Healthy", "whether the process answers"),
         ),
         Route(
             _LISTENERS,
             documents.listeners,
-            link=LandingLink("Listeners", "every queue as it is now, as JSON"),
+            link=PageLink("Listeners", "every queue as it is now, as JSON"),
         ),
         Route(
             _HISTORY,
             documents.history,
-            link=LandingLink("History", "every change of the last minutes, as JSON"),
+            link=PageLink("History", "every change of the last minutes, as JSON"),
         ),
         Route(_RELOAD, ReloadHandler(reloader, enabled=flags.lifecycle), methods=("POST",)),
     ]
-    routes.append(Route(_LANDING, LandingHandler(routes, __version__)))
+    routes += status_pages.routes(
+        tuple(routes), os.uname().nodename, __version__, lambda: reloader.error is not None
+    )
     return Router(routes, not_found=f"there is nothing here; metrics are at {telemetry_path}")
 
 

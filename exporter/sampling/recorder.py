@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -105,14 +105,29 @@ class Recorder:
                     del recordings[state]
         self._fit()
 
-    def recordings(self, now: float, seconds: float) -> list[tuple[ListenerState, Queue, Recording]]:
-        """Return copies of the changes of the last `seconds`."""
+    def recordings(
+        self,
+        now: float,
+        seconds: float,
+        selects: Callable[[ListenerState, Queue], bool] = lambda _state, _queue: True,
+    ) -> list[tuple[ListenerState, Queue, Recording]]:
+        """Return copies of the changes of the last `seconds`, of the queues that are asked for."""
         found = (
             (state, queue, recording.between(now - seconds, now))
             for queue, recordings in self._recordings.items()
             for state, recording in recordings.items()
+            if selects(state, queue)
         )
         return [each for each in found if len(each[2])]
+
+    def highest_ratios(self, queue: Queue, begin: float) -> dict[ListenerState, float]:
+        """Return how full each queue of a kind was at most from `begin` on, where that is recorded."""
+        return {state: recording.highest_ratio(begin) for state, recording in self._recordings[queue].items()}
+
+    def recording(self, state: ListenerState, queue: Queue, begin: float, now: float) -> Recording:
+        """Return a copy of the changes of one queue from `begin` on; it has none where nobody has waited."""
+        recording = self._recordings[queue].get(state)
+        return Recording() if recording is None else recording.between(begin, now)
 
     def episodes(self) -> list[Episode]:
         """Return the crossings of the last day whose minute is over, the oldest first."""

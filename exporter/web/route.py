@@ -23,8 +23,8 @@ class Handler(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LandingLink:
-    """An entry of the landing page."""
+class PageLink:
+    """An entry in the list of links of the page at `/`."""
 
     title: str
     description: str
@@ -34,10 +34,10 @@ class LandingLink:
 class Route:
     """`path` is compared byte by byte; any method that is not in `methods` gets status 405.
 
-    `link` puts the route on the landing page.
+    `link` puts the route into the links of the page at `/`.
     """
 
     path: str
     handler: Handler
     methods: tuple[str, ...] = READ_METHODS
-    link: LandingLink | None = None
+    link: PageLink | None = None

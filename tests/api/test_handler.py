@@ -48,17 +48,3 @@ def test_a_wrong_parameter_gets_400_and_one_line() -> None:
     response = respond("since=never")
     assert response.status == HTTPStatus.BAD_REQUEST
     assert response.body == b"since: 'never' is no duration, such as 30s, 10m or 24h\n"
-
-
-def test_a_third_client_at_the_same_time_is_told_to_come_again() -> None:
-    async def responses() -> list[HttpResponse]:
-        with ThreadPoolExecutor(1) as threads:
-            handler = DocumentHandler(echo, threads, CpuAllowance(lambda: 1.0))
-            deliveries = [FakeDelivery() for _ in range(3)]
-            found = [await handler.handle(HttpRequest("GET", "/api", {}, each)) for each in deliveries]
-            deliveries[0].until_sent.close()
-            found.append(await handler.handle(HttpRequest("GET", "/api", {}, FakeDelivery())))
-            return found
-
-    statuses = [response.status for response in asyncio.run(responses())]
-    assert statuses == [HTTPStatus.OK, HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.OK]

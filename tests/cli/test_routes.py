@@ -4,41 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http import HTTPStatus
 
 import pytest
 
 from exporter import __version__
-from exporter.api.documents import Documents
+from exporter.api.documents import build_documents
 from exporter.cli.flags import RunFlags, parse
 from exporter.cli.routes import build_router, check_telemetry_path
 from exporter.errors import UsageError
+from exporter.status_page.status_pages import StatusPages
+from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
 from exporter.web.router import Router
+from tests.status_page.shown_host import quiet
 from tests.web.delivery import FakeDelivery
 from tests.web.metrics_pages import shared
+from tests.web.server_thread import PLENTY
 
 TEXT_PAGE = b"demo 1\n"
-READ_PATHS = ["/", "/metrics", "/api/v1/listeners", "/api/v1/history", "/-/healthy", "/-/ready"]
+PAGES = ["/", "/listener", "/static/page.css", "/static/page.js"]
+READ_PATHS = [*PAGES, "/metrics", "/api/v1/listeners", "/api/v1/history", "/-/healthy", "/-/ready"]
 OTHER_METHODS = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get"]
 
 
 class Exporter:
-    """Stands in for page, sampler and daemon."""
+    """Stands in for page, readiness and daemon."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: str | None = None) -> None:
         self.reloads = 0
+        self.error = error
 
     def write(self, *, openmetrics: bool) -> bytes:
         return b"# EOF\n" if openmetrics else TEXT_PAGE
 
     def ready(self) -> bool:
         return True
-
-    async def handle(self, request: HttpRequest) -> HttpResponse:
-        return HttpResponse.text(HTTPStatus.OK, f"history of {request.query}")
 
     def reload(self) -> str | None:
         self.reloads += 1
@@ -53,13 +56,18 @@ def flags(**changes: object) -> RunFlags:
 
 def router(exporter: Exporter | None = None, **changes: object) -> Router:
     exporter = exporter or Exporter()
-    documents = Documents(exporter, exporter)
-    return build_router(flags(**changes), shared(exporter), documents, exporter, exporter)
+    made = quiet()
+    allowance = CpuAllowance(lambda: PLENTY)
+    executor = ThreadPoolExecutor(1)
+    documents = build_documents(made.sampler, made.clock.clock(), executor, allowance)
+    status_pages = StatusPages(documents, executor, allowance)
+    return build_router(flags(**changes), shared(exporter), documents, status_pages, exporter, exporter)
 
 
 def respond(router: Router, path: str, method: str = "GET") -> HttpResponse:
     async def response() -> HttpResponse:
-        return await router.respond(HttpRequest(method, path, {}, FakeDelivery()))
+        path_alone, _, query = path.partition("?")
+        return await router.respond(HttpRequest(method, path_alone, {}, FakeDelivery(), query))
 
     return asyncio.run(response())
 
@@ -119,10 +127,10 @@ def test_any_other_path_is_not_found(path: str, method: str) -> None:
     assert (response.status, response.body) == (404, b"there is nothing here; metrics are at /metrics\n")
 
 
-def test_landing_page_links_every_page_and_shows_the_version() -> None:
+def test_the_page_links_every_other_and_shows_the_version() -> None:
     routes = router()
     page = respond(routes, "/").body.decode()
-    links = re.findall(r'href="([^"]*)">(.*?) <span>(.*?)</span>', page)
+    links = re.findall(r'<li><a href="\.([^"]*)">(.*?)</a> <span>(.*?)</span>', page)
     assert links == [
         ("/metrics", "Metrics", "what Prometheus scrapes"),
         ("/-/ready", "Ready", "whether there is a sample to serve"),
@@ -131,15 +139,22 @@ def test_landing_page_links_every_page_and_shows_the_version() -> None:
         ("/api/v1/history", "History", "every change of the last minutes, as JSON"),
     ]
     assert {respond(routes, path).status for path, _, _ in links} == {200}
-    assert f"Version {__version__}<" in page
+    assert f"listen-queue-exporter {__version__}<" in page
+
+
+def test_the_page_says_that_the_newest_configuration_is_not_in_force() -> None:
+    """Not what is wrong with it: that may quote what is in it."""
+    page = respond(router(Exporter("c.yaml:1:1: wrong")), "/").body.decode()
+    assert "The newest configuration is wrong, and not in force" in page
+    assert "c.yaml" not in page
 
 
 def test_telemetry_path_moves_the_page() -> None:
-    """The landing page and the text for other paths name it."""
+    """The page at / and the text for other paths name it."""
     moved = router(telemetry_path="/-/metrics&more")
     assert respond(moved, "/-/metrics&more").body == TEXT_PAGE
     assert respond(moved, "/metrics").body == b"there is nothing here; metrics are at /-/metrics&more\n"
-    assert b'href="/-/metrics&amp;more"' in respond(moved, "/").body
+    assert b'href="./-/metrics&amp;more"' in respond(moved, "/").body
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/-/metrics", "/a/b", "/m~1", "/metrics/"])
@@ -158,7 +173,7 @@ UNSAFE = "may hold letters, digits and -._~!$&'()*+,;=:@/ only, and neither a qu
         ("metrics", "must start with '/', such as /metrics"),
         *(
             (path, "is a page of its own; choose another, such as /metrics")
-            for path in ("/", "/-/healthy", "/-/ready", "/-/reload", "/api/v1/history")
+            for path in (*PAGES, "/-/healthy", "/-/ready", "/-/reload", "/api/v1/history")
         ),
         *(
             (path, "has a segment '.' or '..', which clients remove before they ask")

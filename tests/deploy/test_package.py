@@ -73,7 +73,8 @@ def test_the_wheel_holds_the_exporter_and_its_metadata(built: Path) -> None:
         f"listen_queue_exporter-{__version__}.dist-info",
     }
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "exporter").rglob("*.py")}
-    assert modules | {"exporter/py.typed"} <= set(names)
+    read = {"exporter/py.typed", "exporter/status_page/page.css", "exporter/status_page/page.js"}
+    assert modules | read <= set(names)
     assert (metadata["Name"], metadata["Version"], metadata["License-Expression"]) == (
         project["name"],
         __version__,

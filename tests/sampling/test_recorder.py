@@ -164,3 +164,17 @@ def test_a_namespace_that_fills_the_memory_takes_nothing_from_another() -> None:
         made.tick(seconds=0.05)
     assert made.sampler.recorder.dropped
     assert lengths(accept(made)["80"]) == [0, 1, 0]
+
+
+def test_the_peaks_of_all_queues_and_the_changes_of_one() -> None:
+    made = simulation()
+    made.kernel.tcp.change(1, length=5)
+    made.run_for(10.0)
+    made.kernel.tcp.change(1, length=0)
+    made.run_for(10.0)
+    recorder, state, now = made.sampler.recorder, made.listener(ADDRESS), made.clock.now
+    assert recorder.highest_ratios(Queue.ACCEPT, now - 60.0) == {state: 0.5}
+    assert recorder.highest_ratios(Queue.ACCEPT, now - 5.0) == {state: 0.0}
+    assert lengths(recorder.recording(state, Queue.ACCEPT, now - 15.0, now)) == [5, 0]
+    assert lengths(recorder.recording(state, Queue.SYN_RECV, now - 15.0, now)) == []
+    assert recorder.recordings(now, 60.0, lambda _state, queue: queue is Queue.SYN_RECV) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, Self
 
@@ -66,9 +66,29 @@ class Recording:
         """Tell whether the queue is empty since the newest change, or not known."""
         return self._lengths[-1] <= 0
 
-    def highest_ratio(self) -> float:
-        """Return the highest ratio of all changes, 0 where none is known."""
-        return max((ratio for ratio in self._ratios if not math.isnan(ratio)), default=0.0)
+    def highest_ratio(self, begin: float = -math.inf) -> float:
+        """Return the highest ratio from `begin` on, 0 where none is known."""
+        return _highest(self._ratios[self._in_force(begin) :]) or 0.0
+
+    def highest_length(self, begin: float = -math.inf) -> int | None:
+        """Return the greatest length from `begin` on, None where none is known."""
+        highest = max(self._lengths[self._in_force(begin) :], default=_UNKNOWN)
+        return None if highest == _UNKNOWN else highest
+
+    def span_ratios(self, begin: float, span_seconds: float, count: int) -> list[float | None]:
+        """Return the highest ratio in each of `count` spans of time from `begin` on.
+
+        It is 0 in those before the first change, and None in those of which nothing is known.
+        """
+        times, ratios = self._times, self._ratios
+        found: list[float | None] = []
+        after = 0
+        for index in range(count):
+            # What was found last before a span is the case at its beginning.
+            first = bisect_right(times, begin + index * span_seconds, after) - 1
+            after = bisect_left(times, begin + (index + 1) * span_seconds, after)
+            found.append(_highest(ratios[max(first, 0) : after]) if after else 0.0)
+        return found
 
     def forget_before(self, time: float) -> None:
         """Forget what was no longer the case at `time`."""
@@ -82,9 +102,21 @@ class Recording:
 
     def between(self, begin: float, end: float) -> Self:
         """Return a copy of the changes from that which was the case at `begin` until `end`."""
-        first = max(0, bisect_right(self._times, begin) - 1)
+        first = self._in_force(begin)
         after = bisect_right(self._times, end)
         return type(self)(self._times[first:after], self._lengths[first:after], self._ratios[first:after])
+
+    def _in_force(self, time: float) -> int:
+        """Return the index of the change that was the case at `time`, or of the first."""
+        return max(0, bisect_right(self._times, time) - 1)
+
+
+def _highest(ratios: array[float]) -> float | None:
+    # A comparison with NaN is false, so a NaN matters to max() only where it comes first.
+    highest = max(ratios, default=math.nan)
+    if math.isnan(highest):
+        highest = max((ratio for ratio in ratios if not math.isnan(ratio)), default=math.nan)
+    return None if math.isnan(highest) else highest
 
 
 def _equal(one: float, other: float) -> bool:

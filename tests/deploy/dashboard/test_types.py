@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -12,13 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed import programs
-from tests.deploy.dashboard.file import FILE, ROOT, Json, load, panel
+from testbed.npm import installed
+from tests.deploy.dashboard.file import FILE, Json, load, panel
 
 HERE = Path(__file__).with_name("types")
-# Not committed; `make clean` removes it.
-INSTALLED = ROOT / ".debian/dashboard-types"
-OFFLINE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH")
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -30,22 +26,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def packages() -> Path:
     """The folder node_modules of the lock file; skips where npm is missing or cannot download."""
-    npm = programs.find("npm")
-    lock = (HERE / "package-lock.json").read_bytes()
-    folder = INSTALLED / hashlib.sha256(lock).hexdigest()[:16]
-    done = folder / "done"
-    if not done.exists():
-        shutil.rmtree(INSTALLED, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, folder)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
-        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
-        if ended.returncode and OFFLINE.search(ended.stderr):
-            pytest.skip(f"npm cannot fetch the types: {ended.stderr.splitlines()[-1]}")
-        assert ended.returncode == 0, ended.stderr
-        done.touch()
-    return folder / "node_modules"
+    return installed(HERE)
 
 
 def test_the_dashboard_has_the_types_of_grafana(packages: Path, tmp_path: Path) -> None:

@@ -83,3 +83,26 @@ def test_a_change_takes_as_much_as_is_counted() -> None:
 
 def lengths_of(found: Recording) -> list[int | None]:
     return [change.length for change in found]
+
+
+def test_of_each_span_of_time_there_is_the_highest_ratio() -> None:
+    made = recording((11.0, 0, 0.0), (12.1, 5, 0.5), (12.2, 0, 0.0), (13.5, 9, 0.875), (15.5, 1, 0.125))
+    assert made.span_ratios(10.0, 1.0, 8) == [0.0, 0.0, 0.5, 0.875, 0.875, 0.875, 0.125, 0.125]
+
+
+def test_a_span_of_which_nothing_is_known_has_no_ratio() -> None:
+    made = recording((1.0, 2, 0.25), (3.0, None, None), (6.5, 1, 0.125))
+    assert made.span_ratios(0.0, 1.0, 8) == [0.0, 0.25, 0.25, None, None, None, 0.125, 0.125]
+
+
+def test_spans_begin_with_what_was_the_case() -> None:
+    made = recording((1.0, 2, 0.25), (2.0, 8, 1.0), (20.0, 0, 0.0))
+    assert made.span_ratios(10.0, 5.0, 3) == [1.0, 1.0, 0.0]
+    assert Recording().span_ratios(10.0, 5.0, 2) == [0.0, 0.0]
+
+
+def test_the_highest_from_a_time_on() -> None:
+    made = recording((1.0, None, None), (2.0, 8, 1.0), (3.0, 2, 0.25), (9.0, None, None))
+    assert (made.highest_ratio(), made.highest_length()) == (1.0, 8)
+    assert (made.highest_ratio(4.0), made.highest_length(4.0)) == (0.25, 2)
+    assert (made.highest_ratio(9.5), made.highest_length(9.5)) == (0.0, None)

@@ -1,0 +1,147 @@
+"""What the page for people shows of all listeners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter.api.overview import ORDERS, SPANS, Overview
+from exporter.kernel.errors import KernelError
+from tests.listeners.sockets import endpoint, tcp
+from tests.sampling.simulation import Simulation
+from tests.status_page.shown_host import busy, quiet
+
+
+def document(made: Simulation, *words: str, order: str = "worst", max_rows: int = 100) -> dict[str, Any]:
+    return Overview(made.sampler, made.clock.clock(), max_rows).document(words, order)
+
+
+def places(found: list[dict[str, Any]]) -> list[str]:
+    return [each["port"] or each["address"] for each in found]
+
+
+def test_the_worst_come_first_and_a_spike_that_is_over_before_what_was_always_empty() -> None:
+    found = document(busy())
+    assert places(found["listeners"])[:5] == ["80", "443", "/run/unreadable.sock", "8080", "/run/app.sock"]
+    assert places(found["exceeded"]) == ["80", "443"]
+    assert found["counts"] == {"full": 1, "warning": 1, "unknown": 1, "ok": 17}
+    assert (found["ready"], found["errors"]) == (True, [])
+
+
+def test_a_spike_of_one_sample_is_in_the_spans_and_is_the_peak() -> None:
+    made = busy()
+    (row,) = [row for row in document(made)["listeners"] if row["port"] == "8080"]
+    assert (row["accept_length"], row["peak_length"]) == (0, 70)
+    assert row["peak_ratio"] == pytest.approx(0.7)
+    assert len(row["spans"]) == SPANS
+    # It may lie on the border of two of them.
+    assert max(ratio for ratio in row["spans"] if ratio is not None) == row["peak_ratio"]
+    assert sum(1 for ratio in row["spans"] if ratio) <= 2
+    # It was seen first 45 seconds ago.
+    assert row["spans"][: SPANS - 10] == [None] * (SPANS - 10)
+    assert row["spans"][-7:] == [0.0] * 7
+
+
+def test_what_cannot_be_read_has_no_peak_and_no_span() -> None:
+    (row,) = [row for row in document(busy())["listeners"] if row["address"] == "/run/unreadable.sock"]
+    assert (row["state"], row["peak_length"], row["peak_ratio"]) == (None, None, None)
+    assert row["spans"] == [None] * SPANS
+
+
+def test_without_the_recorder_there_is_no_peak() -> None:
+    found = document(busy("recorder: {enabled: false}"))
+    assert found["recorder"]["enabled"] is False
+    assert {(each["peak_ratio"], each["spans"]) for each in found["listeners"]} == {(None, None)}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["10.0.0.1:80"], ["80", "8080"]),
+        (["nginx.service"], ["80"]),
+        (["10.0.0.1", "nginx"], ["80"]),
+        (["nginx", "app.sock"], []),
+        (["tcp"], ["80", "443", "8080"]),
+    ],
+)
+def test_a_search_finds_names_addresses_and_facts_about_owners(words: list[str], expected: list[str]) -> None:
+    found = document(busy(), *words)
+    assert (places(found["listeners"]), found["found"]) == (expected, len(expected))
+    # What is wrong is told, whatever is looked for.
+    assert places(found["exceeded"]) == ["80", "443"]
+
+
+def test_every_order() -> None:
+    found = {order: places(document(busy(), "tcp", order=order)["listeners"]) for order in ORDERS}
+    assert found == {
+        "worst": ["80", "443", "8080"],
+        "now": ["80", "443", "8080"],
+        "peak": ["80", "8080", "443"],
+        "name": ["80", "8080", "443"],
+        "process": ["8080", "443", "80"],
+    }
+
+
+def test_no_more_rows_than_allowed() -> None:
+    made = quiet()
+    made.kernel.tcp.open(*(tcp(10 + port, "10.0.0.2", port) for port in range(1, 400)), limit=9)
+    made.run_for(2.0)
+    found = document(made, max_rows=50)
+    assert (len(found["listeners"]), found["found"]) == (50, 401)
+    for port in range(1, 400):
+        made.kernel.tcp.change(10 + port, length=10)
+    made.run_for(2.0)
+    found = document(made, max_rows=50)
+    assert (len(found["exceeded"]), found["counts"]["full"]) == (12, 399)
+
+
+def test_a_source_that_fails_is_an_error_and_its_listeners_are_gone() -> None:
+    made = quiet()
+    made.kernel.tcp.error = KernelError("cannot ask", "EPERM")
+    made.run_for(1.0)
+    found = document(made)
+    assert places(found["listeners"]) == ["/run/app.sock"]
+    assert found["errors"] == [{"netns": "host", "source": "inet", "error": "cannot ask: EPERM"}]
+    assert found["ready"] is True
+
+
+def test_where_the_sampling_thread_hangs_everything_is_an_error() -> None:
+    """No source has failed; each has only stopped answering."""
+    made = quiet()
+    made.clock.now += 6.0
+    found = document(made)
+    assert (found["ready"], found["listeners"], found["counts"]) == (False, [], {})
+    assert {"netns": "host", "source": "inet", "error": "no sample in the last five seconds"} in found[
+        "errors"
+    ]
+
+
+def test_the_peak_is_of_ten_minutes_though_more_is_kept() -> None:
+    made = quiet("recorder: {window: 1h}")
+    made.kernel.tcp.change(1, length=8)
+    made.tick()
+    made.kernel.tcp.change(1, length=0)
+    made.run_for(30.0)
+    assert document(made, "tcp")["listeners"][0]["peak_length"] == 8
+    made.tick(130, 4.9)
+    assert document(made, "tcp")["listeners"][0]["peak_length"] == 0
+
+
+def test_what_is_older_than_the_recorder_keeps_is_not_known() -> None:
+    """Not empty: there may have been a spike."""
+    made = quiet("recorder: {window: 1m}")
+    made.kernel.tcp.change(1, length=8)
+    made.tick()
+    made.kernel.tcp.change(1, length=0)
+    made.run_for(90.0)
+    for row in document(made)["listeners"]:
+        assert row["spans"] == [None] * (SPANS - 12) + [0.0] * 12
+
+
+def test_half_open_connections_are_in_a_row() -> None:
+    made = quiet()
+    made.kernel.syn_recv_dump.counts = {endpoint("10.0.0.1", 80): 3}
+    made.run_for(4.0)
+    (row,) = document(made, "tcp")["listeners"]
+    assert (row["syn_recv"], row["syn_recv_limit"]) == (3, 10)

@@ -1,0 +1,60 @@
+"""How a listener is called, and the link to the page about it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.status_page.listener_name import LABELS, ListenerLinkError, link, parse, place, process
+from tests.status_page.test_markup import Parsed
+
+NGINX = {"netns": "host", "protocol": "tcp", "address": "10.0.0.1", "port": "80", "process": "nginx"}
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "expected"),
+    [
+        ("10.0.0.1", "80", "10.0.0.1:80"),
+        ("::1", "80", "[::1]:80"),
+        ("fe80::1%eth0", "80", "[fe80::1%eth0]:80"),
+        ("/run/a.sock", "", "/run/a.sock"),
+        ("/run/a:b", "", "/run/a:b"),
+    ],
+)
+def test_place(address: str, port: str, expected: str) -> None:
+    assert place({"address": address, "port": port}) == expected
+
+
+def test_the_namespace_is_told_where_it_is_not_that_of_the_host() -> None:
+    assert process(NGINX) == "<bdi>nginx</bdi>"
+    assert Parsed(process({**NGINX, "netns": "<shop>"}) or "").text == "nginx in <shop>"
+    assert process({**NGINX, "process": ""}) is None
+
+
+@given(st.fixed_dictionaries({name: st.text(st.characters(codec="utf-8")) for name in LABELS}))
+def test_any_names_come_back_from_their_link(labels: dict[str, str]) -> None:
+    parsed = Parsed(link(labels))
+    assert [tag for tag, _ in parsed.tags] == ["a", "bdi"]
+    address = urlsplit(parsed.tags[0][1]["href"] or "")
+    # Relative, so that it works below any path of a proxy.
+    assert (address.scheme, address.netloc, address.path) == ("", "", "./listener")
+    assert parse(address.query) == labels
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("", "the parameter 'netns' is missing; links on the page at / have it"),
+        ("netns=host&protocol=tcp", "the parameter 'address' is missing; links on the page at / have it"),
+        ("pid=1", "unknown parameter 'pid'; allowed are netns, protocol, address, port, process"),
+        ("&&", "cannot read the parameters: bad query field: ''"),
+        ("netns=1&" * 9, "cannot read the parameters: Max number of fields exceeded"),
+    ],
+)
+def test_a_wrong_link_gets_one_line(query: str, error: str) -> None:
+    with pytest.raises(ListenerLinkError) as caught:
+        parse(query)
+    assert str(caught.value) == error
