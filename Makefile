@@ -94,13 +94,15 @@ types: .venv/dev ## check types
 lock: .venv/dev ## choose the newest versions again and write locks/
 	@tools/lock
 
-reference: .venv/dev ## write docs/metrics.md, docs/doctor.md, and the example, the page and the schemas of the configuration
+reference: .venv/dev ## write docs/metrics.md, docs/doctor.md, the files about the configuration, completions and manual page
 	@$(BIN)/python -m exporter.metrics.reference >docs/metrics.md
 	@$(BIN)/python -m exporter.doctor.reference >docs/doctor.md
 	@$(BIN)/python -m exporter.config.example >config.example.yaml
 	@$(BIN)/python -m exporter.config.reference >docs/configuration.md
 	@$(BIN)/python -m exporter.config.schema >docs/config.schema.json
 	@$(BIN)/python -m deploy.kubernetes.chart_schema
+	@$(BIN)/python -m deploy.completion
+	@$(BIN)/python -m deploy.man
 
 deploy: .venv/dev ## make the dashboard anew from its Python, and the rules for Kubernetes from those for Prometheus
 	@$(BIN)/python -m deploy.grafana
