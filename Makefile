@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test suite test-unit test-pythons test-repeat test-engines test-kernels test-kernel-oldest reliability fuzz soak coverage programs lint types lock reference deploy picture bench bench-quick clean
+.PHONY: help run test suite test-unit test-pythons test-repeat test-engines test-kernels test-kernel-oldest reliability fuzz soak coverage programs lint types lock reference deploy picture site bench bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -111,6 +111,10 @@ deploy: .venv/dev ## make the dashboard anew from its Python, and the rules for 
 picture: .venv/dev programs ## draw docs/show.svg and docs/dashboard.svg anew, from services in a network namespace
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.show
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.dashboard
+
+site: .venv/dev ## build the guide and the other documents as a site in build/site; needs no network
+	@$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going --builder html --conf-dir docs/site docs build/site
+	@echo "build/site/index.html"
 
 bench: .venv/dev ## measure the cost, against a floor in C and other programs, and write docs/performance.md
 	@tools/programs ruby:ruby-raindrops
