@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test suite test-unit test-pythons test-repeat test-engines test-kernels test-kernel-oldest reliability fuzz soak coverage programs lint types lock reference deploy picture bench bench-quick clean
+.PHONY: help run test suite test-unit test-pythons test-repeat test-engines test-kernels test-kernel-oldest reliability fuzz soak coverage programs lint types lock reference deploy picture site bench bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -94,13 +94,15 @@ types: .venv/dev ## check types
 lock: .venv/dev ## choose the newest versions again and write locks/
 	@tools/lock
 
-reference: .venv/dev ## write docs/metrics.md, docs/doctor.md, and the example, the page and the schemas of the configuration
+reference: .venv/dev ## write docs/metrics.md, docs/doctor.md, the files about the configuration, completions and manual page
 	@$(BIN)/python -m exporter.metrics.reference >docs/metrics.md
 	@$(BIN)/python -m exporter.doctor.reference >docs/doctor.md
 	@$(BIN)/python -m exporter.config.example >config.example.yaml
 	@$(BIN)/python -m exporter.config.reference >docs/configuration.md
 	@$(BIN)/python -m exporter.config.schema >docs/config.schema.json
 	@$(BIN)/python -m deploy.kubernetes.chart_schema
+	@$(BIN)/python -m deploy.completion
+	@$(BIN)/python -m deploy.man
 
 deploy: .venv/dev ## make the dashboard anew from its Python, and the rules for Kubernetes from those for Prometheus
 	@$(BIN)/python -m deploy.grafana
@@ -110,6 +112,10 @@ picture: .venv/dev programs ## draw docs/show.svg, docs/dashboard.svg and docs/s
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.status_page
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.show
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m docs.dashboard
+
+site: .venv/dev ## build the guide and the other documents as a site in build/site; needs no network
+	@$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going --builder html --conf-dir docs/site docs build/site
+	@echo "build/site/index.html"
 
 bench: .venv/dev ## measure the cost, against a floor in C and other programs, and write docs/performance.md
 	@tools/programs ruby:ruby-raindrops

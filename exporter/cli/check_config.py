@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.cli import output, table
-from exporter.cli.flags import CheckConfigFlags
+from exporter.cli.check_config_flags import CheckConfigFlags
 from exporter.cli.web_report import web_report
 from exporter.config import ConfigError, ConfigFile
 from exporter.config.coverage import Coverage

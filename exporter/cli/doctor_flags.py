@@ -23,10 +23,15 @@ class DoctorFlags:
 
 def parse_doctor(argv: Sequence[str]) -> DoctorFlags:
     """Parse the arguments after `doctor`. Raises UsageError, and for `--help` SystemExit(0)."""
+    return DoctorFlags(**doctor_parser().read(argv))
+
+
+def doctor_parser() -> Parser:
+    """Return the parser of what follows `doctor`."""
     parser = Parser("doctor", "doctor [flags]", f"{COMMANDS['doctor'].capitalize()}.")
     parser.flags.add_argument("--json", action="store_true", help="print JSON instead of text")
     about = f"how long to watch the queues (default: {DEFAULT_WATCH_SECONDS:g}s)"
     parser.flags.add_argument("--for", dest="seconds", metavar="DURATION", type=duration, help=about)
     parser.set_defaults(seconds=DEFAULT_WATCH_SECONDS)
     parser.add_config_file()
-    return DoctorFlags(**parser.read(argv))
+    return parser

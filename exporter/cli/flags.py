@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter import __version__
+from exporter.cli.check_config_flags import CheckConfigFlags, parse_check_config
 from exporter.cli.doctor_flags import DoctorFlags, parse_doctor
 from exporter.cli.history_flags import HistoryFlags, parse_history
 from exporter.cli.parser import COMMANDS, PROGRAM, Parser, advice
-from exporter.cli.values import count, duration, header_bytes, mode, one_of, positive_count, text
+from exporter.cli.values import OneOf, count, duration, header_bytes, mode, positive_count, text
 from exporter.errors import UsageError
 
 DEFAULT_LISTEN_ADDRESS = ":10511"
@@ -66,14 +67,6 @@ class RunFlags:
     sandbox: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class CheckConfigFlags:
-    """Arguments of `check-config`: a configuration, a web configuration or both."""
-
-    file: str | None
-    web_file: str | None = None
-
-
 class OutputFormat(StrEnum):
     """What `show` prints; PROMETHEUS is for the textfile collector of node_exporter."""
 
@@ -109,7 +102,7 @@ def parse(argv: Sequence[str]) -> Flags:
         case "":
             return _parse_run(argv)
         case "check-config":
-            return _parse_check_config(argv[1:])
+            return parse_check_config(argv[1:])
         case "show":
             return _parse_show(argv[1:])
         case "history":
@@ -122,25 +115,13 @@ def parse(argv: Sequence[str]) -> Flags:
 
 
 def _parse_run(argv: Sequence[str]) -> RunFlags:
-    values = _run_parser().read(argv)
+    values = run_parser().read(argv)
     values["listen_addresses"] = tuple(values["listen_addresses"] or ())
     return RunFlags(**values)
 
 
-def _parse_check_config(argv: Sequence[str]) -> CheckConfigFlags:
-    parser = Parser("check-config", "check-config FILE [flags]", f"{COMMANDS['check-config'].capitalize()}.")
-    arguments = parser.add_argument_group("arguments")
-    about = "the configuration file; may be left out with --web"
-    arguments.add_argument("file", metavar="FILE", type=text, nargs="?", help=about)
-    about = "the file of --web.config.file, and the certificates that it names"
-    parser.flags.add_argument("--web", dest="web_file", metavar="FILE", type=text, help=about)
-    flags = CheckConfigFlags(**parser.read(argv))
-    if flags.file is None and flags.web_file is None:
-        raise UsageError("FILE is missing")
-    return flags
-
-
-def _parse_show(argv: Sequence[str]) -> ShowFlags:
+def show_parser() -> Parser:
+    """Return the parser of what follows `show`."""
     parser = Parser("show", "show [flags]", f"{COMMANDS['show'].capitalize()}.")
     formats = parser.flags.add_mutually_exclusive_group()
     about = "print JSON instead of a table"
@@ -157,13 +138,18 @@ def _parse_show(argv: Sequence[str]) -> ShowFlags:
     about = "the listeners of the exporter there, as in http://localhost:10511"
     parser.flags.add_argument("--url", metavar="URL", type=text, help=about)
     parser.add_config_file()
-    values = parser.read(argv)
+    return parser
+
+
+def _parse_show(argv: Sequence[str]) -> ShowFlags:
+    values = show_parser().read(argv)
     given = {name: values.pop(name) for name in _SHOWN_LABELS}
     patterns = tuple((name, pattern) for name, pattern in given.items() if pattern is not None)
     return ShowFlags(**values, patterns=patterns)
 
 
-def _run_parser() -> Parser:
+def run_parser() -> Parser:
+    """Return the parser of the daemon's flags."""
     commands = "\n".join(f"  {name:<14}{text}" for name, text in COMMANDS.items())
     parser = Parser(
         "",
@@ -236,7 +222,7 @@ def _add_privileges(parser: Parser) -> None:
 def _add_log(parser: Parser) -> None:
     add = parser.flags.add_argument
     about = f"{', '.join(LOG_LEVELS)} (default: info)"
-    add("--log.level", dest="log_level", metavar="LEVEL", type=one_of(LOG_LEVELS), help=about)
+    add("--log.level", dest="log_level", metavar="LEVEL", type=OneOf(LOG_LEVELS), help=about)
     about = f"{', '.join(LOG_FORMATS)} (default: logfmt)"
-    add("--log.format", dest="log_format", metavar="FORMAT", type=one_of(LOG_FORMATS), help=about)
+    add("--log.format", dest="log_format", metavar="FORMAT", type=OneOf(LOG_FORMATS), help=about)
     parser.set_defaults(log_level="info", log_format="logfmt")

@@ -23,7 +23,12 @@ class HistoryFlags:
 
 
 def parse_history(argv: Sequence[str]) -> HistoryFlags:
-    """Parse what follows `history`. Raises UsageError."""
+    """Parse what follows `history`. Raises UsageError, and for `--help` SystemExit(0)."""
+    return HistoryFlags(**history_parser().read(argv))
+
+
+def history_parser() -> Parser:
+    """Return the parser of what follows `history`."""
     parser = Parser("history", "history [flags]", f"{COMMANDS['history'].capitalize()}.")
     add = parser.flags.add_argument
     about = "only listeners of this port"
@@ -33,4 +38,4 @@ def parse_history(argv: Sequence[str]) -> HistoryFlags:
     about = f"the exporter that is asked (default: {DEFAULT_URL})"
     add("--url", dest="url", metavar="URL", type=text, default=DEFAULT_URL, help=about)
     add("--json", dest="json", action="store_true", help="print the answer as it is, in JSON")
-    return HistoryFlags(**parser.read(argv))
+    return parser

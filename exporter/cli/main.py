@@ -63,8 +63,9 @@ def _status(argv: Sequence[str], signals: ProcessSignals) -> int:
 
 def _run(flags: Flags, signals: ProcessSignals) -> int:
     """Run the subcommand. Each is imported only where it is run, since their imports take long."""
+    from exporter.cli.check_config_flags import CheckConfigFlags  # noqa: PLC0415
     from exporter.cli.doctor_flags import DoctorFlags  # noqa: PLC0415
-    from exporter.cli.flags import CheckConfigFlags, RunFlags, ShowFlags  # noqa: PLC0415
+    from exporter.cli.flags import RunFlags, ShowFlags  # noqa: PLC0415
     from exporter.cli.history_flags import HistoryFlags  # noqa: PLC0415
 
     match flags:

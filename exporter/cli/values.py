@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)", re.ASCII)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -23,16 +23,18 @@ def text(given: str) -> str:
     return given
 
 
-def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
-    """Return a converter that accepts these words and raises ArgumentTypeError for others."""
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Accepts these words, and raises ArgumentTypeError for others."""
 
-    def convert(given: str) -> str:
-        if given not in allowed:
-            message = f"{given!r} is none of {', '.join(allowed)}"
+    allowed: tuple[str, ...]
+
+    def __call__(self, given: str) -> str:
+        """Return the word as it is. Raises ArgumentTypeError."""
+        if given not in self.allowed:
+            message = f"{given!r} is none of {', '.join(self.allowed)}"
             raise argparse.ArgumentTypeError(message)
         return given
-
-    return convert
 
 
 def count(given: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.cli.check_config import check
-from exporter.cli.flags import CheckConfigFlags
+from exporter.cli.check_config_flags import CheckConfigFlags
 from exporter.config.model import Config, Export
 from exporter.kernel.family import TCP, UNIX
 from exporter.metrics.series_count import exporter_series_count, namespace_series_count, series_count

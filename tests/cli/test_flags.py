@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import __version__
+from exporter.cli.check_config_flags import CheckConfigFlags
 from exporter.cli.doctor_flags import DoctorFlags
-from exporter.cli.flags import CheckConfigFlags, OutputFormat, RunFlags, ShowFlags, parse
+from exporter.cli.flags import OutputFormat, RunFlags, ShowFlags, parse
 from exporter.errors import UsageError
 
 _DEFAULTS = RunFlags(

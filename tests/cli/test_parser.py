@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from exporter.cli.parser import Parser, advice
-from exporter.cli.values import count, one_of, text
+from exporter.cli.values import OneOf, count, text
 from exporter.errors import UsageError
 
 
@@ -83,7 +83,7 @@ def test_text_is_not_empty() -> None:
 
 
 def test_one_of_several_words() -> None:
-    convert = one_of(("red", "green"))
+    convert = OneOf(("red", "green"))
     assert convert("green") == "green"
     with pytest.raises(argparse.ArgumentTypeError, match="'blue' is none of red, green"):
         convert("blue")

@@ -21,7 +21,15 @@ from testbed import privileges
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "locks" / "run.txt"
 # The top of the sdist; tests, benchmarks and the rest are in the repository only.
-_IN_SDIST = {"exporter", "LICENSE", "README.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
+_IN_SDIST = {"exporter", "deploy", "LICENSE", "README.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
+
+# Where shells and man look below the prefix of an installation, and which file of deploy/ that is.
+_SHARED = {
+    "bash-completion/completions/listen-queue-exporter": "completion/listen-queue-exporter",
+    "zsh/site-functions/_listen-queue-exporter": "completion/_listen-queue-exporter",
+    "fish/vendor_completions.d/listen-queue-exporter.fish": "completion/listen-queue-exporter.fish",
+    "man/man1/listen-queue-exporter.1": "man/listen-queue-exporter.1",
+}
 
 # One worker builds the wheel and the sdist once.
 pytestmark = pytest.mark.xdist_group("package")
@@ -71,6 +79,7 @@ def test_the_wheel_holds_the_exporter_and_its_metadata(built: Path) -> None:
     assert {Path(name).parts[0] for name in names} == {
         "exporter",
         f"listen_queue_exporter-{__version__}.dist-info",
+        f"listen_queue_exporter-{__version__}.data",
     }
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "exporter").rglob("*.py")}
     read = {"exporter/py.typed", "exporter/status_page/page.css", "exporter/status_page/page.js"}
@@ -120,6 +129,8 @@ def test_it_installs_and_runs_in_an_empty_environment(built: Path, tmp_path: Pat
         run(builder, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, only(built, pattern))
         run(*install, "--no-deps", "--no-index", only(wheels, "*.whl"))
     assert run(command, "--version").startswith(f"listen-queue-exporter {__version__} ")
+    for installed, source in _SHARED.items():
+        assert (tmp_path / "share" / installed).read_text() == (ROOT / "deploy" / source).read_text()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address, port = listener.getsockname()
         shown = json.loads(run(command, "show", "--json"))

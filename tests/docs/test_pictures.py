@@ -12,7 +12,7 @@ from testbed.chromium import Chromium
 from tests.docs.rendering import render
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PICTURES = sorted(DOCS.glob("*.svg"))
+PICTURES = sorted([*DOCS.glob("*.svg"), *DOCS.glob("guide/*.svg")])
 # A font has leading above and below its letters, so boxes of two lines may touch.
 OVERLAP_PIXELS = 3.0
 # WCAG 2.1, success criterion 1.4.3.
