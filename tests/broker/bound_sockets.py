@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from exporter.broker.socket_file import BoundSocket
+from exporter.broker.socket_file import BoundSocket, HeldSocket
 from testbed import syscalls
 
 _NETLINK_SOCK_DIAG = 4
@@ -47,6 +47,11 @@ class Holder:
     pid: int
     started: int
     bound: BoundSocket
+
+    @property
+    def held(self) -> HeldSocket:
+        """The socket and its process, as the file broker is asked about it."""
+        return HeldSocket(self.pid, self.started, self.bound)
 
 
 class Holding:

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.kernel.processes.files import BoundSocket
+from exporter.kernel.processes.files import BoundSocket, HeldSocket
 from exporter.kernel.records import FileId
 from exporter.owners.owner import UNKNOWN_OWNER, Owner
 from exporter.owners.process_users import ProcessUser, UserOfProcess
 from exporter.owners.programs import ProcessId
 from exporter.owners.search import OwnerSearch
-from exporter.owners.socket_paths import HeldSocket
 from tests.listeners.sockets import tcp, unix
 from tests.owners.fake_host import FakeHost, process_of, search, without_cgroup
 
