@@ -101,15 +101,17 @@ class FoundOwners:
         locations = {place.location for place in places.values()}
         self._details.ask_names(locations.union(self._created.locations()))
         held_before = set(self.held)
+        holding = {process: self._programs.holds_for_others(process) for process in set(found.values())}
+        changed = []
         for inode in places.keys() & (self._searches_left.keys() | self.held):
             if inode not in provisional:
                 self._searches_left.pop(inode, None)
-            holds_for_others = self._programs.holds_for_others(found[inode])
-            (self.held.add if holds_for_others else self.held.discard)(inode)
+            (self.held.add if holding[found[inode]] else self.held.discard)(inode)
             if self._found.get(inode) != places[inode] or inode in self._details.unsettled:
                 self._programs.read(found[inode])
                 self._found[inode] = places[inode]
-                self._note_changed(inode)
+                changed.append(inode)
+        self._note_changed(changed)
         self.retain()
         return not self.held <= held_before
 
@@ -119,16 +121,16 @@ class FoundOwners:
         Return whether any of them is searched for no longer.
         """
         given_up = self.given_up()
+        changed = []
         for inode in self._searches_left.keys() & set(sought):
             self._searches_left[inode] -= 1
             # The owner that it had has ended.
             self._found.pop(inode, None)
             self.held.discard(inode)
             self._details.unsettled.discard(inode)
-            self._note_changed(inode)
+            changed.append(inode)
         awaited, self._awaited = self._awaited, set()
-        for inode in awaited & self._found.keys():
-            self._note_changed(inode)
+        self._note_changed([*changed, *(awaited & self._found.keys())])
         return not self.given_up() <= given_up
 
     def take_details(self, now: float) -> bool:
@@ -175,8 +177,8 @@ class FoundOwners:
         self.held |= held
         return held
 
-    def _note_changed(self, inode: int) -> None:
-        self._details.note(self._listeners[inode], self._place(inode))
+    def _note_changed(self, inodes: Iterable[int]) -> None:
+        self._details.note((self._listeners[inode], self._place(inode)) for inode in inodes)
 
     def _place(self, inode: int) -> OwnerPlace:
         """Return the owner of a socket as far as it was found, and where the socket belongs."""

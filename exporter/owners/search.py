@@ -237,9 +237,9 @@ class OwnerSearch:
 
     def _keep_serving(self, holders: SocketHolders, provisional: Collection[int] = ()) -> None:
         """Keep the owners that hold sockets for themselves; others may not be the only holders."""
-        holds_for_others = self._programs.holds_for_others
-        serving = {inode: each for inode, each in holders.found.items() if not holds_for_others(each)}
-        self._keep(serving, provisional)
+        found = holders.found
+        serving = {each for each in set(found.values()) if not self._programs.holds_for_others(each)}
+        self._keep({inode: each for inode, each in found.items() if each in serving}, provisional)
 
     def _keep(self, found: dict[int, Process], provisional: Collection[int] = ()) -> None:
         if self._owners.keep(found, provisional):

@@ -152,7 +152,9 @@ class Owners(Source[SearchStep]):
             for state in [each for each in table.states.values() if each.group.members]:
                 listeners = [member.listener for member in state.group.members.values()]
                 if state.owner is None or any(listener.inode in changed for listener in listeners):
-                    table.set_owners(state.group, self._search.owners_of(listeners), now)
+                    # Of thousands of new sockets nothing may be known yet.
+                    if owners := self._search.owners_of(listeners):
+                        table.set_owners(state.group, owners, now)
                     self._note_open(table, listeners)
 
     def _note_open(self, table: ListenerTable, listeners: Iterable[Listener]) -> None:
