@@ -171,7 +171,9 @@ class FoundOwners:
             inode: self._found[inode].process for inode in self._found.keys() & set(inodes) - self.held
         }
         managers = {
-            each for each in processes.values() if each is not None and self._programs.holds_for_others(each)
+            each
+            for each in set(processes.values())
+            if each is not None and self._programs.holds_for_others(each)
         }
         held = {inode for inode, process in processes.items() if process in managers}
         self.held |= held
