@@ -703,6 +703,23 @@ def test_many_sockets_are_not_looked_at_each_time_that_one_answer_comes(
     assert owners.take_changed() == set(inodes)
 
 
+def test_what_an_owner_is_called_is_asked_once_for_all_of_its_sockets(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """A start beside thousands of sockets would take its time otherwise."""
+    inodes = range(1, 301)
+    host.run(10, b"python3", *inodes)
+    host.arguments.answers[ProcessId(10, 10, b"python3")] = (b"python3", b"/srv/app.py")
+    listeners = [unix(inode, b"/run/%d" % inode, inode=inode, file=FileId(3, inode)) for inode in inodes]
+    owners.set_sockets(listeners, 0.0)
+    search(owners)
+    found = owners.owners_of(listeners)
+    assert {found[inode].owner.process for inode in inodes} == {"app.py"}
+    assert len({id(found[inode].owner) for inode in inodes}) == 1
+    assert host.arguments.looks < 10
+    assert host.socket_files.looks >= len(inodes)
+
+
 def test_process_1_holds_for_others_whatever_its_name(host: FakeHost, owners: OwnerSearch) -> None:
     host.run(1, b"my-init", 1)
     owners.set_sockets(without_cgroup(1), 0.0)
