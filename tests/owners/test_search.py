@@ -395,6 +395,28 @@ def test_a_manager_that_an_interpreter_runs_is_known_by_its_script(
     assert (process_of(owners, 1), process_of(owners, 2)) == ("shopd", "supervisord")
 
 
+def test_a_manager_that_becomes_known_during_the_search_is_no_owner(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """Its arguments are looked up while the search chooses among the holders."""
+    host.run(10, b"python3", 1, 2)
+    host.run(11, b"shopd", 1)
+    host.arguments.pending.add(python_process(10))
+    reads: list[int] = []
+
+    def answer(pid: int) -> None:
+        reads.append(pid)
+        if reads.count(10) == 2:
+            host.arguments.pending.clear()
+            host.arguments.answers[python_process(10)] = (b"python3", b"/usr/bin/supervisord")
+
+    host.before_read = answer
+    owners.set_sockets(without_cgroup(1, 2), 0.0)
+    search(owners)
+    assert (process_of(owners, 1), process_of(owners, 2)) == ("shopd", "supervisord")
+    assert not owners.pending(0.1), "one more search is enough"
+
+
 def test_arguments_that_are_known_late_tell_of_a_manager(host: FakeHost, owners: OwnerSearch) -> None:
     """As where a lookup hung at first."""
     host.run(10, b"python3", 1)
