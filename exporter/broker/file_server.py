@@ -10,21 +10,27 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from exporter.broker import file_wire
 from exporter.broker.access_timer import AccessTimer
 from exporter.broker.capabilities import Capability
-from exporter.broker.file_wire import FileReply, FileRequest
-from exporter.broker.host_files import HostFileReader
+from exporter.broker.file_wire import MAX_CONTENT_BYTES, FileReply, FileRequest
+from exporter.broker.host_files import HostFile, HostFileReader
 from exporter.broker.process_files import ProcessFile, ProcessFileReader
-from exporter.broker.socket_file import BoundSocket, find_socket
+from exporter.broker.socket_file import BoundSocket, HeldSocket, SocketFile, find_sockets
 from exporter.broker.wire import MAX_MESSAGE_BYTES, MalformedMessageError
 
-# The time that a request has. A file server in the network answers sooner, also on a busy machine.
+# The time that each file has. A file server in the network answers sooner, also on a busy machine.
 ACCESS_SECONDS: Final = 2.0
+# After this time no other socket of a request is looked for: where each takes long, whoever asks has to see
+# that none of them hangs.
+SOCKETS_SECONDS: Final = 0.5
+_PROCESS: Final = itemgetter(0, 1)
 # What it takes to go below the root of another user's process; no namespace is entered.
 CAPABILITIES: Final = frozenset({Capability.SYS_PTRACE, Capability.DAC_READ_SEARCH})
 
@@ -53,24 +59,50 @@ class FileServer:
             request = file_wire.unpack_request(message)
         except MalformedMessageError:
             return ()
+        if isinstance(request.subject, tuple):
+            return self._find_sockets(request.number, request.subject)
         with self._timer.limited():
-            return self._answer(request)
+            return self._read(request, request.subject)
 
-    def _answer(self, request: FileRequest) -> Iterable[FileReply]:
-        number, failed, found = request.number, 0, None
+    def _read(self, request: FileRequest, file: ProcessFile | HostFile) -> Iterable[FileReply]:
         try:
-            match request.subject:
-                case BoundSocket() as bound:
-                    found = find_socket(self._reader, request.pid, request.started, bound)
-                case ProcessFile() as file:
-                    content = self._reader.read(request.pid, request.started, file)
-                    return file_wire.content_replies(number, time.process_time_ns(), content)
-                case host_file:
-                    content = self._host_files.read(host_file)
-                    return file_wire.content_replies(number, time.process_time_ns(), content)
+            if isinstance(file, ProcessFile):
+                content = self._reader.read(request.pid, request.started, file)
+            else:
+                content = self._host_files.read(file)
         except OSError as error:
-            failed = error.errno or errno.EIO
-        return (FileReply(number, failed, time.process_time_ns(), found),)
+            return (FileReply(request.number, error.errno or errno.EIO, time.process_time_ns()),)
+        return file_wire.content_replies(request.number, time.process_time_ns(), content)
+
+    def _find_sockets(self, number: int, sockets: Sequence[HeldSocket]) -> Iterator[FileReply]:
+        """Yield the answers for the first of these sockets, as far as the time goes.
+
+        Those of one process are sent before the next one is looked at: where that hangs, they are known.
+        """
+        until = time.monotonic() + SOCKETS_SECONDS
+        left = len(sockets)
+        for (pid, started), held in groupby(sockets, _PROCESS):
+            wanted = [each.bound for each in held]
+            found = tuple(self._find_of_process(pid, started, wanted, until))
+            left -= len(found)
+            more = left > 0 and len(found) == len(wanted) and time.monotonic() < until
+            yield FileReply(number, 0, time.process_time_ns(), found, more=more)
+            if not more:
+                return
+
+    def _find_of_process(
+        self, pid: int, started: int, sockets: Sequence[BoundSocket], until: float
+    ) -> Iterator[SocketFile]:
+        """Yield the answers until the time is over or a message is full, but at least one."""
+        bytes_left = MAX_CONTENT_BYTES
+        with closing(find_sockets(self._reader, pid, started, sockets)) as answers:
+            for _ in sockets:
+                with self._timer.limited():
+                    found = next(answers)
+                yield found
+                bytes_left -= len(found.path)
+                if bytes_left <= 0 or time.monotonic() >= until:
+                    return
 
 
 def serve_files(channel: socket.socket, timer: AccessTimer, named: Sequence[str] = ()) -> None:

@@ -14,9 +14,10 @@ import errno
 import os
 import stat
 import sys
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter import libc
 from exporter.broker.ancestors import other_roots
@@ -64,6 +65,9 @@ class SocketFile:
     errno: int = 0
 
 
+_NO_PATH: Final = SocketFile(SocketFileState.UNKNOWN, errno=errno.EINVAL)
+
+
 @dataclass(frozen=True, slots=True)
 class BoundSocket:
     """A unix socket as the kernel tells of it: the path that bind() got, and its file's inode and device.
@@ -82,8 +86,21 @@ class BoundSocket:
         return status.st_dev == self.device or _file_system_type(directory) in _SEVERAL_DEVICES
 
 
-def find_socket(reader: ProcessFileReader, pid: int, started: int, bound: BoundSocket) -> SocketFile:
-    """Find the file of a socket of the process that started at `started`.
+class HeldSocket(NamedTuple):
+    """A unix socket, and the process by whose root and directory its path is resolved.
+
+    `started` is the start of that process, in clock ticks since boot.
+    """
+
+    pid: int
+    started: int
+    bound: BoundSocket
+
+
+def find_sockets(
+    reader: ProcessFileReader, pid: int, started: int, sockets: Iterable[BoundSocket]
+) -> Generator[SocketFile, None, None]:
+    """Find the files of sockets of the process that started at `started`, one after the other.
 
     What cannot be looked at is UNKNOWN, with its errno: nothing is raised. Where the name begins with
     /proc/self/fd/N and descriptor N is something else by now, the name tells nothing about the file. Nor does
@@ -92,19 +109,47 @@ def find_socket(reader: ProcessFileReader, pid: int, started: int, bound: BoundS
     A process may have got another root after it bound the socket (chroot(2)). Its ancestors in the same mount
     namespace still have that in which the name leads to the file.
     """
-    if not bound.path or b"\0" in bound.path:
-        return SocketFile(SocketFileState.UNKNOWN, errno=errno.EINVAL)
+    with ExitStack() as stack:
+        try:
+            process = stack.enter_context(reader.process(pid, started))
+            root = stack.enter_context(opened(process, "root", os.O_PATH))
+        except OSError as error:
+            unknown = _unknown(error)
+            yield from (unknown if _is_path(bound) else _NO_PATH for bound in sockets)
+            return
+        for bound in sockets:
+            yield _find_of_process(reader, pid, process, root, bound)
+
+
+def find_socket(reader: ProcessFileReader, held: HeldSocket) -> SocketFile:
+    """Find the file of one socket, as `find_sockets` does."""
+    with closing(find_sockets(reader, held.pid, held.started, (held.bound,))) as found:
+        return next(found)
+
+
+def _find_of_process(
+    reader: ProcessFileReader, pid: int, process: int, root: int, bound: BoundSocket
+) -> SocketFile:
+    if not _is_path(bound):
+        return _NO_PATH
     path = b""
     try:
-        with reader.process(pid, started) as process, opened(process, "root", os.O_PATH) as root:
-            name = SocketName(process, root, bound.path)
-            path = name.path
-            found = _find(name, bound)
-            if found.state is SocketFileState.STALE and name.absolute:
-                return _find_in_other_roots(reader, pid, process, bound) or found
-            return found
+        name = SocketName(process, root, bound.path)
+        path = name.path
+        found = _find(name, bound)
+        if found.state is SocketFileState.STALE and name.absolute:
+            return _find_in_other_roots(reader, pid, process, bound) or found
     except OSError as error:
-        return SocketFile(SocketFileState.UNKNOWN, path, error.errno or errno.EIO)
+        return _unknown(error, path)
+    return found
+
+
+def _is_path(bound: BoundSocket) -> bool:
+    return bool(bound.path) and b"\0" not in bound.path
+
+
+def _unknown(error: OSError, path: bytes = b"") -> SocketFile:
+    return SocketFile(SocketFileState.UNKNOWN, path, error.errno or errno.EIO)
 
 
 def _find_in_other_roots(

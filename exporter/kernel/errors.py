@@ -84,11 +84,6 @@ class ForeignDatagramError(KernelError):
         super().__init__(f"netlink datagram from port {sender}, not from the kernel", "forged")
 
 
-def malformed_message(what: str, why: str) -> BrokerUnavailableError:
-    """Return the error for a message of the broker that cannot be one; `what` is what it was asked for."""
-    return BrokerUnavailableError(what, f"the broker sent a malformed message: {why}")
-
-
 def from_os_error(what: str, error: OSError) -> KernelError:
     """Return the KernelError for a system call that failed; `what` is what it was called for."""
     return from_errno(what, error.errno or 0)

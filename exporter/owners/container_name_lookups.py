@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.kernel.errors import AccessHungError
-from exporter.owners.background import BackgroundLookups, Repetition
+from exporter.owners.answers import Repetition
+from exporter.owners.background import BackgroundLookups
 from exporter.owners.cgroup_location import CgroupLocation
 from exporter.owners.container_name_cache import ContainerNameCache
 from exporter.owners.lookup_threads import LookupRunner

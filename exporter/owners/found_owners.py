@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Final
@@ -20,6 +21,15 @@ from exporter.owners.socket_holders import is_init
 MAX_SEARCHES: Final = 3
 
 _parse_cgroup_membership = lru_cache(maxsize=1024)(parse_cgroup_membership)
+
+
+class Held(enum.Enum):
+    """Whether a search has found more sockets that are held for others."""
+
+    NO_MORE = enum.auto()
+    MORE = enum.auto()
+    # By a process that the search did not know to do so.
+    UNKNOWN_TO_SEARCH = enum.auto()
 
 
 class FoundOwners:
@@ -92,26 +102,39 @@ class FoundOwners:
         """Return those of them that are searched for no longer."""
         return {inode for inode, left in self._searches_left.items() if not left}
 
-    def keep(self, found: Mapping[int, Process], provisional: Collection[int] = ()) -> bool:
+    def keep(
+        self, found: Mapping[int, Process], managers: Collection[Process], provisional: Collection[int] = ()
+    ) -> Held:
         """Take the owners that a search has found; tell whether more sockets are held for others now.
 
-        For those in `provisional` the search goes on: the owner counts until that has ended.
+        `managers` are the processes that the search knew to hold sockets for others: of one that is known as
+        such only since, it has not chosen the program that serves the socket. For those in `provisional` the
+        search goes on: the owner counts until that has ended.
         """
         places = {inode: self._locate(inode, process) for inode, process in found.items()}
         locations = {place.location for place in places.values()}
         self._details.ask_names(locations.union(self._created.locations()))
         held_before = set(self.held)
+        holding = {process: self._programs.holds_for_others(process) for process in set(found.values())}
+        changed, unknown = [], set()
         for inode in places.keys() & (self._searches_left.keys() | self.held):
             if inode not in provisional:
                 self._searches_left.pop(inode, None)
-            holds_for_others = self._programs.holds_for_others(found[inode])
-            (self.held.add if holds_for_others else self.held.discard)(inode)
+            (self.held.add if holding[found[inode]] else self.held.discard)(inode)
+            if holding[found[inode]] and found[inode] not in managers:
+                unknown.add(inode)
             if self._found.get(inode) != places[inode] or inode in self._details.unsettled:
                 self._programs.read(found[inode])
                 self._found[inode] = places[inode]
-                self._note_changed(inode)
+                changed.append(inode)
+        self._note_changed(changed)
+        self._awaited |= unknown
+        self._details.unsettled |= unknown
+        self._details.changed -= unknown
         self.retain()
-        return not self.held <= held_before
+        if unknown:
+            return Held.UNKNOWN_TO_SEARCH
+        return Held.NO_MORE if self.held <= held_before else Held.MORE
 
     def give_up(self, sought: Collection[int]) -> bool:
         """Note that a search of all processes did not find the owners of those of these that have none.
@@ -119,16 +142,16 @@ class FoundOwners:
         Return whether any of them is searched for no longer.
         """
         given_up = self.given_up()
+        changed = []
         for inode in self._searches_left.keys() & set(sought):
             self._searches_left[inode] -= 1
             # The owner that it had has ended.
             self._found.pop(inode, None)
             self.held.discard(inode)
             self._details.unsettled.discard(inode)
-            self._note_changed(inode)
+            changed.append(inode)
         awaited, self._awaited = self._awaited, set()
-        for inode in awaited & self._found.keys():
-            self._note_changed(inode)
+        self._note_changed([*changed, *(awaited & self._found.keys())])
         return not self.given_up() <= given_up
 
     def take_details(self, now: float) -> bool:
@@ -169,14 +192,16 @@ class FoundOwners:
             inode: self._found[inode].process for inode in self._found.keys() & set(inodes) - self.held
         }
         managers = {
-            each for each in processes.values() if each is not None and self._programs.holds_for_others(each)
+            each
+            for each in set(processes.values())
+            if each is not None and self._programs.holds_for_others(each)
         }
         held = {inode for inode, process in processes.items() if process in managers}
         self.held |= held
         return held
 
-    def _note_changed(self, inode: int) -> None:
-        self._details.note(self._listeners[inode], self._place(inode))
+    def _note_changed(self, inodes: Iterable[int]) -> None:
+        self._details.note((self._listeners[inode], self._place(inode)) for inode in inodes)
 
     def _place(self, inode: int) -> OwnerPlace:
         """Return the owner of a socket as far as it was found, and where the socket belongs."""

@@ -64,13 +64,13 @@ class OwnerDetails:
         """How many lookups hung."""
         return sum(lookups.hung for lookups in self._lookups)
 
-    def note(self, listener: Listener, place: OwnerPlace) -> None:
-        """Note that another owner of a socket is known; it is changed once its details are known as well."""
-        if self._settled(listener, place):
-            self.unsettled.discard(listener.inode)
-            self.changed.add(listener.inode)
-        else:
-            self.unsettled.add(listener.inode)
+    def note(self, places: Iterable[tuple[Listener, OwnerPlace]]) -> None:
+        """Note that other owners of sockets are known; each is changed once its details are known as well."""
+        places = list(places)
+        settled = self._settled(places)
+        self.changed |= settled
+        self.unsettled -= settled
+        self.unsettled |= {listener.inode for listener, _ in places} - settled
 
     def take_settled(self, place: Callable[[int], tuple[Listener, OwnerPlace]], now: float) -> set[int]:
         """Return the sockets of which everything was looked up meanwhile; they are not yet changed.
@@ -85,7 +85,7 @@ class OwnerDetails:
             return set()
         self._settled_versions = versions
         self._next_settled_look = now + _SETTLED_PAUSE_SECONDS * len(self.unsettled)
-        return {inode for inode in self.unsettled if self._settled(*place(inode))}
+        return self._settled(map(place, self.unsettled))
 
     def answers_changed(self, now: float) -> bool:
         """Tell, once a second at most, whether any answer may be another one than before."""
@@ -146,15 +146,28 @@ class OwnerDetails:
             cgroup=label_value(location.path),
         )
 
-    def _settled(self, listener: Listener, place: OwnerPlace) -> bool:
-        process = place.process
-        # Each is asked, so that all are looked up at once.
+    def _settled(self, places: Iterable[tuple[Listener, OwnerPlace]]) -> set[int]:
+        """Return those of these sockets, by inode, of which there is nothing to wait for."""
+        # Thousands of sockets may have one owner.
+        of_owners: dict[tuple[OwnerPlace, int | None], bool] = {}
+        settled = set()
+        for listener, place in places:
+            owner = (place, listener.uid)
+            of_owner = of_owners.get(owner)
+            if of_owner is None:
+                of_owner = of_owners[owner] = self._owner_settled(place, listener.uid)
+            # Each is asked, so that all are looked up at once.
+            path = place.process is None or self._socket_paths.settled(listener, place.process)
+            if of_owner and path:
+                settled.add(listener.inode)
+        return settled
+
+    def _owner_settled(self, place: OwnerPlace, uid: int | None) -> bool:
         settled = [
             self._container_names.settled(place.location),
-            listener.uid is None or self._user_names.settled(listener.uid, process),
+            uid is None or self._user_names.settled(uid, place.process),
+            place.process is None or self._programs.settled(place.process),
         ]
-        if process is not None:
-            settled += self._programs.settled(process), self._socket_paths.settled(listener, process)
         return all(settled)
 
     def _lookup_versions(self) -> tuple[int, ...]:

@@ -36,6 +36,9 @@ class Programs:
         self._processes = processes
         self._arguments = arguments
         self._executables: dict[ProcessId, bytes] = {}
+        # The name of each process, by its unit too, with what it was made of: there may be thousands of
+        # sockets of one process.
+        self._names: dict[tuple[ProcessId, str], tuple[ProgramFacts, bytes]] = {}
 
     @property
     def version(self) -> int:
@@ -75,12 +78,17 @@ class Programs:
         """Forget all other processes."""
         keys = {_id(process) for process in processes}
         self._executables = {key: path for key, path in self._executables.items() if key in keys}
+        self._names = {key: name for key, name in self._names.items() if key[0] in keys}
         self._arguments.retain(keys)
 
     def _name(self, process: Process, unit: str) -> bytes:
         key = _id(process)
         arguments = (self._arguments.answer(key) or ()) if needs_arguments(process.name) else ()
-        return program_name(ProgramFacts(process.name, self._executables.get(key, b""), arguments, unit))
+        facts = ProgramFacts(process.name, self._executables.get(key, b""), arguments, unit)
+        known = self._names.get((key, unit))
+        if known is None or known[0] != facts:
+            known = self._names[key, unit] = facts, program_name(facts)
+        return known[1]
 
 
 def _id(process: Process) -> ProcessId:

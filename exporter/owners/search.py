@@ -20,7 +20,7 @@ from exporter.kernel.records import Listener
 from exporter.owners.cgroup_paths import CgroupPaths
 from exporter.owners.container_name_lookups import ContainerNameLookups
 from exporter.owners.creation_places import CreationPlaces
-from exporter.owners.found_owners import FoundOwners
+from exporter.owners.found_owners import FoundOwners, Held
 from exporter.owners.new_processes import NewProcesses
 from exporter.owners.owner import SocketOwner
 from exporter.owners.owner_details import OwnerDetails
@@ -97,8 +97,7 @@ class OwnerSearch:
     def pending(self, now: float) -> bool:
         """Return whether there is something to search for."""
         if self._owners.take_details(now):
-            self._times.hold(now)
-            self._times.search_held_now(now)
+            self._times.hold(now, at_once=True)
         under_way = self._short_search or self._new_search or self._full_search
         due = self._short_search_due(now) or self._new_processes_due(now) or self._full_search_due(now)
         return bool(under_way or due)
@@ -224,7 +223,7 @@ class OwnerSearch:
             self._new_processes.note(pids, self._now)
             yield from holders.search(pids)
             yield from self._created.look_for(self._owners.without_owner(), self._now)
-            self._keep(holders.found)
+            self._keep(holders.found, holders)
             if self._owners.give_up(sought):
                 self._times.hold(self._now)
             self.unreadable_count = holders.denied_count
@@ -237,13 +236,14 @@ class OwnerSearch:
 
     def _keep_serving(self, holders: SocketHolders, provisional: Collection[int] = ()) -> None:
         """Keep the owners that hold sockets for themselves; others may not be the only holders."""
-        holds_for_others = self._programs.holds_for_others
-        serving = {inode: each for inode, each in holders.found.items() if not holds_for_others(each)}
-        self._keep(serving, provisional)
+        found = holders.found
+        serving = {each for each in set(found.values()) if not self._programs.holds_for_others(each)}
+        self._keep({inode: each for inode, each in found.items() if each in serving}, holders, provisional)
 
-    def _keep(self, found: dict[int, Process], provisional: Collection[int] = ()) -> None:
-        if self._owners.keep(found, provisional):
-            self._times.hold(self._now)
+    def _keep(self, found: dict[int, Process], by: SocketHolders, provisional: Collection[int] = ()) -> None:
+        held = self._owners.keep(found, by.managers, provisional)
+        if held is not Held.NO_MORE:
+            self._times.hold(self._now, at_once=held is Held.UNKNOWN_TO_SEARCH)
         self._watch.set_owners(self._owners.by_process(), self._now)
 
     def _holders(self, sought: set[int]) -> SocketHolders:

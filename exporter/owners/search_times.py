@@ -37,11 +37,7 @@ class SearchTimes:
         """Have a search due for sockets that are sought."""
         self._next = now
 
-    def hold(self, now: float) -> None:
-        """Begin again with the pauses, since another socket is held for others."""
+    def hold(self, now: float, *, at_once: bool = False) -> None:
+        """Begin again with the pauses, since another socket is held for others; `at_once` with a search."""
         self._pause = _FIRST_PAUSE_SECONDS
-        self._next_held = now + self._pause
-
-    def search_held_now(self, now: float) -> None:
-        """Have a search due for sockets that are held for others."""
-        self._next_held = now
+        self._next_held = now if at_once else now + self._pause

@@ -55,7 +55,8 @@ class SocketHolders:
     """One search for the owners of the sockets with the inodes `sought`.
 
     `is_known_manager` tells of more than command names which processes hold sockets for others. `found` has
-    the owner of each inode, `denied_count` the number of processes whose descriptors may not be read.
+    the owner of each inode, `managers` the processes that were known to hold sockets for others when it was
+    chosen, and `denied_count` is the number of processes whose descriptors may not be read.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class SocketHolders:
         self._sought = sought
         self._is_known_manager = is_known_manager
         self.found: dict[int, Process] = {}
+        self.managers: set[Process] = set()
         self.denied_count = 0
 
     def search(self, pids: Iterable[int]) -> Iterator[None]:
@@ -98,7 +100,9 @@ class SocketHolders:
             if process is not None:
                 alive.append(process)
                 yield
-        for process in sorted(alive, key=self._order):
+        orders = {process: self._order(process) for process in alive}
+        self.managers |= {process for process, (rank, *_) in orders.items() if rank}
+        for process in sorted(alive, key=orders.__getitem__):
             left = held_by_pid[process.pid] - self.found.keys()
             held: set[int] = set()
             for sockets in self._processes.sockets(process.pid) if left else ():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-from exporter.kernel.processes.files import BoundSocket, SocketFile, SocketFileState
+from exporter.kernel.processes.files import BoundSocket, HeldSocket, SocketFile, SocketFileState
 from exporter.kernel.processes.process import Process
 from exporter.kernel.records import FileId, Listener
 from exporter.kernel.text import unix_address
@@ -14,14 +14,6 @@ from exporter.owners.lookups import Lookups
 
 # A file may be removed, replaced or renamed at any time.
 MAX_AGE_SECONDS: Final = 60.0
-
-
-class HeldSocket(NamedTuple):
-    """A unix socket, and the process by whose root and directory its path is resolved."""
-
-    pid: int
-    started: int
-    bound: BoundSocket
 
 
 @dataclass(frozen=True, slots=True)

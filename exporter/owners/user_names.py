@@ -9,7 +9,8 @@ from exporter.kernel.processes.files import ProcessFiles
 from exporter.kernel.processes.process import Process
 from exporter.kernel.records import Listener
 from exporter.kernel.text import printable
-from exporter.owners.background import BackgroundLookups, Repetition
+from exporter.owners.answers import Repetition
+from exporter.owners.background import BackgroundLookups
 from exporter.owners.host_users import file_user_name, service_user_name
 from exporter.owners.lookup_threads import LookupRunner
 from exporter.owners.lookups import Lookups

@@ -18,20 +18,23 @@ from exporter.kernel.processes.file_broker import FileBrokerClient
 from exporter.kernel.processes.files import (
     BrokeredProcessFiles,
     DirectProcessFiles,
+    HeldSocket,
     ProcessFiles,
     SocketFile,
 )
 from exporter.kernel.processes.process import Processes, ProcessTable
 from exporter.owners import programs, socket_paths
-from exporter.owners.background import BackgroundLookups, Repetition
+from exporter.owners.answers import Repetition
+from exporter.owners.background import BackgroundLookups
 from exporter.owners.container_name_cache import ContainerNameCache
 from exporter.owners.container_name_lookups import ContainerNameLookups
 from exporter.owners.host_files import FileReader, ProtectedHostFiles
+from exporter.owners.lookup_batch import BatchLookup
 from exporter.owners.lookup_threads import LookupThreads
 from exporter.owners.programs import ProcessId, Programs
 from exporter.owners.runtimes.running_daemons import RunningDaemons
 from exporter.owners.search import OwnerSearch, OwnerSources
-from exporter.owners.socket_paths import HeldSocket, SocketPaths
+from exporter.owners.socket_paths import SocketPaths
 from exporter.owners.user_names import user_names
 from exporter.owners.workloads import Workloads
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
@@ -91,7 +94,7 @@ def owner_search(
         repetition=Repetition(max_age_seconds=programs.MAX_AGE_SECONDS),
     )
     socket_files = BackgroundLookups[HeldSocket, SocketFile](
-        lambda held: files.find_socket(*held),
+        BatchLookup(files.find_sockets, files.max_sockets),
         threads,
         "the file of a unix socket",
         origin=lambda held: (held.pid, held.started),

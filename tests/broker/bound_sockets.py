@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from exporter.broker.socket_file import BoundSocket
+from exporter.broker.socket_file import BoundSocket, HeldSocket
 from testbed import syscalls
+from testbed.forked_process import ForkedProcess
 
 _NETLINK_SOCK_DIAG = 4
 _SHOW_VFS = 2
@@ -48,6 +49,11 @@ class Holder:
     started: int
     bound: BoundSocket
 
+    @property
+    def held(self) -> HeldSocket:
+        """The socket and its process, as the file broker is asked about it."""
+        return HeldSocket(self.pid, self.started, self.bound)
+
 
 class Holding:
     """A process that binds a socket to `path` after `prepare`, and holds it for as long as `with` lasts.
@@ -61,29 +67,24 @@ class Holding:
         prepare: Callable[[], object] = lambda: None,
         afterwards: Callable[[], object] = lambda: None,
     ) -> None:
-        receiver, sender = os.pipe()
-        self._pid = os.fork()
-        if self._pid == 0:
-            try:
-                syscalls.die_with_parent()
-                prepare()
-                with socket.socket(socket.AF_UNIX) as listening:
-                    listening.bind(path if isinstance(path, str) else path())
-                    listening.listen()
-                    found = bound_socket(listening)
-                    afterwards()
-                    os.write(sender, struct.pack("=QQ", found.device, found.inode) + found.path)
-                    os.close(sender)
-                    while True:
-                        signal.pause()
-            finally:
-                os._exit(1)
-        os.close(sender)
-        message = b"".join(iter(lambda: os.read(receiver, 4096), b""))
-        os.close(receiver)
+        def hold(sender: int) -> None:
+            syscalls.die_with_parent()
+            prepare()
+            with socket.socket(socket.AF_UNIX) as listening:
+                listening.bind(path if isinstance(path, str) else path())
+                listening.listen()
+                found = bound_socket(listening)
+                afterwards()
+                os.write(sender, struct.pack("=QQ", found.device, found.inode) + found.path)
+                while True:
+                    signal.pause()
+
+        self._process = ForkedProcess(hold)
+        message = self._process.report
         assert message, "the socket could not be bound"
         device, inode = struct.unpack_from("=QQ", message)
-        self._holder = Holder(self._pid, start_ticks(self._pid), BoundSocket(message[16:], device, inode))
+        pid = self._process.pid
+        self._holder = Holder(pid, start_ticks(pid), BoundSocket(message[16:], device, inode))
 
     def __enter__(self) -> Holder:
         return self._holder
@@ -93,8 +94,7 @@ class Holding:
     ) -> None:
         # A test that gave up its rights leaves it to the end of its namespace.
         with suppress(PermissionError):
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
+            self._process.end()
 
 
 def start_ticks(pid: int | str) -> int:

@@ -8,16 +8,14 @@ import gc
 import os
 import signal
 import socket
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pytest
 
 from exporter.broker.switcher import RUN_NETNS
 from testbed import namespace, programs, syscalls
+from testbed.forked_process import ForkedProcess
 
 _NAMED = Path(os.fsdecode(RUN_NETNS))
 _MOST_FILES = 65_536
@@ -26,7 +24,7 @@ _MS_BIND = 0x1000
 _PR_SET_DUMPABLE = 4
 
 
-class NamespacedProcess:
+class NamespacedProcess(ForkedProcess):
     """Listens on TCP ports of the loopback in a namespace of its own, in `with`.
 
     `prepare` is called there before it listens. `user` is the user that it becomes; with `user_namespace` it
@@ -42,37 +40,13 @@ class NamespacedProcess:
     ) -> None:
         if user:
             _skip_unless_root("be several users")
-        receiver, sender = os.pipe()
         parent = os.getpid()
-        self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                os.close(receiver)
-                self._run(ports, prepare, user, sender, parent, user_namespace=user_namespace)
-            except BaseException:  # noqa: BLE001  (no caller above the fork would show it)
-                os.write(2, traceback.format_exc().encode())
-            finally:
-                os._exit(1)
-        os.close(sender)
-        words = os.read(receiver, 100).split()
-        os.close(receiver)
+        super().__init__(
+            lambda sender: self._run(ports, prepare, user, sender, parent, user_namespace=user_namespace)
+        )
+        words = self.report.split()
         assert len(words) == 2, "the process did not get into its namespace"
         self.inode, self.cookie = map(int, words)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Kill the process, and wait until it has ended."""
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-            self.pid = 0
 
     def started(self) -> int:
         """Return when the process started, in clock ticks."""

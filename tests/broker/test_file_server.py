@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from exporter.broker import supervisor
+from exporter.broker import file_wire, supervisor
 from exporter.broker.access_timer import AccessTimer
 from exporter.broker.capabilities import Capability
 from exporter.broker.confinement import Confinement
-from exporter.broker.file_server import ACCESS_SECONDS, CAPABILITIES, FileServer
+from exporter.broker.file_server import ACCESS_SECONDS, CAPABILITIES, SOCKETS_SECONDS, FileServer
+from exporter.broker.file_wire import MAX_CONTENT_BYTES, MAX_SOCKETS, FileRequest
 from exporter.broker.process_files import ProcessFile, ProcessFileReader
-from exporter.broker.socket_file import BoundSocket, SocketFileState
+from exporter.broker.socket_file import BoundSocket, HeldSocket, SocketFile, SocketFileState
 from exporter.broker.supervised import MAX_STUCK
 from exporter.broker.supervisor import FILE_BROKER, StartedBroker
-from exporter.kernel.errors import AccessHungError, BrokerUnavailableError
+from exporter.broker.wire import MAX_MESSAGE_BYTES
+from exporter.kernel.errors import AccessHungError, BrokerUnavailableError, KernelError
 from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.processes.file_broker import FileBrokerClient
 from testbed.hanging_files import HangingFiles
@@ -48,6 +51,14 @@ def file_broker() -> Iterator[FileBrokerClient]:
         os.waitpid(started.supervisor, 0)
 
 
+def find(client: FileBrokerClient, held: HeldSocket) -> SocketFile:
+    """Look for one socket; an error is raised."""
+    (found,) = client.find_sockets([held])
+    if isinstance(found, KernelError):
+        raise found
+    return found
+
+
 def wait_for_another(supervising: int, first: int) -> None:
     """Return when a supervisor runs another file broker than the first one."""
     until(lambda: wait_for_child(supervising, FILE_BROKER), lambda pids: first not in pids)
@@ -60,7 +71,7 @@ def test_files_and_sockets_of_a_process_of_another_user(tmp_path: Path) -> None:
         assert arguments == Path(f"/proc/{process.pid}/cmdline").read_bytes()
         passwd = client.read(process.pid, process.started(), ProcessFile.PASSWD)
         assert passwd.content == Path("/etc/passwd").read_bytes()
-        found = client.find_socket(holder.pid, holder.started, holder.bound)
+        found = find(client, holder.held)
         assert (found.state, found.path) == (SocketFileState.SAME, bytes(tmp_path / "x.sock"))
         with pytest.raises(ProcessLookupError):
             client.read(process.pid, process.started() + 1, ProcessFile.CMDLINE)
@@ -96,9 +107,9 @@ def test_nothing_stays_open_after_many_requests(tmp_path: Path) -> None:
         gone = BoundSocket(b"/nowhere/x.sock", 1, 1)
 
         def ask() -> None:
-            client.find_socket(holder.pid, holder.started, holder.bound)
-            client.find_socket(holder.pid, holder.started, gone)
-            client.find_socket(holder.pid, holder.started + 1, gone)
+            find(client, holder.held)
+            find(client, holder.held._replace(bound=gone))
+            find(client, HeldSocket(holder.pid, holder.started + 1, gone))
             client.read(holder.pid, holder.started, ProcessFile.PASSWD)
 
         ask()
@@ -122,6 +133,78 @@ def test_messages_that_are_no_requests_are_not_answered() -> None:
     thread.join()
 
 
+def test_many_sockets_of_several_processes_are_found_by_one_request(tmp_path: Path) -> None:
+    os.chdir(tmp_path)
+    with file_broker() as client, ExitStack() as stack:
+        holders = [stack.enter_context(Holding(f"{number}.sock")) for number in range(3)]
+        gone = holders[0].held._replace(started=1)
+        (tmp_path / "1.sock").unlink()
+        wanted = [holder.held for holder in holders for _ in range(20)] + [gone]
+        found = client.find_sockets(wanted)
+        states = [SocketFileState.SAME, SocketFileState.STALE, SocketFileState.SAME]
+        paths = [bytes(tmp_path / f"{number}.sock") for number in range(3)]
+        expected = [SocketFile(*each) for each in zip(states, paths, strict=True) for _ in range(20)]
+        assert found == [*expected, SocketFile(SocketFileState.UNKNOWN, errno=errno.ESRCH)]
+
+
+def test_a_socket_that_hangs_takes_no_answer_from_processes_before_and_after(tmp_path: Path) -> None:
+    os.chdir(tmp_path)
+    with (
+        file_broker() as client,
+        Holding("x.sock") as first,
+        Holding("y.sock") as second,
+        Holding("z.sock") as third,
+        HangingFiles(tmp_path / "hanging", killable=True),
+    ):
+        hanging = second.held._replace(bound=BoundSocket(bytes(tmp_path / "hanging/y.sock"), 1, 1))
+        wanted = [first.held, first.held, hanging, second.held, third.held]
+        *before, hung, with_it = client.find_sockets(wanted)
+        assert before == [SocketFile(SocketFileState.SAME, bytes(tmp_path / "x.sock"))] * 2
+        assert isinstance(hung, AccessHungError)
+        assert isinstance(with_it, AccessHungError)
+        assert find(client, third.held).state is SocketFileState.SAME
+        assert find(client, second.held).state is SocketFileState.SAME
+
+
+class Slow(ProcessFileReader):
+    """Takes some time to open a process."""
+
+    @contextmanager
+    def process(self, pid: int, started: int) -> Iterator[int]:
+        time.sleep(SOCKETS_SECONDS / 2.5)
+        with super().process(pid, started) as directory:
+            yield directory
+
+
+def test_where_each_socket_takes_long_the_first_are_answered(tmp_path: Path) -> None:
+    """Who asks waits for some seconds at most, and is to see that nothing hangs."""
+    os.chdir(tmp_path)
+    server = FileServer(Slow(), AccessTimer(ACCESS_SECONDS))
+    with Holding("x.sock") as holder:
+        sockets = (holder.held, HeldSocket(1, 1, holder.bound)) * 10
+        replies = list(server.answer(file_wire.pack_request(FileRequest(1, 0, 0, sockets))))
+    assert [reply.more for reply in replies] == [True, True, False]
+    assert sum(len(reply.found) for reply in replies if isinstance(reply.found, tuple)) == len(replies)
+
+
+def test_where_the_paths_do_not_fit_into_a_message_the_first_are_answered(tmp_path: Path) -> None:
+    """A process may be in a directory whose path is as long as the kernel allows."""
+    folder = tmp_path
+    while len(bytes(folder)) < 3000:
+        folder /= "x" * 200
+    folder.mkdir(parents=True)
+    os.chdir(folder)
+    server = FileServer(ProcessFileReader(), AccessTimer(ACCESS_SECONDS))
+    with Holding("x.sock") as holder:
+        request = FileRequest(1, 0, 0, (holder.held,) * MAX_SOCKETS)
+        (reply,) = server.answer(file_wire.pack_request(request))
+    assert isinstance(reply.found, tuple)
+    assert 1 < len(reply.found) < MAX_SOCKETS
+    assert not reply.more
+    assert MAX_CONTENT_BYTES < len(file_wire.pack_reply(reply)) < MAX_MESSAGE_BYTES
+    assert file_wire.unpack_reply(file_wire.pack_reply(reply)) == reply
+
+
 @pytest.mark.parametrize("killable", [True, False])
 def test_a_broker_that_hangs_is_replaced(tmp_path: Path, killable: bool) -> None:  # noqa: FBT001
     """While a FUSE server has taken a request, not even SIGKILL ends who waits for it."""
@@ -136,10 +219,10 @@ def test_a_broker_that_hangs_is_replaced(tmp_path: Path, killable: bool) -> None
         hanging = BoundSocket(bytes(tmp_path / "hanging/x.sock"), holder.bound.device, holder.bound.inode)
         began = time.monotonic()
         with pytest.raises(AccessHungError, match="cannot look for") as failed:
-            client.find_socket(holder.pid, holder.started, hanging)
+            find(client, holder.held._replace(bound=hanging))
         assert ACCESS_SECONDS - 0.1 < time.monotonic() - began < ACCESS_SECONDS + 2
         assert failed.value.reason == "hung"
-        found = client.find_socket(holder.pid, holder.started, holder.bound)
+        found = find(client, holder.held)
         assert found.state is SocketFileState.SAME
         assert (client.ended, client.hung) == (1, 1)
         assert state(first) == ("" if killable else "D")
@@ -153,14 +236,14 @@ def test_brokers_that_cannot_be_killed_are_no_more_than_a_few_and_end_with_the_s
         with HangingFiles(tmp_path / "hanging", killable=False):
             for _ in range(MAX_STUCK):
                 with pytest.raises(AccessHungError):
-                    client.find_socket(holder.pid, holder.started, hanging)
+                    find(client, holder.held._replace(bound=hanging))
             with pytest.raises(BrokerUnavailableError, match="does not answer"):
-                client.find_socket(holder.pid, holder.started, holder.bound)
+                find(client, holder.held)
             assert len(wait_for_child(supervising, FILE_BROKER)) == MAX_STUCK
 
         def found() -> SocketFileState | None:
             with suppress(BrokerUnavailableError):
-                return client.find_socket(holder.pid, holder.started, holder.bound).state
+                return find(client, holder.held).state
             return None
 
         until(found, lambda answer: answer is SocketFileState.SAME)
@@ -176,7 +259,7 @@ def test_the_other_broker_goes_on_while_the_file_broker_hangs(tmp_path: Path) ->
 
         def ask() -> None:
             try:
-                client.find_socket(os.getpid(), start_ticks("self"), hanging)
+                find(client, HeldSocket(os.getpid(), start_ticks("self"), hanging))
             except AccessHungError as error:
                 hung.append(error)
 

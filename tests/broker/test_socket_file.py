@@ -16,6 +16,7 @@ from exporter.broker.process_files import ProcessFileReader
 from exporter.broker.socket_file import (
     MAX_ENTRIES,
     BoundSocket,
+    HeldSocket,
     SocketFile,
     SocketFileState,
     find_socket,
@@ -33,7 +34,7 @@ def found(holder: Holder, path: bytes | None = None) -> SocketFile:
     bound = holder.bound
     if path is not None:
         bound = BoundSocket(path, bound.device, bound.inode)
-    return find_socket(READER, holder.pid, holder.started, bound)
+    return find_socket(READER, HeldSocket(holder.pid, holder.started, bound))
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_the_path_of_a_process_in_another_mount_namespace(folder: Path) -> None:
     with Holding(f"{folder}/run/x.sock", mount) as holder, bind_beside(folder / "run/x.sock"):
         assert found(holder) == SocketFile(SAME, bytes(folder / "run/x.sock"))
         here = BoundSocket(bytes(folder / "run/x.sock"), holder.bound.device, holder.bound.inode)
-        assert find_socket(READER, os.getpid(), start_ticks("self"), here).state is STALE
+        assert find_socket(READER, HeldSocket(os.getpid(), start_ticks("self"), here)).state is STALE
 
 
 @pytest.mark.parametrize("form", ["/proc/self/fd/{}/x", "/dev/fd/{}/x", "/proc//thread-self/fd/{}/x"])
@@ -281,9 +282,9 @@ def test_of_an_inode_the_low_32_bits_count(folder: Path) -> None:
         bound = holder.bound
         for high in (0, 7):
             large = BoundSocket(bound.path, bound.device, bound.inode | high << 32)
-            assert find_socket(READER, holder.pid, holder.started, large).state is SAME
+            assert find_socket(READER, HeldSocket(holder.pid, holder.started, large)).state is SAME
         other = BoundSocket(bound.path, bound.device, bound.inode ^ 1)
-        assert find_socket(READER, holder.pid, holder.started, other).state is STALE
+        assert find_socket(READER, HeldSocket(holder.pid, holder.started, other)).state is STALE
 
 
 def test_in_a_large_directory_the_other_name_may_not_be_found(folder: Path) -> None:
@@ -313,13 +314,13 @@ def test_a_loop_of_links_cannot_be_looked_at(folder: Path) -> None:
 def test_a_process_that_started_at_another_time_is_not_looked_at(folder: Path) -> None:
     with Holding(f"{folder}/x.sock") as holder:
         for pid, started in ((holder.pid, holder.started + 1), (2**31 - 1, 1)):
-            answer = find_socket(READER, pid, started, holder.bound)
+            answer = find_socket(READER, HeldSocket(pid, started, holder.bound))
             assert answer == SocketFile(UNKNOWN, errno=errno.ESRCH)
 
 
 @pytest.mark.parametrize("path", [b"", b"\0abstract", b"/a\0b"])
 def test_a_name_that_is_no_path_has_no_file(path: bytes) -> None:
-    answer = find_socket(READER, os.getpid(), 1, BoundSocket(path, 1, 1))
+    answer = find_socket(READER, HeldSocket(os.getpid(), 1, BoundSocket(path, 1, 1)))
     assert answer == SocketFile(UNKNOWN, errno=errno.EINVAL)
 
 

@@ -17,6 +17,7 @@ from typing import Self
 import exporter.cli.daemon as _daemon  # noqa: F401
 import exporter.cli.show as _show  # noqa: F401
 from exporter.cli.main import main
+from exporter.cli.preload import preload
 from exporter.config.model import Config
 from exporter.sampling.environment import host_environment
 from exporter.sampling.sampler import Sampler
@@ -29,6 +30,7 @@ _PORT = 10511
 
 def load_everything() -> None:
     """Take one sample, so that Python loads all that it needs while it may read the files."""
+    preload()
     Sampler(Config(), host_environment()).sample()
 
 

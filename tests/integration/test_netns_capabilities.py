@@ -12,9 +12,10 @@ import pytest
 from exporter.broker.capabilities import Capability
 from testbed import privileges, syscalls
 from testbed.netns import Container, Namespaces
+from testbed.waiting import equals, until
 from tests.broker.broker_processes import status
 from tests.integration import listening_sockets
-from tests.integration.forked_exporter import ForkedExporter, load_everything
+from tests.integration.forked_exporter import Fork, ForkedExporter, load_everything
 from tests.integration.metric_values import Served, figure, until_figure
 from tests.integration.other_namespaces import only, supervisor_and_broker, watching
 from tests.integration.service import Service
@@ -24,6 +25,7 @@ CAP_KILL = 5
 SUCCESS = "exporter_source_success"
 WITHOUT_OWNER = "exporter_sockets_without_owner"
 ALL_THREE = frozenset(Capability)
+HIDDEN = "the processes of some sockets cannot be seen, since /proc hides those of other users"
 NEEDED = "other network namespaces need CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 INNER = {"port": "8080"}
 OUTER = {"netns": "host", "port": "8081"}
@@ -170,6 +172,14 @@ def test_where_proc_hides_other_processes_and_there_is_no_broker_owners_are_miss
             until_figure(exporter, 1, WITHOUT_OWNER)
             until_figure(exporter, 0, SUCCESS, source="owners")
             until_figure(exporter, 1, "exporter_source_info", source="namespaces", method="own")
+            # It fails again each time that owners are searched for.
+            failures = {"source": "owners", "reason": "hidepid"}
+            until(lambda: figure(exporter, "exporter_sample_errors_total", **failures) or 0, lambda n: n > 2)
+            until(lambda: exporter.errors.count(HIDDEN), equals(1))
+        shown = Fork("show")
+        assert shown.wait() == 0
+        assert "127.0.0.1:8081  host   -" in shown.output
+        assert shown.errors.count(HIDDEN) == 1
 
 
 def hide_processes() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from exporter.kernel.processes.files import SocketFile
+from exporter.kernel.processes.files import HeldSocket, SocketFile
 from exporter.kernel.processes.process import Process, ProcessSockets, ProcessStat
 from exporter.kernel.records import Listener
 from exporter.owners.container_name_cache import ContainerNameCache
@@ -18,7 +19,7 @@ from exporter.owners.process_users import OF_HOST, ProcessUser, UserOfProcess
 from exporter.owners.programs import ProcessId, Programs
 from exporter.owners.search import OwnerSearch, OwnerSources
 from exporter.owners.socket_holders import INIT_PID
-from exporter.owners.socket_paths import HeldSocket, SocketPaths
+from exporter.owners.socket_paths import SocketPaths
 from exporter.owners.user_names import UserNames
 from tests.listeners.sockets import tcp
 from tests.owners.inline_lookups import InlineLookups
@@ -54,6 +55,19 @@ class FakeFiles:
         if not below:
             raise PermissionError(path)
         return list({name.split("/")[0] for name in below})
+
+
+@dataclass
+class HangingFiles(FakeFiles):
+    """FakeFiles of which the one with the path `hanging` cannot be read before `go_on` is set."""
+
+    hanging: str = ""
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def read(self, path: str, max_bytes: int) -> bytes:
+        if path == self.hanging:
+            self.go_on.wait()
+        return super().read(path, max_bytes)
 
 
 @dataclass

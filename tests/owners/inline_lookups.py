@@ -27,9 +27,3 @@ class InlineLookups:
     def run_one(self) -> None:
         """Make the lookup that was kept first."""
         self.kept.popleft().run()
-
-    def hang_one(self) -> Lookup:
-        """Let the lookup that was kept first hang, and return it."""
-        lookup = self.kept.popleft()
-        lookup.hangs()
-        return lookup

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 import pytest
 
 from exporter.kernel.errors import AccessHungError, KernelError
-from exporter.owners.background import SETTLED_SECONDS, BackgroundLookups, Repetition
-from exporter.owners.lookup_threads import LookupThreads
+from exporter.owners.answers import SETTLED_SECONDS, Repetition
+from exporter.owners.background import BackgroundLookups
+from exporter.owners.lookup_batch import BatchLookup
+from exporter.owners.lookup_threads import Lookup, LookupThreads
 from testbed.waiting import equals, until
 from tests.owners.inline_lookups import InlineLookups
 
@@ -264,3 +266,147 @@ def test_with_threads_a_lookup_that_hangs_is_noted_and_its_answer_still_comes() 
         go_on.set()
     until(answers, equals(("1", "2", 1)))
     until(lambda: lookups.final(1), bool)
+
+
+class Batches:
+    """Lookups of numbers by batches; those of one origin are less than ten apart."""
+
+    def __init__(self, size: int) -> None:
+        self.now = 100.0
+        self.runner = InlineLookups(held=True)
+        self.asked: list[list[int]] = []
+        self.answer: Callable[[Sequence[int]], Sequence[str | KernelError]] = lambda keys: list(
+            map(str, keys)
+        )
+        self.lookups = BackgroundLookups[int, str](
+            BatchLookup(self._look_up, size),
+            self.runner,
+            "numbers",
+            origin=lambda key: key // 10,
+            clock=lambda: self.now,
+        )
+
+    def _look_up(self, keys: Sequence[int]) -> Sequence[str | KernelError]:
+        self.asked.append(list(keys))
+        return self.answer(keys)
+
+    def ask(self, *keys: int) -> None:
+        for key in keys:
+            self.lookups.answer(key)
+
+    def run_all(self) -> None:
+        while self.runner.kept:
+            self.runner.run_one()
+
+    def answers(self, *keys: int) -> list[str | None]:
+        return [self.lookups.answer(key) for key in keys]
+
+
+def test_what_is_asked_for_meanwhile_is_looked_up_together() -> None:
+    made = Batches(4)
+    made.ask(*range(6))
+    assert len(made.runner.kept) == 1, "so that other lookups are not kept waiting"
+    made.run_all()
+    assert made.asked == [[0, 1, 2, 3], [4, 5]]
+    assert made.answers(*range(6)) == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_in_a_batch_those_of_one_origin_follow_one_another() -> None:
+    made = Batches(10)
+    made.ask(1, 11, 2, 12, 3)
+    made.run_all()
+    assert made.asked == [[1, 2, 3, 11, 12]]
+
+
+def test_what_was_not_answered_is_next() -> None:
+    made = Batches(3)
+    made.answer = lambda keys: [str(keys[0])]
+    made.ask(1, 2, 3)
+    made.run_all()
+    assert made.asked == [[1, 2, 3], [2, 3], [3]]
+    assert made.answers(1, 2, 3) == ["1", "2", "3"]
+
+
+def test_one_that_fails_takes_no_answer_from_others() -> None:
+    made = Batches(3)
+    made.answer = lambda keys: [FAILED if key == 2 else str(key) for key in keys]
+    made.ask(1, 2, 3)
+    made.run_all()
+    assert made.answers(1, 2, 3) == ["1", None, "3"]
+    assert made.lookups.settled(2)
+    assert made.lookups.hung == 0
+
+
+def test_an_error_of_the_program_is_a_failure_of_the_batch(caplog: pytest.LogCaptureFixture) -> None:
+    made = Batches(2)
+
+    def fail(keys: Sequence[int]) -> Sequence[str]:
+        raise ZeroDivisionError(keys)
+
+    made.answer = fail
+    made.ask(1, 2)
+    made.run_all()
+    assert made.answers(1, 2) == [None, None]
+    assert "looking up numbers failed" in caplog.text
+
+
+def test_a_batch_that_hangs_counts_once_for_each_origin_and_the_rest_goes_on() -> None:
+    made = Batches(10)
+    made.answer = lambda keys: ["1", HUNG, HUNG] if keys[0] == 1 else list(map(str, keys))
+    made.ask(1, 11, 12, 21)
+    made.run_all()
+    assert made.asked == [[1, 11, 12, 21], [21]]
+    assert made.answers(1, 11, 12, 21) == ["1", None, None, "21"]
+    assert made.lookups.hung == 1
+    made.ask(13)
+    made.run_all()
+    assert made.lookups.settled(13), "nothing of that origin is looked up for a minute"
+    assert len(made.asked) == 2
+
+
+def test_what_hung_before_is_looked_up_alone_until_it_has_ended() -> None:
+    """One file of a process may hang, and the others not."""
+    made = Batches(10)
+    made.answer = lambda keys: [HUNG for _ in keys]
+    made.ask(1, 2, 3)
+    made.run_all()
+    made.answer = lambda keys: [HUNG if 3 in keys and key < 10 else str(key) for key in keys]
+    made.now += PAUSE_SECONDS
+    made.lookups.poll()
+    made.ask(11)
+    made.run_all()
+    assert made.asked[1:3] == [[1], [2, 3, 11]], "the first tells that the origin answers"
+    assert made.answers(1, 2, 3, 11) == ["1", None, None, "11"]
+
+
+def test_a_thread_that_is_stuck_keeps_the_rest_of_its_batch_from_nobody() -> None:
+    go_on = threading.Event()
+    asked: list[list[int]] = []
+
+    def look_up(keys: Sequence[int]) -> Sequence[str]:
+        asked.append(list(keys))
+        if 1 in keys:
+            go_on.wait()
+        return [str(key) for key in keys]
+
+    threads = LookupThreads(hanging_seconds=0.2)
+    occupied = threading.Event()
+
+    def occupy() -> None:
+        occupied.wait()
+
+    threads.add(Lookup(occupy, lambda: None))
+    lookups = BackgroundLookups(BatchLookup(look_up, 3), threads, "numbers")
+
+    def answers() -> tuple[list[str | None], int]:
+        lookups.poll()
+        return [lookups.answer(key) for key in (1, 2, 3)], lookups.hung
+
+    try:
+        assert answers() == ([None, None, None], 0)
+        occupied.set()
+        until(answers, equals(([None, "2", "3"], 1)))
+        assert asked == [[1, 2, 3], [2, 3]]
+    finally:
+        go_on.set()
+    until(answers, equals((["1", "2", "3"], 1)))

@@ -12,7 +12,7 @@ from exporter.owners.container_name_cache import ContainerNameCache
 from exporter.owners.container_name_lookups import ContainerNameLookups
 from exporter.owners.lookup_threads import Lookup, LookupThreads
 from testbed.waiting import DEADLINE_SECONDS, equals, until
-from tests.owners.fake_host import FakeFiles
+from tests.owners.fake_host import FakeFiles, HangingFiles
 from tests.owners.inline_lookups import InlineLookups
 from tests.owners.runtime_file_paths import CONTAINER_ID, DOCKER, PODMAN, SHORT_ID
 
@@ -98,21 +98,8 @@ def test_names_that_are_needed_no_longer_are_forgotten() -> None:
     host.names.retain([IN_DOCKER])
 
 
-class HangingFiles(FakeFiles):
-    """Files of Docker that cannot be read before the end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go_on = threading.Event()
-
-    def read(self, path: str, max_bytes: int) -> bytes:
-        if path == DOCKER:
-            self.go_on.wait()
-        return super().read(path, max_bytes)
-
-
 def test_while_files_of_one_runtime_hang_others_are_not_waited_for_either() -> None:
-    files = HangingFiles()
+    files = HangingFiles(hanging=DOCKER)
     files.files[DOCKER] = DOCKER_CONFIG
     threads = LookupThreads(hanging_seconds=1.5, max_threads=2)
     names = ContainerNameLookups(ContainerNameCache(files), threads)

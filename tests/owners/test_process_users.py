@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from exporter.kernel.errors import AccessHungError, KernelError
 from exporter.kernel.processes.files import (
-    BoundSocket,
     DirectProcessFiles,
+    HeldSocket,
     ProcessView,
     SocketFile,
     UserDatabase,
@@ -42,6 +43,8 @@ USER = UserOfProcess(10, 1, 5)
 class FakeProcessFiles:
     """The files of one process; what is an exception is raised."""
 
+    max_sockets: ClassVar[int] = 1
+
     seen: ProcessView | KernelError | None = OWN
     users: UserDatabase | KernelError | None = OWN_PASSWD
     mapped: bytes = UID_MAP
@@ -50,8 +53,8 @@ class FakeProcessFiles:
     def arguments(self, pid: int, started: int) -> tuple[bytes, ...]:
         raise AssertionError(pid, started)
 
-    def find_socket(self, pid: int, started: int, bound: BoundSocket) -> SocketFile:
-        raise AssertionError(pid, started, bound)
+    def find_sockets(self, held: Sequence[HeldSocket]) -> Sequence[SocketFile | KernelError]:
+        raise AssertionError(held)
 
     def view(self, pid: int, started: int) -> ProcessView | None:
         assert (pid, started) == (10, 1)

@@ -52,6 +52,18 @@ def test_an_executable_is_read_once_for_each_process_and_name() -> None:
     assert programs.name(other, "") == "another-of-many-bytes"
 
 
+def test_the_name_is_another_one_with_other_arguments_and_in_another_unit() -> None:
+    arguments = FakeLookups[ProcessId, tuple[bytes, ...]]({ID: (b"python3", b"/srv/app.py")})
+    programs = Programs(FakeHost(), arguments)
+    assert [programs.name(PYTHON, unit) for unit in ("", "shop.service", "")] == ["app.py"] * 3
+    arguments.answers[ID] = (b"python3", b"-c", b"pass")
+    assert [programs.name(PYTHON, unit) for unit in ("", "shop.service", "")] == [
+        "python3",
+        "shop",
+        "python3",
+    ]
+
+
 def test_processes_that_own_nothing_are_forgotten() -> None:
     host = Executables()
     arguments = FakeLookups[ProcessId, tuple[bytes, ...]]()

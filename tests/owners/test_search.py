@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.kernel.processes.files import BoundSocket
+from exporter.kernel.processes.files import BoundSocket, HeldSocket
 from exporter.kernel.records import FileId
 from exporter.owners.owner import UNKNOWN_OWNER, Owner
 from exporter.owners.process_users import ProcessUser, UserOfProcess
 from exporter.owners.programs import ProcessId
 from exporter.owners.search import OwnerSearch
-from exporter.owners.socket_paths import HeldSocket
 from tests.listeners.sockets import tcp, unix
 from tests.owners.fake_host import FakeHost, process_of, search, without_cgroup
 
@@ -396,6 +395,28 @@ def test_a_manager_that_an_interpreter_runs_is_known_by_its_script(
     assert (process_of(owners, 1), process_of(owners, 2)) == ("shopd", "supervisord")
 
 
+def test_a_manager_that_becomes_known_during_the_search_is_no_owner(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """Its arguments are looked up while the search chooses among the holders."""
+    host.run(10, b"python3", 1, 2)
+    host.run(11, b"shopd", 1)
+    host.arguments.pending.add(python_process(10))
+    reads: list[int] = []
+
+    def answer(pid: int) -> None:
+        reads.append(pid)
+        if reads.count(10) == 2:
+            host.arguments.pending.clear()
+            host.arguments.answers[python_process(10)] = (b"python3", b"/usr/bin/supervisord")
+
+    host.before_read = answer
+    owners.set_sockets(without_cgroup(1, 2), 0.0)
+    search(owners)
+    assert (process_of(owners, 1), process_of(owners, 2)) == ("shopd", "supervisord")
+    assert not owners.pending(0.1), "one more search is enough"
+
+
 def test_arguments_that_are_known_late_tell_of_a_manager(host: FakeHost, owners: OwnerSearch) -> None:
     """As where a lookup hung at first."""
     host.run(10, b"python3", 1)
@@ -702,6 +723,23 @@ def test_many_sockets_are_not_looked_at_each_time_that_one_answer_comes(
     assert host.socket_files.looks < 20 * len(inodes)
     owners.pending(0.2)
     assert owners.take_changed() == set(inodes)
+
+
+def test_what_an_owner_is_called_is_asked_once_for_all_of_its_sockets(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """A start beside thousands of sockets would take its time otherwise."""
+    inodes = range(1, 301)
+    host.run(10, b"python3", *inodes)
+    host.arguments.answers[ProcessId(10, 10, b"python3")] = (b"python3", b"/srv/app.py")
+    listeners = [unix(inode, b"/run/%d" % inode, inode=inode, file=FileId(3, inode)) for inode in inodes]
+    owners.set_sockets(listeners, 0.0)
+    search(owners)
+    found = owners.owners_of(listeners)
+    assert {found[inode].owner.process for inode in inodes} == {"app.py"}
+    assert len({id(found[inode].owner) for inode in inodes}) == 1
+    assert host.arguments.looks < 10
+    assert host.socket_files.looks >= len(inodes)
 
 
 def test_process_1_holds_for_others_whatever_its_name(host: FakeHost, owners: OwnerSearch) -> None:

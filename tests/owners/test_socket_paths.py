@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.kernel.processes.files import BoundSocket, SocketFile, SocketFileState
+from exporter.kernel.processes.files import BoundSocket, HeldSocket, SocketFile, SocketFileState
 from exporter.kernel.processes.process import Process
 from exporter.kernel.records import FileId, Listener
-from exporter.owners.socket_paths import AS_BOUND, HeldSocket, SocketPath, SocketPaths
+from exporter.owners.socket_paths import AS_BOUND, SocketPath, SocketPaths
 from tests.listeners.sockets import tcp, unix
 from tests.owners.fake_host import FakeLookups
 

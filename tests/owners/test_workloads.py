@@ -9,8 +9,10 @@ import pytest
 
 from exporter.owners.container_name_cache import ContainerNameCache
 from exporter.owners.container_name_lookups import ContainerNameLookups
+from exporter.owners.lookup_threads import LookupThreads
 from exporter.owners.workloads import Workload, Workloads
-from tests.owners.fake_host import FakeHost
+from testbed.waiting import until
+from tests.owners.fake_host import FakeHost, HangingFiles
 from tests.owners.inline_lookups import InlineLookups
 from tests.owners.runtime_file_paths import (
     CONTAINER_ID,
@@ -148,13 +150,15 @@ def test_names_that_are_being_read_are_waited_for(host: FakeHost, cgroup: str) -
 
 def test_names_whose_reading_hangs_are_not_waited_for(host: FakeHost) -> None:
     host.run(PID, b"web", started=0, cgroup=DOCKER_SCOPE.encode())
-    runner = InlineLookups(held=True)
-    workloads = Workloads(
-        [host], ContainerNameLookups(ContainerNameCache(host.files), runner), lambda: 1000.0
-    )
-    assert workloads.find([PID]) == {}
-    runner.hang_one()
-    assert workloads.find([PID])[PID].name == ""
+    files = HangingFiles(hanging=DOCKER)
+    names = ContainerNameLookups(ContainerNameCache(files), LookupThreads(hanging_seconds=0.1))
+    workloads = Workloads([host], names, lambda: 1000.0)
+    try:
+        assert workloads.find([PID]) == {}
+        found = until(lambda: workloads.find([PID]), bool)
+        assert found[PID].name == ""
+    finally:
+        files.go_on.set()
 
 
 def test_what_is_hidden_here_is_read_by_the_broker(host: FakeHost) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -13,25 +12,12 @@ from typing import Final
 from exporter.broker import wire
 from exporter.broker.capabilities import ENTER, SEE_SOCKETS, Capability
 from exporter.broker.named_namespaces import NamedNamespace
-from exporter.broker.wire import (
-    BROKER_ENDED,
-    BrokerReply,
-    BrokerRequest,
-    MalformedMessageError,
-    NamespaceTarget,
-    Portion,
-    RequestType,
-)
-from exporter.kernel.errors import BrokerUnavailableError, malformed_message
-from exporter.kernel.netns.opened import NamespaceDescriptors, OpenedDescriptors, close_all, failure
+from exporter.broker.wire import BrokerReply, BrokerRequest, NamespaceTarget, Portion, RequestType
+from exporter.kernel.broker_channel import BrokerChannel
+from exporter.kernel.netns.opened import NamespaceDescriptors, OpenedDescriptors, failure
 
 # A broker that does not answer for this long is given up. A portion of descriptors takes it longest.
 TIMEOUT_SECONDS: Final = 0.5
-# How long it is not asked again then, unless it sends something.
-_SILENCE_SECONDS: Final = 10.0
-_TIMEVAL: Final = struct.Struct("@ll")
-_DESCRIPTOR: Final = struct.Struct("=i")
-_ANCILLARY_BYTES: Final = socket.CMSG_LEN(wire.MAX_DESCRIPTORS * _DESCRIPTOR.size)
 
 _ENTER: Final = "cannot enter network namespaces"
 _NAMESPACES: Final = "cannot look for network namespaces"
@@ -44,8 +30,8 @@ class BrokerClient:
     """Asks the broker; one thread uses it.
 
     `may_enter` tells whether the broker can enter namespaces, `may_see_sockets` whether it can see the
-    sockets of other users' processes. `supervisor` is the process that starts it again, where that is known,
-    and `ended` counts brokers that ended. Methods raise BrokerUnavailableError where the broker is lost, and
+    sockets of other users' processes. `supervisor` is the process that starts it again, where that is known.
+    Methods raise BrokerUnavailableError where the broker is lost, and
     OSError where a system call of it failed.
     """
 
@@ -62,23 +48,23 @@ class BrokerClient:
         self.may_enter = ENTER.issubset(capabilities)
         self.may_see_sockets = SEE_SOCKETS.issubset(capabilities)
         self.supervisor = supervisor
-        self.ended = 0
-        seconds = int(timeout_seconds)
-        timeout = _TIMEVAL.pack(seconds, round((timeout_seconds - seconds) * 1e6))
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            channel.setsockopt(socket.SOL_SOCKET, option, timeout)
-        self._channel = channel
-        self._clock = clock
-        self._number = BROKER_ENDED
-        # Until when a broker that did not answer is left alone.
-        self._silent_until: float | None = None
-        # Of the broker that runs, as its last reply says, and of those before it.
-        self._processor_ns = 0
-        self._ended_processor_ns = 0
+        self._channel = BrokerChannel(
+            channel,
+            "broker",
+            wire.unpack_reply,
+            timeout_seconds,
+            clock,
+            max_descriptors=wire.MAX_DESCRIPTORS,
+        )
+
+    @property
+    def ended(self) -> int:
+        """How many brokers have ended."""
+        return self._channel.ended
 
     def seconds(self) -> float:
         """Return the processor time that brokers have used until the last reply."""
-        return (self._ended_processor_ns + self._processor_ns) / 1e9
+        return self._channel.seconds()
 
     def close(self) -> None:
         """Close the socket, which ends broker and supervisor."""
@@ -108,7 +94,7 @@ class BrokerClient:
             request = BrokerRequest(0, RequestType.NAMESPACES, pids=pids[start : start + wire.MAX_PER_REPLY])
             for numbers in self._portions(_NAMESPACES, request):
                 if len(numbers) % 2:
-                    raise malformed_message(_NAMESPACES, "a process without a namespace")
+                    raise self._channel.malformed(_NAMESPACES, "a process without a namespace")
                 found.update(zip(numbers[::2], numbers[1::2], strict=True))
         return found
 
@@ -151,7 +137,7 @@ class BrokerClient:
     def _ask(self, what: str, request: BrokerRequest, expected: int = 0) -> _Answer:
         """Return the reply to a request, with as many descriptors as expected."""
         number = self._send(what, request)
-        reply, descriptors = self._receive_reply(what, number)
+        reply, descriptors = self._channel.receive(what, number)
         failed = failure(reply.errno, descriptors, expected)
         if failed is not None:
             raise failed
@@ -159,7 +145,7 @@ class BrokerClient:
 
     def _opened(self, number: int) -> OpenedDescriptors | OSError:
         before = self.seconds()
-        reply, descriptors = self._receive_reply(_ENTER, number)
+        reply, descriptors = self._channel.receive(_ENTER, number)
         first_file = 2 if reply.pidfd else 1
         failed = failure(reply.errno, descriptors, first_file + len(reply.opened))
         if failed is not None:
@@ -178,73 +164,9 @@ class BrokerClient:
             if portion.following == 0:
                 return
             if portion.following <= start:
-                raise malformed_message(what, "a list that begins again")
+                raise self._channel.malformed(what, "a list that begins again")
             start = portion.following
 
     def _send(self, what: str, request: BrokerRequest) -> int:
-        """Send a request with a new number, and return the number.
-
-        A broker that did not answer is not asked again for some seconds, unless it has sent something since:
-        the sampling thread cannot wait for it each time.
-        """
-        received = self._discard_received(what)
-        if not received and self._silent_until is not None and self._clock() < self._silent_until:
-            raise BrokerUnavailableError(what, "the broker does not answer")
-        self._silent_until = None
-        self._number = wire.next_number(self._number)
-        try:
-            self._channel.send(wire.pack_request(replace(request, number=self._number)))
-        except OSError as error:
-            raise BrokerUnavailableError(what, "the broker is gone") from error
-        return self._number
-
-    def _discard_received(self, what: str) -> bool:
-        """Drop late replies, and the message that a broker has ended; return whether there were any."""
-        received = False
-        while True:
-            try:
-                _, descriptors = self._receive(what, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return received
-            close_all(descriptors)
-            received = True
-
-    def _receive_reply(self, what: str, number: int) -> tuple[BrokerReply, list[int]]:
-        """Wait for a reply to a request."""
-        while True:
-            try:
-                reply, descriptors = self._receive(what)
-            except BlockingIOError as error:
-                self._silent_until = self._clock() + _SILENCE_SECONDS
-                raise BrokerUnavailableError(what, "the broker does not answer") from error
-            if reply.number == number:
-                return reply, descriptors
-            close_all(descriptors)
-            if reply.number == BROKER_ENDED:
-                raise BrokerUnavailableError(what, "the broker ended")
-
-    def _receive(self, what: str, flags: int = 0) -> tuple[BrokerReply, list[int]]:
-        """Receive a message. Raises BlockingIOError or BrokerUnavailableError."""
-        # socket.recv_fds() of Python 3.11 takes flags and ignores them.
-        try:
-            message, ancillary, _, _ = self._channel.recvmsg(
-                wire.MAX_MESSAGE_BYTES, _ANCILLARY_BYTES, flags | socket.MSG_CMSG_CLOEXEC
-            )
-        except BlockingIOError:
-            raise
-        except OSError as error:
-            # ECONNRESET, where broker and supervisor ended with a request unread.
-            raise BrokerUnavailableError(what, "the broker is gone, and so is its supervisor") from error
-        descriptors = [number for *_, data in ancillary for (number,) in _DESCRIPTOR.iter_unpack(data)]
-        if not message:
-            raise BrokerUnavailableError(what, "the broker is gone, and so is its supervisor")
-        try:
-            reply = wire.unpack_reply(message)
-        except MalformedMessageError as error:
-            close_all(descriptors)
-            raise malformed_message(what, str(error)) from error
-        if reply.number == BROKER_ENDED:
-            self.ended += 1
-            self._ended_processor_ns += self._processor_ns
-        self._processor_ns = reply.processor_ns
-        return reply, descriptors
+        """Send a request with a new number, and return the number."""
+        return self._channel.send(what, lambda number: wire.pack_request(replace(request, number=number)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
+
+from exporter.kernel.broker_channel import close_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,6 @@ class OpenedDescriptors:
         close_all((released.diag, *released.files.values()))
         if released.pidfd is not None:
             os.close(released.pidfd)
-
-
-def close_all(descriptors: Iterable[int]) -> None:
-    """Close descriptors."""
-    for descriptor in descriptors:
-        os.close(descriptor)
 
 
 def failure(number: int, descriptors: Collection[int], expected: int) -> OSError | None:

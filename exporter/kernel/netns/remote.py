@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from exporter.broker.wire import NamespaceTarget
+from exporter.kernel.broker_channel import close_all
 from exporter.kernel.errors import (
     KernelError,
     NamespaceGoneError,
@@ -25,7 +26,7 @@ from exporter.kernel.errors import (
 from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.cookie import NO_COOKIE, CookieReader, namespace_cookie
 from exporter.kernel.netns.namespace import Namespace
-from exporter.kernel.netns.opened import NamespaceDescriptors, OpenedDescriptors, close_all
+from exporter.kernel.netns.opened import NamespaceDescriptors, OpenedDescriptors
 from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.sock_diag.diag_socket import (
     NETLINK_SOCK_DIAG,

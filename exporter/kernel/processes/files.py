@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
+from exporter.broker.file_wire import MAX_SOCKETS
 from exporter.broker.process_files import (
     MAX_ARGUMENTS_BYTES,
     VIEW_LINKS,
@@ -18,8 +20,8 @@ from exporter.broker.process_files import (
     ProcessFile,
     ProcessFileReader,
 )
-from exporter.broker.socket_file import BoundSocket, SocketFile, SocketFileState, find_socket
-from exporter.kernel.errors import from_os_error
+from exporter.broker.socket_file import BoundSocket, HeldSocket, SocketFile, SocketFileState, find_socket
+from exporter.kernel.errors import KernelError, from_os_error
 from exporter.kernel.processes.file_broker import FileBrokerClient
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "BoundSocket",
     "BrokeredProcessFiles",
     "DirectProcessFiles",
+    "HeldSocket",
     "ProcessFiles",
     "ProcessView",
     "SocketFile",
@@ -72,8 +75,11 @@ class UserDatabase:
 class ProcessFiles(Protocol):
     """Reads files of the process that started at `started`, in clock ticks. Each method raises KernelError.
 
-    It is an AccessHungError where a file server does not answer.
+    It is an AccessHungError where a file server does not answer. At most `max_sockets` are looked for by one
+    call.
     """
+
+    max_sockets: ClassVar[int]
 
     def arguments(self, pid: int, started: int) -> tuple[bytes, ...]:
         """Return the arguments of a process, its name first; none where they cannot be read.
@@ -94,8 +100,8 @@ class ProcessFiles(Protocol):
         """Return the users below the root of a process, None where there is no such file that can be used."""
         ...
 
-    def find_socket(self, pid: int, started: int, bound: BoundSocket) -> SocketFile:
-        """Return where the file of a unix socket lies that a process holds."""
+    def find_sockets(self, held: Sequence[HeldSocket]) -> Sequence[SocketFile | KernelError]:
+        """Return where the files of the first of these sockets lie, at least of one, in their order."""
         ...
 
 
@@ -107,8 +113,8 @@ class _ReadProcessFiles(ABC):
         """Read a file of a process, whole."""
 
     @abstractmethod
-    def find_socket(self, pid: int, started: int, bound: BoundSocket) -> SocketFile:
-        """Return where the file of a unix socket lies that a process holds."""
+    def find_sockets(self, held: Sequence[HeldSocket]) -> Sequence[SocketFile | KernelError]:
+        """Return where the files of the first of these sockets lie, at least of one, in their order."""
 
     def arguments(self, pid: int, started: int) -> tuple[bytes, ...]:
         """Return the arguments of a process, its name first; none where they cannot be read."""
@@ -147,19 +153,24 @@ class _ReadProcessFiles(ABC):
 class DirectProcessFiles(_ReadProcessFiles):
     """Reads them in the calling thread, which waits for as long as a file server takes."""
 
+    # It is known which one a thread waits for.
+    max_sockets: ClassVar[int] = 1
+
     def __init__(self, reader: ProcessFileReader | None = None) -> None:
         self._reader = ProcessFileReader() if reader is None else reader
 
     def _read(self, pid: int, started: int, file: ProcessFile) -> FileContent:
         return self._reader.read(pid, started, file)
 
-    def find_socket(self, pid: int, started: int, bound: BoundSocket) -> SocketFile:
-        """Return where the file of a unix socket lies that a process holds."""
-        return find_socket(self._reader, pid, started, bound)
+    def find_sockets(self, held: Sequence[HeldSocket]) -> Sequence[SocketFile]:
+        """Return where the file of the first of these sockets lies."""
+        return [find_socket(self._reader, held[0])]
 
 
 class BrokeredProcessFiles(_ReadProcessFiles):
     """Reads them by the file broker, which gives up after some seconds."""
+
+    max_sockets: ClassVar[int] = MAX_SOCKETS
 
     def __init__(self, client: FileBrokerClient) -> None:
         self._client = client
@@ -167,6 +178,6 @@ class BrokeredProcessFiles(_ReadProcessFiles):
     def _read(self, pid: int, started: int, file: ProcessFile) -> FileContent:
         return self._client.read(pid, started, file)
 
-    def find_socket(self, pid: int, started: int, bound: BoundSocket) -> SocketFile:
-        """Return where the file of a unix socket lies that a process holds."""
-        return self._client.find_socket(pid, started, bound)
+    def find_sockets(self, held: Sequence[HeldSocket]) -> Sequence[SocketFile | KernelError]:
+        """Return where the files of the first of these sockets lie, at least of one, in their order."""
+        return self._client.find_sockets(held)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import ClassVar, Final
 
@@ -149,11 +150,18 @@ class Owners(Source[SearchStep]):
         tables = self._unsettled | {self._table_of[inode] for inode in changed & self._table_of.keys()}
         self._unsettled, self._incomplete = set(), set()
         for table in tables & self._namespaces.keys():
-            for state in [each for each in table.states.values() if each.group.members]:
-                listeners = [member.listener for member in state.group.members.values()]
-                if state.owner is None or any(listener.inode in changed for listener in listeners):
-                    table.set_owners(state.group, self._search.owners_of(listeners), now)
-                    self._note_open(table, listeners)
+            listeners_of = {
+                state.group: listeners
+                for state in table.states.values()
+                if (listeners := [member.listener for member in state.group.members.values()])
+                and (state.owner is None or any(listener.inode in changed for listener in listeners))
+            }
+            # All at once: thousands of sockets may have one owner, and of new ones nothing may be known yet.
+            owners = self._search.owners_of(chain.from_iterable(listeners_of.values()))
+            for group, listeners in listeners_of.items():
+                if owners.keys() & group.members.keys():
+                    table.set_owners(group, owners, now)
+                self._note_open(table, listeners)
 
     def _note_open(self, table: ListenerTable, listeners: Iterable[Listener]) -> None:
         """Note what is to be given again later."""

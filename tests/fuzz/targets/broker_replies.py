@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 
 from exporter.broker.process_files import ProcessFile
-from exporter.broker.socket_file import BoundSocket
+from exporter.broker.socket_file import BoundSocket, HeldSocket
 from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.errors import AccessHungError, BrokerUnavailableError
 from exporter.kernel.netns.broker_client import BrokerClient
@@ -31,8 +31,9 @@ def run(data: bytes) -> None:
             ask(BrokerClient(ours, timeout_seconds=0.5))
     with _Broker(replies) as ours, suppress(BrokerUnavailableError, AccessHungError, OSError):
         FileBrokerClient(ours).read(1, 1, ProcessFile.CMDLINE)
-    with _Broker(replies) as ours, suppress(BrokerUnavailableError, AccessHungError, OSError):
-        FileBrokerClient(ours).find_socket(1, 1, BoundSocket(b"/a", 1, 1))
+    with _Broker(replies) as ours:
+        held = [HeldSocket(pid, 1, BoundSocket(b"/a", 1, 1)) for pid in (1, 1, 2)]
+        assert 0 < len(FileBrokerClient(ours).find_sockets(held)) <= len(held)
 
 
 def _enter(client: BrokerClient) -> None:

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from exporter.broker import file_wire
-from exporter.broker.file_wire import FileReply, FileRequest
+from exporter.broker.file_wire import MAX_SOCKETS, FileReply, FileRequest
 from exporter.broker.process_files import FileContent, ProcessFile
-from exporter.broker.socket_file import BoundSocket, SocketFile, SocketFileState
+from exporter.broker.socket_file import BoundSocket, HeldSocket, SocketFile, SocketFileState
 from exporter.broker.wire import BROKER_ENDED
-from exporter.kernel.errors import AccessHungError, BrokerUnavailableError
+from exporter.kernel.errors import AccessHungError, BrokerUnavailableError, KernelError
 from exporter.kernel.processes.file_broker import FileBrokerClient
 
 BOUND = BoundSocket(b"/run/x.sock", 1, 2)
+HELD = HeldSocket(7, 5, BOUND)
 SAME = SocketFile(SocketFileState.SAME, b"/run/x.sock")
 SILENCE_SECONDS = 10.0
 ENDED = FileReply(BROKER_ENDED)
@@ -55,7 +56,11 @@ class FakeFileBroker:
         return thread
 
     def find(self) -> SocketFile:
-        return self.client.find_socket(7, 5, BOUND)
+        """Look for one socket; an error is raised."""
+        (answer,) = self.client.find_sockets([HELD])
+        if isinstance(answer, KernelError):
+            raise answer
+        return answer
 
 
 @pytest.fixture
@@ -68,7 +73,11 @@ def broker() -> Iterator[FakeFileBroker]:
 
 
 def found(number: int) -> FileReply:
-    return FileReply(number, found=SAME)
+    return FileReply(number, found=(SAME,))
+
+
+def some(*files: SocketFile, more: bool = False) -> Callable[[int], FileReply]:
+    return lambda number: FileReply(number, found=files, more=more)
 
 
 def part(content: bytes, *, more: bool = False, seconds: float = 0) -> Callable[[int], FileReply]:
@@ -80,12 +89,72 @@ def test_a_request_and_its_reply(broker: FakeFileBroker) -> None:
     assert broker.find() == SAME
     broker.answering(part(b"a\0"))
     assert broker.client.read(8, 6, ProcessFile.CMDLINE) == FileContent(b"a\0", 3, 4)
-    assert broker.requests == [FileRequest(1, 7, 5, BOUND), FileRequest(2, 8, 6, ProcessFile.CMDLINE)]
+    assert broker.requests == [FileRequest(1, 0, 0, (HELD,)), FileRequest(2, 8, 6, ProcessFile.CMDLINE)]
 
 
 def test_a_file_is_put_together(broker: FakeFileBroker) -> None:
     broker.answering(part(b"a", more=True), part(b"b", more=True), part(b"c"))
     assert broker.client.read(8, 6, ProcessFile.PASSWD) == FileContent(b"abc", 3, 4)
+
+
+# Two sockets of one process, and two of another.
+SEVERAL = [*[HELD] * 2, *[HeldSocket(8, 6, BOUND)] * 2]
+STALE = SocketFile(SocketFileState.STALE, b"/run/y.sock")
+
+
+def test_many_sockets_are_one_request_and_those_of_each_process_one_reply(broker: FakeFileBroker) -> None:
+    broker.answering(some(SAME, STALE, more=True), some(STALE, SAME))
+    assert broker.client.find_sockets(SEVERAL) == [SAME, STALE, STALE, SAME]
+    assert broker.requests == [FileRequest(1, 0, 0, tuple(SEVERAL))]
+
+
+def test_no_request_has_more_sockets_than_are_allowed(broker: FakeFileBroker) -> None:
+    broker.answering(some(*[SAME] * MAX_SOCKETS))
+    assert broker.client.find_sockets([HELD] * (MAX_SOCKETS + 1)) == [SAME] * MAX_SOCKETS
+
+
+def test_what_the_broker_had_no_time_for_is_not_answered(broker: FakeFileBroker) -> None:
+    broker.answering(some(SAME, STALE, more=True), some(STALE))
+    assert broker.client.find_sockets(SEVERAL) == [SAME, STALE, STALE]
+
+
+@pytest.mark.parametrize(("ended", "error"), [(HUNG, AccessHungError), (ENDED, BrokerUnavailableError)])
+@pytest.mark.parametrize("answered", [0, 2])
+def test_where_the_broker_ends_the_process_that_it_looked_at_has_no_answer(
+    broker: FakeFileBroker, ended: FileReply, error: type[KernelError], answered: int
+) -> None:
+    """The sockets of the processes before have theirs, and those of others may be asked for again."""
+    replies = [some(SAME, STALE, more=True)] * (answered == 2)
+    broker.answering(*replies, lambda _: ended)
+    found = broker.client.find_sockets(SEVERAL)
+    assert found[:answered] == [SAME, STALE][:answered]
+    assert [type(each) for each in found[answered:]] == [error] * 2
+    assert f"of process {7 if answered == 0 else 8}" in str(found[answered])
+
+
+def test_an_errno_in_the_place_of_sockets_is_of_the_process_that_is_next(broker: FakeFileBroker) -> None:
+    broker.answering(lambda number: FileReply(number, errno.EMFILE))
+    first, second = broker.client.find_sockets(SEVERAL)
+    assert isinstance(first, KernelError)
+    assert (first.errno, second) == (errno.EMFILE, first)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(some(), id="no socket"),
+        pytest.param(some(*[SAME] * 5), id="too many"),
+        pytest.param(some(*[SAME] * 4, more=True), id="more than there are"),
+    ],
+)
+def test_another_number_of_sockets_than_was_asked_for_is_malformed(
+    broker: FakeFileBroker, reply: Callable[[int], FileReply]
+) -> None:
+    broker.answering(reply)
+    first, second = broker.client.find_sockets(SEVERAL)
+    assert isinstance(first, BrokerUnavailableError)
+    assert "malformed" in str(first)
+    assert second == first
 
 
 def test_replies_to_earlier_requests_are_dropped(broker: FakeFileBroker) -> None:
@@ -145,8 +214,9 @@ def test_a_silent_broker_that_has_sent_something_is_asked_again(broker: FakeFile
     with pytest.raises(BrokerUnavailableError, match="does not answer"):
         broker.find()
     broker.send(found(broker.receive().number))
-    broker.answering(found)
-    assert broker.find() == SAME
+    for _ in range(2):
+        broker.answering(found)
+        assert broker.find() == SAME
 
 
 @pytest.mark.parametrize("message", [b"x", bytes(18) + b"xyz"])

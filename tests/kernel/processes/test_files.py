@@ -23,6 +23,7 @@ from exporter.kernel.processes.file_broker import FileBrokerClient
 from exporter.kernel.processes.files import (
     BrokeredProcessFiles,
     DirectProcessFiles,
+    HeldSocket,
     ProcessFiles,
     ProcessView,
     UserDatabase,
@@ -91,8 +92,8 @@ def test_a_process_that_is_gone_has_no_arguments_no_view_and_no_users(files: Pro
         assert files.view(pid, ticks) is None
         assert files.uid_map(pid, ticks) == b""
         assert files.passwd(pid, ticks) is None
-        found = files.find_socket(pid, ticks, BoundSocket(b"/x", 1, 1))
-        assert found == SocketFile(SocketFileState.UNKNOWN, errno=errno.ESRCH)
+        found = files.find_sockets([HeldSocket(pid, ticks, BoundSocket(b"/x", 1, 1))])
+        assert found == [SocketFile(SocketFileState.UNKNOWN, errno=errno.ESRCH)]
 
 
 def test_a_thread_of_the_kernel_has_no_arguments(files: ProcessFiles) -> None:
@@ -116,8 +117,8 @@ def test_where_a_socket_lies(tmp_path: Path) -> None:
     os.chdir(tmp_path)
     with Holding("x.sock") as holder, file_broker_thread() as client:
         for files in (DirectProcessFiles(), BrokeredProcessFiles(client)):
-            found = files.find_socket(holder.pid, holder.started, holder.bound)
-            assert found == SocketFile(SocketFileState.SAME, bytes(tmp_path / "x.sock"))
+            found = files.find_sockets([holder.held])
+            assert found == [SocketFile(SocketFileState.SAME, bytes(tmp_path / "x.sock"))]
 
 
 @pytest.mark.netns
@@ -130,7 +131,8 @@ def test_what_may_not_be_seen_is_empty() -> None:
     ticks = start_ticks(pid)
     assert files.view(pid, ticks) is None
     assert files.passwd(pid, ticks) is None
-    assert files.find_socket(pid, ticks, BoundSocket(b"/x", 1, 1)).state is SocketFileState.UNKNOWN
+    (found,) = files.find_sockets([HeldSocket(pid, ticks, BoundSocket(b"/x", 1, 1))])
+    assert found.state is SocketFileState.UNKNOWN
 
 
 class Failing(ProcessFileReader):
@@ -153,7 +155,7 @@ def test_an_error_that_does_not_tell_of_the_process_is_raised(number: int) -> No
     assert failed.value.errno == number
 
 
-def test_a_lost_broker_is_raised_by_every_method() -> None:
+def test_a_lost_broker_is_told_by_every_method() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     theirs.close()
     client = FileBrokerClient(ours)
@@ -161,6 +163,6 @@ def test_a_lost_broker_is_raised_by_every_method() -> None:
     for call in (files.arguments, files.view, files.uid_map, files.passwd):
         with pytest.raises(BrokerUnavailableError, match="the file broker is gone"):
             call(1, 1)
-    with pytest.raises(BrokerUnavailableError, match="the file broker is gone"):
-        files.find_socket(1, 1, BoundSocket(b"/x", 1, 1))
+    (lost,) = files.find_sockets([HeldSocket(1, 1, BoundSocket(b"/x", 1, 1))])
+    assert isinstance(lost, BrokerUnavailableError)
     client.close()
