@@ -42,15 +42,19 @@ class Connections:
         self._set_timer(connection.deadline)
         return connection
 
+    def now(self) -> float:
+        """Return the time of the event loop."""
+        return self._loop.time()
+
     def make_place(self) -> bool:
         """Return whether there is a place for another, for which one that can be missed is closed.
 
         That is the one that is idle for the longest time, those who ask now and then after the others; then
-        one that waits for processor time, then one without a complete request, or that takes nothing of its
-        response, where that is not just beginning.
+        one that waits for processor time and asks all the time, then one without a complete request, or that
+        takes nothing of its response, where that is not just beginning.
         """
         places = self.limits.connections
-        if self._count + self.admission.waiting < places:
+        if self._count < places:
             return True
         # Where there are only few idle ones, Prometheus is likely to be among them.
         return (

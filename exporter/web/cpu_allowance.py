@@ -9,8 +9,6 @@ from typing import Final, Self
 
 # What may be used at once after a quiet time.
 _BURST_SECONDS: Final = 0.05
-# The same of a part; the whole pays it back.
-_PART_BURST_SECONDS: Final = 0.1
 # No pause is longer, however much was used, unless it is said.
 _MAX_PAUSE_SECONDS: Final = 0.25
 # Debts are forgotten beyond what is earned in this time; of a part, in its longest pause.
@@ -39,8 +37,7 @@ class CpuAllowance:
         self._cpu = cpu
         self._max_pause_seconds = max_pause_seconds
         self._max_debt_seconds = max_debt_seconds
-        self._burst_seconds = _BURST_SECONDS if cpu is not None else _PART_BURST_SECONDS
-        self._balance = self._burst_seconds
+        self._balance = _BURST_SECONDS
         self._wall_at = wall()
         self._cpu_at: float | None = None
 
@@ -68,11 +65,6 @@ class CpuAllowance:
         """Whether there is time for a client that wants more than its part."""
         return self._update() > 0.0
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether there is none for anybody."""
-        return self._update() <= -self._share() * self._max_pause_seconds
-
     def pause_seconds(self) -> float:
         """Return after how long there is time again, or one may be served without."""
         earned_in = max(0.0, -self._update() / self._share())
@@ -87,5 +79,5 @@ class CpuAllowance:
             # At first the thread has done other things.
             balance -= 0.0 if self._cpu_at is None else cpu - self._cpu_at
             self._cpu_at = cpu
-        self._balance = max(-share * self._max_debt_seconds, min(self._burst_seconds, balance))
+        self._balance = max(-share * self._max_debt_seconds, min(_BURST_SECONDS, balance))
         return self._balance
