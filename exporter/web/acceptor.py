@@ -59,13 +59,13 @@ def _refusal(date: str) -> bytes:
 class AcceptedClient:
     """A client that waits for processor time. Until it is served it is no more than a socket."""
 
-    __slots__ = ("_accepted", "_connections", "_idle_seconds", "_transport", "peer", "since")
+    __slots__ = ("_accepted", "_connections", "_origin", "_transport", "peer", "since")
 
     def __init__(
         self, accepted: socket.socket, origin: Origin, connections: Connections, transport: Transport
     ) -> None:
         self.peer = origin.peer
-        self._idle_seconds = origin.idle_seconds
+        self._origin = origin
         self.since = connections.now()
         self._accepted = accepted
         self._connections = connections
@@ -74,11 +74,10 @@ class AcceptedClient:
     def serve(self) -> None:
         """Make a connection of it, and read what it has sent meanwhile; without a place it waits again."""
         connections = self._connections
-        if connections.make_place():
-            origin = Origin(self.peer, self._idle_seconds)
-            connections.add(self._transport.open(self._accepted), origin).serve()
+        if connections.make_place(self._origin):
+            connections.add(self._transport.open(self._accepted), self._origin).serve()
         else:
-            connections.admission.wait_new(self, idle_seconds=self._idle_seconds)
+            connections.admission.wait_new(self, idle_seconds=self._origin.idle_seconds)
 
     def drop(self) -> None:
         """Close it without a response. Where it has sent something, the kernel sends RST."""
@@ -176,7 +175,7 @@ class Acceptor:
     def _take(self, accepted: socket.socket, origin: Origin) -> None:
         """Make a connection of it, or have it wait as a socket where others wait already."""
         connections, idle_seconds = self._connections, origin.idle_seconds
-        if self._admission.admit(idle_seconds=idle_seconds) and connections.make_place():
+        if self._admission.admit(idle_seconds=idle_seconds) and connections.make_place(origin):
             connections.add(self._transport.open(accepted), origin)
         else:
             client = AcceptedClient(accepted, origin, connections, self._transport)

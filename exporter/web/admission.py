@@ -172,6 +172,14 @@ class Admission:
         self._refuse(first)
         return True
 
+    def refuse_regular(self, spared: int) -> bool:
+        """Refuse who asks most often of those who have a place, where more than `spared` of them wait."""
+        known = [each for each in self._known if each not in self._unopened]
+        if len(known) <= spared:
+            return False
+        self._refuse(min(known, key=self._known.__getitem__))
+        return True
+
     def close(self) -> None:
         """Refuse all, and serve nobody any more."""
         if self._timer is not None:

@@ -9,6 +9,8 @@ from typing import Final, Self
 
 # What may be used at once after a quiet time.
 _BURST_SECONDS: Final = 0.05
+# The same of a part; the whole pays it back.
+_PART_BURST_SECONDS: Final = 0.1
 # No pause is longer, however much was used, unless it is said.
 _MAX_PAUSE_SECONDS: Final = 0.25
 # Debts are forgotten beyond what is earned in this time; of a part, in its longest pause.
@@ -37,7 +39,8 @@ class CpuAllowance:
         self._cpu = cpu
         self._max_pause_seconds = max_pause_seconds
         self._max_debt_seconds = max_debt_seconds
-        self._balance = _BURST_SECONDS
+        self._burst_seconds = _BURST_SECONDS if cpu is not None else _PART_BURST_SECONDS
+        self._balance = self._burst_seconds
         self._wall_at = wall()
         self._cpu_at: float | None = None
 
@@ -79,5 +82,5 @@ class CpuAllowance:
             # At first the thread has done other things.
             balance -= 0.0 if self._cpu_at is None else cpu - self._cpu_at
             self._cpu_at = cpu
-        self._balance = max(-share * self._max_debt_seconds, min(_BURST_SECONDS, balance))
+        self._balance = max(-share * self._max_debt_seconds, min(self._burst_seconds, balance))
         return self._balance

@@ -54,13 +54,15 @@ class Crowd:
 class Flood:
     """`clients` connections at a time, each of which sends `request`.
 
-    With a response, or when it is closed, one opens another, or asks again where it `keeps` its connection.
+    With a response, or when it is closed, one opens another, or asks again after `pause_seconds` where it
+    `keeps` its connection.
     With a `rate` so many are opened each second in place of that, and closed after `timeout_seconds`.
     """
 
     clients: int = 0
     request: bytes = SCRAPE
     keeps: bool = False
+    pause_seconds: float = 0.0
     addresses: int = 1
     rate: float = 0.0
     timeout_seconds: float = _NEVER
@@ -69,6 +71,8 @@ class Flood:
     # What came, by its first bytes: the status of a response, or nothing; `reset`, and `dropped` SYNs.
     received: Counter[bytes] = field(default_factory=Counter)
     _open: dict[socket.socket, float] = field(default_factory=dict)
+    # Those that ask again later, and when.
+    _pausing: dict[socket.socket, float] = field(default_factory=dict)
     _selector: selectors.EpollSelector = field(default_factory=selectors.EpollSelector)
 
     def act(self, port: int, now: float) -> float:
@@ -77,11 +81,8 @@ class Flood:
             return self.begins
         for key, _ in self._selector.select(0):
             assert isinstance(key.fileobj, socket.socket)
-            self._read(key.fileobj)
-        for client, since in list(self._open.items()):
-            if now - since < self.timeout_seconds:
-                break
-            self._close(client)
+            self._read(key.fileobj, now)
+        self._go_on(now)
         if self.rate:
             while self.opened < (now - self.begins) * self.rate:
                 self._connect(port, now)
@@ -90,7 +91,7 @@ class Flood:
             if not self._connect(port, now):
                 # So does the kernel, which sends SYN again.
                 return now + 1.0
-        return _NEVER
+        return next(iter(self._pausing.values()), _NEVER)
 
     def _connect(self, port: int, now: float) -> bool:
         client = socket.socket()
@@ -106,7 +107,7 @@ class Flood:
         self._selector.register(client, selectors.EVENT_READ)
         return True
 
-    def _read(self, client: socket.socket) -> None:
+    def _read(self, client: socket.socket, now: float) -> None:
         try:
             data = client.recv(_RECEIVED_BYTES)
         except BlockingIOError:
@@ -115,13 +116,28 @@ class Flood:
             data = b"reset"
         self.received[data[: len(OK)]] += 1
         if self.keeps and data.startswith(OK):
-            client.send(self.request)
+            self._pausing[client] = now + self.pause_seconds
         else:
+            self._close(client)
+
+    def _go_on(self, now: float) -> None:
+        """Have those ask again, and those give up, for whom it is time."""
+        for client, at in list(self._pausing.items()):
+            if at > now:
+                break
+            del self._pausing[client]
+            # Where the server has not read the one before, that will do.
+            with suppress(BlockingIOError):
+                client.send(self.request)
+        for client, since in list(self._open.items()):
+            if now - since < self.timeout_seconds:
+                break
             self._close(client)
 
     def _close(self, client: socket.socket) -> None:
         self._selector.unregister(client)
         del self._open[client]
+        self._pausing.pop(client, None)
         client.close()
 
     def close(self) -> None:

@@ -193,6 +193,17 @@ def test_a_place_is_taken_from_who_asks_most_often_and_then_from_the_first_witho
     assert refused == [True, True, True, True, False]
 
 
+def test_where_many_ask_at_intervals_a_place_is_taken_from_who_asks_most_often() -> None:
+    async def run() -> tuple[list[str], list[bool]]:
+        admission, found = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING), list[str]()
+        for name, idle_seconds in (("15 s", 15.0), ("1 s", 1.0), ("minute", 60.0)):
+            admission.wait(Client("1", name, found), idle_seconds=idle_seconds)
+        admission.wait_new(Client("2", "socket", found), idle_seconds=1.0)
+        return found, [admission.refuse_regular(1) for _ in range(3)]
+
+    assert asyncio.run(run()) == (["not 1 s", "not 15 s"], [True, True, False])
+
+
 def test_who_finds_no_place_waits_again() -> None:
     async def run() -> list[str]:
         admission, found = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING), list[str]()
@@ -219,7 +230,7 @@ def test_who_asks_at_intervals_is_admitted_though_others_have_used_up_all() -> N
         admission = Admission(allowance, TIMEOUT_SECONDS, MAX_WAITING)
         allowance.spend(100.0)
         admitted = [admission.admit(idle_seconds=idle_seconds) for idle_seconds in (None, 0.1, 1.0)]
-        return [*admitted, any(not admission.admit(idle_seconds=1.0) for _ in range(100))]
+        return [*admitted, any(not admission.admit(idle_seconds=1.0) for _ in range(200))]
 
     assert asyncio.run(run()) == [False, False, True, True]
 

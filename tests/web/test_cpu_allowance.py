@@ -70,5 +70,5 @@ def test_a_part_spends_only_what_is_noted_in_it() -> None:
     before = whole.available
     clocks.cpu += 1.0
     assert (before, whole.available, part.available) == (True, False, True)
-    part.spend(0.06)
+    part.spend(0.11)
     assert part.pause_seconds() == pytest.approx(0.01 / 0.05 + 0.1)
