@@ -239,8 +239,10 @@ def _names(sockets: Sequence[socket.socket]) -> str:
 
 
 def _limits(flags: RunFlags) -> Limits:
+    connections, waiting = max_connections(flags.max_connections)
     return Limits(
-        connections=max_connections(flags.max_connections),
+        connections=connections,
+        waiting=waiting,
         header_bytes=flags.max_header_bytes,
         header_seconds=flags.header_seconds,
         body_seconds=flags.body_seconds,

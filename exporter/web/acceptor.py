@@ -1,4 +1,4 @@
-"""Accepts connections, as many as there are places, descriptors and processor time for."""
+"""Accepts connections, as many as there are descriptors and processor time for."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ _log = logging.getLogger("exporter.web")
 
 # Between two looks at those who are connected.
 _MAX_AT_ONCE: Final = 64
+# While clients wait, those who come meanwhile are accepted together: to wake up takes as long as ten of them.
+_GATHER_SECONDS: Final = 0.05
 # Without a pause a listener that stays readable would be asked all the time.
-_FULL_PAUSE_SECONDS: Final = 0.02
 _ERROR_PAUSE_SECONDS: Final = 0.25
 # An error that lasts is logged once, and again when it has been absent for so long.
 _LOG_SECONDS: Final = 60.0
@@ -43,7 +44,7 @@ _OF_CONNECTION: Final = frozenset(
 
 
 # The part of what clients may use for accepting and refusing them.
-ACCEPT_SHARE: Final = 0.5
+ACCEPT_SHARE: Final = 0.75
 _DISCARDED_BYTES: Final = 4096
 _BUSY: Final = HttpResponse.busy("too many clients; try again later")
 
@@ -58,19 +59,29 @@ def _refusal(date: str) -> bytes:
 class AcceptedClient:
     """A client that waits for processor time. Until it is served it is no more than a socket."""
 
+    __slots__ = ("_accepted", "_connections", "_origin", "_transport", "peer", "since")
+
     def __init__(
         self, accepted: socket.socket, origin: Origin, connections: Connections, transport: Transport
     ) -> None:
         self.peer = origin.peer
         self._origin = origin
-        self.since = asyncio.get_running_loop().time()
+        self.since = connections.now()
         self._accepted = accepted
         self._connections = connections
         self._transport = transport
 
     def serve(self) -> None:
-        """Make a connection of it, and read what it has sent meanwhile."""
-        self._connections.add(self._transport.open(self._accepted), self._origin).serve()
+        """Make a connection of it, and read what it has sent meanwhile; without a place it waits again."""
+        connections = self._connections
+        if connections.make_place(self._origin):
+            connections.add(self._transport.open(self._accepted), self._origin).serve()
+        else:
+            connections.admission.wait_new(self, idle_seconds=self._origin.idle_seconds)
+
+    def drop(self) -> None:
+        """Close it without a response. Where it has sent something, the kernel sends RST."""
+        self._accepted.close()
 
     def refuse(self) -> None:
         """Send a response, whatever the request is, and close."""
@@ -102,7 +113,6 @@ class Acceptor:
         self._allowance = allowance
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.TimerHandle | None = None
-        self._full_since: float | None = None
         self._logged_at: dict[int | None, float] = {}
 
     def start(self) -> None:
@@ -137,56 +147,44 @@ class Acceptor:
         self._pause = self._loop.call_later(seconds, self._resume)
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(_MAX_AT_ONCE):
-            if self._pause is not None:
-                return
-            if not self._allowance.available:
-                self._pause_for(self._allowance.pause_seconds())
-                return
-            with self._allowance.measured():
+        """Accept those who have connected: the kernel does not tell who a client is before that."""
+        if self._pause is not None:
+            return
+        if not self._allowance.available:
+            self._pause_for(self._allowance.pause_seconds())
+            return
+        with self._allowance.measured():
+            for _ in range(_MAX_AT_ONCE):
                 if not self._accept_one(listener):
                     return
 
     def _accept_one(self, listener: socket.socket) -> bool:
         """Accept a client, and return whether there may be another."""
-        has_place = self._connections.make_place()
-        if not has_place and not self._full_too_long():
-            self._pause_for(_FULL_PAUSE_SECONDS)
-            return False
         try:
             accepted, address = listener.accept()
         except BlockingIOError:
+            if self._admission.waiting:
+                self._pause_for(_GATHER_SECONDS)
             return False
         except OSError as error:
             self._note(error)
-        else:
-            self._take(accepted, address, has_place=has_place)
+            return self._pause is None
+        self._take(accepted, Origin(peer := peer_of(address), self._admission.idle_seconds(peer)))
         return True
 
-    def _take(self, accepted: socket.socket, address: object, *, has_place: bool) -> None:
-        peer = peer_of(address)
-        origin = Origin(peer, self._admission.idle_seconds(peer) if has_place else None)
-        if has_place:
-            self._full_since = None
-            if self._admission.admit(idle_seconds=origin.idle_seconds):
-                self._connections.add(self._transport.open(accepted), origin)
-                return
-        client = AcceptedClient(accepted, origin, self._connections, self._transport)
-        if has_place:
-            self._admission.wait_new(client, idle_seconds=origin.idle_seconds)
+    def _take(self, accepted: socket.socket, origin: Origin) -> None:
+        """Make a connection of it, or have it wait as a socket where others wait already."""
+        connections, idle_seconds = self._connections, origin.idle_seconds
+        if self._admission.admit(idle_seconds=idle_seconds) and connections.make_place(origin):
+            connections.add(self._transport.open(accepted), origin)
         else:
-            client.refuse()
-
-    def _full_too_long(self) -> bool:
-        now = self._loop.time()
-        if self._full_since is None:
-            self._full_since = now
-        return now - self._full_since >= self._connections.limits.full_seconds
+            client = AcceptedClient(accepted, origin, connections, self._transport)
+            self._admission.wait_new(client, idle_seconds=idle_seconds)
 
     def _note(self, error: OSError) -> None:
         if error.errno in _OF_CONNECTION:
             return
-        if error.errno in _EXHAUSTED:
+        if error.errno in _EXHAUSTED and not self._admission.drop_one():
             self._connections.close_one()
         self._pause_for(_ERROR_PAUSE_SECONDS)
         now = self._loop.time()

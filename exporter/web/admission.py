@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import cycle
 from typing import Final, Protocol
 
 from exporter.web.cpu_allowance import CpuAllowance
 
-# A client that has asked nothing for so long, as between two scrapes, may use what others have left.
+# A client that has asked nothing for so long, as between two scrapes, waits for nobody who asks more often.
 RARE_SECONDS: Final = 0.9
+# The part of what clients may use that is for those, whatever others have used, and what a request takes.
+_REGULAR_SHARE: Final = 0.5
+_REGULAR_SECONDS: Final = 0.001
 # Of so many addresses it is known when a client of theirs had its last response.
 _MAX_ADDRESSES: Final = 4096
+# Where more wait, none is told that it waits in vain: in a flood whoever is told comes again at once.
+_MAX_TOLD: Final = 64
 
 
 class Candidate(Protocol):
@@ -34,28 +40,42 @@ class Candidate(Protocol):
         ...
 
 
+class UnopenedCandidate(Candidate, Protocol):
+    """One that was accepted, and is no more than a socket. `serve` may have it wait again."""
+
+    def drop(self) -> None:
+        """Close it without a word."""
+        ...
+
+
 class Admission:
     """Clients that wait. Used in one event loop.
 
-    Those who have had a response before and those who have not are served alternately. Of the first the one
-    is next that had asked nothing for the longest time, which is a scraper rather than one of a flood, on the
-    same connection or from the same address. Of the others the addresses are served in rotation, so that a
-    flood from one leaves time for the others. Of those with the same address the last is served first: while
-    there are more than can be served, each would otherwise wait until it gives up. One that was accepted, and
-    of which nothing was read for `max_wait_seconds`, is refused.
+    One that has had a response before, the newest, and one by address are served alternately. Of the first
+    the one is next that had asked nothing for the longest time, which is a scraper rather than one of a
+    flood, on the same connection or from the same address. The newest waits behind few: whoever waits opens
+    no other connection meanwhile. The addresses are served in rotation, so that a flood from one leaves time
+    for the others, and of each the last client first: while there are more than can be served, each would
+    otherwise wait until it gives up.
+
+    At most `max_waiting` are accepted and wait unopened; beyond that the first of them is dropped. While only
+    few wait, one that does for `max_wait_seconds` is refused.
     """
 
-    def __init__(self, allowance: CpuAllowance, max_wait_seconds: float) -> None:
+    def __init__(self, allowance: CpuAllowance, max_wait_seconds: float, max_waiting: int) -> None:
         self._allowance = allowance
+        self._regular = allowance.part(_REGULAR_SHARE)
         self._max_wait_seconds = max_wait_seconds
+        self._max_waiting = max_waiting
         self._loop = asyncio.get_running_loop()
         # How long each had asked nothing.
         self._known: dict[Candidate, float] = {}
         # By address, the one served longest ago first; of each in the order in which they came.
         self._new: dict[str, dict[Candidate, None]] = {}
-        # Of these the ones that are no more than a socket, in the order in which they came.
-        self._unopened: dict[Candidate, None] = {}
-        self._known_are_next = True
+        # Those that are no more than a socket, and those that are more but have had no response.
+        self._unopened: dict[UnopenedCandidate, None] = {}
+        self._opened: dict[Candidate, None] = {}
+        self._choices = cycle((self._rarest, self._newest, self._next_by_address))
         # The time of the last response by address, the oldest first.
         self._responded_at: dict[str, float] = {}
         self._timer: asyncio.Handle | None = None
@@ -75,11 +95,13 @@ class Admission:
     def idle_seconds(self, peer: str) -> float | None:
         """Return for how long this address has asked nothing, or None where a new client may not claim that.
 
-        Only the first may, after a time as between two scrapes: one that scrapes on a connection for each
-        scrape, and is no part of a flood.
+        Only the first may, after a time as between two scrapes, and while no other waits: one that scrapes on
+        a connection for each scrape, and is no part of a flood, be it from many addresses.
         """
         at = self._responded_at.pop(peer, None)
-        idle_seconds = 0.0 if at is None else self._loop.time() - at
+        if at is None or peer in self._new:
+            return None
+        idle_seconds = self._loop.time() - at
         return idle_seconds if idle_seconds >= RARE_SECONDS else None
 
     def admit(self, *, idle_seconds: float | None) -> bool:
@@ -87,47 +109,75 @@ class Admission:
 
         None is for one that has had no response yet.
         """
-        if idle_seconds is not None and idle_seconds >= RARE_SECONDS and not self._allowance.exhausted:
+        if idle_seconds is not None and idle_seconds >= RARE_SECONDS and self._regular.available:
+            self._regular.spend(_REGULAR_SECONDS)
             return True
         return self._timer is None and self._allowance.available
 
     def wait(self, candidate: Candidate, *, idle_seconds: float | None) -> None:
         """Serve a connection later that was not admitted."""
         if idle_seconds is None:
+            self._opened[candidate] = None
+        self._wait(candidate, idle_seconds)
+
+    def wait_new(self, client: UnopenedCandidate, *, idle_seconds: float | None) -> None:
+        """Serve a client later that was accepted and not admitted, or has no place yet."""
+        self._unopened[client] = None
+        self._wait(client, idle_seconds)
+        if len(self._unopened) > self._max_waiting:
+            self.drop_one()
+
+    def _wait(self, candidate: Candidate, idle_seconds: float | None) -> None:
+        if idle_seconds is None:
             self._new.setdefault(candidate.peer, {})[candidate] = None
         else:
             # Of those that are much the same, the first.
             self._known[candidate] = round(idle_seconds, 1)
-        self._serve_later()
-
-    def wait_new(self, client: Candidate, *, idle_seconds: float | None) -> None:
-        """Serve a client later that was accepted and not admitted."""
-        self._unopened[client] = None
-        self.wait(client, idle_seconds=idle_seconds)
+        if self._timer is None:
+            self._pause()
 
     def forget(self, candidate: Candidate) -> None:
         """Serve this one no more, if it waits."""
         self._known.pop(candidate, None)
-        self._unopened.pop(candidate, None)
+        self._unopened.pop(candidate, None)  # type: ignore[call-overload]
+        self._opened.pop(candidate, None)
         clients = self._new.get(candidate.peer)
         if clients is not None:
             clients.pop(candidate, None)
             if not clients:
                 del self._new[candidate.peer]
 
-    def refuse_one(self) -> bool:
-        """Refuse a client, and return whether there was one.
-
-        That is the first of the address with the most, or else the one that asks most often.
-        """
-        if self._new:
-            peer = max(self._new, key=lambda each: len(self._new[each]))
-            self._refuse(next(iter(self._new[peer])))
-            return True
-        often = min(self._known, key=self._known.__getitem__, default=None)
-        if often is None or self._known[often] >= RARE_SECONDS:
+    def drop_one(self) -> bool:
+        """Close the first that is no more than a socket, and return whether there was one."""
+        client = next(iter(self._unopened), None)
+        if client is None:
             return False
-        self._refuse(often)
+        self.forget(client)
+        client.drop()
+        return True
+
+    def refuse_one(self) -> bool:
+        """Refuse a client that has a place, and return whether there was one.
+
+        That is the one that asks most often, or else the first of those who have had no response. Whoever
+        asks at intervals keeps the place.
+        """
+        often = min(self._known, key=self._known.__getitem__, default=None)
+        if often is not None and self._known[often] < RARE_SECONDS:
+            self._refuse(often)
+            return True
+        first = next(iter(self._opened), None)
+        if first is None:
+            return False
+        self._refuse(first)
+        return True
+
+    def refuse_regular(self, spared: int) -> bool:
+        """Refuse who asks most often of those who have a place, where more than `spared` of them wait."""
+        known = [each for each in self._known if each not in self._unopened]
+        if len(known) <= spared:
+            return False
+        self._refuse(min(known, key=self._known.__getitem__))
         return True
 
     def close(self) -> None:
@@ -141,10 +191,6 @@ class Admission:
         self.forget(candidate)
         candidate.refuse()
 
-    def _serve_later(self) -> None:
-        if self._timer is None:
-            self._pause()
-
     def _pause(self) -> None:
         """Serve one after a pause, even where nothing is left: on a slow machine, to wake up takes all."""
         self._timer = self._loop.call_later(self._allowance.pause_seconds(), self._serve_next)
@@ -153,8 +199,8 @@ class Admission:
         """Serve one, and go on when it is known what that took."""
         self._timer = None
         self._refuse_late()
-        if self._known or self._new:
-            candidate = self._next()
+        candidate = self._next()
+        if candidate is not None:
             self.forget(candidate)
             candidate.serve()
             if self._timer is None:
@@ -166,19 +212,27 @@ class Admission:
         else:
             self._pause()
 
-    def _next(self) -> Candidate:
-        if self._known and (self._known_are_next or not self._new):
-            self._known_are_next = False
-            return max(self._known, key=self._known.__getitem__)
-        self._known_are_next = True
-        peer, clients = next(iter(self._new.items()))
+    def _next(self) -> Candidate | None:
+        chosen = (next(self._choices)() for _ in range(3))
+        return next((each for each in chosen if each is not None), None)
+
+    def _rarest(self) -> Candidate | None:
+        return max(self._known, key=self._known.__getitem__, default=None)
+
+    def _next_by_address(self) -> Candidate | None:
+        peer, clients = next(iter(self._new.items()), ("", None))
+        if clients is None:
+            return None
         # To the end of the rotation.
         self._new[peer] = self._new.pop(peer)
         return next(reversed(clients))
 
+    def _newest(self) -> Candidate | None:
+        return next(reversed(self._unopened), None)
+
     def _refuse_late(self) -> None:
         oldest = self._loop.time() - self._max_wait_seconds
-        while self._unopened:
+        while self._unopened and len(self._unopened) <= _MAX_TOLD:
             client = next(iter(self._unopened))
             if client.since >= oldest:
                 return

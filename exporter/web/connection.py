@@ -156,7 +156,7 @@ class Connection:
             self.abort()
         else:
             self._loop.remove_reader(self._descriptor)
-            self._enter(State.ADMISSION, self._limits.page_seconds)
+            self._enter(State.ADMISSION, self._limits.idle_seconds)
             self._admission.wait(self, idle_seconds=self.idle_seconds)
 
     def _discard(self) -> None:

@@ -42,26 +42,33 @@ class Connections:
         self._set_timer(connection.deadline)
         return connection
 
-    def make_place(self) -> bool:
-        """Return whether there is a place for another, for which one that can be missed is closed.
+    def now(self) -> float:
+        """Return the time of the event loop."""
+        return self._loop.time()
+
+    def make_place(self, origin: Origin) -> bool:
+        """Return whether there is a place for a client, for which one that can be missed is closed.
 
         That is the one that is idle for the longest time, those who ask now and then after the others; then
-        one that waits for processor time, then one without a complete request, or that takes nothing of its
-        response, where that is not just beginning.
+        one that waits for processor time and asks all the time, then one without a complete request, or that
+        takes nothing of its response, where that is not just beginning. For a client that asks at intervals
+        that is any that has sent nothing yet. Those who ask at intervals come last.
         """
         places = self.limits.connections
-        if self._count + self.admission.waiting < places:
+        if self._count < places:
             return True
-        # Where there are only few idle ones, Prometheus is likely to be among them.
+        # Where there are only few, Prometheus is likely to be among them.
+        spared = int(places * _KEPT_IDLE_RATIO)
         return (
-            self._close_idle(int(places * _KEPT_IDLE_RATIO))
+            self._close_idle(spared)
             or self.admission.refuse_one()
-            or self._close_unfinished()
+            or self._close_unfinished(0.0 if origin.idle_seconds else self.limits.evict_header_seconds)
+            or self.admission.refuse_regular(spared)
         )
 
     def close_one(self) -> bool:
         """Close a connection that can be missed, and return whether there was one."""
-        return self._close_idle(0) or self._close_unfinished()
+        return self._close_idle(0) or self._close_unfinished(self.limits.evict_header_seconds)
 
     def _close_idle(self, kept: int) -> bool:
         lingering, idle = self._open[State.LINGERING], self._open[State.IDLE]
@@ -74,8 +81,8 @@ class Connections:
             return False
         return True
 
-    def _close_unfinished(self) -> bool:
-        header_since = self._loop.time() - self.limits.evict_header_seconds
+    def _close_unfinished(self, header_seconds: float) -> bool:
+        header_since = self._loop.time() - header_seconds
         for state in (State.HEADER, State.BODY):
             for unfinished in self._open[state]:
                 if unfinished.since <= header_since:

@@ -68,11 +68,6 @@ class CpuAllowance:
         """Whether there is time for a client that wants more than its part."""
         return self._update() > 0.0
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether there is none for anybody."""
-        return self._update() <= -self._share() * self._max_pause_seconds
-
     def pause_seconds(self) -> float:
         """Return after how long there is time again, or one may be served without."""
         earned_in = max(0.0, -self._update() / self._share())

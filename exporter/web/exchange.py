@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,7 +35,6 @@ class Exchange:
     def __init__(self, limits: Limits, received: bytes = b"") -> None:
         """`received` is what arrived behind the request before."""
         self._limits = limits
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.header_bytes)
         self._request: h11.Request | None = None
         self._path = ""
         self._query = ""
@@ -44,6 +44,11 @@ class Exchange:
         self._last_bytes = b""
         self._has_all_lines = False
         self.receive(received)
+
+    @cached_property
+    def _http(self) -> h11.Connection:
+        """Made for the first byte: a connection ends with an exchange of which none comes."""
+        return h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.header_bytes)
 
     @property
     def received_bytes(self) -> int:

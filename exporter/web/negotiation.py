@@ -5,6 +5,11 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+# A scraper sends the same headers each time. They may be as long as a request.
+_KEPT_HEADERS: Final = 16
 
 
 class Format(enum.Enum):
@@ -129,6 +134,7 @@ def _quality(elements: list[_Element], offer: Format) -> tuple[float, int]:
     return (quality if specificity else 0.0), specificity
 
 
+@lru_cache(_KEPT_HEADERS)
 def negotiate(accept: str | None) -> Format:
     """Return the format for an Accept header, whatever it contains.
 
@@ -148,6 +154,7 @@ def negotiate(accept: str | None) -> Format:
     return Format.OPENMETRICS if openmetrics else Format.TEXT
 
 
+@lru_cache(_KEPT_HEADERS)
 def accepts_gzip(accept_encoding: str | None) -> bool:
     """Return whether an Accept-Encoding header accepts gzip, with at least the quality of `identity`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 # ::ffff:0:0/96, RFC 4291, section 2.5.5.2.
@@ -31,7 +32,12 @@ def peer_of(address: object) -> str:
     """
     if not isinstance(address, tuple):
         return ""
-    host = str(address[0]).partition("%")[0]
+    return _peer_of_host(address[0])
+
+
+@lru_cache(maxsize=256)
+def _peer_of_host(host: str) -> str:
+    host = host.partition("%")[0]
     if ":" not in host:
         return host
     packed = socket.inet_pton(socket.AF_INET6, host)

@@ -40,7 +40,7 @@ class ScrapeHandler:
         page_format = negotiate(headers.get("accept"))
         compressed = accepts_gzip(headers.get("accept-encoding"))
         try:
-            page = await self._pages.newest(page_format)
+            page = await self._pages.newest(page_format, compressed=compressed)
             body = await self._pages.compressed(page) if compressed else page.text
         except Exception:  # noqa: BLE001  (logged with its traceback; one page must not end the server)
             _log.exception("cannot render the metrics page")

@@ -36,7 +36,7 @@ class Server:
         transport: Transport = _PLAIN,
     ) -> None:
         self._limits = limits
-        self._admission = Admission(allowance, limits.header_seconds)
+        self._admission = Admission(allowance, limits.header_seconds, limits.waiting)
         self._connections = Connections(router, limits, self._admission)
         self._acceptor = Acceptor(
             sockets, self._connections, self._admission, transport, allowance.part(ACCEPT_SHARE)

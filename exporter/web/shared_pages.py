@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.negotiation import Format
@@ -19,10 +19,12 @@ _COMPRESS_LEVEL: Final = 1
 # A page is older only while clients use more processor time than they may, and never older than this.
 _MAX_AGE_SECONDS: Final = 1.0
 # The part of what clients may use for making pages; the rest is for sending them.
-_PAGES_SHARE: Final = 0.5
+_PAGES_SHARE: Final = 0.25
 # Of pages that clients have yet to take, in memory at once; two at least, whatever their size.
 _MAX_BYTES: Final = 8 * 1024 * 1024
 _MIN_PAGES: Final = 2
+
+Made = TypeVar("Made")
 
 
 class MetricsPage(Protocol):
@@ -36,17 +38,16 @@ class MetricsPage(Protocol):
 class SharedPage:
     """A page as it was when it was rendered, and the responses that have yet to be sent."""
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, compressed: bytes = b"") -> None:
+        """`compressed` is empty until somebody wants it."""
         self.text = text
+        self.compressed = compressed
+        self.compressing: asyncio.Task[bytes] | None = None
         self.readers: set[Delivery] = set()
-        self.compressed: asyncio.Task[bytes] | None = None
 
     def size(self) -> int:
         """Return how many bytes of memory it takes."""
-        packed = self.compressed
-        return len(self.text) + (
-            len(packed.result()) if packed and packed.done() and not packed.cancelled() else 0
-        )
+        return len(self.text) + len(self.compressed)
 
 
 class SharedPages:
@@ -77,15 +78,20 @@ class SharedPages:
         # Those with readers, the oldest first.
         self._used: dict[SharedPage, None] = {}
 
-    async def newest(self, page_format: Format) -> SharedPage:
-        """Return a page. Raises what rendering it raised."""
+    async def newest(self, page_format: Format, *, compressed: bool = False) -> SharedPage:
+        """Return a page. Raises what rendering it raised.
+
+        Where it is `compressed` too that is done with it: to hand over to a thread and back takes as long.
+        """
         if not self.account.available:
             at, page = self._newest.get(page_format, (0.0, None))
             if page is not None and self._clock() - at <= _MAX_AGE_SECONDS:
                 return page
         rendering = self._rendering.get(page_format)
         if rendering is None:
-            rendering = asyncio.get_running_loop().create_task(self._render(page_format))
+            rendering = asyncio.get_running_loop().create_task(
+                self._render(page_format, compressed=compressed)
+            )
             self._rendering[page_format] = rendering
             rendering.add_done_callback(lambda _: self._rendering.pop(page_format))
         # The scrape that is first may be the first to go; the page is for the others too.
@@ -93,9 +99,11 @@ class SharedPages:
 
     async def compressed(self, page: SharedPage) -> bytes:
         """Return the page in gzip."""
-        if page.compressed is None:
-            page.compressed = asyncio.get_running_loop().create_task(self._compress(page.text))
-        return await asyncio.shield(page.compressed)
+        if page.compressed:
+            return page.compressed
+        if page.compressing is None:
+            page.compressing = asyncio.get_running_loop().create_task(self._compress(page))
+        return await asyncio.shield(page.compressing)
 
     @property
     def kept(self) -> int:
@@ -114,20 +122,25 @@ class SharedPages:
             if not page.readers:
                 self._used.pop(page, None)
 
-    async def _render(self, page_format: Format) -> SharedPage:
+    async def _render(self, page_format: Format, *, compressed: bool) -> SharedPage:
         at = self._clock()
         openmetrics = page_format is Format.OPENMETRICS
-        page = SharedPage(await self._run(lambda: self._page.write(openmetrics=openmetrics)))
+
+        def write() -> SharedPage:
+            text = self._page.write(openmetrics=openmetrics)
+            return SharedPage(text, _gzip(text) if compressed else b"")
+
+        page = await self._run(write)
         self._newest[page_format] = (at, page)
         self._limit_bytes(page)
         asyncio.get_running_loop().call_later(_MAX_AGE_SECONDS, self._forget, page_format, page)
         return page
 
-    async def _compress(self, text: bytes) -> bytes:
-        # With mtime=0 gzip.compress is a single call into zlib, which releases the interpreter lock.
-        return await self._run(lambda: gzip.compress(text, _COMPRESS_LEVEL, mtime=0))
+    async def _compress(self, page: SharedPage) -> bytes:
+        page.compressed = await self._run(lambda: _gzip(page.text))
+        return page.compressed
 
-    async def _run(self, make: Callable[[], bytes]) -> bytes:
+    async def _run(self, make: Callable[[], Made]) -> Made:
         made, cpu_seconds = await asyncio.get_running_loop().run_in_executor(self._executor, _timed, make)
         self._allowance.spend(cpu_seconds)
         self.account.spend(cpu_seconds)
@@ -148,6 +161,11 @@ class SharedPages:
                 reader.abort()
 
 
-def _timed(make: Callable[[], bytes]) -> tuple[bytes, float]:
+def _gzip(text: bytes) -> bytes:
+    # With mtime=0 this is a single call into zlib, which releases the interpreter lock.
+    return gzip.compress(text, _COMPRESS_LEVEL, mtime=0)
+
+
+def _timed(make: Callable[[], Made]) -> tuple[Made, float]:
     before = time.thread_time()
     return make(), time.thread_time() - before

@@ -15,8 +15,9 @@ _SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 OpenSocket = Callable[[int, int], socket.socket]
 
-# So many that a flood fills it in no short time; the kernel admits net.core.somaxconn at most.
-BACKLOG: Final = 1024
+# So many that few floods fill it: the kernel drops the SYNs of everybody then, and a client sends the next
+# after a second. It admits net.core.somaxconn at most.
+BACKLOG: Final = 2048
 # This host has no such address, or its address family is missing or disabled.
 _ABSENT: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 

@@ -38,7 +38,6 @@ class ExporterAlert(NamedTuple):
 _EXPECTED = {
     ExporterAlert("ListenQueueExporterDown", _KILLED),
     ExporterAlert("ListenQueueExporterReloadFailed", _MISCONFIGURED),
-    ExporterAlert("ListenQueueExporterOmitting", _MISCONFIGURED),
     ExporterAlert("ListenQueueExporterShareExceeded", _MISCONFIGURED),
     ExporterAlert("ListenQueueExporterStale", _HANGING),
     ExporterAlert("ListenQueueExporterBlind", _BLIND, "inet"),

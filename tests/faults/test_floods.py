@@ -17,10 +17,12 @@ from testbed.daemon import running
 from testbed.waiting import MEASURED_BY
 from tests.faults.flood import Flood
 
+SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 HEALTHY = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
 FLOODS = {
     "new connections": Flood(HEALTHY),
-    "scrapes on 300 connections": Flood(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", keeps=True),
+    "2,000 scrapes on new connections": Flood(SCRAPE, clients=2000),
+    "scrapes on 300 connections": Flood(SCRAPE, keeps=True),
     "pipelined requests": Flood(HEALTHY * 400, keeps=True),
     "heads of 3,000 lines": Flood(HEALTHY[:-2] + b"a:b\r\n" * 3000 + b"\r\n"),
     "requests in pieces": Flood(b"GET /a", pieces=True),

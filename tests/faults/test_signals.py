@@ -44,13 +44,13 @@ def test_signals_are_taken_before_anything_else_is_imported() -> None:
 
 @pytest.mark.netns
 @pytest.mark.timeout(180)
-@pytest.mark.fault("SIGHUP at random moments of the start", "it starts, and reads its configuration again")
+@pytest.mark.fault("SIGHUP at random times during the start", "it starts, and reads its configuration again")
 def test_a_reload_during_the_start_is_remembered() -> None:
-    moments = random.Random(1)  # noqa: S311 # no secret
+    generator = random.Random(1)  # noqa: S311 # no secret
     for _ in range(8):
         with Daemon(config="max_listeners: 100\n") as daemon:
             wait_for_handlers(daemon)
-            time.sleep(moments.random() * START_SECONDS)
+            time.sleep(generator.random() * START_SECONDS)
             daemon.signal(SIGHUP)
             daemon.wait_ready().wait_for_log("configuration reloaded")
             assert daemon.stop(SIGTERM) == 0
@@ -59,14 +59,14 @@ def test_a_reload_during_the_start_is_remembered() -> None:
 @pytest.mark.netns
 @pytest.mark.timeout(180)
 @ENDS
-@pytest.mark.fault("SIGTERM or SIGINT at random moments", "it ends within two seconds, with status 0")
+@pytest.mark.fault("SIGTERM or SIGINT at random times", "it ends within two seconds, with status 0")
 def test_it_ends_at_any_moment_of_its_start(number: Signals) -> None:
-    moments = random.Random(2)  # noqa: S311 # no secret
+    generator = random.Random(2)  # noqa: S311 # no secret
     slowest = 0.0
     for _ in range(8):
         with Daemon(config="max_listeners: 100\n", namespaces=True) as daemon:
             wait_for_handlers(daemon)
-            time.sleep(moments.random() * START_SECONDS * 2)
+            time.sleep(generator.random() * START_SECONDS * 2)
             family = process_tree.descendants(daemon.pid)
             daemon.signal(number)
             begun = time.monotonic()

@@ -9,6 +9,7 @@ from exporter.web.admission import Admission
 from exporter.web.cpu_allowance import CpuAllowance
 
 TIMEOUT_SECONDS = 30.0
+MAX_WAITING = 1000
 
 # Has clients wait, which note in the list what becomes of them, and returns how many.
 AddClients = Callable[[Admission, list[str]], int]
@@ -29,6 +30,9 @@ class Client:
     def refuse(self) -> None:
         self._outcomes.append(f"not {self._name}")
 
+    def drop(self) -> None:
+        self._outcomes.append(f"dropped {self._name}")
+
 
 def exhausted() -> CpuAllowance:
     """An account in which less is earned in a pause than it takes to wake up."""
@@ -43,7 +47,7 @@ def outcomes(
     """What becomes of the clients that `wait` adds; it returns how many these are."""
 
     async def run() -> list[str]:
-        admission, found = Admission(exhausted(), max_wait_seconds), list[str]()
+        admission, found = Admission(exhausted(), max_wait_seconds, MAX_WAITING), list[str]()
         expected = wait(admission, found)
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while len(found) < expected:  # noqa: ASYNC110  (a list has no event)
@@ -63,7 +67,7 @@ def test_one_is_served_after_each_pause_even_where_to_wake_up_takes_all_that_was
     assert outcomes(wait) == ["first", "second"]
 
 
-def test_those_who_had_a_response_and_the_others_are_served_alternately() -> None:
+def test_those_who_had_a_response_and_others_are_served_alternately() -> None:
     """Of the first the one that had asked nothing for the longest time."""
 
     def wait(admission: Admission, found: list[str]) -> int:
@@ -74,21 +78,23 @@ def test_those_who_had_a_response_and_the_others_are_served_alternately() -> Non
             admission.wait(Client("1", name, found), idle_seconds=idle_seconds)
         return 6
 
-    assert outcomes(wait) == ["each minute", "new", "15 s", "first request", "each second", "often"]
+    assert outcomes(wait) == ["each minute", "new", "first request", "15 s", "each second", "often"]
 
 
-def test_addresses_are_served_in_rotation_and_of_each_the_last_client() -> None:
+def test_addresses_in_rotation_and_the_newest_are_served_alternately() -> None:
+    """Of each address the last client."""
+
     def wait(admission: Admission, found: list[str]) -> int:
         for peer, name in (("1", "1 first"), ("1", "1 second"), ("1", "1 third"), ("2", "2"), ("3", "3")):
             admission.wait_new(Client(peer, name, found), idle_seconds=None)
         return 5
 
-    assert outcomes(wait) == ["1 third", "2", "3", "1 second", "1 first"]
+    assert outcomes(wait) == ["3", "1 third", "2", "1 second", "1 first"]
 
 
 def test_who_scrapes_on_new_connections_is_served_in_a_flood_from_any_number_of_addresses() -> None:
     async def run() -> list[str]:
-        admission, found = Admission(exhausted(), TIMEOUT_SECONDS), list[str]()
+        admission, found = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING), list[str]()
         admission.responded("scraper")
         await asyncio.sleep(1.0)
         for number in range(100):
@@ -108,7 +114,7 @@ def test_who_scrapes_on_new_connections_is_served_in_a_flood_from_any_number_of_
 
 def test_only_the_first_client_of_an_address_claims_that_it_has_asked_nothing() -> None:
     async def run() -> list[float | None]:
-        admission = Admission(exhausted(), TIMEOUT_SECONDS)
+        admission = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING)
         before = admission.idle_seconds("1")
         admission.responded("1")
         admission.responded("2")
@@ -123,7 +129,7 @@ def test_only_the_first_client_of_an_address_claims_that_it_has_asked_nothing() 
 
 def test_addresses_are_forgotten_so_that_memory_is_bounded() -> None:
     async def run() -> list[float | None]:
-        admission = Admission(exhausted(), TIMEOUT_SECONDS)
+        admission = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING)
         for number in range(5000):
             admission.responded(str(number))
         await asyncio.sleep(1.0)
@@ -156,26 +162,97 @@ def test_one_that_has_gone_takes_no_time_from_others() -> None:
     assert outcomes(wait) == ["known"]
 
 
-def test_at_the_limit_one_of_the_address_with_most_clients_is_refused_and_then_who_asks_often() -> None:
+def test_in_a_flood_nobody_is_told_and_the_first_is_dropped_when_too_many_wait() -> None:
+    async def run() -> list[str]:
+        admission, found = Admission(exhausted(), 0.0, 100), list[str]()
+        for number in range(103):
+            admission.wait_new(Client("1", str(number), found), idle_seconds=None)
+        while len(found) < 5:  # noqa: ASYNC110  (a list has no event)
+            await asyncio.sleep(0.01)
+        assert admission.waiting == 98
+        assert admission.drop_one()
+        return found
+
+    assert asyncio.run(run()) == ["dropped 0", "dropped 1", "dropped 2", "102", "101", "dropped 3"]
+
+
+def test_a_place_is_taken_from_who_asks_most_often_and_then_from_the_first_without_a_response() -> None:
+    """Those who ask at intervals keep theirs, and those who are no more than a socket have none."""
+
     async def run() -> tuple[list[str], list[bool]]:
-        admission, found = Admission(exhausted(), TIMEOUT_SECONDS), list[str]()
-        for peer, name in (("1", "1"), ("2", "2 first"), ("2", "2 second")):
-            admission.wait_new(Client(peer, name, found), idle_seconds=None)
-        admission.wait(Client("3", "often", found), idle_seconds=0.1)
-        admission.wait(Client("3", "rare", found), idle_seconds=15.0)
-        assert admission.waiting == 3
-        refused = [admission.refuse_one() for _ in range(5)]
-        assert admission.waiting == 0
-        return found, refused
+        admission, found = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING), list[str]()
+        admission.wait_new(Client("1", "socket", found), idle_seconds=None)
+        for name in ("first", "second"):
+            admission.wait(Client("2", name, found), idle_seconds=None)
+        for name, idle_seconds in (("often", 0.1), ("all the time", 0.0), ("rare", 15.0)):
+            admission.wait(Client("3", name, found), idle_seconds=idle_seconds)
+        return found, [admission.refuse_one() for _ in range(5)]
 
     found, refused = asyncio.run(run())
-    assert found == ["not 2 first", "not 1", "not 2 second", "not often"]
+    assert found == ["not all the time", "not often", "not first", "not second"]
     assert refused == [True, True, True, True, False]
+
+
+def test_where_many_ask_at_intervals_a_place_is_taken_from_who_asks_most_often() -> None:
+    async def run() -> tuple[list[str], list[bool]]:
+        admission, found = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING), list[str]()
+        for name, idle_seconds in (("15 s", 15.0), ("1 s", 1.0), ("minute", 60.0)):
+            admission.wait(Client("1", name, found), idle_seconds=idle_seconds)
+        admission.wait_new(Client("2", "socket", found), idle_seconds=1.0)
+        return found, [admission.refuse_regular(1) for _ in range(3)]
+
+    assert asyncio.run(run()) == (["not 1 s", "not 15 s"], [True, True, False])
+
+
+def test_who_finds_no_place_waits_again() -> None:
+    async def run() -> list[str]:
+        admission, found = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING), list[str]()
+
+        class WithoutPlace(Client):
+            def serve(self) -> None:
+                super().serve()
+                if len(found) < 3:
+                    admission.wait_new(self, idle_seconds=None)
+
+        admission.wait_new(WithoutPlace("1", "again", found), idle_seconds=None)
+        while len(found) < 3:  # noqa: ASYNC110  (a list has no event)
+            await asyncio.sleep(0.01)
+        return found
+
+    assert asyncio.run(run()) == ["again", "again", "again"]
+
+
+def test_who_asks_at_intervals_is_admitted_though_others_have_used_up_all() -> None:
+    """Such clients have a part of their own, so that many of them wait as well."""
+
+    async def run() -> list[bool]:
+        allowance = CpuAllowance(lambda: 1e-6)
+        admission = Admission(allowance, TIMEOUT_SECONDS, MAX_WAITING)
+        allowance.spend(100.0)
+        admitted = [admission.admit(idle_seconds=idle_seconds) for idle_seconds in (None, 0.1, 1.0)]
+        return [*admitted, any(not admission.admit(idle_seconds=1.0) for _ in range(200))]
+
+    assert asyncio.run(run()) == [False, False, True, True]
+
+
+def test_a_client_claims_nothing_while_another_of_its_address_waits() -> None:
+    async def run() -> list[bool]:
+        admission = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING)
+        for peer in ("alone", "crowded"):
+            admission.responded(peer)
+        for _ in range(100):
+            admission.wait_new(Client("crowded", "", []), idle_seconds=None)
+        await asyncio.sleep(1.0)
+        claims = [admission.idle_seconds(peer) is not None for peer in ("alone", "crowded")]
+        admission.close()
+        return claims
+
+    assert asyncio.run(run()) == [True, False]
 
 
 def test_whoever_waits_at_the_end_is_refused() -> None:
     async def run() -> list[str]:
-        admission, found = Admission(exhausted(), TIMEOUT_SECONDS), list[str]()
+        admission, found = Admission(exhausted(), TIMEOUT_SECONDS, MAX_WAITING), list[str]()
         admission.wait_new(Client("1", "new", found), idle_seconds=None)
         admission.wait(Client("2", "rare", found), idle_seconds=15.0)
         admission.close()

@@ -128,7 +128,7 @@ def test_a_client_that_was_refused_while_it_waited_is_not_served() -> None:
     async def responses() -> bytes:
         allowance = CpuAllowance(lambda: 1e-6)
         allowance.spend(100.0)
-        limits, admission = Limits(linger_seconds=TIMEOUT_SECONDS), Admission(allowance, TIMEOUT_SECONDS)
+        limits, admission = Limits(linger_seconds=TIMEOUT_SECONDS), Admission(allowance, TIMEOUT_SECONDS, 100)
         ours, client = socket.socketpair()
         with client:
             client.settimeout(TIMEOUT_SECONDS)
@@ -158,7 +158,7 @@ def test_a_request_in_pieces_is_ended_though_each_waits_for_processor_time() -> 
     async def ended() -> State:
         allowance = CpuAllowance(lambda: 1e-6)
         allowance.spend(100.0)
-        limits, admission = Limits(header_seconds=0.5), Admission(allowance, TIMEOUT_SECONDS)
+        limits, admission = Limits(header_seconds=0.5), Admission(allowance, TIMEOUT_SECONDS, 100)
         ours, client = socket.socketpair()
         with client:
             router = router_of(Route("/", Echo()))
@@ -189,7 +189,7 @@ def test_a_client_that_finds_no_place_is_told_the_date() -> None:
 
 
 async def _refusal() -> bytes:
-    admission = Admission(CpuAllowance(lambda: 1.0), TIMEOUT_SECONDS)
+    admission = Admission(CpuAllowance(lambda: 1.0), TIMEOUT_SECONDS, 100)
     connections = Connections(router_of(Route("/", Echo())), Limits(), admission)
     ours, client = socket.socketpair()
     with client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from concurrent.futures import ThreadPoolExecutor
 
 from exporter.web.cpu_allowance import CpuAllowance
@@ -71,6 +72,17 @@ def test_compressed_page_is_made_once() -> None:
         return {id(body) for body in await asyncio.gather(*(pages.compressed(page) for _ in range(9)))}
 
     assert len(asyncio.run(run())) == 1
+
+
+def test_page_and_its_compressed_form_are_made_in_one_step_of_the_thread() -> None:
+    async def run() -> tuple[bytes, bytes, bytes]:
+        pages = shared(Numbered())
+        page = await pages.newest(Format.TEXT, compressed=True)
+        return page.text, gzip.decompress(page.compressed), await pages.compressed(page)
+
+    text, decompressed, compressed = asyncio.run(run())
+    assert decompressed == text == b"demo 1\n"
+    assert gzip.decompress(compressed) == text
 
 
 def test_readers_of_the_oldest_page_are_disconnected_where_pages_take_too_much_memory() -> None:
