@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from testbed import programs
 from testbed.prometheus_api import PrometheusApi
@@ -16,23 +17,31 @@ scrape_configs:
 """
 
 
+PORT: Final = 8428
+
+
+def flags(folder: Path, config: str) -> list[str]:
+    """The flags of a server on loopback, with its data and what it scrapes, in this text, in `folder`."""
+    file = folder / "scrape.yml"
+    file.write_text(config)
+    return [
+        f"-promscrape.config={file}",
+        f"-storageDataPath={folder / 'victoria-metrics'}",
+        f"-httpListenAddr=127.0.0.1:{PORT}",
+        # Else what is younger than half a minute is not in the answers.
+        "-search.latencyOffset=0s",
+        "-memory.allowedBytes=256MB",
+    ]
+
+
 class VictoriaMetrics(PrometheusApi):
     """One server on loopback, with its data in `folder`. It scrapes the exporter at its default port."""
 
-    port = 8428
+    port = PORT
 
     def __init__(self, folder: Path) -> None:
-        config = folder / "scrape.yml"
-        config.write_text(_SCRAPE_EXPORTER)
-        flags = (
-            f"-promscrape.config={config}",
-            f"-storageDataPath={folder / 'victoria-metrics'}",
-            f"-httpListenAddr=127.0.0.1:{self.port}",
-            # Else what is younger than half a minute is not in the answers.
-            "-search.latencyOffset=0s",
-            "-memory.allowedBytes=256MB",
-        )
-        super().__init__((programs.find("victoria-metrics"), *flags), folder / "victoria-metrics.log")
+        options = flags(folder, _SCRAPE_EXPORTER)
+        super().__init__((programs.find("victoria-metrics"), *options), folder / "victoria-metrics.log")
 
 
 class Vmalert(PrometheusApi):
@@ -41,8 +50,8 @@ class Vmalert(PrometheusApi):
     port = 8880
 
     def __init__(self, folder: Path, rules: Sequence[Path]) -> None:
-        storage = f"http://127.0.0.1:{VictoriaMetrics.port}"
-        flags = (
+        storage = f"http://127.0.0.1:{PORT}"
+        options = (
             *(f"-rule={file}" for file in rules),
             f"-datasource.url={storage}",
             f"-remoteWrite.url={storage}",
@@ -51,4 +60,4 @@ class Vmalert(PrometheusApi):
             "-rule.evalDelay=0s",
             "-notifier.blackhole",
         )
-        super().__init__((programs.find("vmalert"), *flags), folder / "vmalert.log")
+        super().__init__((programs.find("vmalert"), *options), folder / "vmalert.log")

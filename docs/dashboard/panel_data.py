@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from docs.dashboard import settings
 from tests.deploy.dashboard.file import Json, annotation_queries
 from tests.deploy.dashboard.grafana import Choice, legend, table
-from tests.deploy.dashboard.prometheus import Prometheus, Series
+from tests.deploy.dashboard.prometheus import Series, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Annotation:
 class PanelData:
     """A Prometheus, the values of the dashboard's variables, and the time range, in seconds since 1970."""
 
-    server: Prometheus
+    server: Server
     choice: Choice
     begin: float
     end: float

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.cli.reloads import Reloaded, ReloadedConfig
+from exporter.cli.file_changes import FileChanges
+from exporter.cli.reloads import ReloadedConfig, Reloads
+from exporter.cli.systemd import ServiceManager
 from exporter.cli.web_access import WebAccess
 from exporter.config import Config, ConfigFile
+from exporter.sampling.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +19,22 @@ class ConfigFiles:
 
     config: ConfigFile | None
     web: WebAccess
+    changes: FileChanges
 
     def load_config(self) -> Config:
         """Return the configuration. Raises ConfigError, and RunError where reading takes too long."""
+        # Before it is read, so that a change in between is seen later.
+        self.changes.look()
         return self.config.load() if self.config else Config()
 
-    def reloaded(self, take: Callable[[Config], None]) -> tuple[Reloaded, ...]:
-        """Return the files that are there; `take` puts a configuration into force."""
+    def reloads(
+        self,
+        take: Callable[[Config], None],
+        service_manager: ServiceManager,
+        status: Callable[[], str],
+        clock: Clock,
+    ) -> Reloads:
+        """Return what reads them again; `take` puts a configuration into force, `status` is as in Reloads."""
         config = (ReloadedConfig(self.config, take),) if self.config else ()
-        return (*config, *self.web.reloaded)
+        files = (*config, *self.web.reloaded)
+        return Reloads(files, service_manager, status, clock, self.changes)

@@ -22,13 +22,13 @@ from exporter.cli import logs, output
 from exporter.cli.build import build_info
 from exporter.cli.config_files import ConfigFiles
 from exporter.cli.descriptors import max_connections, raise_descriptor_limit
+from exporter.cli.file_changes import FileChanges
 from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.log_limit import LogLimit
 from exporter.cli.log_writer import LogWriter
 from exporter.cli.named_files import NamedFiles
 from exporter.cli.preload import preload
 from exporter.cli.privileges import Privileges
-from exporter.cli.reloads import Reloads
 from exporter.cli.routes import build_router, check_telemetry_path
 from exporter.cli.signals import ProcessSignals
 from exporter.cli.socket_owner import parse_owner
@@ -71,9 +71,11 @@ def run(flags: RunFlags, signals: ProcessSignals) -> int:
     Raises ConfigError, UsageError or RunError before anything is started.
     """
     check_telemetry_path(flags.telemetry_path)
-    named = NamedFiles([path for path in (flags.config_file, flags.web_config_file) if path])
+    paths = [path for path in (flags.config_file, flags.web_config_file) if path]
+    named = NamedFiles(paths)
     config_file = ConfigFile(flags.config_file, named.read) if flags.config_file else None
-    files = ConfigFiles(config_file, WebAccess(flags.web_config_file, named.content))
+    changes = FileChanges(paths, named.content, flags.auto_reload_seconds)
+    files = ConfigFiles(config_file, WebAccess(flags.web_config_file, named.content), changes)
     named.add(files.web.paths)
     config = files.load_config()
     # All that is here stays until the end, and to collect garbage in it takes as long as an interval.
@@ -125,7 +127,7 @@ class Daemon:
         self._supervision = supervision
         self._limits = _limits(flags)
         self._web = files.web
-        self._reloads = Reloads(files.reloaded(sampler.configure), service_manager, self.status, clock)
+        self._reloads = files.reloads(sampler.configure, service_manager, self.status, clock)
         limit = LogLimit(clock.monotonic)
         page = Page(
             sampler,

@@ -44,7 +44,7 @@ class RunFlags:
 
     Without a file `config_file` and `web_config_file` are None, without an address `listen_addresses` is
     empty, without an owner `socket_owner` is None, and without a user `user`. With 0 for `max_requests` there
-    is no limit.
+    is no limit. Where files are read again only when that is asked for, `auto_reload_seconds` is None.
     """
 
     config_file: str | None
@@ -65,6 +65,7 @@ class RunFlags:
     log_format: str
     user: str | None = None
     sandbox: bool = True
+    auto_reload_seconds: float | None = None
 
 
 class OutputFormat(StrEnum):
@@ -159,6 +160,9 @@ def run_parser() -> Parser:
         f"commands (each has --help):\n{commands}",
     )
     parser.add_config_file()
+    about = "time between looks whether that file, or that of --web.config.file, has changed (default: none)"
+    name = "--config.auto-reload-interval"
+    parser.flags.add_argument(name, dest="auto_reload_seconds", metavar="DURATION", type=duration, help=about)
     _add_web(parser)
     _add_limits(parser)
     _add_privileges(parser)

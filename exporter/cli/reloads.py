@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
+from exporter.cli.file_changes import FileChanges
 from exporter.cli.systemd import ServiceManager
 from exporter.config import Config, ConfigFile
 from exporter.errors import ExporterError
@@ -54,8 +55,12 @@ class Reloads:
         service_manager: ServiceManager,
         status: Callable[[], str],
         clock: Clock,
+        changes: FileChanges,
     ) -> None:
-        """Without files there is nothing to read. The last reading was the one at the start."""
+        """Without files there is nothing to read. The last reading was the one at the start.
+
+        They are also read where `changes` sees that one has changed.
+        """
         self.last = Reload(successful=True, timestamp=clock.wall())
         # What is wrong with the files since they were last read.
         self.error: str | None = None
@@ -63,6 +68,7 @@ class Reloads:
         self._service_manager = service_manager
         self._status = status
         self._clock = clock
+        self._changes = changes
         self._changed = threading.Condition()
         self._asked = 0
         self._done = 0
@@ -95,8 +101,12 @@ class Reloads:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._asked > self._done)
+                wanted = self._changed.wait_for(
+                    lambda: self._asked > self._done, self._changes.interval_seconds
+                )
                 asked = self._asked
+            if not self._changes.look() and not wanted:
+                continue
             self._service_manager.reloading()
             error = self._read()
             with self._changed:

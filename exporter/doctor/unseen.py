@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.doctor.host_view import Unseen
+from exporter.kernel.family import FAMILIES, SocketFamily
 from exporter.kernel.netns.namespace import HOST
 from exporter.kernel.records import Method
+from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.sampler import Sampler
 from exporter.sampling.sources.owners import Owners
 
@@ -24,6 +26,12 @@ _SOURCES: Final = {
     "oldest_wait": "how long the oldest connections have waited",
     "netstat": "TCP counters and settings",
 }
+
+
+_SOCK_DIAG: Final = (
+    "sock_diag, which a seccomp filter or RestrictAddressFamilies= may forbid (AF_NETLINK), and a kernel "
+    "without inet_diag, tcp_diag or unix_diag lacks"
+)
 
 
 def unseen(sampler: Sampler) -> tuple[Unseen, ...]:
@@ -73,11 +81,23 @@ def _failed(sampler: Sampler) -> list[Unseen]:
 
 
 def _methods(sampler: Sampler) -> list[Unseen]:
+    """Return what /proc/net does not have, of namespaces where the kernel answers nothing else."""
     return [
-        Unseen(
-            f"backlogs and drops of TCP listeners of network namespace {namespace.name}",
-            "sock_diag, which a seccomp filter or RestrictAddressFamilies= may forbid (AF_NETLINK)",
-        )
+        Unseen(f"{_lacking(family, namespace)} of network namespace {namespace.name}", _SOCK_DIAG)
         for namespace in sampler.namespaces
-        if any(runner.method == Method.PROCFS and runner.name == "inet" for runner in namespace.runners)
+        for family in FAMILIES
+        if any(
+            runner.method == Method.PROCFS and runner.name == family.source and runner.error is None
+            for runner in namespace.runners
+        )
     ]
+
+
+def _lacking(family: SocketFamily, namespace: NamespaceSampler) -> str:
+    listeners = _SOURCES[family.source]
+    groups = [
+        each for each in namespace.table.states if each.members and each.key.protocol == family.protocol
+    ]
+    if any(group.length is None for group in groups):
+        return f"lengths, backlogs and drops of {listeners}"
+    return f"backlogs and drops of {listeners}"

@@ -41,6 +41,14 @@ class UnavailableError(KernelError):
     """The kernel, or what guards it, does not offer this interface; asking again will not help."""
 
 
+class UnimplementedError(UnavailableError):
+    """A file of /proc is there, and what stands in for the kernel has left out the figures in it."""
+
+    def __init__(self, what: str) -> None:
+        """Take the file, and which figures it lacks."""
+        super().__init__(what, "unimplemented")
+
+
 class NamespaceGoneError(KernelError):
     """The process or the name by which a namespace is entered does not exist any more."""
 

@@ -35,6 +35,7 @@ _DEFAULTS = RunFlags(
 )
 _EVERY_FLAG = [
     ("--config.file", "a.yaml"),
+    ("--config.auto-reload-interval", "30s"),
     ("--web.config.file", "web.yml"),
     ("--web.listen-address", "127.0.0.1:1"),
     ("--web.listen-address", "[::1]:2"),
@@ -80,6 +81,7 @@ def test_every_flag(separate: bool) -> None:  # noqa: FBT001  (a parameter of th
         socket_owner="root:0",
         log_level="debug",
         log_format="json",
+        auto_reload_seconds=30.0,
     )
 
 

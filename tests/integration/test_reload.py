@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from signal import SIGHUP
 
 import pytest
@@ -87,6 +88,36 @@ def test_a_file_that_is_gone_leaves_the_old_one_in_force() -> None:
         by_signal(daemon)
         until_figure(daemon, 0, SUCCESSFUL)
         assert figure(daemon, "threshold_connections", **LEVEL) == 3
+
+
+def put_link(folder: Path, name: str, text: str) -> None:
+    """Have config.yaml of the folder lead to another file, as the kubelet does it for a ConfigMap."""
+    content = folder / name
+    content.mkdir()
+    (content / "config.yaml").write_text(text)
+    (folder / "new").symlink_to(name)
+    (folder / "new").rename(folder / "..data")
+
+
+@pytest.mark.netns
+def test_a_changed_config_map_is_read_by_itself_and_a_wrong_one_told_once(tmp_path: Path) -> None:
+    folder = tmp_path / "mount"
+    folder.mkdir(mode=0o755)
+    put_link(folder, "..1", GOOD)
+    (folder / "config.yaml").symlink_to("..data/config.yaml")
+    flags = f"--config.file={folder}/config.yaml", "--config.auto-reload-interval=50ms"
+    with running(*flags) as daemon:
+        until_figure(daemon, 3, "threshold_connections", **LEVEL)
+        loaded = figure(daemon, TIMESTAMP)
+        put_link(folder, "..2", WRONG)
+        until_figure(daemon, 0, SUCCESSFUL)
+        put_link(folder, "..3", BETTER)
+        until_figure(daemon, 2, "threshold_connections", **LEVEL)
+        until_figure(daemon, 1, SUCCESSFUL)
+        assert (figure(daemon, TIMESTAMP) or 0) > (loaded or 0)
+        # Of the wrong one each of its two errors.
+        assert daemon.log.count("configuration not reloaded") == 2
+        assert daemon.log.count("configuration reloaded") == 1
 
 
 @pytest.mark.netns

@@ -25,8 +25,20 @@ def put(root: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-def tcp_line(
-    address: str, port: int, *, state: int = 10, length: int = 0, uid: int = 0, inode: int = 1
+# The columns behind the inode: reference count, address, retransmission timeout and others.
+LINUX_COLUMNS = " 1 0000000000000000 100 0 0 10 0"
+GVISOR_COLUMNS = " 1 0000000000000000 0 0 0 0 -1"
+
+
+def tcp_line(  # the columns that differ
+    address: str,
+    port: int,
+    *,
+    state: int = 10,
+    length: int = 0,
+    uid: int = 0,
+    inode: int = 1,
+    columns: str = LINUX_COLUMNS,
 ) -> str:
     """A line of net/tcp or net/tcp6, after get_tcp4_sock and get_openreq4."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -36,7 +48,7 @@ def tcp_line(
     peer = "0" * len(local)
     line = (
         f"{0:4d}: {local}:{port:04X} {peer}:0000 {state:02X} 00000000:{length:08X} 00:00000000 00000000 "
-        f"{uid:5d} {0:8d} {inode} 1 0000000000000000 100 0 0 10 0"
+        f"{uid:5d} {0:8d} {inode}{columns}"
     )
     return line.ljust(149) if family == socket.AF_INET else line
 

@@ -8,6 +8,7 @@ from typing import cast
 from exporter.config import parse
 from exporter.config.model import Config
 from exporter.kernel.netns.access import NamespaceAccess
+from exporter.kernel.netns.namespace import Namespace
 from exporter.sampling.clock import SYSTEM_CLOCK
 from exporter.sampling.environment import Environment
 from exporter.sampling.listener_state import ListenerState
@@ -25,8 +26,13 @@ TICK_SECONDS = 0.05
 class Simulation:
     """A sampler that runs only as far as `tick` and `run_for` let it."""
 
-    def __init__(self, config: str = "{}", *, others: FakeAccess | None = None) -> None:
-        """Set up a sampler with the configuration in this text; nothing is sampled yet."""
+    def __init__(
+        self, config: str = "{}", *, others: FakeAccess | None = None, own: Namespace | None = None
+    ) -> None:
+        """Set up a sampler with the configuration in this text; nothing is sampled yet.
+
+        `own` is read in the place of `kernel`, where it is given.
+        """
         self.clock = FakeClock() if others is None else others.clock
         self.kernel = FakeNamespace(self.clock.spend)
         self.host = FakeHost()
@@ -35,7 +41,7 @@ class Simulation:
         clock = self.clock.clock()
         access = cast("NamespaceAccess", others) if others is not None else None
         environment = Environment(
-            self.kernel.namespace(),
+            own or self.kernel.namespace(),
             access,
             self.host.owner_search(),
             clock,

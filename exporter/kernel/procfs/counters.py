@@ -6,11 +6,13 @@ https://docs.kernel.org/networking/ip-sysctl.html.
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from exporter.kernel.errors import MalformedReplyError, UnavailableError
+from exporter.kernel.errors import MalformedReplyError, UnavailableError, UnimplementedError
 from exporter.kernel.procfs.files import ProcfsFiles
 
 _PAIR: Final = 2
@@ -34,9 +36,12 @@ _COUNTERS: Final = (
     b"TCPDeferAcceptDrop",
 )
 _SEGMENTS: Final = (b"InSegs",)
+_ACCEPTED: Final = (b"PassiveOpens",)
+_NUMBER: Final = re.compile(rb" -?\d+(?: |$)")
+_ALL_ZERO: Final = re.compile(rb"^TcpExt:(?: 0)+ *$", re.MULTILINE)
 _SYN_REPEATS: Final = (b"TCPSynRetrans",)
 # The files of read_counters and read_sysctls, and of read_tcp_segments.
-COUNTER_FILES: Final = (_NETSTAT, _SOMAXCONN, _MAX_SYN_BACKLOG, _SYNCOOKIES, _ABORT_ON_OVERFLOW)
+COUNTER_FILES: Final = (_NETSTAT, _SNMP, _SOMAXCONN, _MAX_SYN_BACKLOG, _SYNCOOKIES, _ABORT_ON_OVERFLOW)
 SEGMENT_FILES: Final = (_SNMP,)
 
 
@@ -75,8 +80,16 @@ class Sysctls:
 
 
 def read_counters(files: ProcfsFiles) -> TcpCounters:
-    """Read TcpExt. Raises KernelError."""
-    return TcpCounters(*columns(files.read(_NETSTAT), b"TcpExt:", _COUNTERS, _NETSTAT))
+    """Read TcpExt. Raises KernelError.
+
+    That is an UnimplementedError where all of TcpExt is 0 and yet a client has connected: on Linux the
+    last packet of a handshake counts there (TCPPureAcks in tcp_ack, net/ipv4/tcp_input.c), or its data do.
+    """
+    text = files.read(_NETSTAT)
+    found = TcpCounters(*columns(text, b"TcpExt:", _COUNTERS, _NETSTAT))
+    if _ALL_ZERO.search(text) and _accepted(files):
+        raise UnimplementedError(f"/proc/{_NETSTAT} counts nothing, though connections were opened")
+    return found
 
 
 def read_sysctls(files: ProcfsFiles) -> Sysctls:
@@ -103,11 +116,19 @@ def read_syn_repeats(files: ProcfsFiles) -> int | None:
     return columns(files.read(_NETSTAT), b"TcpExt:", _SYN_REPEATS, _NETSTAT)[0]
 
 
+def _accepted(files: ProcfsFiles) -> bool:
+    """Tell whether a connection to a listener was ever opened. Raises KernelError."""
+    with suppress(UnavailableError):
+        return bool(columns(files.read(_SNMP), b"Tcp:", _ACCEPTED, _SNMP)[0])
+    return False
+
+
 def columns(text: bytes, section: bytes, wanted: tuple[bytes, ...], name: str) -> list[int | None]:
     """Read columns of a section of a file that pairs a line of names with a line of numbers.
 
-    Returns them in the order of `wanted`, None for those that there are not. Raises MalformedReplyError where
-    the section is missing, its two lines do not fit, or what is wanted is no number.
+    Returns them in the order of `wanted`, None for those that there are not. Raises UnimplementedError where
+    the section has names alone, as in gVisor (netStatData, pkg/sentry/fsimpl/proc/task_net.go), and
+    MalformedReplyError where it is missing, its two lines do not fit, or what is wanted is no number.
     """
     lines = [line for line in text.split(b"\n") if line.startswith(section)]
     if len(lines) == _PAIR:
@@ -118,6 +139,8 @@ def columns(text: bytes, section: bytes, wanted: tuple[bytes, ...], name: str) -
                 return [None if index is None else int(values[index]) for index in indices]
             except ValueError as error:
                 raise MalformedReplyError(f"{name}: {section.decode()} {error}") from error
+    if len(lines) == 1 and lines[0].split()[1:] and not _NUMBER.search(lines[0]):
+        raise UnimplementedError(f"/proc/{name} has names of {section.decode()} and no values")
     raise MalformedReplyError(f"{name}: no pair of {section.decode()} lines of one length")
 
 

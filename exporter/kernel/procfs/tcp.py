@@ -1,6 +1,11 @@
 """TCP sockets from /proc/net/tcp and tcp6, for hosts without sock_diag: lengths, no backlog and no drops.
 
 Source: net/ipv4/tcp_ipv4.c (get_tcp4_sock, get_openreq4) and net/ipv6/tcp_ipv6.c (get_tcp6_sock).
+
+What stands in for a kernel may fill in a part of them only. gVisor shows no half-open connections, and prints
+0 for queues and for what follows the reference count (commonGenerateTCP, pkg/sentry/fsimpl/proc/task_net.go).
+There Linux has the retransmission timeout, which is not 0 for a listener (tcp_init_sock, net/ipv4/tcp.c). So
+where that is 0 or missing, a length of 0 means nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +16,9 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from exporter.kernel.errors import MalformedReplyError, UnavailableError
+from exporter.kernel.errors import MalformedReplyError, UnavailableError, UnimplementedError
 from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.procfs.table import Found, ProcfsTable
 from exporter.kernel.records import Endpoint, Listener, QueueReading
@@ -25,37 +30,61 @@ _SYN_RECV: Final = b"03"
 _FILES: Final = (("net/tcp", socket.AF_INET, 8), ("net/tcp6", socket.AF_INET6, 32))
 _LINE: Final = re.compile(
     rb"\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2})"
-    rb" [0-9A-F]+:([0-9A-F]+) [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +(\d{1,20}) +\d+ +(\d{1,20}) .*"
+    rb" [0-9A-F]+:([0-9A-F]+) [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +(\d{1,20}) +\d+ +(\d{1,20})"
+    # Reference count, address, and the retransmission timeout, which only rows of sockets have.
+    rb"(?: \d+ \S+ (\d{1,20})(?: .*)?| .*)?"
 )
+
+
+class _Row(NamedTuple):
+    """A row of either file; `length` is that of the accept queue, None where it is not implemented."""
+
+    state: bytes
+    endpoint: Endpoint
+    length: int | None
+    uid: int
+    inode: int
 
 
 class TcpTable(ProcfsTable):
     """The TCP listeners of both address families."""
 
     def listeners(self, files: ProcfsFiles) -> list[Found]:
-        """Read all listeners with the length of their queues. Raises KernelError."""
+        """Read all listeners with the length of their queues, where it is implemented. Raises KernelError."""
         found = []
-        for endpoint, length, uid, inode in _rows(files, _LISTEN):
+        for row in _rows(files, _LISTEN):
             listener = Listener(
-                cookie=inode,
-                inode=inode,
-                address=ip_address(endpoint),
-                port=str(endpoint.port),
-                uid=uid,
-                endpoint=endpoint,
+                cookie=row.inode,
+                inode=row.inode,
+                address=ip_address(row.endpoint),
+                port=str(row.endpoint.port),
+                uid=row.uid,
+                endpoint=row.endpoint,
                 v6only=None,
             )
-            found.append((listener, QueueReading(inode, length, None, None)))
+            found.append((listener, QueueReading(row.inode, row.length, None, None)))
         return found
 
 
 def syn_recv(files: ProcfsFiles) -> dict[Endpoint, int]:
-    """Count the half-open connections of each endpoint. Raises KernelError."""
-    return dict(Counter(endpoint for endpoint, *_ in _rows(files, _SYN_RECV)))
+    """Count the half-open connections of each endpoint. Raises KernelError.
+
+    That is an UnimplementedError where none is shown and the table has no length of any listener.
+    """
+    half_open: Counter[Endpoint] = Counter()
+    lengths: list[int | None] = []
+    for row in _rows(files, _LISTEN, _SYN_RECV):
+        if row.state == _SYN_RECV:
+            half_open[row.endpoint] += 1
+        else:
+            lengths.append(row.length)
+    if lengths and not half_open and all(length is None for length in lengths):
+        raise UnimplementedError("/proc/net/tcp shows neither queues nor half-open connections")
+    return dict(half_open)
 
 
-def _rows(files: ProcfsFiles, state: bytes) -> Iterator[tuple[Endpoint, int, int, int]]:
-    """Yield (endpoint, length of the queue, uid, inode) of each row in `state`. Raises KernelError."""
+def _rows(files: ProcfsFiles, *states: bytes) -> Iterator[_Row]:
+    """Yield each row in one of these states. Raises KernelError."""
     for name, family, digits in _FILES:
         try:
             content = files.read(name)
@@ -68,9 +97,11 @@ def _rows(files: ProcfsFiles, state: bytes) -> Iterator[tuple[Endpoint, int, int
             match = _LINE.fullmatch(line)
             if match is None or len(match[1]) != digits:
                 raise MalformedReplyError(f"/proc/{name}: cannot read {line!r}")
-            if match[3] == state:
+            if match[3] in states:
                 endpoint = Endpoint(family, _packed(match[1]), int(match[2], 16), 0)
-                yield endpoint, int(match[4], 16), int(match[5]), int(match[6])
+                length = int(match[4], 16)
+                known = length > 0 or int(match[7] or 0) > 0
+                yield _Row(match[3], endpoint, length if known else None, int(match[5]), int(match[6]))
 
 
 def _packed(address: bytes) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.deploy.dashboard.file import Json, variable
-from tests.deploy.dashboard.prometheus import Prometheus, Series
+from tests.deploy.dashboard.prometheus import Series, Server
 
 ALL = "$__all"
 
@@ -49,7 +49,7 @@ class Choice:
         return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
 
 
-def options(server: Prometheus, choice: Choice, name: str) -> list[str]:
+def options(server: Server, choice: Choice, name: str) -> list[str]:
     """The options of a variable, in its order."""
     asked = variable(choice.dashboard, name)
     query = choice.fill(asked["query"])
@@ -67,9 +67,7 @@ def legend(target: Json, series: Series) -> str:
     return _LABEL.sub(lambda label: series.labels.get(label[1], ""), target["legendFormat"])
 
 
-def table(
-    server: Prometheus, choice: Choice, panel: Json, time: float | None = None
-) -> list[dict[str, object]]:
+def table(server: Server, choice: Choice, panel: Json, time: float | None = None) -> list[dict[str, object]]:
     """The rows of a table by column title, in the order of Prometheus' answers.
 
     A title that `organize` has and no query returns is missing in every row.
@@ -92,7 +90,7 @@ def table(
     return [_organized(row, organize["options"]) for row in rows]
 
 
-def _frame(server: Prometheus, choice: Choice, target: Json, time: float | None) -> list[dict[str, object]]:
+def _frame(server: Server, choice: Choice, target: Json, time: float | None) -> list[dict[str, object]]:
     assert target["format"] == "table"
     assert target["instant"]
     found = server.query(choice.fill(target["expr"]), time)

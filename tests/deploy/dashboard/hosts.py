@@ -13,7 +13,7 @@ from testbed import flood
 from testbed.daemon import Daemon, running
 from testbed.netns import Namespaces
 from testbed.waiting import equals, until
-from tests.deploy.dashboard.prometheus import Prometheus
+from tests.deploy.dashboard.prometheus import Prometheus, Server, VictoriaMetrics
 from tests.integration import listening_sockets
 from tests.integration.metric_values import until_figure
 from tests.integration.service import Service
@@ -55,7 +55,7 @@ _ACK = 0x10
 
 
 @contextmanager
-def busy_host(folder: Path) -> Iterator[Prometheus]:
+def busy_host(folder: Path, kind: type[Prometheus | VictoriaMetrics] = Prometheus) -> Iterator[Server]:
     """A host with full TCP and unix queues, a SYN flood and a second network namespace."""
     with ExitStack() as stack:
         path = folder / REGEX_PATH
@@ -73,7 +73,7 @@ def busy_host(folder: Path) -> Iterator[Prometheus]:
         for _ in range(_BACKLOG + 1):
             stack.enter_context(_unix_client(path))
         first, second = (stack.enter_context(_start_exporter(port, CONFIG)) for port in EXPORTERS.values())
-        server = stack.enter_context(Prometheus(folder, EXPORTERS, RULES))
+        server = stack.enter_context(kind(folder, EXPORTERS, RULES))
         until(server.ready, equals(wanted=True))
         # The increase of a counter needs a scrape before and after.
         until(lambda: len(server.query('up{job="listen-queue"} == 1')), equals(len(EXPORTERS)))

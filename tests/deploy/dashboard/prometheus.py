@@ -1,4 +1,4 @@
-"""A real Prometheus for the dashboard: several exporters, rules, and queries over a time range."""
+"""Real servers for the dashboard: several exporters, rules, and queries over a time range."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from testbed import programs
+from testbed import programs, victoria_metrics
 from testbed.program import Program
 from testbed.prometheus import flags
 
-_PORT = 9090
-_ADDRESS = f"http://127.0.0.1:{_PORT}"
-_CONFIG = """\
+_GLOBAL = "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+_RULES = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}]
+"""
+_EXPORTERS = """\
 scrape_configs:
   - job_name: listen-queue
     static_configs:
@@ -52,32 +54,19 @@ class PrometheusError(Exception):
     """Prometheus refused a query; the text is that of its answer."""
 
 
-class Prometheus(Program):
-    """Prometheus on loopback with its data in `folder`, which scrapes exporters at these ports by instance.
+class Server(Program):
+    """A server on loopback that answers as Prometheus does."""
 
-    `labels` are further labels of the targets, as service discovery in a cluster adds them.
-    """
+    port = 9090
 
-    def __init__(
-        self,
-        folder: Path,
-        exporters: Mapping[str, int],
-        rules: str = "groups: []\n",
-        labels: Mapping[str, str] | None = None,
-    ) -> None:
-        rule_file = folder / "rules.yml"
-        rule_file.write_text(rules)
-        targets = "".join(
-            _TARGET.format(port=port, labels=json.dumps({"instance": name, **(labels or {})}))
-            for name, port in exporters.items()
-        )
-        config = _CONFIG.format(rules=rule_file) + targets + _ITSELF
-        super().__init__((programs.find("prometheus"), *flags(folder, config)), folder / "prometheus.log")
+    @property
+    def _address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def ready(self) -> bool:
         """Whether it answers queries yet."""
         try:
-            urllib.request.urlopen(f"{_ADDRESS}/-/ready", timeout=10).close()  # noqa: S310  (our own)
+            urllib.request.urlopen(f"{self._address}/-/ready", timeout=10).close()  # noqa: S310  (our own)
         except (urllib.error.URLError, ConnectionError):
             return False
         return True
@@ -106,7 +95,7 @@ class Prometheus(Program):
 
     def _api(self, path: str, **parameters: str) -> Any:
         self.expect_running()
-        url = f"{_ADDRESS}/api/v1/{path}"
+        url = f"{self._address}/api/v1/{path}"
         asked = urllib.parse.urlencode(parameters)
         # By POST, as Grafana does: a query may be longer than a URL. The values of labels need GET.
         if path.startswith("label/"):
@@ -118,6 +107,55 @@ class Prometheus(Program):
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise PrometheusError(f"{parameters}: {error.read().decode()}") from error
+
+
+class Prometheus(Server):
+    """Prometheus with its data in `folder`, which scrapes exporters at these ports by instance.
+
+    `labels` are further labels of the targets, as service discovery in a cluster adds them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        exporters: Mapping[str, int],
+        rules: str = "groups: []\n",
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        rule_file = folder / "rules.yml"
+        rule_file.write_text(rules)
+        config = _RULES.format(rules=rule_file) + _scraped(exporters, labels) + _ITSELF
+        super().__init__((programs.find("prometheus"), *flags(folder, config)), folder / "prometheus.log")
+
+
+class VictoriaMetrics(Server):
+    """VictoriaMetrics with its data in `folder`; it scrapes the same, and vmalert evaluates the rules."""
+
+    port = victoria_metrics.PORT
+
+    def __init__(self, folder: Path, exporters: Mapping[str, int], rules: str = "groups: []\n") -> None:
+        rule_file = folder / "rules.yml"
+        rule_file.write_text(rules)
+        options = victoria_metrics.flags(folder, _GLOBAL + _scraped(exporters, None))
+        super().__init__((programs.find("victoria-metrics"), *options), folder / "victoria-metrics.log")
+        self._vmalert = victoria_metrics.Vmalert(folder, [rule_file])
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End both."""
+        self._vmalert.__exit__(kind, error, traceback)
+        super().__exit__(kind, error, traceback)
+
+
+def _scraped(exporters: Mapping[str, int], labels: Mapping[str, str] | None) -> str:
+    return _EXPORTERS + "".join(
+        _TARGET.format(port=port, labels=json.dumps({"instance": name, **(labels or {})}))
+        for name, port in exporters.items()
+    )
 
 
 def _numbers(pairs: list[list[Any]]) -> dict[float, float]:

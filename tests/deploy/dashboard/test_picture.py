@@ -16,7 +16,7 @@ from testbed.waiting import until
 from tests.deploy.dashboard import file
 from tests.deploy.dashboard.grafana import Choice, options
 from tests.deploy.dashboard.hosts import EXPORTERS, idle_host
-from tests.deploy.dashboard.prometheus import Prometheus
+from tests.deploy.dashboard.prometheus import Server
 
 PICTURE = file.ROOT / "docs/dashboard.svg"
 MAX_BYTES = 300_000
@@ -61,7 +61,7 @@ def test_it_can_be_drawn_from_the_answers_of_prometheus(tmp_path: Path) -> None:
     assert all(fullest in each for each in _waiting(shown))
 
 
-def _draw_last_seconds(server: Prometheus, choice: Choice) -> set[str]:
+def _draw_last_seconds(server: Server, choice: Choice) -> set[str]:
     end = time.time()
     return _texts(page.draw(PanelData(server, choice, end - 5, end)))
 

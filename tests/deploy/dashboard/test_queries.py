@@ -12,7 +12,7 @@ from testbed.waiting import equals, until
 from tests.deploy.dashboard import file, hosts
 from tests.deploy.dashboard.grafana import Choice, legend, options
 from tests.deploy.dashboard.hosts import EXPORTERS, busy_host, idle_host
-from tests.deploy.dashboard.prometheus import Prometheus, Series
+from tests.deploy.dashboard.prometheus import Prometheus, Series, Server, VictoriaMetrics
 
 OF_SELECTED_LISTENERS = (
     "Connections waiting",
@@ -28,11 +28,19 @@ OF_SELECTED_LISTENERS = (
 STEP = 1
 
 
+@pytest.fixture(params=["installed", "newest", "victoria-metrics"])
+def kind(request: pytest.FixtureRequest) -> type[Prometheus | VictoriaMetrics]:
+    """The Prometheus of this machine's Debian, the newest one, and VictoriaMetrics."""
+    if request.param != "installed":
+        request.getfixturevalue("newest_monitoring")
+    return VictoriaMetrics if request.param == "victoria-metrics" else Prometheus
+
+
 @pytest.mark.netns
 @pytest.mark.timeout(240)
-def test_no_query_is_empty_on_a_busy_host(tmp_path: Path) -> None:
+def test_no_query_is_empty_on_a_busy_host(tmp_path: Path, kind: type[Prometheus | VictoriaMetrics]) -> None:
     dashboard = file.load()
-    with busy_host(tmp_path) as server:
+    with busy_host(tmp_path, kind) as server:
         every = until(partial(options, server, Choice(dashboard), "listener"), lambda found: len(found) > 5)
         _expect_answers(server, Choice(dashboard, {"listener": every}))
 
@@ -151,7 +159,7 @@ def _only_of_tcp(expression: str) -> bool:
 
 
 def _now(
-    server: Prometheus,
+    server: Server,
     choice: Choice,
     title: str,
     reference: str = "A",
@@ -167,18 +175,18 @@ def _now(
     return {series.labels.get(label, ""): series.last for series in server.query(filled)}
 
 
-def _shown(server: Prometheus, filled: str) -> set[tuple[str, str]]:
+def _shown(server: Server, filled: str) -> set[tuple[str, str]]:
     return {(series.labels["instance"], series.labels["listener"]) for series in server.query(filled)}
 
 
-def _annotations(server: Prometheus, dashboard: file.Json, name: str) -> list[Series]:
+def _annotations(server: Server, dashboard: file.Json, name: str) -> list[Series]:
     (mark,) = (each for each in file.annotation_queries(dashboard) if each.place.endswith(name))
     return until(
         partial(server.query, Choice(dashboard).fill(mark.expression)), lambda found: len(found) > 1
     )[:-1]
 
 
-def _expect_answers(server: Prometheus, choice: Choice, but: tuple[str, ...] = ()) -> None:
+def _expect_answers(server: Server, choice: Choice, but: tuple[str, ...] = ()) -> None:
     """Every query of panels and annotations has an answer, now and over the last seconds."""
     for query in (*file.targets(choice.dashboard), *file.annotation_queries(choice.dashboard)):
         if query.place.startswith(but):
@@ -190,6 +198,6 @@ def _expect_answers(server: Prometheus, choice: Choice, but: tuple[str, ...] = (
             assert server.query_range(filled, now - 5, now, STEP), found
 
 
-def _named(server: Prometheus, place: str, filled: str) -> tuple[str, list[Series]]:
+def _named(server: Server, place: str, filled: str) -> tuple[str, list[Series]]:
     """The answer with the name of the query, for the message of a failure."""
     return place, server.query(filled)

@@ -13,7 +13,7 @@ from testbed.waiting import equals, until
 from tests.deploy.dashboard import file, hosts
 from tests.deploy.dashboard.grafana import Choice, table
 from tests.deploy.dashboard.hosts import EXPORTERS, busy_host
-from tests.deploy.dashboard.prometheus import Prometheus
+from tests.deploy.dashboard.prometheus import Server
 
 LISTENERS = (
     "State",
@@ -98,7 +98,7 @@ def test_namespaces_and_exporters_have_a_row_each_with_every_column(
     _expect_columns(panel, rows)
 
 
-def _rows(server: Prometheus, panel: file.Json) -> list[dict[str, Any]]:
+def _rows(server: Server, panel: file.Json) -> list[dict[str, Any]]:
     return table(server, Choice(file.load()), panel)
 
 

@@ -1,7 +1,8 @@
-"""Schemas of the resources of prometheus-operator and KEDA: the fields that are used here, and no others.
+"""Schemas of resources of prometheus-operator, KEDA and OpenShift: the fields that are used, and no others.
 
-Sources: Documentation/api-reference/api.md in github.com/prometheus-operator/prometheus-operator, and
-https://keda.sh/docs/latest/reference/scaledobject-spec/.
+Sources: Documentation/api-reference/api.md in github.com/prometheus-operator/prometheus-operator,
+https://keda.sh/docs/latest/reference/scaledobject-spec/ and
+security/v1/types.go in github.com/openshift/api.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ def _list(items: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items, "minItems": 1}
 
 
+def _head(api_version: str, kind: str, **metadata: Any) -> dict[str, Any]:
+    fields = _record({"name": _TEXT}, labels=_TEXTS, annotations=_TEXTS, **metadata)
+    return {"apiVersion": {"const": api_version}, "kind": {"const": kind}, "metadata": fields}
+
+
 def _resource(api_version: str, kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = _record({"name": _TEXT}, namespace=_TEXT, labels=_TEXTS, annotations=_TEXTS)
-    head = {"apiVersion": {"const": api_version}, "kind": {"const": kind}}
-    return _record({**head, "metadata": metadata, "spec": spec})
+    return _record({**_head(api_version, kind, namespace=_TEXT), "spec": spec})
 
 
 _RELABELING: Final = _record(
@@ -114,7 +118,48 @@ _SCALED_OBJECT: Final = _record(
     ),
 )
 
+_FLAG: Final = {"type": "boolean"}
+_NAMES: Final = {"type": "array", "items": _TEXT}
+_ANY: Final = _record({"type": {"const": "RunAsAny"}})
+# They have no spec, and belong to the cluster. What is required is what their type has without omitempty.
+_CONSTRAINTS: Final = _record(
+    {
+        **_head("security.openshift.io/v1", "SecurityContextConstraints"),
+        "priority": {"type": "integer"},
+        "allowHostNetwork": _FLAG,
+        "allowHostPorts": _FLAG,
+        "allowHostPID": _FLAG,
+        "allowHostIPC": _FLAG,
+        "allowHostDirVolumePlugin": _FLAG,
+        "allowPrivilegedContainer": _FLAG,
+        "allowedCapabilities": _NAMES,
+        "defaultAddCapabilities": _NAMES,
+        "requiredDropCapabilities": _NAMES,
+        "readOnlyRootFilesystem": _FLAG,
+        "volumes": _NAMES,
+    },
+    allowPrivilegeEscalation=_FLAG,
+    users=_NAMES,
+    groups=_NAMES,
+    runAsUser=_record({"type": {"const": "MustRunAs"}, "uid": _COUNT}),
+    seLinuxContext={
+        "oneOf": [
+            _ANY,
+            _record(
+                {
+                    "type": {"const": "MustRunAs"},
+                    "seLinuxOptions": _record({}, user=_TEXT, role=_TEXT, type=_TEXT, level=_TEXT),
+                }
+            ),
+        ]
+    },
+    fsGroup=_ANY,
+    supplementalGroups=_ANY,
+    seccompProfiles=_NAMES,
+)
+
 SCHEMAS: Final = {
+    "SecurityContextConstraints": _CONSTRAINTS,
     "PodMonitor": _resource("monitoring.coreos.com/v1", "PodMonitor", _POD_MONITOR),
     "PrometheusRule": _resource("monitoring.coreos.com/v1", "PrometheusRule", _PROMETHEUS_RULE),
     "ScaledObject": _resource("keda.sh/v1alpha1", "ScaledObject", _SCALED_OBJECT),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import socket
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
+from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError, UnimplementedError
 from exporter.kernel.procfs import counters
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
+from exporter.kernel.procfs.files import OWN_PROCFS
 from tests.kernel.fake_kernel import FakeFiles
 from tests.kernel.procfs_tree import table
 
@@ -68,6 +70,56 @@ def test_what_a_kernel_does_not_count_is_none_and_not_zero() -> None:
     assert found.listen_overflows is None
 
 
+def test_names_without_values_are_not_implemented() -> None:
+    for text in ("TcpExt: ListenDrops TW\n", "TcpExt: ListenDrops TW\nIpExt: InOctets\nIpExt: 9\n"):
+        with pytest.raises(UnimplementedError, match=r"/proc/net/netstat.*TcpExt.*no values"):
+            counters.read_counters(netstat(text))
+    with pytest.raises(UnimplementedError, match="/proc/net/snmp"):
+        counters.read_tcp_segments(snmp("Tcp: InSegs\n"))
+
+
+ZEROS = dict.fromkeys([*FIGURES, "TW"], 0)
+
+
+def zeros_and_connections(opened: int | None, **figures: int) -> FakeFiles:
+    """Counters of which those given are not 0, beside how many connections clients have opened."""
+    passive = {} if opened is None else {"PassiveOpens": opened}
+    return FakeFiles(
+        {
+            "net/netstat": (table("TcpExt", ZEROS | figures) + IP).encode(),
+            "net/snmp": table("Tcp", {"RtoMax": -1, **passive}).encode(),
+        }
+    )
+
+
+def test_counters_that_stay_zero_while_connections_open_are_not_implemented() -> None:
+    with pytest.raises(UnimplementedError, match="/proc/net/netstat"):
+        counters.read_counters(zeros_and_connections(1))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param(zeros_and_connections(0), id="no connection yet"),
+        pytest.param(zeros_and_connections(9, TW=1), id="another counter counts"),
+        pytest.param(zeros_and_connections(None), id="connections are not counted"),
+        pytest.param(netstat(table("TcpExt", ZEROS)), id="no file of connections"),
+    ],
+)
+def test_zero_is_zero_where_nothing_shows_that_it_means_nothing(files: FakeFiles) -> None:
+    assert counters.read_counters(files).listen_overflows == 0
+
+
+@pytest.mark.netns
+def test_linux_counts_something_as_soon_as_a_client_has_connected() -> None:
+    assert counters.read_counters(OWN_PROCFS).listen_overflows == 0
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        assert counters.read_counters(OWN_PROCFS).listen_overflows == 0
+
+
 def test_segments_are_read_from_the_section_of_tcp() -> None:
     content = (
         table("Ip", {"InSegs": 1}) + table("Tcp", {"RtoMax": -1, "InSegs": 42}) + table("TcpX", {"InSegs": 3})
@@ -87,7 +139,8 @@ def test_what_is_sent_again_is_read_from_the_counters_of_tcp() -> None:
     [
         pytest.param(b"", id="empty"),
         pytest.param(IP.encode(), id="no such section"),
-        pytest.param(b"TcpExt: A B\n", id="no numbers"),
+        pytest.param(b"TcpExt:\n", id="no names and no numbers"),
+        pytest.param(b"TcpExt: 1 2\n", id="no names"),
         pytest.param(b"TcpExt: A B\nTcpExt: 1\n", id="a number too few"),
         pytest.param(b"TcpExt: A\nTcpExt: 1 2\n", id="a number too many"),
         pytest.param(b"TcpExt: ListenDrops\nTcpExt: x\n", id="no number"),

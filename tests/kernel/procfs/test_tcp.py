@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
+from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError, UnimplementedError
 from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.procfs.table import Found
 from exporter.kernel.procfs.tcp import TcpTable, syn_recv
 from exporter.kernel.records import Endpoint
 from tests.kernel.fake_kernel import FakeFiles
-from tests.kernel.procfs_tree import tcp_contents, tcp_line
+from tests.kernel.procfs_tree import GVISOR_COLUMNS, tcp_contents, tcp_line
 
 SYN_RECV = 3
 GOOD = tcp_line("127.0.0.1", 8000)
+GOOD_BUT_UNFILLED = tcp_line("127.0.0.1", 8001, columns="{}")
 
 
 def endpoint(address: str, port: int) -> Endpoint:
@@ -87,6 +88,63 @@ def test_syn_recv_connections_are_counted_by_endpoint() -> None:
         endpoint("::ffff:10.0.0.1", 80): 2,
         endpoint("fd00::1", 80): 1,
     }
+
+
+UNFILLED = pytest.mark.parametrize(
+    "columns",
+    [
+        pytest.param(GVISOR_COLUMNS, id="gVisor"),
+        pytest.param(" 1 0000000000000000 0 0 0 0 -1 7 8", id="more columns"),
+        pytest.param(" 1 0000000000000000", id="no column of timeouts"),
+        pytest.param("", id="no column behind the inode"),
+    ],
+)
+
+
+@UNFILLED
+def test_a_length_that_is_not_implemented_is_none_and_not_zero(columns: str) -> None:
+    found = listeners(
+        files(
+            [tcp_line("127.0.0.1", 8000, inode=77, columns=columns)],
+            [tcp_line("::", 8001, inode=78, columns=columns)],
+        )
+    )
+    assert [(listener.port, listener.inode, reading.length) for listener, reading in found] == [
+        ("8000", 77, None),
+        ("8001", 78, None),
+    ]
+
+
+@UNFILLED
+def test_a_length_that_is_shown_counts_whatever_else_is_missing(columns: str) -> None:
+    ((_, reading),) = listeners(files([tcp_line("127.0.0.1", 8000, length=3, columns=columns)]))
+    assert reading.length == 3
+
+
+def test_columns_behind_those_of_today_change_nothing() -> None:
+    line = tcp_line("127.0.0.1", 8000, length=0).rstrip() + " 5 new"
+    ((_, reading),) = listeners(files([line]))
+    assert reading.length == 0
+
+
+@UNFILLED
+def test_a_table_without_lengths_tells_nothing_of_half_open_connections(columns: str) -> None:
+    """Else none would be shown where a flood may be under way."""
+    established = tcp_line("127.0.0.1", 8000, state=1, columns=columns)
+    for lines in ([GOOD_BUT_UNFILLED.format(columns)], [established, GOOD_BUT_UNFILLED.format(columns)]):
+        with pytest.raises(UnimplementedError, match=r"/proc/net/tcp.*half-open"):
+            syn_recv(files(lines))
+
+
+def test_half_open_connections_that_are_shown_count_whatever_else_is_missing() -> None:
+    half_open = tcp_line("127.0.0.1", 8000, state=SYN_RECV)
+    assert syn_recv(files([GOOD_BUT_UNFILLED.format(GVISOR_COLUMNS), half_open])) == {
+        endpoint("127.0.0.1", 8000): 1
+    }
+
+
+def test_one_listener_with_a_length_shows_that_the_table_is_filled_in() -> None:
+    assert syn_recv(files([GOOD_BUT_UNFILLED.format(GVISOR_COLUMNS), GOOD])) == {}
 
 
 def test_a_kernel_without_ipv6_has_ipv4_listeners() -> None:
