@@ -8,9 +8,10 @@ microseconds, however many connections the host has.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from exporter.kernel.netns.namespace import Namespace
 from exporter.kernel.records import WaitingConnection
@@ -20,20 +21,30 @@ from exporter.sampling.sources.followed_waits import FollowedWaits
 
 # In a group of several sockets each connection has to be looked up: no more than so many of the oldest are.
 _MAX_LOOKUPS: Final = 20
+_created_at: Final = attrgetter("created_at")
+
+
+class _Entry(NamedTuple):
+    """A connection that was found, and when it was created."""
+
+    created_at: float
+    connection: WaitingConnection
+
+
+_Entries = Sequence[_Entry]
 
 
 @dataclass(slots=True)
 class _Queue:
     """What waits at a listener: the oldest first, without those that are known to wait no longer.
 
-    `count` includes those for which there was no place. The ages are those at `found_at`, and at `seen_at`
-    all of them still waited; in monotonic seconds. `sockets` are the cookies that the group had then.
+    `count` includes those for which there was no place. All still waited at `seen_at`. `sockets` are the
+    cookies that the group had then.
     """
 
-    waiting: Sequence[WaitingConnection]
+    waiting: _Entries
     count: int
     sockets: Collection[int]
-    found_at: float
     seen_at: float
 
 
@@ -72,20 +83,35 @@ class KnownWaits:
         group: ListenerGroup,
         found: Collection[WaitingConnection],
         now: float,
-        present: Collection[int] | None = None,
-    ) -> None:
-        """Take what a dump at `now` has found at a listener.
+        still: Mapping[int, float],
+        others: Collection[int] = frozenset(),
+    ) -> float | None:
+        """Take what a dump at `now` has found at a listener, and return how long the oldest has waited.
 
-        `present` are the cookies of all that wait, whichever listener they belong to.
+        `still` tells how long those have waited that were known, in seconds, and `others` are the cookies of
+        all that were found, whichever listener they are at. None waits where the result is None.
         """
         before = self._known.pop(group, None)
+        kept: list[_Entry] = []
         if before is not None:
-            still = {each.cookie for each in found} if present is None else present
-            self._end(group, before, [each for each in before.waiting if each.cookie not in still], now)
-        if found:
-            oldest_first = sorted(found, key=lambda connection: -connection.seconds)
-            sockets = frozenset(group.members)
-            self._known[group] = _Queue(oldest_first[: self._places], len(found), sockets, now, now)
+            kept = [each for each in before.waiting if each.connection.cookie in still]
+            gone = [
+                each
+                for each in before.waiting
+                if each.connection.cookie not in still and each.connection.cookie not in others
+            ]
+            self._end(group, before, gone, now)
+        waiting = sorted((*kept, *(_Entry(now - each.seconds, each) for each in found)), key=_created_at)
+        if not waiting:
+            return None
+        places = waiting[: self._places]
+        self._known[group] = _Queue(places, len(waiting), frozenset(group.members), now)
+        oldest = waiting[0].connection
+        return still.get(oldest.cookie, oldest.seconds)
+
+    def cookies(self) -> Collection[int]:
+        """Return those of all that are known."""
+        return {each.connection.cookie for queue in self._known.values() for each in queue.waiting}
 
     def count(self, group: ListenerGroup) -> int:
         """Return how many are known at a listener."""
@@ -118,11 +144,9 @@ class KnownWaits:
             del self._known[group]
         return oldest
 
-    def _each(
-        self, connections: Sequence[WaitingConnection]
-    ) -> tuple[WaitingConnection | None, Sequence[WaitingConnection], Sequence[WaitingConnection]]:
+    def _each(self, waiting: _Entries) -> tuple[WaitingConnection | None, _Entries, _Entries]:
         """Return the oldest as it is now, those that are gone and those that are not."""
-        now = [(each, self._namespace.still_waiting(each)) for each in connections]
+        now = [(each, self._namespace.still_waiting(each.connection)) for each in waiting]
         oldest = next((found for _, found in now if found is not None), None)
         return (
             oldest,
@@ -130,29 +154,25 @@ class KnownWaits:
             [each for each, found in now if found is not None],
         )
 
-    def _in_order(
-        self, connections: Sequence[WaitingConnection]
-    ) -> tuple[WaitingConnection | None, Sequence[WaitingConnection], Sequence[WaitingConnection]]:
+    def _in_order(self, waiting: _Entries) -> tuple[WaitingConnection | None, _Entries, _Entries]:
         """Return the same of one socket, in whose queue those before one that is gone are gone too.
 
         One that was reset is gone before its turn. Where the search meets it, those before it seem to be
         gone; another dump corrects the oldest.
         """
         look_up = self._namespace.still_waiting
-        oldest = look_up(connections[0])
+        oldest = look_up(waiting[0].connection)
         if oldest is not None:
-            return oldest, (), connections
-        first = bisect_left(connections, 1, lo=1, key=lambda each: int(look_up(each) is not None))
-        if first < len(connections):
-            oldest = look_up(connections[first])
-        return oldest, connections[:first], connections[first:]
+            return oldest, (), waiting
+        first = bisect_left(waiting, 1, lo=1, key=lambda each: int(look_up(each.connection) is not None))
+        if first < len(waiting):
+            oldest = look_up(waiting[first].connection)
+        return oldest, waiting[:first], waiting[first:]
 
-    def _end(
-        self, group: ListenerGroup, queue: _Queue, gone: Iterable[WaitingConnection], now: float
-    ) -> None:
+    def _end(self, group: ListenerGroup, queue: _Queue, gone: Iterable[_Entry], now: float) -> None:
         """Take that these have left a queue since they were seen last; after a long gap nothing is known."""
         if now - queue.seen_at <= STALE_SECONDS:
-            waited_on = (queue.seen_at + now) / 2 - queue.found_at
-            waits = [connection.seconds + waited_on for connection in gone]
+            left_at = (queue.seen_at + now) / 2
+            waits = [left_at - each.created_at for each in gone]
             if waits:
                 self._followed.add(group, queue.sockets, waits)

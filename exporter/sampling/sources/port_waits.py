@@ -60,9 +60,10 @@ class PortWaits:
         self, now: float, groups: Collection[ListenerGroup], *, limited: bool
     ) -> dict[ListenerGroup, float]:
         """Find the connections of these groups, and how long the oldest of each has waited."""
+        known = self.known.cookies()
         started, walked_at = self._clock.cpu(), self._clock.monotonic()
         try:
-            connections = self._namespace.waiting_at({int(group.key.port) for group in groups})
+            dump = self._namespace.waiting_at({int(group.key.port) for group in groups}, known)
         finally:
             seconds = self._clock.cpu() - started
             self._cost.measured(seconds, now)
@@ -71,16 +72,14 @@ class PortWaits:
                 self._walks.note(seconds, now)
         found: defaultdict[ListenerGroup, list[WaitingConnection]] = defaultdict(list)
         matcher = self._table.matcher()
-        for connection in connections:
+        for connection in dump.found:
             group = matcher.find_waiting(connection)
             if group is not None:
                 found[group].append(connection)
-        present = {connection.cookie for connection in connections}
-        for group in groups:
-            self.known.set(group, found.get(group, ()), walked_at, present)
-        # At the same ports may be others, whose queues were empty when they were sampled last.
-        return {
-            group: max(connection.seconds for connection in found[group])
+        others = {connection.cookie for connection in dump.found}
+        # At the same ports may be other groups, whose queues were empty when they were sampled last.
+        oldest = {
+            group: self.known.set(group, found.get(group, ()), walked_at, dump.still, others)
             for group in groups
-            if group in found
         }
+        return {group: seconds for group, seconds in oldest.items() if seconds is not None}

@@ -74,14 +74,11 @@ class RedirectedWaits:
             candidates = self._candidates(connection, dumped_at)
             if len(candidates) == 1:
                 found.setdefault(candidates.pop(), []).append(connection)
-        present = {connection.cookie for connection in connections}
-        for group in groups:
-            self.known.set(group, found.get(group, ()), dumped_at, present)
-        return {
-            group: max(connection.seconds for connection in found[group])
-            for group in groups
-            if group in found
+        others = {connection.cookie for connection in connections}
+        oldest = {
+            group: self.known.set(group, found.get(group, ()), dumped_at, {}, others) for group in groups
         }
+        return {group: seconds for group, seconds in oldest.items() if seconds is not None}
 
     def _candidates(self, connection: WaitingConnection, dumped_at: float) -> set[ListenerGroup]:
         """Return the groups in whose queue a connection may be: it is not older than the queue."""

@@ -39,7 +39,7 @@ def test_none_is_known_before_a_walk(known: KnownWaits) -> None:
 
 def test_the_oldest_that_still_waits_is_looked_up(known: KnownWaits, kernel: FakeNamespace) -> None:
     found = [waiting(cookie, HERE, seconds) for cookie, seconds in ((1, 1.0), (2, 4.0), (3, 2.0))]
-    known.set(GROUP, found, NOW)
+    known.set(GROUP, found, NOW, {})
     kernel.redirected = [waiting(3, HERE, 7.0), waiting(1, HERE, 6.0)]
     assert known.oldest([GROUP, OTHER], NOW) == {GROUP: 7.0}
     assert known.count(GROUP) == 2
@@ -50,7 +50,7 @@ def test_the_oldest_that_still_waits_is_looked_up(known: KnownWaits, kernel: Fak
 
 def test_of_many_that_one_socket_accepted_few_are_looked_up(known: KnownWaits, kernel: FakeNamespace) -> None:
     """They are accepted in their order, so that half of the others need not be looked up each time."""
-    known.set(GROUP, [waiting(cookie, HERE, 1000.0 - cookie) for cookie in range(1, 500)], NOW)
+    known.set(GROUP, [waiting(cookie, HERE, 1000.0 - cookie) for cookie in range(1, 500)], NOW, {})
     kernel.redirected = [waiting(cookie, HERE, 1100.0 - cookie) for cookie in range(321, 500)]
     assert (known.oldest([GROUP], NOW), known.count(GROUP)) == ({GROUP: 779.0}, 179)
     assert kernel.lookups.asked <= 12
@@ -66,7 +66,7 @@ def test_of_several_sockets_no_more_than_twenty_are_looked_up(kernel: FakeNamesp
     table = ListenerTable("host", Config())
     known = KnownWaits(kernel.namespace(), FollowedWaits(table, Config(), FollowedLimit()))
     known.keep([group], NOW)
-    known.set(group, [waiting(cookie, HERE, 1000.0 - cookie) for cookie in range(1, 500)], NOW)
+    known.set(group, [waiting(cookie, HERE, 1000.0 - cookie) for cookie in range(1, 500)], NOW, {})
     kernel.redirected = [waiting(2, HERE, 998.0), waiting(20, HERE, 980.0), waiting(21, HERE, 979.0)]
     assert known.oldest([group], NOW) == {group: 998.0}
     assert kernel.lookups.asked == 20
@@ -79,7 +79,7 @@ def test_of_several_sockets_no_more_than_twenty_are_looked_up(kernel: FakeNamesp
 def test_what_waited_elsewhere_is_forgotten(known: KnownWaits, kernel: FakeNamespace) -> None:
     kernel.redirected = [waiting(1, HERE, 1.0)]
     for group in (GROUP, OTHER):
-        known.set(group, kernel.redirected, NOW)
+        known.set(group, kernel.redirected, NOW, {})
     known.keep([OTHER], NOW)
     assert (known.count(GROUP), known.oldest([OTHER], NOW)) == (0, {OTHER: 1.0})
     known.forget()
