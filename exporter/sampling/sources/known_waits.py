@@ -88,8 +88,8 @@ class KnownWaits:
     ) -> float | None:
         """Take what a dump at `now` has found at a listener, and return how long the oldest has waited.
 
-        `still` tells how long those have waited that were known, in seconds, and `others` are the cookies of
-        all that were found, whichever listener they are at. None waits where the result is None.
+        `still` tells how long those have waited that were known, in seconds. One in `others`, which are
+        cookies, waits too, but not certainly here. None waits where the result is None.
         """
         before = self._known.pop(group, None)
         kept: list[_Entry] = []

@@ -76,10 +76,8 @@ class PortWaits:
             group = matcher.find_waiting(connection)
             if group is not None:
                 found[group].append(connection)
-        others = {connection.cookie for connection in dump.found}
         # At the same ports may be other groups, whose queues were empty when they were sampled last.
         oldest = {
-            group: self.known.set(group, found.get(group, ()), walked_at, dump.still, others)
-            for group in groups
+            group: self.known.set(group, found.get(group, ()), walked_at, dump.still) for group in groups
         }
         return {group: seconds for group, seconds in oldest.items() if seconds is not None}

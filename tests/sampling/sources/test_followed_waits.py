@@ -9,6 +9,7 @@ import pytest
 from exporter.kernel.errors import KernelError
 from exporter.kernel.records import WaitingConnection
 from exporter.sampling.followed_limit import MAX_FOLLOWED
+from exporter.sampling.history.waits import NO_WAITS
 from exporter.sampling.sources.oldest_wait import OldestWait
 from tests.listeners.sockets import endpoint, tcp, waiting
 from tests.sampling.simulation import TICK_SECONDS, Simulation
@@ -76,7 +77,8 @@ def test_what_waits_at_a_listener_that_closes_does_not_count(full: Simulation) -
     """The kernel resets it. That the listener is gone is known two samples later."""
     queue(full, waiting(1, HERE, 1.0), waiting(2, HERE, 0.2))
     full.kernel.redirected = []
-    full.tick()
+    # One that lacked them, and one that lacked the listener for the first time.
+    full.tick(2)
     full.kernel.tcp.close(1)
     full.tick(3)
     assert full.runner("oldest_wait").idle
@@ -113,6 +115,20 @@ def test_one_that_another_listener_claims_has_not_left(full: Simulation) -> None
     full.kernel.tcp.open(tcp(2, "10.0.0.1"))
     full.tick(2)
     assert ended(full) == (0, 0.0)
+
+
+def test_where_several_programs_have_one_port_nothing_counts(full: Simulation) -> None:
+    """While both have connections that wait, it is not known which of them has one."""
+    full.kernel.tcp.open(tcp(2))
+    full.host.run(10, b"blue", 100)
+    full.host.run(11, b"green", 200)
+    full.run_for(2.0)
+    assert full.published() == [("0.0.0.0", "blue"), ("0.0.0.0", "green")]
+    queue(full, waiting(1, HERE, 1.0))
+    queue(full)
+    full.tick(3)
+    found = [state.waits() for state in full.namespace.table.states.values()]
+    assert found == [NO_WAITS, NO_WAITS]
 
 
 def test_after_a_gap_nothing_is_known_of_those_that_are_gone(full: Simulation) -> None:

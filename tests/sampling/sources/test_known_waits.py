@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 import pytest
 
 from exporter.config.model import Config
@@ -74,6 +76,27 @@ def test_of_several_sockets_no_more_than_twenty_are_looked_up(kernel: FakeNamesp
     assert known.oldest([group], NOW) == {group: 980.0}
     kernel.redirected = kernel.redirected[-1:]
     assert (known.oldest([group], NOW), known.count(group)) == ({}, 0)
+
+
+class Recorded(FollowedWaits):
+    """Notes each wait that has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(ListenerTable("host", Config()), Config(), FollowedLimit())
+        self.waits: list[float] = []
+
+    def add(self, _group: ListenerGroup, _sockets: Collection[int], waits: Iterable[float]) -> None:
+        self.waits += waits
+
+
+def test_one_that_waits_perhaps_at_another_listener_has_not_left(kernel: FakeNamespace) -> None:
+    """As where several transparent listeners may have it."""
+    followed = Recorded()
+    known = KnownWaits(kernel.namespace(), followed)
+    known.keep([GROUP], NOW)
+    known.set(GROUP, [waiting(1, HERE, 1.0), waiting(2, HERE, 2.0)], NOW, {})
+    assert known.set(GROUP, [], NOW + 1.0, {}, {1}) is None
+    assert followed.waits == [2.5]
 
 
 def test_what_waited_elsewhere_is_forgotten(known: KnownWaits, kernel: FakeNamespace) -> None:
