@@ -100,6 +100,16 @@ class WaitingConnection(NamedTuple):
     seconds: float
 
 
+class WaitingDump(NamedTuple):
+    """What a dump tells of connections that wait for accept.
+
+    `found` were not known before, and of those that were `still` has for how many seconds they have waited.
+    """
+
+    found: list[WaitingConnection]
+    still: dict[int, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What one sample found different from the one before.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,9 +10,9 @@ from typing import Any, Final
 from exporter.config.model import Export, Severity
 from exporter.metrics.catalogue import LISTENER_METRICS
 from exporter.metrics.exposition import label_set, number, whole_number
+from exporter.metrics.listener_histograms import HISTOGRAMS, Observed
 from exporter.metrics.listener_metrics import (
     GAUGES_AND_COUNTERS,
-    HISTOGRAM,
     INFO,
     QUEUES,
     THRESHOLDS,
@@ -22,13 +22,11 @@ from exporter.metrics.listener_metrics import (
 )
 from exporter.metrics.metric import Labels, Metric
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
-from exporter.sampling.history.accept import BUCKETS, HistogramState
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import ACCEPT
 
 _INFO_FAMILY: Final = LISTENER_METRICS.index(INFO)
-_HISTOGRAM_FAMILY: Final = LISTENER_METRICS.index(HISTOGRAM)
-_BOUNDS: Final = (*(number(bound) for bound in BUCKETS), "+Inf")
+_FIRST_HISTOGRAM: Final = LISTENER_METRICS.index(HISTOGRAMS[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +80,9 @@ class HistogramNumbers:
     """
 
     def __init__(self) -> None:
-        self._written: dict[HistogramState, tuple[bytes, ...]] = {}
+        self._written: dict[Observed, tuple[bytes, ...]] = {}
 
-    def of(self, state: HistogramState) -> tuple[bytes, ...]:
+    def of(self, state: Observed) -> tuple[bytes, ...]:
         """Return those of the buckets, the count and the sum."""
         written = self._written.get(state)
         if written is None:
@@ -115,7 +113,7 @@ class ListenerLines:
         self._info = "".join(
             f"{INFO.name}{{{label_set(common | labels)}}} 1.0\n" for labels in info_label_sets(state)
         )
-        self._histogram = list(_histogram_parts(common)) if full else None
+        self._histograms = [list(_histogram_parts(metric, common)) for metric in HISTOGRAMS if full]
 
     def current(self) -> bool:
         """Tell whether the labels are still right; where they are not, new lines have to be made."""
@@ -123,7 +121,7 @@ class ListenerLines:
         return all(present is before for present, before in made_from)
 
     def write(self, sources: AbstractSet[str]) -> tuple[bytes, ...]:
-        """Return the lines of each family but the histogram, in the order of LISTENER_METRICS.
+        """Return the lines of each family but the histograms, in the order of LISTENER_METRICS.
 
         `sources` are those that are healthy; without `accept` there are no lines.
         """
@@ -134,20 +132,23 @@ class ListenerLines:
             self._written = (self._state.revision, sources) if invariant else None
         return self._lines
 
-    def add_histogram(self, sources: AbstractSet[str], numbers: HistogramNumbers, parts: list[bytes]) -> None:
-        """Add the lines of the histogram, which change with every sample, to the parts of a page.
+    def add_histograms(
+        self, sources: AbstractSet[str], numbers: HistogramNumbers, parts: Sequence[list[bytes]]
+    ) -> None:
+        """Add the lines of each histogram, which may change with every sample, to its parts of a page.
 
         To format them would copy them once more, and they are half of a page that has them.
         """
-        if self._histogram is None or ACCEPT not in sources:
-            return
-        observed = HISTOGRAM.read(self._state)
-        if observed is not None:
-            self._histogram[1::2] = numbers.of(observed)
-            parts += self._histogram
+        for metric, lines, added in zip(HISTOGRAMS, self._histograms, parts, strict=False):
+            if ACCEPT not in sources or metric.source not in sources:
+                continue
+            observed = metric.read(self._state)
+            if observed is not None:
+                lines[1::2] = numbers.of(observed)
+                added.extend(lines)
 
     def _scalars(self, sources: AbstractSet[str]) -> Iterator[bytes]:
-        lines = [""] * _HISTOGRAM_FAMILY
+        lines = [""] * _FIRST_HISTOGRAM
         for series, prefix in zip(self._series, self._prefixes, strict=True):
             value = series.read(self._state) if series.source in sources else None
             if value is not None:
@@ -162,10 +163,11 @@ def _label_sources(state: ListenerState) -> tuple[object, ...]:
     return state.owners, state.rule_match, state.mptcp, state.stale_path, state.address
 
 
-def _histogram_parts(labels: Labels) -> Iterator[bytes]:
+def _histogram_parts(metric: Metric[Any, Any], labels: Labels) -> Iterator[bytes]:
     """Write the lines of a histogram in parts, every second of which is a number and still missing."""
-    names = [f"{HISTOGRAM.name}_bucket{{{label_set(labels | {'le': bound})}}}" for bound in _BOUNDS]
-    names += [f"{HISTOGRAM.name}_{part}{{{label_set(labels)}}}" for part in ("count", "sum")]
+    bounds = (*map(number, metric.buckets), "+Inf")
+    names = [f"{metric.name}_bucket{{{label_set(labels | {'le': bound})}}}" for bound in bounds]
+    names += [f"{metric.name}_{part}{{{label_set(labels)}}}" for part in ("count", "sum")]
     yield f"{names[0]} ".encode()
     for name in names[1:]:
         yield b""

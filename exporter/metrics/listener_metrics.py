@@ -9,7 +9,6 @@ from typing import Final
 from exporter.config.model import Queue, Severity
 from exporter.metrics.metric import Metric, Subject
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
-from exporter.sampling.history.accept import HistogramState
 from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import ACCEPT
@@ -46,7 +45,6 @@ INFO_LABELS: Final = ("rule", *(fact.name for fact in OWNER_FACTS if fact.info),
 LISTENER: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L",))
 TCP_LISTENER: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L (tcp)",), tcp_only=True)
 LISTENER_INFO: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L", *INFO_LABELS))
-LISTENER_BUCKET: Final[Subject[ListenerState]] = Subject("A listener's queues", ("L", "le"))
 LISTENER_THRESHOLD: Final[Subject[ThresholdOf]] = Subject(
     "A listener's thresholds", ("L", "queue", "severity")
 )
@@ -194,18 +192,6 @@ INFO: Final[Metric[ListenerState, float]] = Metric(
     "Always 1; its labels say what else is known of the listener.",
     lambda _listener: 1.0,
     ACCEPT,
-)
-
-HISTOGRAM: Final[Metric[ListenerState, HistogramState]] = Metric(
-    LISTENER_BUCKET,
-    "listen_queue_accept_sampled_utilization_ratio",
-    "histogram",
-    "Utilization of the accept queue, one observation for each sample; above 0.999 is full "
-    "or less than a thousandth short of it.",
-    lambda listener: listener.accept.histogram_state(),
-    ACCEPT,
-    needs_history=True,
-    full=True,
 )
 
 

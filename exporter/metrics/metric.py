@@ -38,7 +38,7 @@ class Metric(Generic[Item, Value]):
     `read` returns None where there is no series. `source` names the source that must be healthy for the
     series of a listener or a namespace to be published, and `needs_history` is set where one sample of a
     program that has just started tells nothing: `show --prometheus` leaves such metrics out. `full` is set
-    where a listener has the series only with `export: full`.
+    where a listener has the series only with `export: full`. `buckets` are the upper bounds of a histogram.
     """
 
     subject: Subject[Item]
@@ -49,6 +49,7 @@ class Metric(Generic[Item, Value]):
     source: str | None = None
     needs_history: bool = False
     full: bool = False
+    buckets: tuple[float, ...] = ()
 
     @property
     def sample_name(self) -> str:

@@ -13,6 +13,7 @@ from exporter.metrics.context import BuildInfo, LogLines, Reload, ScrapeContext
 from exporter.metrics.exposition import EOF, families_text, header
 from exporter.metrics.fair_share import select
 from exporter.metrics.families import FamilyLines, LabelTexts
+from exporter.metrics.listener_histograms import HISTOGRAMS
 from exporter.metrics.listener_lines import HistogramNumbers, ListenerLines
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_state import ListenerState
@@ -104,14 +105,14 @@ class Page:
         count = 0
         rows: list[tuple[bytes, ...]] = []
         numbers = HistogramNumbers()
-        histograms: list[bytes] = []
+        histograms: list[list[bytes]] = [[] for _ in HISTOGRAMS]
         for state, lines in self._lines.items():
             sources = healthy[state.group.key.netns, state.group.key.protocol]
             count += ACCEPT in sources
             rows.append(lines.write(sources))
-            lines.add_histogram(sources, numbers, histograms)
-        columns = list(zip(*rows, strict=True)) if rows else [()] * (len(LISTENER_METRICS) - 1)
-        return _Listeners([*columns, histograms], count)
+            lines.add_histograms(sources, numbers, histograms)
+        columns = list(zip(*rows, strict=True)) if rows else [()] * (len(LISTENER_METRICS) - len(HISTOGRAMS))
+        return _Listeners([*columns, *histograms], count)
 
     def _refresh(self, chosen: Sequence[ListenerState]) -> None:
         """Keep the lines of listeners whose labels are still right, and make those of the others."""

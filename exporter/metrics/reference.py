@@ -8,11 +8,11 @@ from typing import Any, Final
 from exporter.config.model import Config, Export
 from exporter.listeners.registry import REMEMBER_SECONDS
 from exporter.metrics.catalogue import CATALOGUE
+from exporter.metrics.listener_histograms import HISTOGRAMS
 from exporter.metrics.listener_metrics import LISTENER, LISTENER_THRESHOLD
 from exporter.metrics.metric import Metric
 from exporter.metrics.series_count import exporter_series_count, namespace_series_count, series_count
 from exporter.owners.owner import OWNER_FACTS
-from exporter.sampling.history.accept import BUCKETS
 from exporter.sampling.history.timeline import STALE_SECONDS
 
 _LABELS: Final = {
@@ -102,10 +102,13 @@ not on it, because 0 would be wrong:
 - `process_*`
 """
 
-_BOUNDS: Final = ", ".join(f"{bound:g}" for bound in BUCKETS)
+_BUCKETS: Final = "\n".join(
+    f"The buckets of `{metric.name}` end at {', '.join(f'{bound:g}' for bound in metric.buckets)} and +Inf.\n"
+    for metric in HISTOGRAMS
+)
 # What follows the table of a section.
 _NOTES: Final = {
-    LISTENER.title: f"The buckets of the histogram end at {_BOUNDS} and +Inf.\n",
+    LISTENER.title: _BUCKETS,
     LISTENER_THRESHOLD.title: "`queue` is `accept`, or `syn_recv` for tcp; "
     "`severity` is `warning` or `critical`.\n",
 }

@@ -8,9 +8,8 @@ from prometheus_client import ProcessCollector
 
 from exporter.config.model import Config, Export, Severity
 from exporter.metrics.catalogue import LISTENER_METRICS, OTHER_METRICS
-from exporter.metrics.listener_metrics import HISTOGRAM, QUEUES, THRESHOLDS
+from exporter.metrics.listener_metrics import QUEUES, THRESHOLDS
 from exporter.metrics.metric import Metric
-from exporter.sampling.history.accept import BUCKETS
 from exporter.sampling.namespace_sampler import NAMESPACE_SOURCES
 from exporter.sampling.sources.namespaces import NamespaceDiscovery
 from exporter.sampling.sources.owners import Owners
@@ -80,6 +79,6 @@ def _count_of_exporter(metric: Metric[Any, Any]) -> int:
 def _count(metric: Metric[Any, Any], *, syn_queue: bool) -> int:
     if metric in THRESHOLDS:
         return len(Severity) * (len(QUEUES) if syn_queue else 1)
-    if metric is HISTOGRAM:
-        return len(BUCKETS) + _BESIDE_BUCKETS
-    return 1 if syn_queue or not metric.subject.tcp_only else 0
+    if metric.subject.tcp_only and not syn_queue:
+        return 0
+    return len(metric.buckets) + _BESIDE_BUCKETS if metric.type == "histogram" else 1

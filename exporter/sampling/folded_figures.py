@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from exporter.listeners.group import ListenerGroup
+from exporter.sampling.history.waits import WaitHistogram
 from exporter.sampling.listener_state import ListenerState
 
 States = Mapping[ListenerGroup, ListenerState]
@@ -49,3 +50,12 @@ def oldest_waits(
             if waited is None and (group.utilization or 0.0) >= 1.0:
                 unknown.add(state.folded_into)
     return waits | dict.fromkeys(unknown)
+
+
+def count_waits(states: States, ended: Mapping[ListenerGroup, WaitHistogram]) -> None:
+    """Give listeners the waits of connections that left their queues."""
+    for group, waits in ended.items():
+        state = states[group]
+        state.count_waits(waits)
+        if state.folded_into is not None:
+            state.folded_into.count_waits(waits)

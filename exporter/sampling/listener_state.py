@@ -10,6 +10,7 @@ from exporter.owners.owner import UNKNOWN_OWNER, Owner
 from exporter.sampling.history.accept import AcceptHistory
 from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.history.timeline import SampleTimeline
+from exporter.sampling.history.waits import NO_WAITS, WaitHistogram
 from exporter.thresholds.rules import RuleMatch, RuleSet
 
 # A new listener is not published for this long at most while its owner is looked for, so that it does not
@@ -31,6 +32,7 @@ class ListenerState:
         "_oldest_wait_seconds",
         "_peak_window",
         "_syn_queue_bound",
+        "_waits",
         "accept",
         "address",
         "folded_into",
@@ -68,6 +70,7 @@ class ListenerState:
         self.revision = 0
         self._syn_queue_bound = SynQueueBound(BEYOND_BACKLOG)
         self._oldest_wait_seconds: float | None = None
+        self._waits = NO_WAITS
 
     def apply_rules(self, rules: RuleSet, peak_window: float) -> None:
         """Find the rule that applies, after the owner became known or the configuration changed."""
@@ -139,8 +142,13 @@ class ListenerState:
         self.revision += 1
         self._oldest_wait_seconds = seconds
 
+    def count_waits(self, waits: WaitHistogram) -> None:
+        """Take how long connections had waited that left the accept queue."""
+        self.revision += 1
+        self._waits = self._waits.plus(waits)
+
     def time_invariant(self) -> bool:
-        """Tell whether time alone changes no figure but the histogram."""
+        """Tell whether time alone changes no figure but histograms."""
         return self.accept.time_invariant() and (self.syn_recv is None or self.syn_recv.time_invariant())
 
     def syn_recv_limit(self) -> int | None:
@@ -152,6 +160,10 @@ class ListenerState:
         if self.syn_recv is None or self.group.length is None:
             return None
         return self._oldest_wait_seconds if self.group.length else 0.0
+
+    def waits(self) -> WaitHistogram | None:
+        """Return how long connections had waited; None where the family, or the method, does not tell."""
+        return None if self.syn_recv is None or self.group.limit is None else self._waits
 
     def published(self, now: float) -> bool:
         """Tell whether this listener has series."""

@@ -10,11 +10,13 @@ from exporter.config.model import Config
 from exporter.kernel.family import FAMILIES
 from exporter.kernel.netns.namespace import Namespace
 from exporter.sampling.clock import Clock
+from exporter.sampling.followed_limit import FollowedLimit
 from exporter.sampling.former_tables import FormerTables
 from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.accept_queue import AcceptQueue
 from exporter.sampling.sources.counters import Counters
+from exporter.sampling.sources.followed_waits import FollowedWaits
 from exporter.sampling.sources.oldest_wait import OldestWait
 from exporter.sampling.sources.source import Source
 from exporter.sampling.sources.syn_recv import SynRecv
@@ -35,16 +37,18 @@ AnySource = TypeVar("AnySource", bound=Source[Any])
 
 
 def namespace_sources(
-    namespace: Namespace, table: ListenerTable, config: Config, clock: Clock, walks: WalkLimit
+    namespace: Namespace, table: ListenerTable, config: Config, shared: SharedBySamplers
 ) -> tuple[Source[Any], ...]:
     """Return the sources of a namespace, in the order in which they are asked when several are due."""
+    clock, walks = shared.clock, shared.walks
     listeners = [AcceptQueue(family, namespace, table, config, clock) for family in FAMILIES]
     with_syn_queue = [source for source in listeners if source.family.has_syn_queue]
+    followed = FollowedWaits(table, config, shared.followed)
     return (
         *listeners,
         Counters(namespace, table),
         SynRecv(namespace, table, config, clock, walks),
-        OldestWait(with_syn_queue, namespace, table, clock, walks),
+        OldestWait(with_syn_queue, namespace, table, clock, walks, followed=followed),
     )
 
 
@@ -52,13 +56,15 @@ def namespace_sources(
 class SharedBySamplers:
     """What all namespaces have in common.
 
-    The lock that readers hold, the clocks, the limit of walks, and the listeners of namespaces that are gone.
+    The lock that readers hold, the clocks, the limits of walks and of what is followed, and the listeners of
+    namespaces that are gone.
     """
 
     lock: threading.Lock
     clock: Clock
     walks: WalkLimit
     former: FormerTables = field(default_factory=FormerTables)
+    followed: FollowedLimit = field(default_factory=FollowedLimit)
 
 
 class NamespaceSampler:
@@ -73,7 +79,7 @@ class NamespaceSampler:
         """Set the sources up; nothing is asked yet. Rules match `number` beside the label."""
         self.namespace = namespace
         self.table = shared.former.table(namespace.name, config, number, shared.clock.monotonic())
-        self._sources = namespace_sources(namespace, self.table, config, shared.clock, shared.walks)
+        self._sources = namespace_sources(namespace, self.table, config, shared)
         self.runners = tuple(
             SourceRunner(source, namespace.name, config, shared.lock, shared.clock)
             for source in self._sources

@@ -17,7 +17,7 @@ DEPLOY = file.ROOT / "deploy"
 FULL = re.compile(
     rf"\b({'|'.join(metric.sample_name for metric in CATALOGUE if metric.full)})(_bucket|_count|_sum)?\b"
 )
-RULES = [shipped.ALERTS, shipped.RECORDING]
+OF_FULL = {f"service:listen_queue_accept_wait_seconds:{part}_rate5m" for part in ("p50", "p99")}
 AUTOSCALING = sorted((DEPLOY / "kubernetes/autoscaling").iterdir())
 NEEDS = "`export: full`"
 
@@ -35,11 +35,20 @@ def test_metrics_of_export_full_are_found() -> None:
     }
 
 
-@pytest.mark.parametrize("path", [*RULES, *AUTOSCALING], ids=lambda path: path.name)
-def test_rules_and_autoscalers_need_no_more_than_lean(path: Path) -> None:
+@pytest.mark.parametrize("path", [shipped.ALERTS, *AUTOSCALING], ids=lambda path: path.name)
+def test_alerts_and_autoscalers_need_no_more_than_lean(path: Path) -> None:
     text = path.read_text()
     assert "listen_queue" in text
     assert used(text) == set()
+
+
+def test_recording_rules_need_no_more_than_lean_but_those_that_say_so() -> None:
+    """And nothing that needs lean alone reads what they record."""
+    need = {name for name, expression in shipped.records().items() if used(expression)}
+    assert need == OF_FULL
+    assert NEEDS in shipped.RECORDING.read_text()
+    for path in (shipped.ALERTS, *AUTOSCALING, file.FILE):
+        assert not [name for name in need if name in path.read_text()], path
 
 
 def test_what_the_dashboard_shows_when_it_opens_needs_no_more_than_lean() -> None:

@@ -240,5 +240,5 @@ def test_the_wait_at_a_proxy_that_was_started_in_a_cgroup_is_found() -> None:
             stack.enter_context(client)
             # The other proxy has clients too, and is in another cgroup.
             expect_age(daemon, since, at_least=1.0, port=str(PROXY))
-            own = {each.cgroup_id for each in own_namespace().waiting_at({ASKED_FOR})}
+            own = {each.cgroup_id for each in own_namespace().waiting_at({ASKED_FOR}).found}
             assert own == {(top / "proxy").stat().st_ino}

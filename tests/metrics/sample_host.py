@@ -13,7 +13,7 @@ from exporter.metrics.context import BuildInfo, Reload
 from exporter.metrics.page import Page
 from testbed.page import Page as Read
 from testbed.page import metrics
-from tests.listeners.sockets import endpoint, tcp, unix
+from tests.listeners.sockets import endpoint, tcp, unix, waiting
 from tests.sampling.simulation import Simulation
 
 # An eighth of a second is exact in binary, so that sums of it read well in the golden page.
@@ -87,10 +87,12 @@ def sample_host() -> Simulation:
     kernel.tcp.change(2, length=2)
     kernel.unix.change(4, length=128)
     kernel.waits = {endpoint("10.0.0.1"): 0.75}
+    kernel.redirected = [waiting(1, endpoint("10.0.0.1"), 0.5)]
     simulation.tick(16, TICK_SECONDS)
     kernel.netstat.error = KernelError("cannot read /proc/net/netstat", "EMFILE")
     simulation.tick(8, TICK_SECONDS)
     kernel.netstat.error = None
+    kernel.redirected = []
     kernel.tcp.change(1, length=3)
     simulation.tick(8, TICK_SECONDS)
     return simulation

@@ -8,7 +8,8 @@ import pytest
 from prometheus_client import Metric as Family
 
 from exporter.metrics.catalogue import CATALOGUE
-from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, TCP_LISTENER
+from exporter.metrics.listener_histograms import HISTOGRAMS
+from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS
 from exporter.metrics.metric import Metric
 from exporter.metrics.page import Page
 from testbed.page import metrics
@@ -29,6 +30,9 @@ CONTRACT = {
     "listen_queue_accept_sampled_utilization_ratio_bucket": ("histogram", f"{L} le"),
     "listen_queue_accept_sampled_utilization_ratio_count": ("histogram", L),
     "listen_queue_accept_sampled_utilization_ratio_sum": ("histogram", L),
+    "listen_queue_accept_wait_seconds_bucket": ("histogram", f"{L} le"),
+    "listen_queue_accept_wait_seconds_count": ("histogram", L),
+    "listen_queue_accept_wait_seconds_sum": ("histogram", L),
     "listen_queue_accept_oldest_wait_seconds": ("gauge", L),
     "listen_queue_syn_recv": ("gauge", L),
     "listen_queue_syn_recv_limit": ("gauge", L),
@@ -74,6 +78,7 @@ CONTRACT = {
 }
 TCP_ONLY = {
     "listen_queue_accept_oldest_wait_seconds",
+    "listen_queue_accept_wait_seconds",
     "listen_queue_syn_recv",
     "listen_queue_syn_recv_limit",
     "listen_queue_syn_recv_peak",
@@ -111,11 +116,13 @@ def test_everything_on_the_page_is_in_the_catalogue(page: Page) -> None:
 def test_catalogue_says_which_metrics_are_of_tcp_listeners_only(page: Page) -> None:
     """The reference says so, and the page agrees."""
     found = metrics(page.write(openmetrics=False).decode())
-    for metric in GAUGES_AND_COUNTERS:
-        tcp_only = metric.subject is TCP_LISTENER
+    every: tuple[Metric[Any, Any], ...] = (*GAUGES_AND_COUNTERS, *HISTOGRAMS)
+    for metric in every:
+        name = f"{metric.name}_count" if metric.type == "histogram" else metric.sample_name
+        tcp_only = metric.subject.tcp_only
         assert tcp_only is (metric.sample_name in TCP_ONLY), metric.name
-        assert found.all(metric.sample_name, protocol="tcp"), metric.name
-        assert bool(found.all(metric.sample_name, protocol="unix")) is not tcp_only, metric.name
+        assert found.all(name, protocol="tcp"), metric.name
+        assert bool(found.all(name, protocol="unix")) is not tcp_only, metric.name
 
 
 @pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: str(metric.name))

@@ -18,10 +18,10 @@ from prometheus_client.registry import Collector
 from exporter.config.model import Export, Queue, Severity
 from exporter.kernel.records import FileId
 from exporter.metrics.exposition import EOF
-from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, HISTOGRAM, INFO, THRESHOLDS, ThresholdOf
+from exporter.metrics.listener_histograms import HISTOGRAMS
+from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, INFO, THRESHOLDS, ThresholdOf
 from exporter.metrics.metric import Metric
 from exporter.owners.owner import UNKNOWN_OWNER
-from exporter.sampling.history.accept import BUCKETS
 from exporter.sampling.listener_state import ListenerState
 from testbed.page import metrics
 from tests.listeners.sockets import endpoint, tcp, unix
@@ -102,19 +102,19 @@ def scalars(states: list[ListenerState]) -> Iterable[Family]:
         yield family
 
 
-def histogram(states: list[ListenerState]) -> Family:
+def histograms(states: list[ListenerState]) -> Iterable[Family]:
     names = list(labels_of(states[0])) if states else []
-    family = HistogramMetricFamily(HISTOGRAM.name, HISTOGRAM.help, labels=names)
-    for state in having(HISTOGRAM, states):
-        observed = state.accept.histogram()
-        if observed is not None:
-            bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
-            family.add_metric(
-                list(labels_of(state).values()),
-                list(zip(bounds, observed.cumulative_counts, strict=True)),
-                observed.sum,
-            )
-    return family
+    for metric in HISTOGRAMS:
+        family = HistogramMetricFamily(metric.name, metric.help, labels=names)
+        for state in having(metric, states):
+            observed = metric.read(state)
+            if observed is not None:
+                bounds = [*(str(bound) for bound in metric.buckets), "+Inf"]
+                counts, total = observed.histogram()
+                family.add_metric(
+                    list(labels_of(state).values()), list(zip(bounds, counts, strict=True)), total
+                )
+        yield family
 
 
 def thresholds(states: list[ListenerState]) -> Iterable[Family]:
@@ -146,7 +146,7 @@ class Expected(Collector):
     """The families of these listeners as a registry."""
 
     def __init__(self, states: list[ListenerState]) -> None:
-        self.families = [*scalars(states), *thresholds(states), info(states), histogram(states)]
+        self.families = [*scalars(states), *thresholds(states), info(states), *histograms(states)]
 
     def collect(self) -> list[Family]:
         """The families, in the order of the page."""

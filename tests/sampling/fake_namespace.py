@@ -14,7 +14,15 @@ from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.kernel.procfs.files import ProcfsFiles
 from exporter.kernel.procfs.refcount import RefCount
 from exporter.kernel.procfs.tcp_activity import TcpActivity
-from exporter.kernel.records import Changes, Endpoint, Listener, Method, QueueReading, WaitingConnection
+from exporter.kernel.records import (
+    Changes,
+    Endpoint,
+    Listener,
+    Method,
+    QueueReading,
+    WaitingConnection,
+    WaitingDump,
+)
 from exporter.kernel.sock_diag.diag_socket import ForeignDatagrams
 from tests.listeners.sockets import waiting
 
@@ -189,10 +197,14 @@ class FakeNamespace:
         """Stand in for Namespace.ref_counts."""
         return self.references
 
-    def waiting_at(self, ports: Collection[int]) -> list[WaitingConnection]:
+    def waiting_at(self, ports: Collection[int], known: Collection[int]) -> WaitingDump:
         """Stand in for Namespace.waiting_at: one connection for each of `waits`, and the redirected ones."""
         self.oldest_wait.ask()
-        return [connection for connection in self._waiting() if connection.local.port in ports]
+        waiting = [connection for connection in self._waiting() if connection.local.port in ports]
+        return WaitingDump(
+            [each for each in waiting if each.cookie not in known],
+            {each.cookie: each.seconds for each in waiting if each.cookie in known},
+        )
 
     def waiting_in(self, cgroup_ids: Collection[int]) -> list[WaitingConnection]:
         """Stand in for Namespace.waiting_in."""

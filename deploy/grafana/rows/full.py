@@ -16,11 +16,12 @@ from deploy.grafana.variables import PROMETHEUS
 
 _NEEDS_FULL: Final = "Needs `export: full` for the listener in the exporter's configuration."
 _PEAK: Final[Style] = {**shades("purple"), "custom.lineWidth": 2}
+_MEDIAN: Final[Style] = {**shades(colours.NEUTRAL), "custom.lineWidth": 2}
 
 
 def row() -> Row:
     """The last row. It stays empty where no listener has `export: full`."""
-    return Row("The chosen listener in full (export: full)", [_samples(), _beyond(), *_peaks()])
+    return Row("The chosen listener in full (export: full)", [_samples(), _beyond(), _waits(), *_peaks()])
 
 
 def _samples() -> heatmap.Panel:
@@ -85,6 +86,28 @@ def _beyond() -> timeseries.Panel:
             for severity, colour in (("warning", colours.WARNING), ("critical", colours.CRITICAL))
         ],
     ).max(1)
+
+
+def _waits() -> timeseries.Panel:
+    buckets = queries.rate(queries.of_listeners("listen_queue_accept_wait_seconds_bucket"))
+    return graph(
+        "How long clients waited",
+        "The time until the program accepted them: half of the clients waited no longer than the lower line, "
+        "and 99 of 100 no longer than the upper one. That is of those who waited long enough for a sample to "
+        "see them; where nobody did there is no line. The kernel does not tell this of unix sockets. "
+        f"{_NEEDS_FULL}",
+        "s",
+        24,
+        [
+            Line(
+                name,
+                queries.selected(f"histogram_quantile({quantile}, {buckets})"),
+                f"{name} · {queries.LEGEND}",
+                style,
+            )
+            for name, quantile, style in (("p50", 0.5, _MEDIAN), ("p99", 0.99, _PEAK))
+        ],
+    )
 
 
 def _peaks() -> list[timeseries.Panel]:

@@ -16,7 +16,7 @@ from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
 from exporter.kernel.procfs.refcount import RefCountReader
 from exporter.kernel.procfs.tcp_activity import TcpActivity
-from exporter.kernel.records import Method, WaitingConnection
+from exporter.kernel.records import Method, WaitingConnection, WaitingDump
 from exporter.kernel.sock_diag import accept_wait, mptcp
 from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.diag_socket import DiagSockets, ForeignDatagrams
@@ -52,25 +52,27 @@ class Namespace:
         """Return what tells whether TCP segments come in."""
         return TcpActivity(self.files)
 
-    def waiting_at(self, ports: Collection[int]) -> list[WaitingConnection]:
-        """Return the connections on these local ports that wait for accept.
+    def waiting_at(self, ports: Collection[int], known: Collection[int] = frozenset()) -> WaitingDump:
+        """Return the connections on these local ports that wait for accept; `known` are cookies.
 
         Raises KernelError; there is no other method than sock_diag.
         """
         ordered = sorted(ports)
-        found: list[WaitingConnection] = []
+        both = WaitingDump([], {})
         for start in range(0, len(ordered), accept_wait.MAX_PORTS):
-            found += self._waiting(
-                accept_wait.request_at_ports(ordered[start : start + accept_wait.MAX_PORTS])
+            part = self._waiting(
+                accept_wait.request_at_ports(ordered[start : start + accept_wait.MAX_PORTS]), known
             )
-        return found
+            both.found.extend(part.found)
+            both.still.update(part.still)
+        return both
 
     def waiting_in(self, cgroup_ids: Collection[int]) -> list[WaitingConnection]:
         """Return those on all ports, of listeners created in these cgroups; of all where none is given.
 
         The kernel sends each connection of these listeners, accepted ones too. Raises KernelError.
         """
-        return self._waiting(accept_wait.request_in_cgroups(cgroup_ids))
+        return self._waiting(accept_wait.request_in_cgroups(cgroup_ids)).found
 
     def still_waiting(self, connection: WaitingConnection) -> WaitingConnection | None:
         """Look one connection up that waited; None where it waits no longer. Raises KernelError."""
@@ -79,9 +81,9 @@ class Namespace:
             return None
         return next(accept_wait.waiting([row]))
 
-    def _waiting(self, request: bytes) -> list[WaitingConnection]:
+    def _waiting(self, request: bytes, known: Collection[int] = frozenset()) -> WaitingDump:
         with closing(dump(request, self.sockets)) as datagrams:
-            return list(accept_wait.waiting(datagrams))
+            return accept_wait.waiting_beside(datagrams, known)
 
     def mptcp_inodes(self) -> frozenset[int]:
         """Return the inodes of the MPTCP listeners, an empty set where the kernel has no MPTCP.

@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from exporter.config.model import Queue, Thresholds
+from exporter.sampling.history.histogram import Histogram
 from exporter.sampling.history.peak import PeakWindow
 from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.history.timeline import SampleTimeline
@@ -14,13 +15,6 @@ from exporter.sampling.history.timeline import SampleTimeline
 # Upper bounds in the sense of `le`; 0.999 keeps "full", which is exactly 1, apart from "almost".
 BUCKETS: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999)
 _FULL = 1.0
-
-
-class Histogram(NamedTuple):
-    """Observations at or below each bound (the last counts all), and the sum of the observed values."""
-
-    cumulative_counts: tuple[int, ...]
-    sum: float
 
 
 class HistogramState(NamedTuple):

@@ -1,4 +1,6 @@
-"""Source `oldest_wait`: how long the oldest connection in each accept queue has waited.
+"""Source `oldest_wait`: how long connections wait in each accept queue.
+
+That is the age of the oldest that waits now, and the waits of those that left since the last answer.
 
 A connection that ended with RST stays in its queue, and no dump shows it. So what is found is the oldest of
 those that a dump shows, and where it shows none the wait is not known.
@@ -8,27 +10,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from exporter.config.model import Config
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.netns.namespace import Namespace
 from exporter.kernel.records import Method
 from exporter.listeners.group import ListenerGroup
+from exporter.sampling import folded_figures
 from exporter.sampling.clock import Clock
+from exporter.sampling.history.waits import WaitHistogram
 from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.sources.accept_queue import AcceptQueue
+from exporter.sampling.sources.followed_waits import FollowedWaits
 from exporter.sampling.sources.port_waits import PortWaits
 from exporter.sampling.sources.redirected_waits import RedirectedWaits
 from exporter.sampling.sources.source import Source
 from exporter.sampling.walk_limit import WalkLimit
 
+# Where waits are published, how long they were is known to half of that.
+_FOLLOW_SECONDS: Final = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class OldestWaits:
-    """The listeners that were asked about, and the longest wait of those where it is known, in seconds."""
+    """The listeners that were asked about, and the longest wait of those where it is known, in seconds.
+
+    `ended` are the waits of connections that have left the queue.
+    """
 
     asked: tuple[ListenerGroup, ...]
     seconds: Mapping[ListenerGroup, float]
+    ended: Mapping[ListenerGroup, WaitHistogram]
 
 
 class OldestWait(Source[OldestWaits]):
@@ -37,20 +50,23 @@ class OldestWait(Source[OldestWaits]):
     NAME: ClassVar = "oldest_wait"
     min_interval_seconds: ClassVar = 1.0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # the two ways to find connections have most of these in common
         self,
         listeners: Sequence[AcceptQueue],
         namespace: Namespace,
         table: ListenerTable,
         clock: Clock,
         walks: WalkLimit,
+        *,
+        followed: FollowedWaits,
     ) -> None:
         """Take the sources of the listeners, whose method decides whether there is an answer."""
         super().__init__(self.NAME)
         self._listeners = listeners
         self._table = table
-        self._at_ports = PortWaits(namespace, table, clock, walks)
-        self._redirected = RedirectedWaits(namespace, table, clock, walks)
+        self._followed = followed
+        self._at_ports = PortWaits(namespace, table, clock, walks, followed)
+        self._redirected = RedirectedWaits(namespace, table, clock, walks, followed)
 
     @property
     def method(self) -> str | None:
@@ -58,13 +74,24 @@ class OldestWait(Source[OldestWaits]):
         methods = {source.method for source in self._listeners}
         return Method.SOCK_DIAG if methods == {Method.SOCK_DIAG} else None
 
+    def interval(self, configured: float) -> float:
+        """Return the seconds between two samples: fewer where a rule publishes how long connections wait."""
+        return max(configured, _FOLLOW_SECONDS if self._followed.published else self.min_interval_seconds)
+
     def pending(self, now: float) -> bool:  # noqa: ARG002
-        """Tell whether any connection waits."""
-        return any(self._table.nonempty(source.family) for source in self._listeners)
+        """Tell whether any connection waits, or one was followed until its queue was empty."""
+        known = self._at_ports.known or self._redirected.known or self._followed
+        return bool(known) or any(self._table.nonempty(source.family) for source in self._listeners)
+
+    def configure(self, config: Config) -> None:
+        """Follow connections as another configuration says."""
+        self._followed.configure(config)
 
     def ask(self, now: float) -> OldestWaits:
         """Ask for the connections at the ports of these listeners, and elsewhere. Raises KernelError."""
         if self.method is None:
+            self._at_ports.known.forget()
+            self._redirected.known.forget()
             raise UnavailableError("/proc/net does not tell how long a connection has waited", "procfs")
         try:
             return self._oldest(now)
@@ -81,11 +108,12 @@ class OldestWait(Source[OldestWaits]):
         for group in seconds.keys() - matcher.transparent:
             if _may_hide_a_full_socket(group, _unseen(group, seen)):
                 del seconds[group]
-        return OldestWaits(groups, seconds)
+        return OldestWaits(groups, seconds, self._followed.take())
 
     def apply(self, answer: OldestWaits, now: float) -> None:  # noqa: ARG002
-        """Give each listener the longest of its waits."""
+        """Give each listener the longest of its waits, and those that ended."""
         self._table.set_oldest_waits(answer.asked, answer.seconds)
+        folded_figures.count_waits(self._table.states, answer.ended)
 
 
 def _unseen(group: ListenerGroup, seen: Mapping[ListenerGroup, int]) -> int:

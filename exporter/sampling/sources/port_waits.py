@@ -10,6 +10,7 @@ from exporter.kernel.records import WaitingConnection
 from exporter.listeners.group import ListenerGroup
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_table import ListenerTable
+from exporter.sampling.sources.followed_waits import FollowedWaits
 from exporter.sampling.sources.known_waits import KnownWaits
 from exporter.sampling.walk_limit import Claim, CostEstimate, Need, WalkLimit
 
@@ -19,17 +20,25 @@ class PortWaits:
 
     That takes a walk. Where one costs more than every namespace can afford, those that were found are looked
     up until another walk is allowed. `limited_seconds` is the processor time that the limit accounts for.
+    `known` is what was found.
     """
 
-    def __init__(self, namespace: Namespace, table: ListenerTable, clock: Clock, walks: WalkLimit) -> None:
-        """Ask nothing yet; `clock` tells what a walk costs."""
+    def __init__(
+        self,
+        namespace: Namespace,
+        table: ListenerTable,
+        clock: Clock,
+        walks: WalkLimit,
+        followed: FollowedWaits,
+    ) -> None:
+        """Ask nothing yet; `clock` tells what a walk costs, and when it was."""
         self.limited_seconds = 0.0
         self._namespace = namespace
         self._table = table
         self._clock = clock
         self._walks = walks
         self._cost = CostEstimate()
-        self._known = KnownWaits(namespace)
+        self.known = KnownWaits(namespace, followed)
 
     def oldest(
         self, now: float, groups: Collection[ListenerGroup]
@@ -40,23 +49,21 @@ class PortWaits:
         """
         costs = (self._cost.confirmed, self._walks.cost.latest)
         limited = not all(self._walks.affordable(cost) for cost in costs)
-        self._known.keep(groups if limited else ())
-        seconds = self._known.oldest(groups)
-        if not limited or (len(seconds) < len(groups) and self._walks.allows(self, Claim(Need.UNKNOWN), now)):
-            found = self._walk(now, groups, limited=limited)
-            for group, waiting in found.items():
-                self._known.set(group, waiting)
-            seconds = {
-                group: max(connection.seconds for connection in waiting) for group, waiting in found.items()
-            }
-        return seconds, {group: self._known.count(group) for group in groups}
+        asked_at = self._clock.monotonic()
+        self.known.keep(groups, asked_at)
+        seconds = self.known.oldest(groups, asked_at) if limited else {}
+        if len(seconds) < len(groups) and (not limited or self._walks.allows(self, Claim(Need.UNKNOWN), now)):
+            seconds = self._walk(now, groups, limited=limited)
+        return seconds, {group: self.known.count(group) for group in groups}
 
     def _walk(
         self, now: float, groups: Collection[ListenerGroup], *, limited: bool
-    ) -> dict[ListenerGroup, list[WaitingConnection]]:
-        started = self._clock.cpu()
+    ) -> dict[ListenerGroup, float]:
+        """Find the connections of these groups, and how long the oldest of each has waited."""
+        known = self.known.cookies()
+        started, walked_at = self._clock.cpu(), self._clock.monotonic()
         try:
-            connections = self._namespace.waiting_at({int(group.key.port) for group in groups})
+            dump = self._namespace.waiting_at({int(group.key.port) for group in groups}, known)
         finally:
             seconds = self._clock.cpu() - started
             self._cost.measured(seconds, now)
@@ -65,8 +72,12 @@ class PortWaits:
                 self._walks.note(seconds, now)
         found: defaultdict[ListenerGroup, list[WaitingConnection]] = defaultdict(list)
         matcher = self._table.matcher()
-        for connection in connections:
+        for connection in dump.found:
             group = matcher.find_waiting(connection)
             if group is not None:
                 found[group].append(connection)
-        return found
+        # At the same ports may be other groups, whose queues were empty when they were sampled last.
+        oldest = {
+            group: self.known.set(group, found.get(group, ()), walked_at, dump.still) for group in groups
+        }
+        return {group: seconds for group, seconds in oldest.items() if seconds is not None}

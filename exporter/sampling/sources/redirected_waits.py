@@ -16,6 +16,7 @@ from exporter.kernel.records import WaitingConnection
 from exporter.listeners.group import ListenerGroup
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_table import ListenerTable
+from exporter.sampling.sources.followed_waits import FollowedWaits
 from exporter.sampling.sources.known_waits import KnownWaits
 from exporter.sampling.walk_limit import Claim, Need, WalkLimit
 
@@ -26,17 +27,24 @@ _TICKS_SECONDS: Final = 0.05
 class RedirectedWaits:
     """Finds the oldest redirected connection of transparent listeners in one namespace.
 
-    `limited_seconds` is the processor time that the limit of walks accounts for.
+    `limited_seconds` is the processor time that the limit of walks accounts for, and `known` what was found.
     """
 
-    def __init__(self, namespace: Namespace, table: ListenerTable, clock: Clock, walks: WalkLimit) -> None:
+    def __init__(
+        self,
+        namespace: Namespace,
+        table: ListenerTable,
+        clock: Clock,
+        walks: WalkLimit,
+        followed: FollowedWaits,
+    ) -> None:
         """Ask nothing yet; `clock` tells what a dump costs, and when it was."""
         self.limited_seconds = 0.0
         self._namespace = namespace
         self._table = table
         self._clock = clock
         self._walks = walks
-        self._known = KnownWaits(namespace)
+        self.known = KnownWaits(namespace, followed)
 
     def oldest(self, now: float, groups: Collection[ListenerGroup]) -> dict[ListenerGroup, float]:
         """Return how long the oldest connection of each of these groups has waited, in seconds.
@@ -44,10 +52,10 @@ class RedirectedWaits:
         A group is left out where none was found, where each may be one of another transparent listener, and
         where another dump is not allowed yet. `now` is in monotonic seconds. Raises KernelError.
         """
-        self._known.keep(groups)
-        found = self._known.oldest(groups)
+        asked_at = self._clock.monotonic()
+        self.known.keep(groups, asked_at)
+        found = self.known.oldest(groups, asked_at)
         if len(found) < len(groups) and self._walks.allows(self, Claim(Need.UNKNOWN), now):
-            self._known.keep(())
             found = self._dump(now, groups)
         return found
 
@@ -66,13 +74,11 @@ class RedirectedWaits:
             candidates = self._candidates(connection, dumped_at)
             if len(candidates) == 1:
                 found.setdefault(candidates.pop(), []).append(connection)
-        for group, waiting in found.items():
-            self._known.set(group, waiting)
-        return {
-            group: max(connection.seconds for connection in found[group])
-            for group in groups
-            if group in found
+        others = {connection.cookie for connection in connections}
+        oldest = {
+            group: self.known.set(group, found.get(group, ()), dumped_at, {}, others) for group in groups
         }
+        return {group: seconds for group, seconds in oldest.items() if seconds is not None}
 
     def _candidates(self, connection: WaitingConnection, dumped_at: float) -> set[ListenerGroup]:
         """Return the groups in whose queue a connection may be: it is not older than the queue."""

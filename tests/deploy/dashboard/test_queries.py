@@ -19,6 +19,7 @@ OF_SELECTED_LISTENERS = (
     "Utilization",
     "Share of time full",
     "Share of time beyond thresholds",
+    "How long clients waited",
     "Peak of connections waiting",
     "Peak of half-open connections",
     "Half-open connections of the chosen listener",
@@ -155,7 +156,7 @@ def test_an_exporter_that_is_down_is_counted_and_other_jobs_are_not(tmp_path: Pa
 
 
 def _only_of_tcp(expression: str) -> bool:
-    return any(name in expression for name in ("oldest_wait", "syn_recv"))
+    return any(name in expression for name in ("oldest_wait", "accept_wait", "syn_recv"))
 
 
 def _now(

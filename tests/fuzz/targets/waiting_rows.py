@@ -9,11 +9,14 @@ from tests.fuzz.target import Target, parts
 
 
 def run(data: bytes) -> None:
-    """Decode two datagrams."""
+    """Decode two datagrams, and again where all that wait are known."""
     try:
         found = list(accept_wait.waiting(parts(data, 2)))
     except MalformedReplyError:
         return
+    known = {connection.cookie: connection.seconds for connection in found}
+    beside = accept_wait.waiting_beside(parts(data, 2), known)
+    assert (beside.found, beside.still) == ([], known)
     for connection in found:
         check_endpoint(connection.local)
         assert len(connection.peer_address) == len(connection.local.address)

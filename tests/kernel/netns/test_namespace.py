@@ -88,7 +88,9 @@ def test_its_activity_is_that_of_its_files() -> None:
 
 def test_waits_at_several_ports_take_one_request() -> None:
     kernel = FakeKernel(waiting_row(80, 1500), waiting_row(81, 20), waiting_row(80, 3000), done())
-    found = [(connection.local, connection.seconds) for connection in namespace(kernel).waiting_at({80, 81})]
+    found = [
+        (connection.local, connection.seconds) for connection in namespace(kernel).waiting_at({80, 81}).found
+    ]
     assert found == [(endpoint(80), 1.5), (endpoint(81), 0.02), (endpoint(80), 3.0)]
     assert kernel.requests == [accept_wait.request_at_ports({80, 81})]
     assert kernel.all_closed()
@@ -97,14 +99,14 @@ def test_waits_at_several_ports_take_one_request() -> None:
 def test_for_no_port_there_is_no_request() -> None:
     """The kernel would refuse an empty filter."""
     kernel = FakeKernel()
-    assert namespace(kernel).waiting_at([]) == []
+    assert namespace(kernel).waiting_at([]).found == []
     assert kernel.requests == []
 
 
 @pytest.mark.parametrize("count", [accept_wait.MAX_PORTS, accept_wait.MAX_PORTS + 1, 65536])
 def test_more_ports_than_one_filter_has_take_several_requests(count: int) -> None:
     kernel = FakeKernel(waiting_row(80, 1000), done())
-    found = namespace(kernel).waiting_at(range(count))
+    found = namespace(kernel).waiting_at(range(count)).found
     assert {connection.local for connection in found} == {endpoint(80)}
     expected = [
         accept_wait.request_at_ports(range(start, min(start + accept_wait.MAX_PORTS, count)))
@@ -130,7 +132,7 @@ def test_waits_at_all_ports_take_one_request() -> None:
     ],
 )
 def test_a_connection_that_waited_is_looked_up(reply: bytes, waits: bool) -> None:  # noqa: FBT001
-    (before,) = namespace(FakeKernel(waiting_row(80, 1500) + done())).waiting_at({80})
+    (before,) = namespace(FakeKernel(waiting_row(80, 1500) + done())).waiting_at({80}).found
     kernel = FakeKernel(reply)
     found = namespace(kernel).still_waiting(before)
     assert found == (before._replace(seconds=3.0) if waits else None)
@@ -139,7 +141,7 @@ def test_a_connection_that_waited_is_looked_up(reply: bytes, waits: bool) -> Non
 
 
 def ask_waits(asked: Namespace) -> object:
-    return asked.waiting_at({80})
+    return asked.waiting_at({80}).found
 
 
 def ask_waits_everywhere(asked: Namespace) -> object:
@@ -147,7 +149,7 @@ def ask_waits_everywhere(asked: Namespace) -> object:
 
 
 def ask_one_wait(asked: Namespace) -> object:
-    (connection,) = namespace(FakeKernel(waiting_row(80, 1500) + done())).waiting_at({80})
+    (connection,) = namespace(FakeKernel(waiting_row(80, 1500) + done())).waiting_at({80}).found
     return asked.still_waiting(connection)
 
 
@@ -224,8 +226,8 @@ def test_waits_at_any_number_of_ports_are_found() -> None:
         for port in (1, 30000, 65535):
             server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
             stack.enter_context(socket.create_connection(server.getsockname()))
-        assert own_namespace().waiting_at([]) == []
-        found = own_namespace().waiting_at(range(65536))
+        assert own_namespace().waiting_at([]).found == []
+        found = own_namespace().waiting_at(range(65536)).found
         assert {1, 30000, 65535} <= {connection.local.port for connection in found}
 
 

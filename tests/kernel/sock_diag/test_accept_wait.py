@@ -137,6 +137,29 @@ def test_only_connections_without_a_file_wait(more: bytes) -> None:
     assert [connection.cookie for connection in found] == [2, 4, 5]
 
 
+def test_of_connections_that_are_known_only_the_age_is_returned() -> None:
+    """Also where rows of one length have it in different places, and where lengths differ."""
+    tos = attribute(TOS, b"\x10")
+    rows = [
+        inet_row(cookie, state=ESTABLISHED, inode=inode, attributes=attributes)
+        for cookie, inode, attributes in (
+            (1, 0, tcp_info(1000) + tos),
+            (2, 0, tcp_info(2000) + tos),
+            (3, 0, tos + tcp_info(3000)),
+            (4, 9, tos + tcp_info(4000)),
+            (5, 0, tcp_info(5000)),
+            (6, 0, tos + tcp_info(6000)),
+        )
+    ]
+    parts = [datagram(rows[:3]), datagram(rows[3:])]
+    found, still = accept_wait.waiting_beside(parts, {1, 2, 3, 4, 5, 77})
+    assert still == {1: 1.0, 2: 2.0, 3: 3.0, 5: 5.0}
+    assert [(connection.cookie, connection.seconds) for connection in found] == [(6, 6.0)]
+    assert accept_wait.waiting_beside(parts, ()).found == list(accept_wait.waiting(parts))
+    with pytest.raises(MalformedReplyError):
+        accept_wait.waiting_beside([inet_row(1, state=ESTABLISHED, inode=0, attributes=tos)], {1})
+
+
 @pytest.mark.parametrize("wrong", [inet_row(2, state=LISTEN, attributes=tcp_info(5)), message(bytes(72))])
 def test_a_row_that_was_not_asked_for_is_malformed(wrong: bytes) -> None:
     """In another state or of another family, though it has a file."""
@@ -157,7 +180,7 @@ def test_the_kernel_finds_one_connection_again_until_it_is_accepted(address: str
         socket.create_connection((address, 8000)),
     ):
         namespace = own_namespace()
-        both = namespace.waiting_at({8000})
+        both = namespace.waiting_at({8000}).found
         older, younger = sorted(both, key=lambda each: each.peer_port != first.getsockname()[1])
         assert {each.cookie for each in namespace.waiting_in(())} == {older.cookie, younger.cookie}
         found = namespace.still_waiting(older)
@@ -178,7 +201,7 @@ def test_a_client_that_closes_leaves_its_connection_waiting_and_one_that_resets_
     with socket.create_server(("127.0.0.1", 8000)):
         namespace = own_namespace()
         closed, reset = (socket.create_connection(("127.0.0.1", 8000)) for _ in range(2))
-        by_peer = {each.peer_port: each for each in namespace.waiting_at({8000})}
+        by_peer = {each.peer_port: each for each in namespace.waiting_at({8000}).found}
         of_closed, of_reset = (by_peer[client.getsockname()[1]] for client in (closed, reset))
         closed.close()
         reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

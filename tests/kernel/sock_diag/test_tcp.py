@@ -144,7 +144,7 @@ def test_of_all_options_only_that_one_is_transparent(option: str) -> None:
             changes = own.listeners(TCP, Method.SOCK_DIAG).read(0.0)
             transparent = [listener.transparent for listener, _ in changes.opened]
             # The kernel copies the options when the client connects.
-            transparent += [connection.transparent for connection in own.waiting_at({8000})]
+            transparent += [connection.transparent for connection in own.waiting_at({8000}).found]
     assert transparent == [option == "transparent"] * 2
 
 

@@ -87,6 +87,16 @@ def test_where_a_walk_is_cheap_there_is_one_each_time(simulation: Simulation) ->
     )
 
 
+def test_a_connection_at_another_address_of_the_port_is_not_asked_about(simulation: Simulation) -> None:
+    """It came after the sample of the listeners, which found that queue empty."""
+    simulation.kernel.tcp.open(tcp(1, "10.0.0.1"), tcp(2, "10.0.0.2"))
+    simulation.kernel.tcp.change(1, length=1)
+    simulation.kernel.redirected = [waiting(1, HERE, 4.0), waiting(2, endpoint("10.0.0.2"), 0.01)]
+    simulation.run_for(1.0)
+    found = [simulation.listener(f"10.0.0.{number}").oldest_wait_seconds() for number in (1, 2)]
+    assert found == [4.0, 0.0]
+
+
 def test_a_walk_that_fails_counts_as_one(dear: Simulation) -> None:
     dear.kernel.tcp.change(1, length=1)
     dear.kernel.oldest_wait.error = KernelError("sock_diag dump", "ENOBUFS")
