@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from exporter import __version__
 from exporter.cli.doctor_flags import DoctorFlags
-from exporter.cli.flags import CheckConfigFlags, OutputFormat, RunFlags, ShowFlags, parse
+from exporter.cli.flags import CheckConfigFlags, RunFlags, parse
+from exporter.cli.show_flags import OutputFormat, ShowFlags
 from exporter.errors import UsageError
 
 _DEFAULTS = RunFlags(
