@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-import struct
-import subprocess
 import sys
-import termios
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
 from exporter.cli import table
-from testbed import privileges
+from testbed import privileges, terminal
 from tests.integration import command, listening_sockets
 
-ROOT = Path(__file__).resolve().parents[2]
 ESCAPE = re.compile("\x1b\\[[0-9;]*m")
 WIDE = "長い名前" * 4
 HOSTILE = "\x1b[2J\x1b]0;title\x07\r\b\u202e\x9b31m"
 
 
-def on_terminal(*arguments: str, columns: int = 80, **variables: str) -> list[str]:
-    """Run `show` on a pseudo-terminal, and return the lines that it writes there."""
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "exporter", "show", *arguments],
-        cwd=ROOT,
-        stdout=theirs,
-        stderr=subprocess.DEVNULL,
-        env=environment | {"TERM": "xterm", "PYTHONIOENCODING": "utf-8"} | variables,
-        preexec_fn=privileges.deny_other_namespaces,  # noqa: PLW1509 # a test has one thread
-    ) as process:
-        os.close(theirs)
-        written = b""
-        # Linux ends the input of a terminal whose other end is closed with EIO.
-        with suppress(OSError):
-            while chunk := os.read(ours, 65_536):
-                written += chunk
-        os.close(ours)
-        assert process.wait() == 0
-    return written.decode().replace("\r\n", "\n").splitlines()
+def on_terminal(columns: int = 80, **variables: str) -> list[str]:
+    """The lines that `show` writes to a terminal of this width."""
+    program = [sys.executable, "-m", "exporter", "show"]
+    return terminal.written(program, columns, variables, privileges.deny_other_namespaces)
 
 
 @pytest.mark.netns
