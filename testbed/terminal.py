@@ -10,7 +10,8 @@ import termios
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-_SENT_BY_THE_CALLER = ("NO_COLOR", "COLUMNS")
+# Whoever runs the tests may have set them.
+_DISPLAY_VARIABLES = ("NO_COLOR", "COLUMNS")
 
 
 def written(
@@ -25,7 +26,7 @@ def written(
     """
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    inherited = {name: value for name, value in os.environ.items() if name not in _SENT_BY_THE_CALLER}
+    inherited = {name: value for name, value in os.environ.items() if name not in _DISPLAY_VARIABLES}
     with subprocess.Popen(
         command,
         stdout=theirs,

@@ -53,7 +53,7 @@ def _plugin_status(argv: Sequence[str], signals: ProcessSignals) -> int:
 
     try:
         return _run(parse(argv), signals)
-    except Exception as error:  # noqa: BLE001 # Python would end with 1, which is WARNING
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 # Python would end with 1, which is WARNING
         found = unknown(" ".join(str(error).split()) or type(error).__name__)
     try:
         output.write(f"{found.line}\n")
