@@ -31,7 +31,7 @@ def written(
         command,
         stdout=theirs,
         stderr=subprocess.DEVNULL,
-        env=inherited | {"TERM": "xterm", "PYTHONIOENCODING": "utf-8"} | variables,
+        env={**inherited, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **variables},
         preexec_fn=preexec,  # noqa: PLW1509 # its callers have one thread
     ) as process:
         os.close(theirs)
