@@ -17,7 +17,7 @@ from pathlib import Path
 from signal import SIGSTOP
 from typing import Final
 
-from testbed import namespace, privileges, programs
+from testbed import namespace, privileges, programs, terminal
 from testbed.full_queue import accepts, fill
 from testbed.waiting import equals, until
 
@@ -35,6 +35,8 @@ _METRICS: Final = (
     "accept_full_seconds_total",
 )
 
+# Of the terminal that `show` writes to.
+_COLUMNS: Final = 100
 _CHARACTER_WIDTH: Final = 8.4
 _LINE_HEIGHT: Final = 20
 _BASELINE: Final = 14
@@ -122,13 +124,8 @@ def _start_prometheus(folder: str) -> subprocess.Popen[bytes]:
 
 
 def _printed() -> list[str]:
-    shown = subprocess.run(
-        [sys.executable, *_EXPORTER, "show"],
-        check=True,
-        capture_output=True,
-        text=True,
-        preexec_fn=privileges.deny_other_namespaces,
-    ).stdout.splitlines()
+    command = [sys.executable, *_EXPORTER, "show"]
+    shown = terminal.written(command, _COLUMNS, {"NO_COLOR": "1"}, privileges.deny_other_namespaces)
     page = subprocess.run(
         ["curl", "-s", f"http://127.0.0.1:{_PORT}/metrics"], check=True, capture_output=True, text=True
     ).stdout.splitlines()

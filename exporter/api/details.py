@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from exporter.api.listeners import healthy_sources, labels, readable, row
+from exporter.api.listener_row import healthy_sources, labels, readable, row
 from exporter.api.overview import WINDOW_SECONDS, highest, known_since, recorded
 from exporter.api.spikes import spikes
 from exporter.config.model import Level, Queue, Severity, Unit

@@ -1,41 +1,33 @@
-"""The document of `/api/v1/listeners`: every listener with its figures, the fullest first."""
+"""The document of `/api/v1/listeners`: every listener with its figures, the worst first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from exporter.api import listener_errors
+from exporter.api.listener_members import members
+from exporter.api.listener_row import Row, healthy_sources, labels, readable, row, state_of
 from exporter.api.query import ListenerQuery
-from exporter.config.model import Severity
-from exporter.kernel.netns.namespace import HOST
-from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, KEY_LABELS
+from exporter.api.queue_state import RANKS
+from exporter.doctor.unseen import unseen
+from exporter.kernel.netns.host_label import HOST
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_state import ListenerState
-from exporter.sampling.namespace_sampler import ACCEPT
 from exporter.sampling.sampler import Sampler
 
-_PREFIX: Final = "listen_queue_"
-# What one sample can tell.
-_METRICS: Final = {
-    metric.sample_name.removeprefix(_PREFIX): metric
-    for metric in GAUGES_AND_COUNTERS
-    if not metric.needs_history
-}
-_FULL: Final = 1.0
-
-# By the label of a namespace and the protocol (NamespaceSampler.healthy_sources).
-HealthySources = Mapping[str, Mapping[str, frozenset[str]]]
 Document = dict[str, Any]
-Row = dict[str, Any]
 
 
 class Listeners:
     """Reads what a sampler has found.
 
-    The document has `time` (Unix seconds), `listeners` and `errors`. A listener has its labels, `stale_path`,
-    `state` (full, critical, warning or ok; null where the queue cannot be read) and the metrics of its newest
-    sample by their names; one whose source failed is null, never 0. Where the listeners themselves cannot be
-    read they are not there. An error has `netns`, `source`, and what went wrong.
+    The document has `time` (Unix seconds), `listeners`, `errors` and `not_seen`. A listener has its labels,
+    its owner, `stale_path`, `rule` and the thresholds of that as they are written (`accept_warning` and so
+    on), `state` (a QueueState; null where the queue cannot be read), the metrics of its newest sample by
+    their names, and the highest of the last `peak_seconds`; one whose source failed is null, never 0. With
+    `members` asked for it has each of its sockets. Where the listeners themselves cannot be read they are not
+    there. An error has `netns`, `source`, `error`, and whether it `hides_listeners`. `not_seen` has what
+    cannot be read, and what it takes to read it.
     """
 
     def __init__(self, sampler: Sampler, clock: Clock) -> None:
@@ -47,68 +39,35 @@ class Listeners:
         sampler, now = self._sampler, self._clock.monotonic()
         with sampler.lock:
             healthy = healthy_sources(sampler, now)
-            rows = [row(state, healthy) for state in sorted(readable(sampler, healthy, now), key=_order)]
-            errors = [
-                {"netns": runner.netns, "source": runner.name, "error": str(runner.error)}
-                for runner in sampler.runners
-                if runner.error is not None
+            rows = [
+                (_order(state), row(state, healthy) | self._members(state, query))
+                for state in readable(sampler, healthy, now)
+                if query.selects(labels(state))
             ]
+            errors = listener_errors.errors(sampler, now)
+            hidden = unseen(sampler)
         return {
             "time": round(self._clock.wall(), 3),
-            "listeners": [each for each in rows if query.selects(each)],
+            "listeners": [each for _, each in sorted(rows, key=lambda each: each[0])],
             "errors": errors,
+            "not_seen": [{"what": each.what, "needs": each.needs} for each in hidden if not each.configured],
         }
 
+    def _members(self, state: ListenerState, query: ListenerQuery) -> Row:
+        if not query.members:
+            return {}
+        return {"members": members(state.group, self._sampler.owners.process_of)}
 
-def _order(state: ListenerState) -> tuple[float, bool, str, str, str, int]:
-    """Put the fullest first, and of equals the exporter's own namespace, then by the names of the others."""
+
+def _order(state: ListenerState) -> tuple[int, float, float, bool, str, str, str, int]:
+    """Put the worst state first, then what is and was fullest.
+
+    Of equals those of the exporter's own namespace come first, then others by the names of theirs.
+    """
     key = state.group.key
     port = int(key.port) if key.port.isdecimal() else 0
-    utilization = state.group.utilization or 0.0
-    return -utilization, key.netns != HOST, key.netns, key.protocol, key.address, port
-
-
-def healthy_sources(sampler: Sampler, now: float) -> HealthySources:
-    """Return the sources whose newest samples may be published. The caller holds the lock."""
-    return {namespace.name: namespace.healthy_sources(now) for namespace in sampler.namespaces}
-
-
-def readable(sampler: Sampler, healthy: HealthySources, now: float) -> list[ListenerState]:
-    """Return the published listeners whose accept queue can be read. The caller holds the lock."""
-    return [state for state in sampler.published(now) if ACCEPT in _sources(state, healthy)]
-
-
-def row(state: ListenerState, healthy: HealthySources) -> Row:
-    """Return a listener as the document has it."""
-    sources = _sources(state, healthy)
-    found: Row = {
-        **labels(state),
-        "stale_path": state.stale_path,
-        "state": state_of(state),
-    }
-    return found | {
-        name: metric.read(state) if metric.source in sources else None for name, metric in _METRICS.items()
-    }
-
-
-def labels(state: ListenerState) -> dict[str, str]:
-    """Return what tells a listener from all others."""
-    names = dict(zip(KEY_LABELS, state.key(), strict=True))
-    return names | {"process": state.owner.process if state.owner else ""}
-
-
-def state_of(state: ListenerState) -> str | None:
-    """Return `full`, `critical`, `warning` or `ok`; None where the queue cannot be read."""
-    ratio = state.group.utilization
-    if ratio is not None and ratio >= _FULL:
-        return "full"
-    histories = [history for history in (state.accept, state.syn_recv) if history is not None]
-    for severity in (Severity.CRITICAL, Severity.WARNING):
-        if any(history.active(severity) for history in histories):
-            return severity.value
-    return None if state.group.length is None else "ok"
-
-
-def _sources(state: ListenerState, healthy: HealthySources) -> frozenset[str]:
-    key = state.group.key
-    return healthy[key.netns][key.protocol]
+    now, peak = state.group.utilization or 0.0, state.accept.peak_ratio() or 0.0
+    return (
+        *(RANKS[state_of(state)], -now, -peak),
+        *(key.netns != HOST, key.netns, key.protocol, key.address, port),
+    )

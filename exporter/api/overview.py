@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nsmallest
 from typing import Any, Final, NamedTuple
 
-from exporter.api.listeners import HealthySources, healthy_sources, labels, readable, row, state_of
+from exporter.api.listener_row import HealthySources, healthy_sources, labels, readable, row, state_of
+from exporter.api.queue_state import RANKS, QueueState
 from exporter.config.model import Queue
-from exporter.kernel.netns.namespace import HOST
+from exporter.kernel.netns.host_label import HOST
 from exporter.owners.owner import OWNER_FACTS
 from exporter.sampling.clock import Clock
 from exporter.sampling.history.recording import Recording
@@ -25,8 +26,7 @@ WINDOW_SECONDS: Final = SPANS * SPAN_SECONDS
 # A row takes about a kilobyte and 50 us.
 _MAX_ROWS: Final = 200
 _MAX_EXCEEDED: Final = 12
-_SEVERITY: Final[Mapping[str | None, int]] = {"full": 0, "critical": 1, "warning": 2, None: 3, "ok": 4}
-_EXCEEDED: Final = frozenset({"full", "critical", "warning"})
+_EXCEEDED: Final = frozenset({QueueState.FULL, QueueState.CRITICAL, QueueState.WARNING})
 _NO_SAMPLE: Final = "no sample in the last five seconds"
 
 Document = dict[str, Any]
@@ -36,7 +36,7 @@ class _Candidate(NamedTuple):
     """A listener with what it may be sorted by; `peak` is the highest ratio of the last ten minutes."""
 
     state: ListenerState
-    name: str | None
+    name: QueueState | None
     ratio: float
     peak: float
 
@@ -52,7 +52,7 @@ def _by_name(each: _Candidate) -> _Key:
 
 # What listeners may be sorted by; worst is the default.
 ORDERS: Final[Mapping[str, Callable[[_Candidate], _Key]]] = {
-    "worst": lambda each: (_SEVERITY[each.name], -each.ratio, -each.peak, *_by_name(each)),
+    "worst": lambda each: (RANKS[each.name], -each.ratio, -each.peak, *_by_name(each)),
     "now": lambda each: (-each.ratio, *_by_name(each)),
     "peak": lambda each: (-each.peak, *_by_name(each)),
     "name": _by_name,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Self
 from urllib.parse import parse_qsl
 
-_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)", re.ASCII)
-_UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+from exporter import durations
+
 _MAX_PARAMETERS: Final = 16
 _NAMES: Final = ("netns", "protocol", "address", "port", "process")
 
@@ -22,11 +21,13 @@ class QueryError(Exception):
 class ListenerQuery:
     """Listeners by their labels, each a pattern with * and ?, and the seconds that are looked back.
 
-    `seconds` is None where the request does not say.
+    `seconds` is None where the request does not say. `members` tells whether each socket of a listener is
+    asked for, too.
     """
 
     patterns: tuple[tuple[str, str], ...] = ()
     seconds: float | None = None
+    members: bool = False
 
     @classmethod
     def parse(cls, query: str) -> Self:
@@ -37,28 +38,39 @@ class ListenerQuery:
             )
         except ValueError as error:
             raise QueryError(f"cannot read the parameters: {error}") from None
-        patterns, seconds = [], None
+        patterns, seconds, members = [], None, False
         for name, value in given:
             if name == "since":
                 seconds = _seconds(value)
+            elif name == "members":
+                members = _yes_or_no(value)
             elif name in _NAMES:
                 patterns.append((name, value))
             else:
-                raise QueryError(f"unknown parameter {name!r}; allowed are {', '.join(_NAMES)} and since")
-        return cls(tuple(patterns), seconds)
+                raise QueryError(
+                    f"unknown parameter {name!r}; allowed are {', '.join(_NAMES)}, members and since"
+                )
+        return cls(tuple(patterns), seconds, members)
 
     def selects(self, labels: dict[str, str]) -> bool:
         """Tell whether a listener with these labels is asked for."""
-        return all(_matches(labels[name], pattern) for name, pattern in self.patterns)
+        return all(matches(labels[name], pattern) for name, pattern in self.patterns)
 
 
-def _matches(value: str, pattern: str) -> bool:
+def matches(value: str, pattern: str) -> bool:
+    """Tell whether a label fits a pattern with * and ?."""
     # Of fnmatch's signs only * and ? are meant.
     return fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
+def _yes_or_no(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise QueryError(f"members: {value!r} is neither true nor false")
+    return value == "true"
+
+
 def _seconds(value: str) -> float:
-    found = _DURATION.fullmatch(value)
+    found = durations.seconds(value)
     if found is None:
         raise QueryError(f"since: {value!r} is no duration, such as 30s, 10m or 24h")
-    return float(found[1]) * _UNIT_SECONDS[found[2]]
+    return found

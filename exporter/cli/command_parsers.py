@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from exporter.cli.check_config_flags import check_config_parser
 from exporter.cli.doctor_flags import doctor_parser
-from exporter.cli.flags import run_parser, show_parser
+from exporter.cli.flags import run_parser
 from exporter.cli.history_flags import history_parser
 from exporter.cli.parser import Parser
+from exporter.cli.show_flags import show_parser
 
 
 def command_parsers() -> dict[str, Parser]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from exporter import __version__
 from exporter.cli.check_config_flags import CheckConfigFlags, parse_check_config
 from exporter.cli.doctor_flags import DoctorFlags, parse_doctor
 from exporter.cli.history_flags import HistoryFlags, parse_history
 from exporter.cli.parser import COMMANDS, PROGRAM, Parser, advice
+from exporter.cli.show_flags import ShowFlags, parse_show
 from exporter.cli.values import OneOf, count, duration, header_bytes, mode, positive_count, text
 from exporter.errors import UsageError
 
@@ -32,8 +32,6 @@ _TIMEOUTS = (
     ("page", "page_seconds", 10.0, "time to make and to send a response"),
     ("idle", "idle_seconds", 75.0, "time between two requests of a connection"),
 )
-# The labels by which `show` chooses listeners.
-_SHOWN_LABELS = ("port", "process", "netns", "protocol", "address")
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 
@@ -68,27 +66,6 @@ class RunFlags:
     auto_reload_seconds: float | None = None
 
 
-class OutputFormat(StrEnum):
-    """What `show` prints; PROMETHEUS is for the textfile collector of node_exporter."""
-
-    TABLE = "table"
-    JSON = "json"
-    PROMETHEUS = "prometheus"
-
-
-@dataclass(frozen=True, slots=True)
-class ShowFlags:
-    """Flags of `show`.
-
-    Without `url` it is about this host. `patterns` are those of labels, by which listeners are chosen.
-    """
-
-    output_format: OutputFormat
-    config_file: str | None
-    url: str | None = None
-    patterns: tuple[tuple[str, str], ...] = ()
-
-
 Flags = RunFlags | CheckConfigFlags | ShowFlags | HistoryFlags | DoctorFlags
 
 
@@ -105,7 +82,7 @@ def parse(argv: Sequence[str]) -> Flags:
         case "check-config":
             return parse_check_config(argv[1:])
         case "show":
-            return _parse_show(argv[1:])
+            return parse_show(argv[1:])
         case "history":
             return parse_history(argv[1:])
         case "doctor":
@@ -119,34 +96,6 @@ def _parse_run(argv: Sequence[str]) -> RunFlags:
     values = run_parser().read(argv)
     values["listen_addresses"] = tuple(values["listen_addresses"] or ())
     return RunFlags(**values)
-
-
-def show_parser() -> Parser:
-    """Return the parser of what follows `show`."""
-    parser = Parser("show", "show [flags]", f"{COMMANDS['show'].capitalize()}.")
-    formats = parser.flags.add_mutually_exclusive_group()
-    about = "print JSON instead of a table"
-    name = "output_format"
-    formats.add_argument("--json", dest=name, action="store_const", const=OutputFormat.JSON, help=about)
-    about = "print metrics, as for the textfile collector of node_exporter"
-    formats.add_argument(
-        "--prometheus", dest=name, action="store_const", const=OutputFormat.PROMETHEUS, help=about
-    )
-    parser.set_defaults(output_format=OutputFormat.TABLE)
-    for name in _SHOWN_LABELS:
-        about = f"only listeners of this {name}; a pattern with * and ?"
-        parser.flags.add_argument(f"--{name}", metavar=name.upper(), type=text, help=about)
-    about = "the listeners of the exporter there, as in http://localhost:10511"
-    parser.flags.add_argument("--url", metavar="URL", type=text, help=about)
-    parser.add_config_file()
-    return parser
-
-
-def _parse_show(argv: Sequence[str]) -> ShowFlags:
-    values = show_parser().read(argv)
-    given = {name: values.pop(name) for name in _SHOWN_LABELS}
-    patterns = tuple((name, pattern) for name, pattern in given.items() if pattern is not None)
-    return ShowFlags(**values, patterns=patterns)
 
 
 def run_parser() -> Parser:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from exporter.cli.privileges import Privileges
 from exporter.config import Config, ConfigFile
 from exporter.errors import RunError
 from exporter.kernel.family import FAMILIES
-from exporter.kernel.netns.namespace import HOST
+from exporter.kernel.netns.host_label import HOST
 from exporter.sampling.clock import Clock
 from exporter.sampling.environment import host_environment
 from exporter.sampling.sampler import Sampler
@@ -21,6 +22,8 @@ _OWNER_WAIT_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.01
 # Nothing else waits meanwhile, and what is given up is missing in the only answer.
 _BROKER_SECONDS: Final = 10.0
+# Of one core, for a few seconds: with the budget of a daemon a watch would see one sample of most namespaces.
+_CPU_BUDGET: Final = 0.25
 
 
 def sampled_host(config_file: str | None, clock: Clock, adapt: Callable[[Config], Config]) -> Sampler:
@@ -37,8 +40,14 @@ def sampled_host(config_file: str | None, clock: Clock, adapt: Callable[[Config]
     privileges.drop_all(brokers=brokers is not None)
     sampler = Sampler(adapt(config), host_environment(brokers, clock))
     _sample_all(sampler, clock)
-    _check(sampler)
+    check(sampler)
     return sampler
+
+
+def with_watch_budget(config: Config) -> Config:
+    """Return a configuration for a watch of some seconds."""
+    budget = max(config.sampling.cpu_budget_ratio, _CPU_BUDGET)
+    return replace(config, sampling=replace(config.sampling, cpu_budget_ratio=budget))
 
 
 def _sample_all(sampler: Sampler, clock: Clock) -> None:
@@ -53,8 +62,8 @@ def _sample_all(sampler: Sampler, clock: Clock) -> None:
         sampler.search_owners()
 
 
-def _check(sampler: Sampler) -> None:
-    """Refuse to print an empty answer where the truth is that nothing could be seen.
+def check(sampler: Sampler) -> None:
+    """Raise RunError where the listeners of this namespace cannot be read: an empty answer would be wrong.
 
     Another namespace that shows nothing keeps none of the rest from being printed.
     """

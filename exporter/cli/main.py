@@ -32,12 +32,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     from exporter.cli import output  # noqa: PLC0415  (after the signals)
 
     output.prepare_streams()
+    if is_command(argv):
+        from exporter.cli.show_flags import is_check  # noqa: PLC0415  (after the signals)
+
+        if is_check(argv):
+            return _plugin_status(argv, signals)
     return _status(argv, signals)
 
 
 def is_command(argv: Sequence[str]) -> bool:
     """Tell whether the arguments name a subcommand; those of the daemon begin with a flag."""
     return bool(argv) and not argv[0].startswith("-")
+
+
+def _plugin_status(argv: Sequence[str], signals: ProcessSignals) -> int:
+    """Run `show --check`. Whatever fails, a monitoring system must not take for the state of a queue."""
+    from exporter.cli import output  # noqa: PLC0415  (after the signals)
+    from exporter.cli.flags import parse  # noqa: PLC0415
+    from exporter.cli.show.plugin import unknown  # noqa: PLC0415
+
+    try:
+        return _run(parse(argv), signals)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 # Python would end with 1, which is WARNING
+        found = unknown(" ".join(str(error).split()) or type(error).__name__)
+    try:
+        output.write(f"{found.line}\n")
+    except Exception as error:  # noqa: BLE001 # only the status is left
+        output.write_error(f"{found.line}; {error}")
+    return found.status
 
 
 def _status(argv: Sequence[str], signals: ProcessSignals) -> int:
@@ -65,8 +87,9 @@ def _run(flags: Flags, signals: ProcessSignals) -> int:
     """Run the subcommand. Each is imported only where it is run, since their imports take long."""
     from exporter.cli.check_config_flags import CheckConfigFlags  # noqa: PLC0415
     from exporter.cli.doctor_flags import DoctorFlags  # noqa: PLC0415
-    from exporter.cli.flags import RunFlags, ShowFlags  # noqa: PLC0415
+    from exporter.cli.flags import RunFlags  # noqa: PLC0415
     from exporter.cli.history_flags import HistoryFlags  # noqa: PLC0415
+    from exporter.cli.show_flags import ShowFlags  # noqa: PLC0415
 
     match flags:
         case RunFlags():
@@ -78,7 +101,7 @@ def _run(flags: Flags, signals: ProcessSignals) -> int:
 
             return check(flags)
         case ShowFlags():
-            from exporter.cli.show import show  # noqa: PLC0415
+            from exporter.cli.show.command import show  # noqa: PLC0415
 
             return show(flags)
         case HistoryFlags():

@@ -10,6 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
+from exporter.cli.table import printable
 from exporter.errors import RunError, UsageError
 
 _SECONDS: Final = 10.0
@@ -36,7 +37,7 @@ def document(url: str, path: str) -> dict[str, Any]:
             found = json.loads(response.read(_MAX_BYTES))
     except HTTPError as error:
         with error:
-            text = error.read(_SHOWN_BYTES).decode(errors="replace").strip()
+            text = printable(error.read(_SHOWN_BYTES).decode(errors="replace").strip())
         raise RunError(f"{shown} answers {error.code}: {text}") from error
     except (URLError, OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error

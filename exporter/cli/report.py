@@ -9,14 +9,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from exporter.cli import table
+from exporter.cli.colour import Colour, painted
 from exporter.doctor.finding import Finding, Severity
 from exporter.doctor.host_view import HostView
-from exporter.kernel.netns.namespace import HOST
+from exporter.kernel.netns.host_label import HOST
 
 _WIDTH: Final = 80
-# Of ANSI X3.64, as every terminal of today has them.
-_COLOURS: Final = {Severity.CRITICAL: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.NOTE: "\x1b[1m"}
-_PLAIN: Final = "\x1b[0m"
+_COLOURS: Final = {
+    Severity.CRITICAL: Colour.RED,
+    Severity.WARNING: Colour.YELLOW,
+    Severity.NOTE: Colour.BOLD,
+}
 # More names of namespaces than this say less.
 _MAX_NAMES: Final = 5
 
@@ -70,7 +73,7 @@ def _finding(finding: Finding, *, colour: bool) -> str:
     severity = finding.severity.upper()
     title = _wrapped(f"{severity} {finding.title} ({finding.certainty})", following="  ")
     if colour:
-        title = f"{_COLOURS[finding.severity]}{severity}{_PLAIN}{title.removeprefix(severity)}"
+        title = f"{painted(severity, _COLOURS[finding.severity])}{title.removeprefix(severity)}"
     lines = [_wrapped(each, "  - ", "    ") for each in (*_where(finding), *finding.evidence)]
     return "\n".join([title, *lines, _wrapped(f"change: {finding.change}", "  ", "    ")])
 

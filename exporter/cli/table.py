@@ -20,7 +20,7 @@ def name(text: str) -> str:
     It is in double quotes where it has blanks or quotes, or would read as the sign for nothing. Characters
     that cannot be printed are bytes as in `\x1b`, and so is a quote. A long name lacks its middle.
     """
-    shown = _cut("".join(map(_escaped, text)), MAX_NAME_WIDTH)
+    shown = cut("".join(map(_escaped, text)), MAX_NAME_WIDTH)
     quoted = text in ("", NOTHING) or " " in text or '"' in text
     return f'"{shown}"' if quoted else shown
 
@@ -35,6 +35,8 @@ def endpoint(address: str, port: str) -> str:
     shown = name(address)
     if not port:
         return shown
+    # It may come from another host.
+    port = name(port)
     return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
 
 
@@ -49,12 +51,27 @@ def width(text: str) -> int:
     return sum(map(_width, text))
 
 
+def padded(text: str, columns: int, *, left: bool) -> str:
+    """Return a text with blanks at its right, or at its left, so that it takes so many columns."""
+    blanks = " " * (columns - width(text))
+    return text + blanks if left else blanks + text
+
+
+def cut(text: str, limit: int) -> str:
+    """Return a text without its middle where it takes more than so many columns."""
+    if width(text) <= limit:
+        return text
+    available = limit - len(_CUT)
+    head = _beginning(text, int(available * _HEAD))
+    tail = _beginning(text[::-1], available - width(head))[::-1]
+    return head + _CUT + tail
+
+
 def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:
-    cells = []
-    for column, (text, wanted) in enumerate(zip(row, widths, strict=True)):
-        blanks = " " * (wanted - width(text))
-        cells.append(text + blanks if column < left else blanks + text)
-    return "  ".join(cells).rstrip()
+    cells = zip(row, widths, strict=True)
+    return "  ".join(
+        padded(text, wanted, left=column < left) for column, (text, wanted) in enumerate(cells)
+    ).rstrip()
 
 
 def _width(character: str) -> int:
@@ -71,15 +88,6 @@ def _escaped(character: str) -> str:
 
 def _bytes(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", errors="surrogateescape"))
-
-
-def _cut(text: str, limit: int) -> str:
-    if width(text) <= limit:
-        return text
-    available = limit - len(_CUT)
-    head = _beginning(text, int(available * _HEAD))
-    tail = _beginning(text[::-1], available - width(head))[::-1]
-    return head + _CUT + tail
 
 
 def _beginning(text: str, limit: int) -> str:

@@ -6,8 +6,8 @@ import argparse
 import re
 from dataclasses import dataclass
 
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)", re.ASCII)
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+from exporter import durations
+
 _MIN_SECONDS = 0.01
 _MAX_SECONDS = 24 * 3600.0
 _MIN_HEADER_BYTES = 1024
@@ -35,6 +35,17 @@ class OneOf:
             message = f"{given!r} is none of {', '.join(self.allowed)}"
             raise argparse.ArgumentTypeError(message)
         return given
+
+
+@dataclass(frozen=True, slots=True)
+class SomeOf:
+    """Accepts some of these words, separated by commas, and raises ArgumentTypeError for others."""
+
+    allowed: tuple[str, ...]
+
+    def __call__(self, given: str) -> tuple[str, ...]:
+        """Return the words. Raises ArgumentTypeError."""
+        return tuple(map(OneOf(self.allowed), given.split(",")))
 
 
 def count(given: str) -> int:
@@ -65,9 +76,8 @@ def header_bytes(given: str) -> int:
 
 def duration(given: str) -> float:
     """Return the seconds of a duration like 500ms, 10s, 1m or 1h."""
-    match = _DURATION.fullmatch(given)
-    seconds = float(match[1]) * _UNIT_SECONDS[match[2]] if match else 0.0
-    if not _MIN_SECONDS <= seconds <= _MAX_SECONDS:
+    seconds = durations.seconds(given)
+    if seconds is None or not _MIN_SECONDS <= seconds <= _MAX_SECONDS:
         message = f"{given!r} is no duration from 10ms to 24h, such as 10s"
         raise argparse.ArgumentTypeError(message)
     return seconds

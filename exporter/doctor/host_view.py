@@ -119,10 +119,14 @@ class NamespaceView:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """What could not be read, and what it takes to read it."""
+    """What could not be read, and what it takes to read it.
+
+    `configured` tells whether the configuration leaves it out.
+    """
 
     what: str
     needs: str
+    configured: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 from exporter.doctor.host_view import Unseen
 from exporter.kernel.family import FAMILIES, SocketFamily
-from exporter.kernel.netns.namespace import HOST
+from exporter.kernel.netns.host_label import HOST
 from exporter.kernel.records import Method
 from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.sampler import Sampler
@@ -35,7 +35,7 @@ _SOCK_DIAG: Final = (
 
 
 def unseen(sampler: Sampler) -> tuple[Unseen, ...]:
-    """Return what was not seen when the sampler ran last."""
+    """Return what was not seen when the sampler ran last. The caller holds its lock, where others run it."""
     return (*_other_namespaces(sampler), *_owners(sampler), *_failed(sampler), *_methods(sampler))
 
 
@@ -45,7 +45,8 @@ def _other_namespaces(sampler: Sampler) -> list[Unseen]:
     if discovery.method == "own":
         return [Unseen("other network namespaces (containers)", _ROOT + "CAP_SYS_ADMIN and CAP_SYS_PTRACE")]
     if not discovery.wanted:
-        return [Unseen("other network namespaces", "the configuration leaves them out: namespaces.enabled")]
+        needs = "the configuration leaves them out: namespaces.enabled"
+        return [Unseen("other network namespaces", needs, configured=True)]
     found = []
     if runner.error is not None:
         found.append(Unseen(f"other network namespaces ({runner.error})", _ROOT + "all capabilities"))
@@ -53,7 +54,7 @@ def _other_namespaces(sampler: Sampler) -> list[Unseen]:
     if left_out:
         needs = "the configuration leaves them out: namespaces.include, exclude or max"
         plural = "s" if left_out > 1 else ""
-        found.append(Unseen(f"{left_out} other network namespace{plural}", needs))
+        found.append(Unseen(f"{left_out} other network namespace{plural}", needs, configured=True))
     return found
 
 

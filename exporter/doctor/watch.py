@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Final
 
 from exporter.doctor import unseen
 from exporter.doctor.host_view import HostView, NamespaceView
@@ -17,9 +16,7 @@ from exporter.sampling.clock import Clock
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.sampler import Sampler
-
-# So often it is looked for new samples where none is due sooner.
-_PAUSE_SECONDS: Final = 0.05
+from exporter.sampling.timed_sampling import sample_for
 
 
 class Watch:
@@ -36,26 +33,19 @@ class Watch:
         """Sample for so many seconds, and return what was seen."""
         started = self._clock.monotonic()
         self._note(started)
-        while (left := started + seconds - self._clock.monotonic()) > 0:
-            due = self._sampler.sample() - self._clock.monotonic()
-            self._note(self._clock.monotonic())
-            self._sleep(max(0.0, min(due, left, _PAUSE_SECONDS)))
-        self._sample_all()
-        self._note(self._clock.monotonic())
+        sample_for(
+            self._sampler,
+            seconds,
+            self._clock,
+            self._sleep,
+            lambda: self._note(self._clock.monotonic()),
+        )
         watched = self._clock.monotonic() - started
         return HostView(
             seconds=watched,
             namespaces=tuple(self._namespace(each, watched) for each in self._sampler.namespaces),
             unseen=unseen.unseen(self._sampler),
         )
-
-    def _sample_all(self) -> None:
-        """Run every source once more, so that nothing of the watch is missing."""
-        for runner in self._sampler.runners:
-            runner.schedule.run_now()
-        for slot in self._sampler.namespace_scheduler.slots:
-            slot.schedule.run_now()
-        self._sampler.sample()
 
     def _note(self, now: float) -> None:
         for namespace in self._sampler.namespaces:

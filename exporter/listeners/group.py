@@ -22,6 +22,11 @@ class GroupMember:
     reading: QueueReading
     counted: int = 0
 
+    @property
+    def utilization(self) -> float | None:
+        """How full the socket is: length / (backlog + 1); None where the method does not tell."""
+        return _utilization(self.reading)
+
     def update(self, reading: QueueReading, more_drops: int = 0) -> None:
         """Take a new reading, with the drops since the last one."""
         self.reading = reading

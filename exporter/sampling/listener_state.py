@@ -151,6 +151,10 @@ class ListenerState:
         """Tell whether time alone changes no figure but histograms."""
         return self.accept.time_invariant() and (self.syn_recv is None or self.syn_recv.time_invariant())
 
+    def peak_seconds(self) -> float:
+        """Return for how long its peaks were looked for: since its first sample, in the window at most."""
+        return min(self._peak_window, self.accept.sampled - self.since)
+
     def syn_recv_limit(self) -> int | None:
         """Return how many half-open connections the kernel admits; None where that is not known."""
         return self.group.syn_recv_limit(self._syn_queue_bound) if self.syn_recv is not None else None

@@ -14,7 +14,7 @@ from typing import Final
 from exporter.config.model import NetnsName
 from exporter.kernel.errors import KernelError
 from exporter.kernel.netns.discovery import NamespaceRef
-from exporter.kernel.netns.namespace import HOST
+from exporter.kernel.netns.host_label import HOST
 from exporter.kernel.text import label_value, printable
 from exporter.owners.workloads import Workload, Workloads
 

@@ -14,7 +14,7 @@ from exporter.config.model import Config
 from exporter.kernel.errors import KernelError, NamespaceGoneError, NamespaceReplacedError
 from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.discovery import NamespaceRef
-from exporter.kernel.netns.namespace import HOST
+from exporter.kernel.netns.host_label import HOST
 from exporter.sampling.environment import Environment
 from exporter.sampling.first_samples import FirstSamples, Report
 from exporter.sampling.namespace_labels import NamespaceLabels

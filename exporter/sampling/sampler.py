@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from exporter.config.model import Config
-from exporter.kernel.netns.namespace import HOST
+from exporter.kernel.netns.host_label import HOST
 from exporter.sampling import source_report
 from exporter.sampling.budget import limit_all
 from exporter.sampling.budget_report import BudgetReport

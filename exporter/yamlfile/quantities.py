@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, Overflow
 
+from exporter.durations import UNIT_MILLISECONDS
 from exporter.yamlfile.scalar import Scalar, ScalarType, WrongValueError
 from exporter.yamlfile.values import Format, ScalarValue, expect_no_quotes
 
 NUMBER = r"(?:0|[1-9][0-9]*)"
 
 _DECIMAL = rf"{NUMBER}(?:\.[0-9]+)?"
-_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-_DURATION = re.compile(rf"({_DECIMAL})({'|'.join(_MILLISECONDS)})")
+_DURATION = re.compile(rf"({_DECIMAL})({'|'.join(UNIT_MILLISECONDS)})")
 _PERCENTAGE = re.compile(rf"({_DECIMAL})%")
 _WHOLE_NUMBER = re.compile(NUMBER)
 
@@ -106,7 +106,7 @@ def _seconds(duration: str) -> float:
     found = _DURATION.fullmatch(duration)
     if found is None:
         raise ValueError(duration)
-    return _scaled(found[1], _MILLISECONDS[found[2]], 1000)
+    return _scaled(found[1], UNIT_MILLISECONDS[found[2]], 1000)
 
 
 def _scaled(number: str, factor: int, divisor: int) -> float:

@@ -34,6 +34,13 @@ def test_since_is_a_duration(value: str, seconds: float) -> None:
     assert ListenerQuery.parse(f"since={value}").seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("query", "members"), [("members=true", True), ("members=false", False), ("", False)]
+)
+def test_members_are_asked_for_by_a_boolean(query: str, *, members: bool) -> None:
+    assert ListenerQuery.parse(query).members is members
+
+
 def test_without_since_the_whole_window_is_asked_for() -> None:
     assert ListenerQuery.parse("port=80").seconds is None
 
@@ -47,6 +54,7 @@ def test_without_since_the_whole_window_is_asked_for() -> None:
             "ports=80",
             "unknown parameter 'ports'; allowed are netns, protocol, address, port, process",
         ),
+        ("members=1", "members: '1' is neither true nor false"),
         ("port", "cannot read the parameters"),
         ("&".join(["port=1"] * 40), "cannot read the parameters"),
     ],

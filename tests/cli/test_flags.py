@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from exporter import __version__
 from exporter.cli.check_config_flags import CheckConfigFlags
 from exporter.cli.doctor_flags import DoctorFlags
-from exporter.cli.flags import OutputFormat, RunFlags, ShowFlags, parse
+from exporter.cli.flags import RunFlags, parse
+from exporter.cli.show_flags import OutputFormat, ShowFlags
 from exporter.errors import UsageError
 
 _DEFAULTS = RunFlags(

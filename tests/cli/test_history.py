@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -16,6 +12,7 @@ from exporter.cli import history
 from exporter.cli.flags import parse
 from exporter.cli.history_flags import HistoryFlags
 from exporter.errors import RunError, UsageError
+from tests.cli.json_server import serving
 
 END = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 ENTRY = {
@@ -46,42 +43,6 @@ DOCUMENT: dict[str, Any] = {
     "omitted": 0,
     "dropped_changes": 0,
 }
-
-
-class Server:
-    """Stands in for an exporter: it answers one request after the other with the same bytes."""
-
-    def __init__(self, status: int, body: bytes) -> None:
-        self.paths: list[str] = []
-        self.authorizations: list[str | None] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.paths.append(self.path)
-                outer.authorizations.append(self.headers.get("Authorization"))
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base class has it
-                """Write nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-
-@contextmanager
-def serving(document: object = DOCUMENT, *, status: int = 200, body: bytes | None = None) -> Iterator[Server]:
-    served = Server(status, json.dumps(document).encode() if body is None else body)
-    thread = threading.Thread(target=served.server.serve_forever)
-    thread.start()
-    try:
-        yield served
-    finally:
-        served.server.shutdown()
-        thread.join()
-        served.server.server_close()
 
 
 def printed(capsys: pytest.CaptureFixture[str], document: dict[str, Any]) -> list[str]:
@@ -137,14 +98,14 @@ def test_an_unknown_length_is_not_an_empty_queue(capsys: pytest.CaptureFixture[s
 
 
 def test_json_is_the_answer_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving() as server:
+    with serving(DOCUMENT) as server:
         assert history.history(HistoryFlags(server.url, "80", "5m", json=True)) == 0
     assert json.loads(capsys.readouterr().out) == DOCUMENT
     assert server.paths == ["/api/v1/history?port=80&since=5m"]
 
 
 def test_user_and_password_of_the_url_are_sent_and_never_printed() -> None:
-    with serving(status=401, body=b"no\n") as server:
+    with serving(DOCUMENT, status=401, body=b"no\n") as server:
         url = server.url.replace("://", "://me:s%40cret@")
         with pytest.raises(RunError) as caught:
             history.history(HistoryFlags(url, None, None, json=False))
@@ -154,12 +115,12 @@ def test_user_and_password_of_the_url_are_sent_and_never_printed() -> None:
 
 @pytest.mark.parametrize(("body", "words"), [(b"<html>", "is not JSON"), (b"[1]", "is not an object")])
 def test_what_is_no_exporter_is_told(body: bytes, words: str) -> None:
-    with serving(body=body) as server, pytest.raises(RunError, match=words):
+    with serving(DOCUMENT, body=body) as server, pytest.raises(RunError, match=words):
         history.history(HistoryFlags(server.url, None, None, json=False))
 
 
 def test_where_nothing_answers_one_line_says_what_to_do() -> None:
-    with serving() as server:
+    with serving(DOCUMENT) as server:
         pass
     with pytest.raises(RunError, match=r"no exporter answers at http://127.*; --url says where one runs"):
         history.history(HistoryFlags(server.url, None, None, json=False))

@@ -120,6 +120,7 @@ def test_output_that_cannot_be_written_is_status_1_and_one_line(
         "--version",
         "show",
         "show --json",
+        "show --csv",
         "show --prometheus",
         "doctor --for=10ms",
         "check-config config.example.yaml",
@@ -138,3 +139,64 @@ def test_errors_that_cannot_be_written_leave_the_status() -> None:
     command = f"exec {sys.executable} -m exporter --nothing <&- >&- 2>&-"
     ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--nonsense"], "unknown flag '--nonsense'; see listen-queue-exporter show --help"),
+        (["--state=ok"], "--state would leave out what --check looks for; leave it out"),
+        (["--config.file=/nowhere.yaml"], "/nowhere.yaml: cannot be read: no such file"),
+        (["--url=nowhere"], "--url: 'nowhere' is no address of an exporter"),
+        (["--url=http://127.0.0.1:1"], "no exporter answers at http://127.0.0.1:1"),
+    ],
+)
+def test_a_check_that_fails_is_unknown_in_one_line(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a monitoring plugin 1 is a warning, and 2 is critical."""
+    assert main(["show", "--check", *arguments]) == 3
+    out, err = capsys.readouterr()
+    assert out.startswith(f"LISTEN QUEUE UNKNOWN - {reason}")
+    assert (out.count("\n"), err) == (1, "")
+
+
+def test_a_check_whose_output_cannot_be_written_is_unknown() -> None:
+    command = f"exec {sys.executable} -m exporter show --check --nonsense >&-"
+    ended = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 3
+    assert "cannot write to the standard output" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_check_whose_reader_is_gone_is_unknown() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = run("show", "--check", "--nonsense", stdout=writer)
+    os.close(writer)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (3, False)
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        (
+            ("host", "listing"),
+            {"prometheus_client", "urllib.request", "http.client", "csv", "exporter.cli.daemon"},
+        ),
+        (
+            ("running_exporter", "listing", "plugin", "csv_rows"),
+            {"yaml", "asyncio", "exporter.kernel.family", "exporter.sampling.sampler", "prometheus_client"},
+        ),
+    ],
+)
+def test_show_imports_no_more_than_it_needs(modules: tuple[str, ...], absent: set[str]) -> None:
+    """Imports are most of the time that it takes."""
+    imports = "; ".join(f"import exporter.cli.show.{name}" for name in ("command", *modules))
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{imports}; import sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(ended.stdout.split()).isdisjoint(absent)

@@ -14,11 +14,11 @@ _MEASURE = r"""
 (() => {
     const rectangle = ({left, top, right, bottom}) => ({left, top, right, bottom});
 
-    const words = element => {
+    const parts = (element, pattern) => {
         const found = [];
         const nodes = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
         while (nodes.nextNode()) {
-            for (const match of nodes.currentNode.data.matchAll(/\S+/g)) {
+            for (const match of nodes.currentNode.data.matchAll(pattern)) {
                 const range = document.createRange();
                 range.setStart(nodes.currentNode, match.index);
                 range.setEnd(nodes.currentNode, match.index + match[0].length);
@@ -53,7 +53,8 @@ _MEASURE = r"""
         return {
             text: element.textContent,
             box,
-            words: words(element),
+            words: parts(element, /\S+/g),
+            cells: parts(element, /\S+(?: \S+)*/g),
             contrast: contrast(element, box),
         };
     });
@@ -88,11 +89,15 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A `text` element, its words, and the contrast ratio between it and its background, from 1 to 21."""
+    """A `text` element, and the contrast ratio between it and its background, from 1 to 21.
+
+    `cells` are its parts between which there is more than one blank, or which are elements of their own.
+    """
 
     text: str
     box: Box
     words: tuple[Word, ...]
+    cells: tuple[Word, ...]
     contrast: float
 
 
@@ -122,6 +127,7 @@ def render(browser: Chromium, file: Path, scheme: Literal["light", "dark"] = "li
                 found["text"],
                 Box(**found["box"]),
                 tuple(Word(word["text"], Box(**word["box"])) for word in found["words"]),
+                tuple(Word(cell["text"], Box(**cell["box"])) for cell in found["cells"]),
                 found["contrast"],
             )
             for found in browser.evaluate(_MEASURE)

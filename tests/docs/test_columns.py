@@ -19,9 +19,9 @@ PROMPT = "$"
 # Numbers longer than their headings, a line of one column less, and signs that have a meaning in XML.
 OTHER_LINES = (
     "$ listen-queue-exporter show",
-    "LISTENER             NETNS     PROCESS        WAITING     BACKLOG  FULL",
-    "[2001:db8::1]:65535  pod/<&>   php-fpm8.2  4294967295  4294967295  100%",
-    "@x                   host      -                    0           0    0%",
+    "LISTENER             NETNS    OWNER                                   QUEUE  STATE",
+    "[2001:db8::1]:65535  pod/<&>  php-fpm8.2 (c1)  4294967295/4294967295 ██████  full",
+    "@x                   host     -                                  0/0 ░░░░░░  ok",
     "",
     "$ exit",
 )
@@ -73,8 +73,9 @@ def test_dashboard_has_every_cell_below_its_heading(browser: Chromium) -> None:
 
 def _expect_columns(browser: Chromium, picture: Path) -> None:
     """Look at what `listen-queue-exporter show` prints, which is between the two prompts."""
-    lines = _lines(render(browser, picture).texts)
-    first, second = (index for index, line in enumerate(lines) if line[0].text == PROMPT)
+    texts = render(browser, picture).texts
+    lines = _together([cell for text in texts for cell in text.cells])
+    first, second = (index for index, line in enumerate(lines) if line[0].text.startswith(PROMPT))
     heading, *rows = lines[first + 1 : second]
     assert len(rows) > 1
     assert all(one.box.right < other.box.left for one, other in pairwise(heading))
@@ -83,7 +84,10 @@ def _expect_columns(browser: Chromium, picture: Path) -> None:
 
 
 def _lines(texts: Sequence[Text]) -> list[list[Word]]:
-    words = (word for text in texts for word in text.words)
+    return _together([word for text in texts for word in text.words])
+
+
+def _together(words: Sequence[Word]) -> list[list[Word]]:
     return [list(line) for _, line in groupby(words, key=lambda word: round(word.box.top))]
 
 

@@ -40,12 +40,14 @@ def test_names_of_sockets(tmp_path: Path) -> None:
     heading, *rows = done.output.splitlines()
     assert len(rows) == 2 * len(NAMES)
     # The longest name, its quotes, and what separates it from the next column.
-    assert heading.index("NETNS") <= 64 + 2 + 2
+    assert heading.index("OWNER") <= 64 + 2 + 2
     for row in rows:
         assert row.isprintable()
         shown = row.split('"')
-        # What is outside of the quotes has as many cells as there are columns.
-        assert len((shown[0] + "x" + shown[-1] if len(shown) == 3 else row).split()) == 9, row
+        # What is outside of the quotes has as many cells as there are columns; a queue is two words.
+        assert (
+            len((shown[0] + "x" + shown[-1] if len(shown) == 3 else row).split()) == len(heading.split()) + 1
+        ), row
     assert not [row for row in rows if row.startswith("0.0.0.0:443")]
 
 

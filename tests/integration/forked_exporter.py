@@ -15,7 +15,9 @@ from typing import Self
 
 # The commands import these when they run, and by then their files may be unreadable.
 import exporter.cli.daemon as _daemon  # noqa: F401
-import exporter.cli.show as _show  # noqa: F401
+import exporter.cli.show.command as _show  # noqa: F401
+import exporter.cli.show.host as _host  # noqa: F401
+import exporter.cli.show.listing as _listing  # noqa: F401
 from exporter.cli.main import main
 from exporter.cli.preload import preload
 from exporter.config.model import Config

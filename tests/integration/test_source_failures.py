@@ -18,7 +18,7 @@ from testbed import flood, seccomp
 from testbed.daemon import Daemon, running
 from testbed.page import Page, metrics
 from testbed.waiting import DEADLINE_SECONDS, until
-from tests.integration import listening_sockets
+from tests.integration import command, listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,13 +200,13 @@ def test_listeners_go_on_where_no_more_files_can_be_opened() -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.parametrize("command", [["show"], ["show", "--json"]])
-def test_show_prints_no_empty_table_where_it_could_see_nothing(command: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [["show"], ["show", "--json"]])
+def test_show_prints_no_empty_table_where_it_could_see_nothing(arguments: list[str], tmp_path: Path) -> None:
     config = tmp_path / "config.yml"
     config.write_text(DIAG)
     seccomp.deny_socket_family(socket.AF_NETLINK, errno.EPERM)
     done = subprocess.run(
-        [sys.executable, "-m", "exporter", *command, f"--config.file={config}"],
+        [sys.executable, "-m", "exporter", *arguments, f"--config.file={config}"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -216,6 +216,17 @@ def test_show_prints_no_empty_table_where_it_could_see_nothing(command: list[str
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert "EPERM" in done.stderr
+
+
+@pytest.mark.netns
+def test_a_check_that_could_see_nothing_is_unknown(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text(DIAG)
+    seccomp.deny_socket_family(socket.AF_NETLINK, errno.EPERM)
+    ended = command.run("show", "--check", f"--config.file={config}")
+    assert ended.status == 3
+    assert ended.output.startswith("LISTEN QUEUE UNKNOWN - cannot read the listeners: ")
+    assert "EPERM" in ended.output
 
 
 def _cannot_open_files(page: Page) -> bool:

@@ -6,11 +6,11 @@ import socket
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Final
 
 from exporter.kernel.errors import UnavailableError
 from exporter.kernel.family import SocketFamily
 from exporter.kernel.listener_reader import ListenerReader
+from exporter.kernel.netns.host_label import HOST
 from exporter.kernel.procfs import counters
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
@@ -22,9 +22,6 @@ from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.diag_socket import DiagSockets, ForeignDatagrams
 from exporter.kernel.sock_diag.dump import dump, lookup
 from exporter.kernel.syn_recv_reader import SynRecvReader
-
-# The label `netns` of the namespace that the exporter runs in.
-HOST: Final = "host"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ TARGET = Target(
     words=(
         b"show", b"doctor", b"check-config", b"\0", b"--config.file", b"=", b"--json", b"--web.max-requests=",
         b"--log.level\0info",
+        b"--check", b"--csv", b"--state", b"full,ok", b"--for", b"2s", b"--members", b"--port",
         b"--help", b"--version", b"--web.listen-address=:1", b"--", b"-h", b"-", b"9",
     ),
 )  # fmt: skip

@@ -32,6 +32,13 @@ def test_the_other_protocols_of_pyroute2_are_not_imported() -> None:
     assert len(ours) < len(whole) / 4
 
 
+def test_its_sockets_are_not_imported_and_asyncio_is_not_either() -> None:
+    assert (
+        run(_IMPORT, "print('asyncio' in sys.modules, ours.inet_diag_req.__name__)")
+        == "False inet_diag_req\n"
+    )
+
+
 @pytest.mark.parametrize("order", [(_IMPORT, "import pyroute2"), ("import pyroute2", _IMPORT)])
 def test_pyroute2_itself_is_whole_before_and_after(order: tuple[str, str]) -> None:
     used = (

@@ -1,0 +1,79 @@
+"""What a terminal can show, on a pseudo-terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import struct
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+import pytest
+
+from exporter.cli.terminal import Terminal
+
+XTERM = {"TERM": "xterm-256color"}
+
+
+@contextmanager
+def terminal(columns: int = 80, encoding: str = "utf-8") -> Iterator[TextIO]:
+    """A stream that writes to a terminal of this width."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    try:
+        with open(theirs, "w", encoding=encoding) as stream:  # noqa: PTH123 # a descriptor
+            yield stream
+    finally:
+        os.close(ours)
+
+
+def of(stream: TextIO, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    # The size is that of the terminal behind the standard output of the process.
+    monkeypatch.setattr("sys.__stdout__", stream)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    return Terminal.of(stream, environment)
+
+
+def test_a_terminal_has_its_width_colours_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(80) as stream:
+        assert of(stream, XTERM, monkeypatch) == Terminal(80, colours=True, blocks=True)
+    with terminal(132) as stream:
+        assert of(stream, XTERM, monkeypatch).width == 132
+
+
+def test_one_that_does_not_tell_its_width_has_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(0) as stream:
+        assert of(stream, XTERM, monkeypatch).width == 80
+
+
+@pytest.mark.parametrize(
+    ("variables", "colours"),
+    [
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": "0"}, False),
+        ({"NO_COLOR": ""}, True),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_can_be_unwanted(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, *, colours: bool
+) -> None:
+    with terminal() as stream:
+        assert of(stream, XTERM | variables, monkeypatch).colours is colours
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
+def test_an_encoding_may_lack_blocks(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(encoding=encoding) as stream:
+        assert not of(stream, XTERM, monkeypatch).blocks
+
+
+def test_a_pipe_has_neither_width_nor_colours_nor_blocks() -> None:
+    assert Terminal.of(io.StringIO(), XTERM) == Terminal(None)
+    reading, writing = os.pipe()
+    with open(writing, "w") as pipe:  # noqa: PTH123 # a descriptor
+        assert Terminal.of(pipe, XTERM) == Terminal(None)
+    os.close(reading)

@@ -1,0 +1,36 @@
+"""A sampler that runs for some seconds in the calling thread."""
+
+from __future__ import annotations
+
+from exporter.sampling.timed_sampling import sample_for
+from tests.listeners.sockets import tcp
+from tests.sampling.simulation import Simulation
+
+
+def test_it_samples_at_the_interval_until_the_time_is_over() -> None:
+    made = Simulation("sampling: {interval: 50ms, cpu_budget: 100%}")
+    made.kernel.tcp.open(tcp(1, "10.0.0.1", 80), length=0, limit=9)
+    made.sampler.sample()
+    began, before = made.clock.now, made.runner("inet").stats.samples
+    seen = []
+
+    def sleep(seconds: float) -> None:
+        made.clock.now += max(seconds, 0.001)
+
+    sample_for(made.sampler, 2.0, made.clock.clock(), sleep, lambda: seen.append(made.clock.now))
+    assert 2.0 <= made.clock.now - began < 2.1
+    assert 35 <= made.runner("inet").stats.samples - before <= 45
+    assert seen[-1] == made.clock.now
+
+
+def test_every_source_runs_once_more_at_the_end() -> None:
+    made = Simulation()
+    made.sampler.sample()
+
+    def sleep(_: float) -> None:
+        made.clock.now += 0.01
+
+    sample_for(made.sampler, 0.01, made.clock.clock(), sleep)
+    # None of these is due so soon.
+    samples = {runner.name: runner.stats.samples for runner in made.sampler.runners}
+    assert [samples[name] for name in ("inet", "unix", "netstat")] == [2, 2, 2]
