@@ -40,7 +40,10 @@ class DocumentHandler:
         self._places = Places(_MAX_REQUESTS)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
-        """Return the document, 400 for a wrong parameter, or 503 while others are served."""
+        """Return the document, 400 for a wrong parameter, or 503 while others are served.
+
+        Some parameters are wrong for what there is just now, which `document` tells by a QueryError.
+        """
         try:
             query = ListenerQuery.parse(request.query)
         except QueryError as error:
@@ -49,18 +52,26 @@ class DocumentHandler:
             return HttpResponse.busy("this is served to others; try again later")
         compressed = accepts_gzip(request.headers.get("accept-encoding"))
         loop = asyncio.get_running_loop()
-        body, seconds = await loop.run_in_executor(
-            self._executor, lambda: self._body(query, compressed=compressed)
+        response, seconds = await loop.run_in_executor(
+            self._executor, lambda: self._response(query, compressed=compressed)
         )
         self._allowance.spend(seconds)
-        encoding = {"Content-Encoding": "gzip"} if compressed else {}
-        headers = {"Vary": "Accept-Encoding"} | encoding
-        return HttpResponse(HTTPStatus.OK, body, "application/json", headers)
+        return response
 
-    def _body(self, query: ListenerQuery, *, compressed: bool) -> tuple[bytes, float]:
+    def _response(self, query: ListenerQuery, *, compressed: bool) -> tuple[HttpResponse, float]:
+        """Return the response, and the processor time that it took."""
         before = time.thread_time()
+        try:
+            body = self._body(query, compressed=compressed)
+        except QueryError as error:
+            response = HttpResponse.text(HTTPStatus.BAD_REQUEST, str(error))
+        else:
+            encoding = {"Content-Encoding": "gzip"} if compressed else {}
+            headers = {"Vary": "Accept-Encoding"} | encoding
+            response = HttpResponse(HTTPStatus.OK, body, "application/json", headers)
+        return response, time.thread_time() - before
+
+    def _body(self, query: ListenerQuery, *, compressed: bool) -> bytes:
         text = json.dumps(self._document(query), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         body = text.encode("utf-8", "surrogateescape")
-        if compressed:
-            body = gzip.compress(body, _COMPRESS_LEVEL, mtime=0)
-        return body, time.thread_time() - before
+        return gzip.compress(body, _COMPRESS_LEVEL, mtime=0) if compressed else body

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from exporter.api.clients import ClientLists
 from exporter.api.query import ListenerQuery
 from exporter.config.model import Severity
 from exporter.kernel.netns.namespace import HOST
@@ -35,28 +36,37 @@ class Listeners:
     The document has `time` (Unix seconds), `listeners` and `errors`. A listener has its labels, `stale_path`,
     `state` (full, critical, warning or ok; null where the queue cannot be read) and the metrics of its newest
     sample by their names; one whose source failed is null, never 0. Where the listeners themselves cannot be
-    read they are not there. An error has `netns`, `source`, and what went wrong.
+    read they are not there. An error has `netns`, `source`, and what went wrong. Where clients are asked for,
+    a listener has `clients` (exporter.api.clients).
     """
 
     def __init__(self, sampler: Sampler, clock: Clock) -> None:
         self._sampler = sampler
         self._clock = clock
+        self._clients = ClientLists(sampler, clock)
 
     def document(self, query: ListenerQuery) -> Document:
-        """Return the listeners that are asked for."""
+        """Return the listeners that are asked for.
+
+        Raises QueryError where too many of them have clients that are asked for.
+        """
         sampler, now = self._sampler, self._clock.monotonic()
         with sampler.lock:
             healthy = {namespace.name: namespace.healthy_sources(now) for namespace in sampler.namespaces}
             readable = [state for state in sampler.published(now) if ACCEPT in _sources(state, healthy)]
-            rows = [_row(state, _sources(state, healthy)) for state in sorted(readable, key=_order)]
+            rows = [(state, _row(state, _sources(state, healthy))) for state in sorted(readable, key=_order)]
             errors = [
                 {"netns": runner.netns, "source": runner.name, "error": str(runner.error)}
                 for runner in sampler.runners
                 if runner.error is not None
             ]
+        chosen = {state: row for state, row in rows if query.selects(row)}
+        if query.clients is not None:
+            for state, clients in self._clients.read(chosen, query.clients).items():
+                chosen[state]["clients"] = clients
         return {
             "time": round(self._clock.wall(), 3),
-            "listeners": [row for row in rows if query.selects(row)],
+            "listeners": list(chosen.values()),
             "errors": errors,
         }
 

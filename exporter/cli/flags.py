@@ -15,7 +15,7 @@ from exporter import __version__
 from exporter.cli.doctor_flags import DoctorFlags, parse_doctor
 from exporter.cli.history_flags import HistoryFlags, parse_history
 from exporter.cli.parser import COMMANDS, PROGRAM, Parser, advice
-from exporter.cli.values import count, duration, header_bytes, mode, one_of, positive_count, text
+from exporter.cli.values import count, duration, header_bytes, listed, mode, one_of, positive_count, text
 from exporter.errors import UsageError
 
 DEFAULT_LISTEN_ADDRESS = ":10511"
@@ -31,6 +31,7 @@ _TIMEOUTS = (
     ("page", "page_seconds", 10.0, "time to make and to send a response"),
     ("idle", "idle_seconds", 75.0, "time between two requests of a connection"),
 )
+DEFAULT_CLIENTS = 10
 # The labels by which `show` chooses listeners.
 _SHOWN_LABELS = ("port", "process", "netns", "protocol", "address")
 LOG_LEVELS = ("debug", "info", "warn", "error")
@@ -87,12 +88,14 @@ class ShowFlags:
     """Flags of `show`.
 
     Without `url` it is about this host. `patterns` are those of labels, by which listeners are chosen.
+    `clients` is how many clients of each are listed, None for no list.
     """
 
     output_format: OutputFormat
     config_file: str | None
     url: str | None = None
     patterns: tuple[tuple[str, str], ...] = ()
+    clients: int | None = None
 
 
 Flags = RunFlags | CheckConfigFlags | ShowFlags | HistoryFlags | DoctorFlags
@@ -154,6 +157,9 @@ def _parse_show(argv: Sequence[str]) -> ShowFlags:
     for name in _SHOWN_LABELS:
         about = f"only listeners of this {name}; a pattern with * and ?"
         parser.flags.add_argument(f"--{name}", metavar=name.upper(), type=text, help=about)
+    about = f"who waits, by address and network, most first (default: {DEFAULT_CLIENTS})"
+    add = parser.flags.add_argument
+    add("--clients", metavar="NUMBER", type=listed, nargs="?", const=DEFAULT_CLIENTS, help=about)
     about = "the listeners of the exporter there, as in http://localhost:10511"
     parser.flags.add_argument("--url", metavar="URL", type=text, help=about)
     parser.add_config_file()

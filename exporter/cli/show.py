@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from exporter.api.listeners import Listeners
 from exporter.api.query import ListenerQuery
-from exporter.cli import output, remote, table
+from exporter.cli import clients, output, remote, table
 from exporter.cli.build import build_info
 from exporter.cli.flags import OutputFormat, ShowFlags
 from exporter.cli.host_sampling import sampled_host
@@ -47,14 +47,15 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     Raises RunError where they cannot be read, and UsageError for flags that exclude each other.
     """
     if flags.output_format is OutputFormat.PROMETHEUS:
-        if flags.url is not None or flags.patterns:
+        if flags.url is not None or flags.patterns or flags.clients is not None:
             raise UsageError("--prometheus prints all metrics of this host; leave the other flags out")
         document = _print_metrics(flags, clock)
     else:
         document = _document(flags, clock)
         listeners = document["listeners"]
         as_json = flags.output_format is OutputFormat.JSON
-        output.write((json.dumps(listeners, indent=2) if as_json else _table(listeners)) + "\n")
+        text = json.dumps(listeners, indent=2) if as_json else clients.below(_table(listeners), listeners)
+        output.write(text + "\n")
     # All sources of a namespace that cannot be entered fail alike.
     for netns, error in dict.fromkeys((each["netns"], each["error"]) for each in document["errors"]):
         where = "" if netns == HOST else f"{table.name(netns)}: "
@@ -65,10 +66,10 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
 def _document(flags: ShowFlags, clock: Clock) -> Document:
     if flags.url is None:
         sampler = sampled_host(flags.config_file, clock, _without_hold)
-        return Listeners(sampler, clock).document(ListenerQuery(flags.patterns))
+        return clients.listed(Listeners(sampler, clock), ListenerQuery(flags.patterns, clients=flags.clients))
     if flags.config_file is not None:
         raise UsageError("--config.file is for this host; the exporter at --url has its own")
-    parameters = urlencode(flags.patterns)
+    parameters = urlencode([*flags.patterns, *clients.parameters(flags.clients)])
     document = remote.document(flags.url, f"{_PATH}?{parameters}" if parameters else _PATH)
     _check(document)
     return document

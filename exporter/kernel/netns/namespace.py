@@ -21,6 +21,7 @@ from exporter.kernel.sock_diag import accept_wait, mptcp
 from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.diag_socket import DiagSockets, ForeignDatagrams
 from exporter.kernel.sock_diag.dump import dump, lookup
+from exporter.kernel.sock_diag.socket_filter import MAX_PORTS
 from exporter.kernel.syn_recv_reader import SynRecvReader
 
 # The label `netns` of the namespace that the exporter runs in.
@@ -59,10 +60,8 @@ class Namespace:
         """
         ordered = sorted(ports)
         found: list[WaitingConnection] = []
-        for start in range(0, len(ordered), accept_wait.MAX_PORTS):
-            found += self._waiting(
-                accept_wait.request_at_ports(ordered[start : start + accept_wait.MAX_PORTS])
-            )
+        for start in range(0, len(ordered), MAX_PORTS):
+            found += self._waiting(accept_wait.request_at_ports(ordered[start : start + MAX_PORTS]))
         return found
 
     def waiting_in(self, cgroup_ids: Collection[int]) -> list[WaitingConnection]:

@@ -1,0 +1,90 @@
+"""Who waits at a listener, below its row in the table of `show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from exporter.api.listeners import Listeners
+from exporter.api.query import ListenerQuery, QueryError
+from exporter.cli import table
+from exporter.errors import UsageError
+
+Document = dict[str, Any]
+
+_INDENT: Final = "    "
+_COLUMNS: Final = ("CLIENT", "WAITING", "HALF-OPEN", "OLDEST", "ADDRESSES")
+_NAME_COLUMNS: Final = 1
+
+
+def listed(listeners: Listeners, query: ListenerQuery) -> Document:
+    """Return the document of these listeners.
+
+    Raises UsageError where too many of them have clients that are asked for.
+    """
+    try:
+        return listeners.document(query)
+    except QueryError as error:
+        raise UsageError(f"--{error}") from error
+
+
+def parameters(number: int | None) -> list[tuple[str, str]]:
+    """Return what asks a running exporter for clients."""
+    return [] if number is None else [("clients", str(number))]
+
+
+def below(printed: str, rows: Sequence[Document]) -> str:
+    """Return a table of listeners with the clients of each below its row, where they were asked for.
+
+    `printed` has one line for each of `rows`, after that with the names of its columns.
+    """
+    head, *lines = printed.split("\n")
+    found = [head]
+    for line, row in zip(lines, rows, strict=True):
+        found.append(line)
+        if "clients" in row:
+            found += [f"{_INDENT}{each}" for each in _lines(row, row["clients"])]
+    return "\n".join(found)
+
+
+def _lines(row: Document, clients: Document) -> Iterator[str]:
+    if "error" in clients:
+        # An empty queue has no clients, whether they can be told or not.
+        if row["accept_length"] != 0 or row["syn_recv"]:
+            yield f"clients are not known: {table.printable(clients['error'])}"
+        return
+    if clients["waiting"] or clients["half_open"]:
+        yield from _client_table(clients).split("\n")
+    yield from _remarks(clients)
+
+
+def _client_table(clients: Document) -> str:
+    return table.table(
+        [
+            _COLUMNS,
+            *((each["address"], *_figures(each), "") for each in clients["addresses"]),
+            *((each["network"], *_figures(each), str(each["addresses"])) for each in clients["networks"]),
+        ],
+        _NAME_COLUMNS,
+    )
+
+
+def _figures(count: Document) -> tuple[str, str, str]:
+    oldest = count["oldest_wait_seconds"]
+    shown = table.NOTHING if oldest is None else f"{oldest:.1f}s"
+    return str(count["waiting"]), str(count["half_open"]), shown
+
+
+def _remarks(clients: Document) -> Iterator[str]:
+    omitted = clients["omitted"]
+    if omitted["addresses"] or omitted["networks"]:
+        yield f"{omitted['addresses']} more addresses and {omitted['networks']} more networks have fewer"
+    if clients["unseen"]:
+        yield (
+            f"{clients['unseen']} more waited when the queue was sampled: accepted since, ended with RST,"
+            " or redirected from another address or port"
+        )
+    if clients["shared"]:
+        yield "other programs listen on this port too: some of these may be theirs"
+    if not clients["complete"]:
+        yield "there are more: not all connections were read"
