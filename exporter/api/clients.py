@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from exporter.api.client_counts import ClientCounts, Document
@@ -13,7 +14,7 @@ from exporter.kernel.errors import KernelError
 from exporter.kernel.family import family_of
 from exporter.kernel.netns.namespace import Namespace
 from exporter.kernel.pending_reader import read_pending
-from exporter.kernel.records import Listener, PendingConnections
+from exporter.kernel.records import Endpoint, Listener, PendingConnections
 from exporter.kernel.sock_diag.socket_filter import MAX_PORTS
 from exporter.listeners.group import ListenerGroup
 from exporter.listeners.matching import Matcher
@@ -114,23 +115,27 @@ def _by_listener(
     matcher = Matcher(asked.at_ports)
     found: defaultdict[ListenerState, ClientCounts] = defaultdict(ClientCounts)
 
-    def counts(group: ListenerGroup | None) -> list[ClientCounts]:
+    # Most connections have arrived at the same few places.
+    @cache
+    def at(local: Endpoint) -> tuple[bool, list[ClientCounts]]:
+        """Return whether a listener there may have redirected connections, and whose clients come there."""
+        group = matcher.find(local)
         if group is None:
-            return []
+            return False, []
         states = {asked.published[each] for each in matcher.sharing(group) or (group,)}
         if len(states) > 1:
             for state in states:
                 found[state].share()
-        return [found[state] for state in states]
+        return group in matcher.transparent, [found[state] for state in states]
 
     for connection in pending.waiting:
-        group = matcher.find(connection.local)
+        transparent, counts = at(connection.local)
         # One that TPROXY redirected is not in the queue of the listener that it was sent to.
-        if group in matcher.transparent or not connection.transparent:
-            for each in counts(group):
+        if transparent or not connection.transparent:
+            for each in counts:
                 each.add_waiting(connection.peer_address, connection.seconds)
     for (local, peer), count in pending.half_open.items():
-        for each in counts(matcher.find(local)):
+        for each in at(local)[1]:
             each.add_half_open(peer, count)
     return found
 

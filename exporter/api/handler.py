@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -22,6 +23,10 @@ _COMPRESS_LEVEL: Final = 1
 _WAIT_SECONDS: Final = 2.0
 # A document may take several megabytes until its client has it.
 _MAX_REQUESTS: Final = 2
+# To find out who waits may take several hundred milliseconds, beside 200,000 connections or in a full queue
+# of thousands: it gets this part of the processor time of clients, and no pause is longer.
+_LISTS_PART: Final = 0.5
+_LISTS_PAUSE_SECONDS: Final = 5.0
 
 
 class DocumentHandler:
@@ -37,6 +42,7 @@ class DocumentHandler:
         self._document = document
         self._executor = executor
         self._allowance = allowance
+        self._lists_allowance = allowance.part(_LISTS_PART, _LISTS_PAUSE_SECONDS)
         self._places = Places(_MAX_REQUESTS)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
@@ -50,12 +56,20 @@ class DocumentHandler:
             return HttpResponse.text(HTTPStatus.BAD_REQUEST, str(error))
         if not await self._places.take(request.delivery, _WAIT_SECONDS):
             return HttpResponse.busy("this is served to others; try again later")
+        if query.clients is not None:
+            pause = 0.0 if self._lists_allowance.available else self._lists_allowance.pause_seconds()
+            if pause > _WAIT_SECONDS:
+                busy = "clients: asked for too often, for what it takes to find them; try again later"
+                return HttpResponse.busy(busy, retry_seconds=math.ceil(pause))
+            await asyncio.sleep(pause)
         compressed = accepts_gzip(request.headers.get("accept-encoding"))
         loop = asyncio.get_running_loop()
         response, seconds = await loop.run_in_executor(
             self._executor, lambda: self._response(query, compressed=compressed)
         )
         self._allowance.spend(seconds)
+        if query.clients is not None:
+            self._lists_allowance.spend(seconds)
         return response
 
     def _response(self, query: ListenerQuery, *, compressed: bool) -> tuple[HttpResponse, float]:

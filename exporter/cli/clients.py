@@ -48,22 +48,36 @@ def below(printed: str, rows: Sequence[Document]) -> str:
 
 
 def _lines(row: Document, clients: Document) -> Iterator[str]:
+    counted = row["accept_length"] != 0 or bool(row["syn_recv"])
     if "error" in clients:
         # An empty queue has no clients, whether they can be told or not.
-        if row["accept_length"] != 0 or row["syn_recv"]:
+        if counted:
             yield f"clients are not known: {table.printable(clients['error'])}"
         return
     if clients["waiting"] or clients["half_open"]:
+        yield _total(clients)
         yield from _client_table(clients).split("\n")
+    elif counted and not clients["unseen"]:
+        yield "no client is left of those that the sample counted"
     yield from _remarks(clients)
 
 
+def _total(clients: Document) -> str:
+    addresses, networks = (
+        len(clients[name]) + clients["omitted"][name] for name in ("addresses", "networks")
+    )
+    found = f"{clients['waiting']} waiting and {clients['half_open']} half-open connections"
+    return f"{found}; addresses: {addresses}, in networks (/24, /64): {networks}"
+
+
 def _client_table(clients: Document) -> str:
+    # A network of one address says nothing more than that address.
+    networks = [each for each in clients["networks"] if each["addresses"] > 1]
     return table.table(
         [
             _COLUMNS,
             *((each["address"], *_figures(each), "") for each in clients["addresses"]),
-            *((each["network"], *_figures(each), str(each["addresses"])) for each in clients["networks"]),
+            *((each["network"], *_figures(each), str(each["addresses"])) for each in networks),
         ],
         _NAME_COLUMNS,
     )
@@ -78,7 +92,7 @@ def _figures(count: Document) -> tuple[str, str, str]:
 def _remarks(clients: Document) -> Iterator[str]:
     omitted = clients["omitted"]
     if omitted["addresses"] or omitted["networks"]:
-        yield f"{omitted['addresses']} more addresses and {omitted['networks']} more networks have fewer"
+        yield f"left out: {omitted['addresses']} addresses and {omitted['networks']} networks with no more"
     if clients["unseen"]:
         yield (
             f"{clients['unseen']} more waited when the queue was sampled: accepted since, ended with RST,"

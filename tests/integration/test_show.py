@@ -118,6 +118,7 @@ def test_a_running_exporter_is_asked_by_its_url() -> None:
     [
         (["--prometheus", "--port=80"], "--prometheus prints all metrics of this host"),
         (["--prometheus", "--url=http://x"], "--prometheus prints all metrics of this host"),
+        (["--prometheus", "--clients"], "--prometheus prints all metrics of this host"),
         (["--url=http://x", "--config.file=c.yaml"], "--config.file is for this host"),
         (["--url=x"], "is no address of an exporter"),
     ],
