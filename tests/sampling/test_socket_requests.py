@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from exporter.kernel.errors import KernelError
 from exporter.kernel.sock_diag.diag_socket import DiagSockets
 from exporter.sampling.socket_requests import RequestedSockets, SocketRequests
-from testbed.waiting import DEADLINE_SECONDS
+from testbed.waiting import DEADLINE_SECONDS, equals, until
+from tests.sampling.fake_namespace import FakeNamespace
+from tests.sampling.simulation import real_time_sampler
 
 
 class Sockets(DiagSockets):
@@ -94,3 +97,17 @@ def test_dumps_one_after_the_other_share_a_socket_which_is_closed_at_the_end() -
         with requested.borrow():
             pass
     assert [opened.fileno() for opened in sockets.opened] == [-1, -1]
+
+
+def test_a_sampler_that_waits_for_its_next_tick_wakes_up() -> None:
+    """Ticks alone would take ten seconds for so many."""
+    sampler = real_time_sampler(FakeNamespace(lambda _seconds: None), "sampling: {interval: 4s}")
+    sampler.start(failed=lambda: None)
+    try:
+        until(sampler.all_sources_ran, equals(wanted=True))
+        began = time.monotonic()
+        for _ in range(40):
+            sampler.socket_requests.open(Sockets()).close()
+        assert time.monotonic() - began < 5.0
+    finally:
+        sampler.stop(DEADLINE_SECONDS)
