@@ -90,9 +90,9 @@ def _figures(count: Document) -> tuple[str, str, str]:
 
 
 def _remarks(clients: Document) -> Iterator[str]:
-    omitted = clients["omitted"]
-    if omitted["addresses"] or omitted["networks"]:
-        yield f"left out: {omitted['addresses']} addresses and {omitted['networks']} networks with no more"
+    omitted = [f"{count} more {name}" for name, count in clients["omitted"].items() if count]
+    if omitted:
+        yield f"not listed: {' and '.join(omitted)}"
     if clients["unseen"]:
         yield (
             f"{clients['unseen']} more waited when the queue was sampled: accepted since, ended with RST,"

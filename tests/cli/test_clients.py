@@ -69,7 +69,8 @@ def test_without_clients_the_table_is_as_it_was() -> None:
 def test_what_is_left_out_is_said_and_counted_in_the_total() -> None:
     lines = printed(KNOWN | {"omitted": {"addresses": 40, "networks": 7}})
     assert lines[0].endswith("addresses: 43, in networks (/24, /64): 9")
-    assert lines[-1] == "left out: 40 addresses and 7 networks with no more"
+    assert lines[-1] == "not listed: 40 more addresses and 7 more networks"
+    assert printed(KNOWN | {"omitted": {"addresses": 2, "networks": 0}})[-1] == "not listed: 2 more addresses"
 
 
 @pytest.mark.parametrize(

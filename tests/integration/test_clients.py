@@ -94,7 +94,7 @@ def test_clients_are_told_by_address_and_network_and_accepted_ones_are_not() -> 
         assert (
             "6 waiting and 6 half-open connections; addresses: 6, in networks (/24, /64): 5" in ended.output
         )
-        assert "left out: 4 addresses and 3 networks with no more" in ended.output
+        assert "not listed: 4 more addresses and 3 more networks" in ended.output
 
 
 @pytest.mark.netns
@@ -158,6 +158,30 @@ def test_a_running_exporter_goes_on_sampling_a_namespace_whose_clients_it_tells(
         # Those who asked over HTTP have some of them.
         until(lambda: descriptors(daemon.pid), lambda now: now < opened + 10)
         assert success(daemon, "inet", "web") == 1
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("kind", ["mptcp", "bound to a device", "group", "closed by clients"])
+def test_clients_of_every_kind_of_listener_are_told(kind: str) -> None:
+    with ExitStack() as stack:
+        if kind == "mptcp":
+            stack.enter_context(listening_sockets.mptcp("127.0.0.1", PORT))
+        for _ in range({"mptcp": 0, "group": 3}.get(kind, 1)):
+            device = "lo" if kind == "bound to a device" else ""
+            opened = listening_sockets.tcp("127.0.0.1", PORT, device=device, reuse_port=kind == "group")
+            stack.enter_context(opened)
+        clients = [client("127.0.0.1", f"127.0.0.{2 + number % 2}") for number in range(7)]
+        for each in clients:
+            stack.enter_context(each)
+            if kind == "closed by clients":
+                each.close()
+
+        def found() -> Clients:
+            (told,) = shown().values()
+            return told
+
+        until_shown({"127.0.0.2": (4, 0), "127.0.0.3": (3, 0)}, found)
+        until(lambda: found()["unseen"], equals(0))
 
 
 @pytest.mark.netns
