@@ -38,13 +38,25 @@ def below(printed: str, rows: Sequence[Document]) -> str:
 
     `printed` has one line for each of `rows`, after that with the names of its columns.
     """
-    head, *lines = printed.split("\n")
+    head, *printed_rows = printed.split("\n")
     found = [head]
-    for line, row in zip(lines, rows, strict=True):
-        found.append(line)
-        if "clients" in row:
-            found += [f"{_INDENT}{each}" for each in _lines(row, row["clients"])]
+    for line, row in zip(printed_rows, rows, strict=True):
+        found += [line, *lines(row)]
     return "\n".join(found)
+
+
+def lines(row: Document) -> list[str]:
+    """Return what is printed below the row of one listener; nothing where its clients were not asked for.
+
+    The row may come from another host, so it may be anything that JSON has.
+    """
+    if "clients" not in row:
+        return []
+    try:
+        found = list(_lines(row, row["clients"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        found = ["clients are not known: the answer of the exporter has another form"]
+    return [f"{_INDENT}{each}" for each in found]
 
 
 def _lines(row: Document, clients: Document) -> Iterator[str]:
@@ -66,7 +78,7 @@ def _total(clients: Document) -> str:
     addresses, networks = (
         len(clients[name]) + clients["omitted"][name] for name in ("addresses", "networks")
     )
-    found = f"{clients['waiting']} waiting and {clients['half_open']} half-open connections"
+    found = f"{clients['waiting']:d} waiting and {clients['half_open']:d} half-open connections"
     return f"{found}; addresses: {addresses}, in networks (/24, /64): {networks}"
 
 
@@ -76,8 +88,8 @@ def _client_table(clients: Document) -> str:
     return table.table(
         [
             _COLUMNS,
-            *((each["address"], *_figures(each), "") for each in clients["addresses"]),
-            *((each["network"], *_figures(each), str(each["addresses"])) for each in networks),
+            *((table.name(each["address"]), *_figures(each), "") for each in clients["addresses"]),
+            *((table.name(each["network"]), *_figures(each), f"{each['addresses']:d}") for each in networks),
         ],
         _NAME_COLUMNS,
     )
@@ -86,16 +98,20 @@ def _client_table(clients: Document) -> str:
 def _figures(count: Document) -> tuple[str, str, str]:
     oldest = count["oldest_wait_seconds"]
     shown = table.NOTHING if oldest is None else f"{oldest:.1f}s"
-    return str(count["waiting"]), str(count["half_open"]), shown
+    return f"{count['waiting']:d}", f"{count['half_open']:d}", shown
 
 
 def _remarks(clients: Document) -> Iterator[str]:
-    omitted = [f"{count} more {name}" for name, count in clients["omitted"].items() if count]
+    omitted = [
+        f"{clients['omitted'][name]:d} more {name}"
+        for name in ("addresses", "networks")
+        if clients["omitted"][name]
+    ]
     if omitted:
         yield f"not listed: {' and '.join(omitted)}"
     if clients["unseen"]:
         yield (
-            f"{clients['unseen']} more waited when the queue was sampled: accepted since, ended with RST,"
+            f"{clients['unseen']:d} more waited when the queue was sampled: accepted since, ended with RST,"
             " or redirected from another address or port"
         )
     if clients["shared"]:

@@ -102,3 +102,27 @@ def test_clients_that_no_sample_has_counted_are_there() -> None:
 @pytest.mark.parametrize("syn_recv", [0, None])
 def test_below_an_empty_queue_there_is_nothing(found: dict[str, Any], syn_recv: int | None) -> None:
     assert printed(found, accept_length=0, syn_recv=syn_recv) == []
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        [],
+        "text",
+        {},
+        KNOWN | {"waiting": "\x1b[2J"},
+        KNOWN | {"addresses": None},
+        KNOWN | {"networks": [{}]},
+        KNOWN | {"omitted": 5},
+        KNOWN | {"unseen": "\x1b[2J"},
+        {"error": 5},
+    ],
+)
+def test_an_answer_in_another_form_is_not_taken_for_no_clients(found: Any) -> None:
+    assert printed(found) == ["clients are not known: the answer of the exporter has another form"]
+
+
+def test_addresses_of_another_host_cannot_write_to_the_terminal() -> None:
+    hostile = {**KNOWN["addresses"][0], "address": "a\x1b[2J\n"}
+    assert "\x1b" not in "".join(printed(KNOWN | {"addresses": [hostile]}))
