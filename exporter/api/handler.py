@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from exporter.api.query import ListenerQuery, QueryError
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
-from exporter.web.threaded import ThreadedHandler
+from exporter.web.threaded import WAIT_SECONDS, ThreadedHandler
+
+# To find out who waits may take several hundred milliseconds, beside 200,000 connections or in a full queue
+# of thousands: it gets this part of the processor time of clients, and no pause is longer.
+_LISTS_PART: Final = 0.5
+_LISTS_PAUSE_SECONDS: Final = 5.0
 
 
 class DocumentHandler:
@@ -27,10 +34,21 @@ class DocumentHandler:
         """Documents are made in `executor`, and `allowance` is charged with the processor time of that."""
         self._document = document
         self._handler = ThreadedHandler(self._respond, executor, allowance)
+        self._lists_allowance = allowance.part(_LISTS_PART, _LISTS_PAUSE_SECONDS)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
-        """Return the document, 400 for a wrong parameter, or 503 while others are served."""
-        return await self._handler.handle(request)
+        """Return the document, 400 for a wrong parameter, or 503 while others are served.
+
+        Some parameters are wrong for what there is just now, which `document` tells by a QueryError.
+        """
+        if not _asks_for_clients(request.query):
+            return await self._handler.handle(request)
+        pause = 0.0 if self._lists_allowance.available else self._lists_allowance.pause_seconds()
+        if pause > WAIT_SECONDS:
+            busy = "clients: asked for too often, for what it takes to find them; try again later"
+            return HttpResponse.busy(busy, retry_seconds=math.ceil(pause))
+        await asyncio.sleep(pause)
+        return await self._handler.handle(request, self._lists_allowance)
 
     def _respond(self, query: str) -> HttpResponse:
         try:
@@ -39,3 +57,10 @@ class DocumentHandler:
             return HttpResponse.text(HTTPStatus.BAD_REQUEST, str(error))
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return HttpResponse(HTTPStatus.OK, text.encode("utf-8", "surrogateescape"), "application/json")
+
+
+def _asks_for_clients(query: str) -> bool:
+    try:
+        return ListenerQuery.parse(query).clients is not None
+    except QueryError:
+        return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from exporter.api.query import ListenerQuery
+from exporter.api.query import ListenerQuery, QueryError
 from exporter.config.model import Queue
 from exporter.sampling.clock import Clock
 from exporter.sampling.history.recording import Recording
@@ -34,7 +34,12 @@ class History:
         self._max_changes = max_changes
 
     def document(self, query: ListenerQuery) -> Document:
-        """Return what is asked for; where the request does not say how far back, all of the window."""
+        """Return what is asked for; where the request does not say how far back, all of the window.
+
+        Raises QueryError where clients are asked for, of whom nothing is kept.
+        """
+        if query.clients is not None:
+            raise QueryError("clients: only those of now are known; ask /api/v1/listeners for them")
         sampler, now = self._sampler, self._clock.monotonic()
         to_unix = self._clock.wall() - now
         with sampler.lock:

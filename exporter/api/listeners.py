@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from exporter.api import listener_errors
+from exporter.api.clients import ClientLists
 from exporter.api.listener_members import members
 from exporter.api.listener_row import Row, healthy_sources, labels, readable, row, state_of
 from exporter.api.query import ListenerQuery
@@ -25,30 +26,37 @@ class Listeners:
     its owner, `stale_path`, `rule` and the thresholds of that as they are written (`accept_warning` and so
     on), `state` (a QueueState; null where the queue cannot be read), the metrics of its newest sample by
     their names, and the highest of the last `peak_seconds`; one whose source failed is null, never 0. With
-    `members` asked for it has each of its sockets. Where the listeners themselves cannot be read they are not
-    there. An error has `netns`, `source`, `error`, and whether it `hides_listeners`. `not_seen` has what
-    cannot be read, and what it takes to read it.
+    `members` asked for it has each of its sockets, and with clients `clients` (exporter.api.clients). Where
+    the listeners themselves cannot be read they are not there. An error has `netns`, `source`, `error`, and
+    whether it `hides_listeners`. `not_seen` has what cannot be read, and what it takes to read it.
     """
 
     def __init__(self, sampler: Sampler, clock: Clock) -> None:
         self._sampler = sampler
         self._clock = clock
+        self._clients = ClientLists(sampler, clock)
 
     def document(self, query: ListenerQuery) -> Document:
-        """Return the listeners that are asked for."""
+        """Return the listeners that are asked for.
+
+        Raises QueryError where too many of them have clients that are asked for.
+        """
         sampler, now = self._sampler, self._clock.monotonic()
         with sampler.lock:
             healthy = healthy_sources(sampler, now)
-            rows = [
-                (_order(state), row(state, healthy) | self._members(state, query))
-                for state in readable(sampler, healthy, now)
+            chosen = {
+                state: row(state, healthy) | self._members(state, query)
+                for state in sorted(readable(sampler, healthy, now), key=_order)
                 if query.selects(labels(state))
-            ]
+            }
             errors = listener_errors.errors(sampler, now)
             hidden = unseen(sampler)
+        if query.clients is not None:
+            for state, clients in self._clients.read(chosen, query.clients).items():
+                chosen[state]["clients"] = clients
         return {
             "time": round(self._clock.wall(), 3),
-            "listeners": [each for _, each in sorted(rows, key=lambda each: each[0])],
+            "listeners": list(chosen.values()),
             "errors": errors,
             "not_seen": [{"what": each.what, "needs": each.needs} for each in hidden if not each.configured],
         }

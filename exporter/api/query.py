@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from exporter import durations
 
 _MAX_PARAMETERS: Final = 16
+MAX_CLIENTS: Final = 100
 _NAMES: Final = ("netns", "protocol", "address", "port", "process")
 
 
@@ -22,12 +23,14 @@ class ListenerQuery:
     """Listeners by their labels, each a pattern with * and ?, and the seconds that are looked back.
 
     `seconds` is None where the request does not say. `members` tells whether each socket of a listener is
-    asked for, too.
+    asked for, too. `clients` is how many addresses of clients, and how many networks, are asked for of each
+    listener, None for none.
     """
 
     patterns: tuple[tuple[str, str], ...] = ()
     seconds: float | None = None
     members: bool = False
+    clients: int | None = None
 
     @classmethod
     def parse(cls, query: str) -> Self:
@@ -38,19 +41,20 @@ class ListenerQuery:
             )
         except ValueError as error:
             raise QueryError(f"cannot read the parameters: {error}") from None
-        patterns, seconds, members = [], None, False
+        patterns, seconds, members, clients = [], None, False, None
         for name, value in given:
             if name == "since":
                 seconds = _seconds(value)
             elif name == "members":
                 members = _yes_or_no(value)
+            elif name == "clients":
+                clients = _clients(value)
             elif name in _NAMES:
                 patterns.append((name, value))
             else:
-                raise QueryError(
-                    f"unknown parameter {name!r}; allowed are {', '.join(_NAMES)}, members and since"
-                )
-        return cls(tuple(patterns), seconds, members)
+                allowed = f"{', '.join(_NAMES)}, members, clients and since"
+                raise QueryError(f"unknown parameter {name!r}; allowed are {allowed}")
+        return cls(tuple(patterns), seconds, members, clients)
 
     def selects(self, labels: dict[str, str]) -> bool:
         """Tell whether a listener with these labels is asked for."""
@@ -74,3 +78,9 @@ def _seconds(value: str) -> float:
     if found is None:
         raise QueryError(f"since: {value!r} is no duration, such as 30s, 10m or 24h")
     return found
+
+
+def _clients(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= MAX_CLIENTS):
+        raise QueryError(f"clients: {value!r} is no whole number from 1 to {MAX_CLIENTS}")
+    return int(value)

@@ -9,12 +9,13 @@ from typing import Final
 
 from exporter.api.queue_state import QueueState
 from exporter.cli.parser import COMMANDS, Parser
-from exporter.cli.values import SomeOf, duration, text
+from exporter.cli.values import SomeOf, duration, listed, text
 from exporter.errors import UsageError
 
 # The labels by which listeners are chosen.
 _LABELS: Final = ("port", "process", "netns", "protocol", "address")
 _CHECK: Final = "--check"
+DEFAULT_CLIENTS: Final = 10
 
 
 class OutputFormat(StrEnum):
@@ -44,7 +45,8 @@ class ShowFlags:
 
     Without `url` it is about this host. `patterns` are those of labels, by which listeners are chosen, and
     `states` those that they may have, empty for all. `seconds` is how long to watch for peaks, None for one
-    sample. `members` asks for each socket of a listener.
+    sample. `members` asks for each socket of a listener, `clients` for so many of its clients, None for no
+    list.
     """
 
     output_format: OutputFormat
@@ -54,6 +56,7 @@ class ShowFlags:
     states: tuple[str, ...] = ()
     seconds: float | None = None
     members: bool = False
+    clients: int | None = None
 
 
 def show_parser() -> Parser:
@@ -69,6 +72,8 @@ def show_parser() -> Parser:
     add("--for", dest="seconds", metavar="DURATION", type=duration, help=about)
     about = "each socket of a listener that has several (SO_REUSEPORT)"
     add("--members", action="store_true", help=about)
+    about = f"who waits, by address and network, most first (default: {DEFAULT_CLIENTS})"
+    add("--clients", metavar="NUMBER", type=listed, nargs="?", const=DEFAULT_CLIENTS, help=about)
     formats = parser.flags.add_mutually_exclusive_group()
     for value, about in _FORMATS:
         formats.add_argument(
@@ -99,14 +104,16 @@ def is_check(argv: Sequence[str]) -> bool:
 def _refuse_contradictions(flags: ShowFlags) -> None:
     chosen = flags.patterns or flags.states
     kind = flags.output_format
-    if kind is OutputFormat.PROMETHEUS and (flags.url or chosen or flags.seconds or flags.members):
+    listed = flags.members or flags.clients is not None
+    if kind is OutputFormat.PROMETHEUS and (flags.url or chosen or flags.seconds or listed):
         raise UsageError(
             "--prometheus prints all metrics of this host; leave the other flags but --config.file out"
         )
     if kind is OutputFormat.CHECK and flags.states:
         raise UsageError("--state would leave out what --check looks for; leave it out")
-    if flags.members and kind not in (OutputFormat.TABLE, OutputFormat.JSON):
-        raise UsageError(f"--members is for the table and --json; --{kind} has one row for each listener")
+    if listed and kind not in (OutputFormat.TABLE, OutputFormat.JSON):
+        name = "members" if flags.members else "clients"
+        raise UsageError(f"--{name} is for the table and --json; --{kind} has one row for each listener")
     if flags.url is not None and flags.config_file is not None:
         raise UsageError("--config.file is for this host; the exporter at --url has its own")
     if flags.url is not None and flags.seconds is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from exporter import durations
 
 _MIN_SECONDS = 0.01
+_MAX_LISTED = 100
 _MAX_SECONDS = 24 * 3600.0
 _MIN_HEADER_BYTES = 1024
 _MAX_HEADER_BYTES = 1024 * 1024
@@ -63,6 +64,15 @@ def positive_count(given: str) -> int:
         message = f"{given!r} is too few; at least 1"
         raise argparse.ArgumentTypeError(message)
     return count(given)
+
+
+def listed(given: str) -> int:
+    """Return how many entries a list is to have."""
+    number = count(given)
+    if not 1 <= number <= _MAX_LISTED:
+        message = f"{given!r} is not from 1 to {_MAX_LISTED}"
+        raise argparse.ArgumentTypeError(message)
+    return number
 
 
 def header_bytes(given: str) -> int:

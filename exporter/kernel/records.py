@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -108,6 +109,19 @@ class WaitingDump(NamedTuple):
 
     found: list[WaitingConnection]
     still: dict[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingConnections:
+    """Connections that no program has accepted yet: those that wait for accept, and half-open ones.
+
+    `half_open` counts the latter by where they arrived and the address of the client. Where `complete` is
+    False there were more than could be read.
+    """
+
+    waiting: Sequence[WaitingConnection]
+    half_open: Mapping[tuple[Endpoint, bytes], int]
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)

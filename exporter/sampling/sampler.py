@@ -22,6 +22,7 @@ from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySample
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.namespace_slot import QUIET_SECONDS
 from exporter.sampling.queue_observers import QueueObservers
+from exporter.sampling.socket_requests import SocketRequests
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.owners import Owners
 from exporter.sampling.waiting import Waiting
@@ -62,7 +63,8 @@ class Sampler:
         self._budget_report = BudgetReport()
         self._sampling_cpu = environment.broker_clock.cpu
         self._all_ran = threading.Event()
-        self._waiting = Waiting(*self.namespace_scheduler.ended_descriptors())
+        self.socket_requests = SocketRequests()
+        self._waiting = Waiting(self.socket_requests.fileno(), *self.namespace_scheduler.ended_descriptors())
         self._thread: threading.Thread | None = None
         self._next_budget_at = clock.monotonic()
         self._due = clock.monotonic()
@@ -126,6 +128,7 @@ class Sampler:
         """Run every source that is due, and return the monotonic time at which the next one will be."""
         now = self._clock.monotonic()
         self.namespace_scheduler.detach_ended(now)
+        self.socket_requests.serve()
         self._run_due(self._periodic, now)
         self._look_for_waiting(now)
         more = self.namespace_scheduler.sample(now, source_report.report)

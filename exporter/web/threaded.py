@@ -17,7 +17,8 @@ from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
 
 _COMPRESS_LEVEL: Final = 1
-_WAIT_SECONDS: Final = 2.0
+# For as long a client waits until it is told to come again.
+WAIT_SECONDS: Final = 2.0
 # A response may take several megabytes until its client has it.
 _MAX_REQUESTS: Final = 2
 
@@ -34,15 +35,20 @@ class ThreadedHandler:
         self._allowance = allowance
         self._places = Places(_MAX_REQUESTS)
 
-    async def handle(self, request: HttpRequest) -> HttpResponse:
-        """Return the response, in gzip where the client accepts it, or 503 while others are served."""
-        if not await self._places.take(request.delivery, _WAIT_SECONDS):
+    async def handle(self, request: HttpRequest, part: CpuAllowance | None = None) -> HttpResponse:
+        """Return the response, in gzip where the client accepts it, or 503 while others are served.
+
+        `part` of the allowance is charged as well.
+        """
+        if not await self._places.take(request.delivery, WAIT_SECONDS):
             return HttpResponse.busy("this is served to others; try again later")
         compressed = accepts_gzip(request.headers.get("accept-encoding"))
         response, seconds = await asyncio.get_running_loop().run_in_executor(
             self._executor, lambda: self._timed(request.query, compressed=compressed)
         )
         self._allowance.spend(seconds)
+        if part is not None:
+            part.spend(seconds)
         return response
 
     def _timed(self, query: str, *, compressed: bool) -> tuple[HttpResponse, float]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
 from exporter.api.handler import DocumentHandler
-from exporter.api.query import ListenerQuery
+from exporter.api.query import ListenerQuery, QueryError
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
@@ -21,12 +23,14 @@ def echo(query: ListenerQuery) -> dict[str, Any]:
     return {"patterns": list(query.patterns), "name": "ü\\x1b"}
 
 
-def respond(query: str, **headers: str) -> HttpResponse:
+def respond(
+    query: str, document: Callable[[ListenerQuery], dict[str, Any]] = echo, **headers: str
+) -> HttpResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
     async def response() -> HttpResponse:
         with ThreadPoolExecutor(1) as threads:
-            handler = DocumentHandler(echo, threads, CpuAllowance(lambda: 1.0))
+            handler = DocumentHandler(document, threads, CpuAllowance(lambda: 1.0))
             return await handler.handle(HttpRequest("GET", "/api", named, FakeDelivery(), query))
 
     return asyncio.run(response())
@@ -48,3 +52,38 @@ def test_a_wrong_parameter_gets_400_and_one_line() -> None:
     response = respond("since=never")
     assert response.status == HTTPStatus.BAD_REQUEST
     assert response.body == b"since: 'never' is no duration, such as 30s, 10m or 24h\n"
+
+
+def test_what_is_wrong_for_what_there_is_now_gets_400_too() -> None:
+    def refuse(_query: ListenerQuery) -> dict[str, Any]:
+        raise QueryError("clients: too many")
+
+    response = respond("clients=5", document=refuse)
+    assert (response.status, response.body) == (HTTPStatus.BAD_REQUEST, b"clients: too many\n")
+
+
+def test_who_waits_is_asked_for_as_often_as_there_is_processor_time_for_it() -> None:
+    """And other documents are served meanwhile."""
+
+    def busy(query: ListenerQuery) -> dict[str, Any]:
+        until = time.thread_time() + (0.15 if query.clients else 0.0)
+        while time.thread_time() < until:
+            pass
+        return {}
+
+    async def responses() -> list[HttpResponse]:
+        with ThreadPoolExecutor(1) as threads:
+            handler = DocumentHandler(busy, threads, CpuAllowance(lambda: 0.02))
+            found = []
+            for query in ("clients=5", "clients=5", "port=80"):
+                delivery = FakeDelivery()
+                found.append(await handler.handle(HttpRequest("GET", "/api", {}, delivery, query)))
+                delivery.until_sent.close()
+            return found
+
+    first, second, other = asyncio.run(responses())
+    assert (first.status, other.status) == (HTTPStatus.OK, HTTPStatus.OK)
+    assert second.status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert second.body.startswith(b"clients: asked for too often")
+    # 0.15 s at a hundredth of a core, of which 0.1 s are there at first.
+    assert 4 <= int(second.headers["Retry-After"]) <= 6

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.api.history import History
-from exporter.api.query import ListenerQuery
+from exporter.api.query import ListenerQuery, QueryError
 from tests.listeners.sockets import tcp, unix
 from tests.sampling.simulation import TICK_SECONDS, Simulation
 
@@ -121,3 +121,8 @@ def test_what_does_not_fit_is_counted() -> None:
     document = host.document(max_changes=5)
     assert [entry["protocol"] for entry in document["listeners"]] == ["unix"]
     assert document["omitted"] == 1
+
+
+def test_clients_of_the_past_are_not_kept() -> None:
+    with pytest.raises(QueryError, match="ask /api/v1/listeners for them"):
+        Host().document("clients=5")

@@ -45,6 +45,11 @@ def test_without_since_the_whole_window_is_asked_for() -> None:
     assert ListenerQuery.parse("port=80").seconds is None
 
 
+def test_clients_are_asked_for_by_their_number() -> None:
+    assert ListenerQuery.parse("port=80").clients is None
+    assert ListenerQuery.parse("clients=100").clients == 100
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [
@@ -52,9 +57,15 @@ def test_without_since_the_whole_window_is_asked_for() -> None:
         ("since=-1s", "since: '-1s' is no duration"),
         (
             "ports=80",
-            "unknown parameter 'ports'; allowed are netns, protocol, address, port, process",
+            "'ports'; allowed are netns, protocol, address, port, process, members, clients and since",
         ),
         ("members=1", "members: '1' is neither true nor false"),
+        ("clients=0", "clients: '0' is no whole number from 1 to 100"),
+        ("clients=101", "clients: '101' is no"),
+        ("clients=1000000000000", "is no whole number"),
+        ("clients=-1", "is no whole number"),
+        ("clients=", "is no whole number"),
+        ("clients=%C2%B2", "is no whole number"),
         ("port", "cannot read the parameters"),
         ("&".join(["port=1"] * 40), "cannot read the parameters"),
     ],

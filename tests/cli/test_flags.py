@@ -101,6 +101,8 @@ def test_a_repeatable_flag_is_empty_at_each_parse() -> None:
         (["show"], ShowFlags(OutputFormat.TABLE, None)),
         (["show", "--json", "--config.file", "a.yaml"], ShowFlags(OutputFormat.JSON, "a.yaml")),
         (["show", "--prometheus"], ShowFlags(OutputFormat.PROMETHEUS, None)),
+        (["show", "--clients"], ShowFlags(OutputFormat.TABLE, None, clients=10)),
+        (["show", "--clients=3", "--json"], ShowFlags(OutputFormat.JSON, None, clients=3)),
         (["doctor"], DoctorFlags(json=False, seconds=3.0, config_file=None)),
         (
             ["doctor", "--json", "--for=500ms", "--config.file=a.yaml"],
@@ -168,6 +170,8 @@ def test_subcommands(argv: list[str], flags: CheckConfigFlags | ShowFlags | Doct
             ["check-config", "a", "b"],
             "unexpected argument 'b'; see listen-queue-exporter check-config --help",
         ),
+        (["show", "--clients=0"], "--clients: '0' is not from 1 to 100"),
+        (["show", "--clients=101"], "--clients: '101' is not from 1 to 100"),
         (["show", "--jsn"], "unknown flag '--jsn'; did you mean --json?"),
         (["show", "--version"], "unknown flag '--version'; see listen-queue-exporter show --help"),
     ],

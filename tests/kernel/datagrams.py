@@ -22,6 +22,7 @@ SYN_RECV = 3
 LISTEN = 10
 
 _INFO = 2
+_PEER_OFFSET = 40
 _SKMEMINFO = 7
 _UNIX_NAME = 0
 _UNIX_RQLEN = 4
@@ -69,6 +70,12 @@ def inet_row(
     payload += struct.pack("=IQ", interface, cookie)
     payload += struct.pack("=IIIII", 0, length, limit, 0, cookie if inode is None else inode)
     return message(payload + attributes)
+
+
+def with_peer(row: bytes, address: str) -> bytes:
+    """A row of a connection whose client has this address."""
+    packed = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+    return row[:_PEER_OFFSET] + packed.ljust(16, b"\0") + row[_PEER_OFFSET + 16 :]
 
 
 def tcp_row(cookie: int, *, length: int = 0, drops: int = 0, address: str = "127.0.0.1") -> bytes:

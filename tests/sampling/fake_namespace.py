@@ -23,7 +23,7 @@ from exporter.kernel.records import (
     WaitingConnection,
     WaitingDump,
 )
-from exporter.kernel.sock_diag.diag_socket import ForeignDatagrams
+from exporter.kernel.sock_diag.diag_socket import DiagSockets, ForeignDatagrams
 from tests.listeners.sockets import waiting
 
 COUNTERS = TcpCounters(*range(1, 8))
@@ -171,6 +171,8 @@ class FakeNamespace:
         self.mptcp: frozenset[int] = frozenset()
         self.settings = SYSCTLS
         self.foreign_datagrams = ForeignDatagrams()
+        # For what is asked in another thread than that of the sampler.
+        self.sockets: DiagSockets | None = None
         self.segments: int | None = None
         self.repeats: int | None = None
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from exporter.config import parse
-from exporter.config.model import Config
 from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.namespace import Namespace
 from exporter.sampling.clock import SYSTEM_CLOCK
@@ -93,12 +92,12 @@ class Simulation:
         return sorted((each.group.key.address, each.owner.process if each.owner else "") for each in states)
 
 
-def real_time_sampler(kernel: FakeNamespace) -> Sampler:
+def real_time_sampler(kernel: FakeNamespace, config: str = "{}") -> Sampler:
     """A sampler of this namespace that runs by the real clocks."""
     environment = Environment(
         kernel.namespace(), None, FakeHost().owner_search(), SYSTEM_CLOCK, SYSTEM_CLOCK, {}
     )
-    return Sampler(Config(), environment)
+    return Sampler(parse(config, "c.yaml"), environment)
 
 
 def runner_of(runners: Sequence[SourceRunner], name: str, netns: str = "host") -> SourceRunner:

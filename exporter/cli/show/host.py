@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from exporter.api.listeners import Listeners
-from exporter.api.query import ListenerQuery
+from exporter.api.query import ListenerQuery, QueryError
 from exporter.cli.host_sampling import check, sampled_host, with_watch_budget
 from exporter.cli.show_flags import ShowFlags
 from exporter.config.model import Config, Thresholds
+from exporter.errors import UsageError
 from exporter.sampling.clock import Clock
 from exporter.sampling.timed_sampling import sample_for
 
@@ -20,13 +21,18 @@ from exporter.sampling.timed_sampling import sample_for
 def document(flags: ShowFlags, clock: Clock) -> dict[str, Any]:
     """Return the document of what the flags ask for, after a watch where they ask for one.
 
-    Raises RunError where the listeners of this namespace cannot be read.
+    Raises RunError where the listeners of this namespace cannot be read, and UsageError where too many of
+    them have clients that are asked for.
     """
     sampler = sampled_host(flags.config_file, clock, partial(adapted, seconds=flags.seconds))
     if flags.seconds is not None:
         sample_for(sampler, flags.seconds, clock, time.sleep)
         check(sampler)
-    return Listeners(sampler, clock).document(ListenerQuery(flags.patterns, members=flags.members))
+    query = ListenerQuery(flags.patterns, members=flags.members, clients=flags.clients)
+    try:
+        return Listeners(sampler, clock).document(query)
+    except QueryError as error:
+        raise UsageError(f"--{error}") from error
 
 
 def adapted(config: Config, seconds: float | None = None) -> Config:

@@ -10,6 +10,7 @@ from exporter.api.queue_state import QueueState
 from exporter.cli import table
 from exporter.cli.bar import bar
 from exporter.cli.colour import Colour, painted
+from exporter.cli.show import clients
 from exporter.cli.show.columns import Column, Layout, columns, fitted
 from exporter.cli.show.listener import ShownListener
 from exporter.cli.terminal import Terminal
@@ -33,16 +34,24 @@ class _Line:
 
 
 def listing(listeners: Sequence[ShownListener], terminal: Terminal, *, peaks: bool) -> str:
-    """Return the table, as wide as the terminal at most; `peaks` tells whether queues were watched."""
+    """Return the table, as wide as the terminal at most; `peaks` tells whether queues were watched.
+
+    Below each listener stand its sockets and its clients, where they were asked for.
+    """
     every = columns(listeners, peaks=peaks)
-    lines = [line for listener in listeners for line in _lines(listener, every)]
+    groups = [list(_lines(listener, every)) for listener in listeners]
+    lines = [line for group in groups for line in group]
     cells = [
         tuple("" if column.has_bar else column.title for column in every),
         *(line.cells for line in lines),
     ]
     widths = tuple(max(map(table.width, column)) for column in zip(*cells, strict=True))
     layout = fitted(every, widths, terminal.width)
-    return "\n".join([_heading(layout), *(_printed(line, every, layout, terminal) for line in lines)])
+    printed = [_heading(layout)]
+    for listener, group in zip(listeners, groups, strict=True):
+        printed += [_printed(line, every, layout, terminal) for line in group]
+        printed += clients.lines(listener.row)
+    return "\n".join(printed)
 
 
 def _lines(listener: ShownListener, every: Sequence[Column]) -> Iterator[_Line]:

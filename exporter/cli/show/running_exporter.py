@@ -19,7 +19,9 @@ def document(url: str, flags: ShowFlags) -> dict[str, Any]:
 
     Raises RunError where the exporter does not answer, or cannot read the listeners of its own namespace.
     """
-    parameters = urlencode([*flags.patterns, *([("members", "true")] if flags.members else [])])
+    members = [("members", "true")] if flags.members else []
+    clients = [] if flags.clients is None else [("clients", str(flags.clients))]
+    parameters = urlencode([*flags.patterns, *members, *clients])
     found = remote.document(url, f"{_PATH}?{parameters}" if parameters else _PATH)
     if not all(_is_list_of_objects(found.get(name)) for name in _LISTS):
         raise RunError(f"--url: what answers there is no listen-queue-exporter of this version at {_PATH}")

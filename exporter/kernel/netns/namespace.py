@@ -21,6 +21,7 @@ from exporter.kernel.sock_diag import accept_wait, mptcp
 from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.diag_socket import DiagSockets, ForeignDatagrams
 from exporter.kernel.sock_diag.dump import dump, lookup
+from exporter.kernel.sock_diag.socket_filter import MAX_PORTS
 from exporter.kernel.syn_recv_reader import SynRecvReader
 
 
@@ -56,10 +57,8 @@ class Namespace:
         """
         ordered = sorted(ports)
         both = WaitingDump([], {})
-        for start in range(0, len(ordered), accept_wait.MAX_PORTS):
-            part = self._waiting(
-                accept_wait.request_at_ports(ordered[start : start + accept_wait.MAX_PORTS]), known
-            )
+        for start in range(0, len(ordered), MAX_PORTS):
+            part = self._waiting(accept_wait.request_at_ports(ordered[start : start + MAX_PORTS]), known)
             both.found.extend(part.found)
             both.still.update(part.still)
         return both

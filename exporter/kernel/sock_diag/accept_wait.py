@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.records import WaitingConnection, WaitingDump
+from exporter.kernel.sock_diag import socket_filter
 from exporter.kernel.sock_diag.inet_row import ROW_BYTES, cookie, endpoint, inode, peer
 from exporter.kernel.sock_diag.messages import attributes, messages, row_size
 from exporter.kernel.sock_diag.requests import (
@@ -27,20 +28,7 @@ from exporter.kernel.sock_diag.requests import (
 )
 from exporter.kernel.sock_diag.socket_options import socket_options
 
-# A jump is counted in 16 bits, which ends at 5461 ports; but the kernel checks each jump by walking the
-# program (inet_diag_bc_audit), so that 1000 ports cost 2 ms and 5000 cost 40.
-MAX_PORTS: Final = 1000
-
 _INET_DIAG_INFO: Final = 2
-_INET_DIAG_REQ_BYTECODE: Final = 1
-_INET_DIAG_BC_JMP: Final = 1
-_INET_DIAG_BC_S_EQ: Final = 11
-_INET_DIAG_BC_CGROUP_COND: Final = 13
-# struct inet_diag_bc_op: code, yes, no.
-_OP: Final = struct.Struct("=BBH")
-# The port is the `no` of another op.
-_PORT: Final = struct.Struct("=2x H")
-_CGROUP_ID: Final = struct.Struct("=Q")
 # struct tcp_info: eight single bytes and nine u32 stand before tcpi_last_data_sent (uapi/linux/tcp.h).
 _LAST_DATA_SENT: Final = struct.Struct("=44x I")
 # struct nlattr: length and type.
@@ -55,7 +43,7 @@ _INODE_OFFSET: Final = 84
 
 def request_at_ports(ports: Collection[int]) -> bytes:
     """Return the request for connections on 1 to MAX_PORTS local ports that may wait for accept."""
-    return _request(_INET_DIAG_BC_S_EQ, [_PORT.pack(port) for port in sorted(ports)])
+    return tcp_request(_STATE_BITS, (_INET_DIAG_INFO,), socket_filter.at_ports(ports))
 
 
 def request_in_cgroups(cgroup_ids: Collection[int]) -> bytes:
@@ -63,11 +51,8 @@ def request_in_cgroups(cgroup_ids: Collection[int]) -> bytes:
 
     All that may wait for accept, where none is given.
     """
-    if not cgroup_ids:
-        return tcp_request(_STATE_BITS, (_INET_DIAG_INFO,))
-    return _request(
-        _INET_DIAG_BC_CGROUP_COND, [_CGROUP_ID.pack(cgroup_id) for cgroup_id in sorted(cgroup_ids)]
-    )
+    attribute = socket_filter.in_cgroups(cgroup_ids) if cgroup_ids else b""
+    return tcp_request(_STATE_BITS, (_INET_DIAG_INFO,), attribute)
 
 
 def request_one(connection: WaitingConnection) -> bytes:
@@ -109,23 +94,6 @@ def waiting_beside(datagrams: Iterable[bytes], known: Collection[int]) -> Waitin
 def still_waiting(row: bytes) -> bool:
     """Tell whether the row of a connection that waited shows that it still does."""
     return inode(row) == 0 and row[_STATE_OFFSET] in _STATES
-
-
-def _request(code: int, operands: Sequence[bytes]) -> bytes:
-    """Return the request for what fits one of the operands.
-
-    The kernel runs the filter (inet_diag_bc_run): each operand is compared and a match jumps to the end.
-    """
-    last = len(operands) - 1
-    program = b""
-    for index, operand in enumerate(operands):
-        compared = _OP.size + len(operand)
-        program += _OP.pack(code, compared, compared + _OP.size) + operand
-        if index < last:
-            rest = (compared + _OP.size) * (last - index)
-            program += _OP.pack(_INET_DIAG_BC_JMP, _OP.size, rest)
-    attribute = struct.pack("=HH", len(program) + 4, _INET_DIAG_REQ_BYTECODE) + program
-    return tcp_request(_STATE_BITS, (_INET_DIAG_INFO,), attribute)
 
 
 def _without_file(datagram: bytes) -> list[bytes]:

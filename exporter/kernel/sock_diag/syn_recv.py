@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
 from exporter.kernel.records import Endpoint
-from exporter.kernel.sock_diag.inet_row import ROW_BYTES, endpoint
+from exporter.kernel.sock_diag import socket_filter
+from exporter.kernel.sock_diag.inet_row import ROW_BYTES, endpoint, peer
 from exporter.kernel.sock_diag.messages import messages, row_size
 from exporter.kernel.sock_diag.requests import TCP_NEW_SYN_RECV, tcp_request
 
@@ -28,6 +29,22 @@ _KEY_OFFSETS: Final = (21, 20, *range(27, 23, -1), 39, *range(28, 39), 16, 17, *
 _TCP_SYN_RECV: Final = 3
 # The kernel shows a request socket as SYN_RECV also when it was asked for as NEW_SYN_RECV.
 _STATES: Final = frozenset({_TCP_SYN_RECV, TCP_NEW_SYN_RECV})
+
+
+def request_at_ports(ports: Collection[int]) -> bytes:
+    """Return the request for half-open connections on 1 to MAX_PORTS local ports."""
+    return tcp_request(1 << TCP_NEW_SYN_RECV, (), socket_filter.at_ports(ports))
+
+
+def peers(datagrams: Iterable[bytes]) -> Iterator[tuple[Endpoint, bytes]]:
+    """Yield where each half-open connection arrived, and the address of its client.
+
+    Raises MalformedReplyError as `count` does.
+    """
+    for datagram in datagrams:
+        for row in messages(datagram):
+            local = endpoint(row, _STATES)
+            yield local, peer(row)[0]
 
 
 def count(datagrams: Iterable[bytes]) -> dict[Endpoint, int]:

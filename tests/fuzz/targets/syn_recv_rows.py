@@ -1,6 +1,8 @@
-"""Rows of half-open connections: each is counted once."""
+"""Rows of half-open connections: each is counted once, and has a client."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.sock_diag import syn_recv
@@ -18,6 +20,9 @@ def run(data: bytes) -> None:
         return
     for endpoint in found:
         check_endpoint(endpoint)
+    peers = list(syn_recv.peers(datagrams))
+    assert Counter(local for local, _ in peers) == found
+    assert all(len(address) == len(local.address) for local, address in peers)
     assert sum(found.values()) == sum(len(messages(datagram)) for datagram in datagrams)
 
 

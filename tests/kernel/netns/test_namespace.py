@@ -17,7 +17,7 @@ from exporter.kernel.netns.namespace import Namespace, own_namespace
 from exporter.kernel.procfs.counters import TcpCounters
 from exporter.kernel.procfs.files import OWN_PROCFS
 from exporter.kernel.records import Endpoint, Method
-from exporter.kernel.sock_diag import accept_wait, mptcp, syn_recv
+from exporter.kernel.sock_diag import accept_wait, mptcp, socket_filter, syn_recv
 from testbed import seccomp
 from tests.kernel import recordings
 from tests.kernel.datagrams import ESTABLISHED, done, error, inet_row, message, tcp_info, tcp_row, unix_row
@@ -103,14 +103,14 @@ def test_for_no_port_there_is_no_request() -> None:
     assert kernel.requests == []
 
 
-@pytest.mark.parametrize("count", [accept_wait.MAX_PORTS, accept_wait.MAX_PORTS + 1, 65536])
+@pytest.mark.parametrize("count", [socket_filter.MAX_PORTS, socket_filter.MAX_PORTS + 1, 65536])
 def test_more_ports_than_one_filter_has_take_several_requests(count: int) -> None:
     kernel = FakeKernel(waiting_row(80, 1000), done())
     found = namespace(kernel).waiting_at(range(count)).found
     assert {connection.local for connection in found} == {endpoint(80)}
     expected = [
-        accept_wait.request_at_ports(range(start, min(start + accept_wait.MAX_PORTS, count)))
-        for start in range(0, count, accept_wait.MAX_PORTS)
+        accept_wait.request_at_ports(range(start, min(start + socket_filter.MAX_PORTS, count)))
+        for start in range(0, count, socket_filter.MAX_PORTS)
     ]
     assert kernel.requests == expected
 
