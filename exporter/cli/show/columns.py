@@ -87,7 +87,7 @@ def cut_owner(text: str, limit: int) -> str:
 
 def columns(listeners: Sequence[ShownListener], *, peaks: bool) -> tuple[Column, ...]:
     """Return the columns for these listeners; `peaks` tells whether they were watched."""
-    elsewhere = any(each.text("netns") != HOST for each in listeners)
+    others = any(each.text("netns") != HOST for each in listeners)
     return (
         Column(
             "LISTENER",
@@ -97,7 +97,7 @@ def columns(listeners: Sequence[ShownListener], *, peaks: bool) -> tuple[Column,
             enough=24,
             least=12,
         ),
-        *((_NETNS,) if elsewhere else ()),
+        *((_NETNS,) if others else ()),
         Column(
             "OWNER",
             lambda each: each.owner,
