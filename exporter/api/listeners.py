@@ -8,6 +8,7 @@ from exporter.api import listener_errors
 from exporter.api.clients import ClientLists
 from exporter.api.listener_members import members
 from exporter.api.listener_row import Row, healthy_sources, labels, readable, row, state_of
+from exporter.api.namespace_counters import counters
 from exporter.api.query import ListenerQuery
 from exporter.api.queue_state import RANKS
 from exporter.doctor.unseen import unseen
@@ -22,7 +23,8 @@ Document = dict[str, Any]
 class Listeners:
     """Reads what a sampler has found.
 
-    The document has `time` (Unix seconds), `listeners`, `errors` and `not_seen`. A listener has its labels,
+    The document has `time` (Unix seconds), `listeners`, `namespaces` with their counters, `errors` and
+    `not_seen`. A listener has its labels,
     its owner, `stale_path`, `rule` and the thresholds of that as they are written (`accept_warning` and so
     on), `state` (a QueueState; null where the queue cannot be read), the metrics of its newest sample by
     their names, and the highest of the last `peak_seconds`; one whose source failed is null, never 0. With
@@ -50,6 +52,7 @@ class Listeners:
                 if query.selects(labels(state))
             }
             errors = listener_errors.errors(sampler, now)
+            namespaces = [counters(namespace, now) for namespace in sampler.namespaces]
             hidden = unseen(sampler)
         if query.clients is not None:
             for state, clients in self._clients.read(chosen, query.clients).items():
@@ -57,6 +60,7 @@ class Listeners:
         return {
             "time": round(self._clock.wall(), 3),
             "listeners": list(chosen.values()),
+            "namespaces": namespaces,
             "errors": errors,
             "not_seen": [{"what": each.what, "needs": each.needs} for each in hidden if not each.configured],
         }

@@ -8,6 +8,7 @@ from exporter.cli.flags import run_parser
 from exporter.cli.history_flags import history_parser
 from exporter.cli.parser import Parser
 from exporter.cli.show_flags import show_parser
+from exporter.cli.top_flags import top_parser
 
 
 def command_parsers() -> dict[str, Parser]:
@@ -16,6 +17,7 @@ def command_parsers() -> dict[str, Parser]:
         "": run_parser(),
         "check-config": check_config_parser(),
         "show": show_parser(),
+        "top": top_parser(),
         "history": history_parser(),
         "doctor": doctor_parser(),
     }

@@ -16,6 +16,7 @@ from exporter.cli.doctor_flags import DoctorFlags, parse_doctor
 from exporter.cli.history_flags import HistoryFlags, parse_history
 from exporter.cli.parser import COMMANDS, PROGRAM, Parser, advice
 from exporter.cli.show_flags import ShowFlags, parse_show
+from exporter.cli.top_flags import TopFlags, parse_top
 from exporter.cli.values import OneOf, count, duration, header_bytes, mode, positive_count, text
 from exporter.errors import UsageError
 
@@ -66,7 +67,7 @@ class RunFlags:
     auto_reload_seconds: float | None = None
 
 
-Flags = RunFlags | CheckConfigFlags | ShowFlags | HistoryFlags | DoctorFlags
+Flags = RunFlags | CheckConfigFlags | ShowFlags | TopFlags | HistoryFlags | DoctorFlags
 
 
 def parse(argv: Sequence[str]) -> Flags:
@@ -83,6 +84,8 @@ def parse(argv: Sequence[str]) -> Flags:
             return parse_check_config(argv[1:])
         case "show":
             return parse_show(argv[1:])
+        case "top":
+            return parse_top(argv[1:])
         case "history":
             return parse_history(argv[1:])
         case "doctor":

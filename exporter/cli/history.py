@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 from exporter.api.spikes import spikes
 from exporter.cli import output, remote, table
 from exporter.cli.history_flags import HistoryFlags
+from exporter.cli.sparkline import sparkline
 
 _PATH: Final = "/api/v1/history"
-_BARS: Final = " ▁▂▃▄▅▆▇█"
 _WIDTH: Final = 40
 _SPIKES: Final = 5
 
@@ -43,7 +43,7 @@ def _lines(document: Entry) -> Iterator[str]:
     if not listeners:
         yield f"No connection has waited in any queue in the last {_duration(seconds)}."
     for entry in listeners:
-        yield from _listener(entry, end - seconds, end)
+        yield from listener_lines(entry, end - seconds, end)
     for entry in document["episodes"]:
         yield (
             f"{_clock(float(entry['at']))}  {_name(entry)}: {entry['queue']} beyond {entry['severity']},"
@@ -58,7 +58,8 @@ def _lines(document: Entry) -> Iterator[str]:
         )
 
 
-def _listener(entry: Entry, begin: float, end: float) -> Iterator[str]:
+def listener_lines(entry: Entry, begin: float, end: float) -> Iterator[str]:
+    """Return what one queue did between two times, in Unix seconds: its peak, a bar for each part, spikes."""
     changes: list[Change] = entry["changes"]
     yield f"{_name(entry)}  {entry['queue']}: at most {_peak(entry)}"
     bars = _bars(changes, begin, end, entry["peak_length"] or 0)
@@ -76,7 +77,7 @@ def _bars(changes: Sequence[Change], begin: float, end: float, peak: int) -> str
         last = int((max(float(following[0]), begin) - begin) / step)
         for index in range(first, min(last, _WIDTH - 1) + 1):
             highest[index] = max(highest[index], change[1] or 0)
-    return "".join(_BARS[-(-length * (len(_BARS) - 1) // max(peak, 1))] for length in highest)
+    return sparkline(length / max(peak, 1) for length in highest)
 
 
 def _name(entry: Entry) -> str:

@@ -90,6 +90,7 @@ def _run(flags: Flags, signals: ProcessSignals) -> int:
     from exporter.cli.flags import RunFlags  # noqa: PLC0415
     from exporter.cli.history_flags import HistoryFlags  # noqa: PLC0415
     from exporter.cli.show_flags import ShowFlags  # noqa: PLC0415
+    from exporter.cli.top_flags import TopFlags  # noqa: PLC0415
 
     match flags:
         case RunFlags():
@@ -104,6 +105,10 @@ def _run(flags: Flags, signals: ProcessSignals) -> int:
             from exporter.cli.show.command import show  # noqa: PLC0415
 
             return show(flags)
+        case TopFlags():
+            from exporter.cli.top.command import top  # noqa: PLC0415
+
+            return top(flags)
         case HistoryFlags():
             from exporter.cli.history import history  # noqa: PLC0415
 

@@ -15,6 +15,7 @@ PROGRAM = "listen-queue-exporter"
 COMMANDS = {
     "check-config": "read a configuration file and report every error in it",
     "show": "print the listeners of this host and their queues once",
+    "top": "show the listeners of this host as their queues change",
     "history": "print what a running exporter has seen in the last minutes",
     "doctor": "say what is wrong with the listeners of this host",
 }

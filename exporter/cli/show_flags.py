@@ -8,12 +8,11 @@ from enum import StrEnum
 from typing import Final
 
 from exporter.api.queue_state import QueueState
+from exporter.cli.listener_flags import Patterns, add_labels, take_patterns
 from exporter.cli.parser import COMMANDS, Parser
 from exporter.cli.values import SomeOf, duration, listed, text
 from exporter.errors import UsageError
 
-# The labels by which listeners are chosen.
-_LABELS: Final = ("port", "process", "netns", "protocol", "address")
 _CHECK: Final = "--check"
 DEFAULT_CLIENTS: Final = 10
 
@@ -52,7 +51,7 @@ class ShowFlags:
     output_format: OutputFormat
     config_file: str | None
     url: str | None = None
-    patterns: tuple[tuple[str, str], ...] = ()
+    patterns: Patterns = ()
     states: tuple[str, ...] = ()
     seconds: float | None = None
     members: bool = False
@@ -63,9 +62,7 @@ def show_parser() -> Parser:
     """Return the parser of what follows `show`."""
     parser = Parser("show", "show [flags]", f"{COMMANDS['show'].capitalize()}.")
     add = parser.flags.add_argument
-    for name in _LABELS:
-        about = f"only listeners of this {name}; a pattern with * and ?"
-        add(f"--{name}", metavar=name.upper(), type=text, help=about)
+    add_labels(parser)
     about = f"only those in one of these states: {', '.join(QueueState)}"
     add("--state", dest="states", metavar="STATE,...", type=SomeOf(tuple(QueueState)), help=about)
     about = "how long to watch for the peaks of queues, as in 2s"
@@ -89,8 +86,7 @@ def show_parser() -> Parser:
 def parse_show(argv: Sequence[str]) -> ShowFlags:
     """Parse what follows `show`. Raises UsageError, and for `--help` SystemExit(0)."""
     values = show_parser().read(argv)
-    given = {name: values.pop(name) for name in _LABELS}
-    patterns = tuple((name, pattern) for name, pattern in given.items() if pattern is not None)
+    patterns = take_patterns(values)
     flags = ShowFlags(**values, patterns=patterns)
     _refuse_contradictions(flags)
     return flags

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from exporter.api.query import ListenerQuery
 from exporter.cli import output, table
 from exporter.cli.parser import PROGRAM
 from exporter.cli.show.listener import ShownListener
@@ -44,13 +45,14 @@ def show(flags: ShowFlags, clock: Clock = SYSTEM_CLOCK) -> int:
 
 
 def _document(flags: ShowFlags, clock: Clock) -> Document:
+    query = ListenerQuery(flags.patterns, members=flags.members, clients=flags.clients)
     if flags.url is not None:
         from exporter.cli.show import running_exporter  # noqa: PLC0415
 
-        return running_exporter.document(flags.url, flags)
+        return running_exporter.document(flags.url, query)
     from exporter.cli.show import host  # noqa: PLC0415
 
-    return host.document(flags, clock)
+    return host.document(query, flags, clock)
 
 
 def _print(rows: list[Document], document: Document, flags: ShowFlags) -> int:

@@ -18,8 +18,8 @@ from exporter.sampling.clock import Clock
 from exporter.sampling.timed_sampling import sample_for
 
 
-def document(flags: ShowFlags, clock: Clock) -> dict[str, Any]:
-    """Return the document of what the flags ask for, after a watch where they ask for one.
+def document(query: ListenerQuery, flags: ShowFlags, clock: Clock) -> dict[str, Any]:
+    """Return the document of what is asked for, after a watch where the flags ask for one.
 
     Raises RunError where the listeners of this namespace cannot be read, and UsageError where too many of
     them have clients that are asked for.
@@ -28,7 +28,6 @@ def document(flags: ShowFlags, clock: Clock) -> dict[str, Any]:
     if flags.seconds is not None:
         sample_for(sampler, flags.seconds, clock, time.sleep)
         check(sampler)
-    query = ListenerQuery(flags.patterns, members=flags.members, clients=flags.clients)
     try:
         return Listeners(sampler, clock).document(query)
     except QueryError as error:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from exporter.api.query import ListenerQuery
 from exporter.cli import remote, table
-from exporter.cli.show_flags import ShowFlags
 from exporter.errors import RunError
 from exporter.kernel.netns.host_label import HOST
 
 _PATH: Final = "/api/v1/listeners"
-_LISTS: Final = ("listeners", "errors", "not_seen")
+_LISTS: Final = ("listeners", "namespaces", "errors", "not_seen")
 
 
-def document(url: str, flags: ShowFlags) -> dict[str, Any]:
-    """Return the document of what the flags ask for.
+def document(url: str, query: ListenerQuery) -> dict[str, Any]:
+    """Return the document of the listeners that are asked for.
 
     Raises RunError where the exporter does not answer, or cannot read the listeners of its own namespace.
     """
-    members = [("members", "true")] if flags.members else []
-    clients = [] if flags.clients is None else [("clients", str(flags.clients))]
-    parameters = urlencode([*flags.patterns, *members, *clients])
+    members = [("members", "true")] if query.members else []
+    clients = [] if query.clients is None else [("clients", str(query.clients))]
+    parameters = urlencode([*query.patterns, *members, *clients])
     found = remote.document(url, f"{_PATH}?{parameters}" if parameters else _PATH)
     if not all(_is_list_of_objects(found.get(name)) for name in _LISTS):
         raise RunError(f"--url: what answers there is no listen-queue-exporter of this version at {_PATH}")

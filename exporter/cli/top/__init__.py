@@ -1,0 +1,1 @@
+"""`top`: the listeners of a host as they change."""

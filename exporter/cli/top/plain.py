@@ -1,0 +1,55 @@
+"""The table anew each second, for terminals that can do little."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Final, NoReturn
+
+from exporter.api.query import ListenerQuery
+from exporter.cli import output, table
+from exporter.cli.listener_flags import Patterns
+from exporter.cli.show.listing import listing
+from exporter.cli.terminal import Terminal
+from exporter.cli.top.feed import Feed
+from exporter.cli.top.rates import Rates
+from exporter.cli.top.view import Reading
+from exporter.errors import RunError
+
+_SECONDS: Final = 1.0
+# ECMA-48: the cursor to the first cell, and all from there on erased.
+_CLEAR: Final = "\x1b[H\x1b[J"
+
+
+def run(feed: Feed, patterns: Patterns, hint: str = "") -> NoReturn:
+    """Print until a signal ends the program, `hint` below the first line.
+
+    Raises RunError where the first reading fails.
+    """
+    rates = Rates()
+    text = _text(feed, patterns, rates, hint)
+    while True:
+        output.write(_CLEAR + text)
+        time.sleep(_SECONDS)
+        try:
+            text = _text(feed, patterns, rates, hint)
+        except RunError as error:
+            text = f"{table.printable(str(error))}\n"
+
+
+def _text(feed: Feed, patterns: Patterns, rates: Rates, hint: str) -> str:
+    document = feed.listeners(ListenerQuery(patterns))
+    rates.note(time.monotonic(), document["namespaces"])
+    reading = Reading.of(document, rates)
+    terminal = Terminal.of(sys.stdout, os.environ)
+    lines = [
+        reading.heading,
+        *([hint] if hint else []),
+        *(f"not seen: {table.printable(each)}" for each in reading.not_seen),
+        *listing(reading.listeners, terminal, peaks=True).splitlines(),
+    ]
+    height = os.get_terminal_size(sys.stdout.fileno()).lines
+    if len(lines) >= height:
+        lines[height - 2 :] = [f"{len(lines) - height + 2} more"]
+    return "\n".join(lines) + "\n"
