@@ -42,7 +42,6 @@ class Connection:
     """
 
     def __init__(self, channel: Channel, origin: Origin, router: Responder, registry: Registry) -> None:
-        """Belong to the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._limits = limits = registry.limits
         self.peer = origin.peer
@@ -58,14 +57,14 @@ class Connection:
         self._admission = registry.admission
         # For how long the client had asked nothing before; None for one that has had no response yet.
         self.idle_seconds = origin.idle_seconds
+        self._is_admitted = origin.idle_seconds is not None  # before it was accepted
         # What of a request is waited for, and since when, while the state may be ADMISSION.
         self._awaited = self.state
         self._awaited_since = self.since
         self._exchange = Exchange(limits)
         self._is_pipelined = False  # the request has begun to arrive behind the one before
         self._discards = 0
-        self._unsent = Unsent()
-        self._moved_at = self.since
+        self._unsent, self._moved_at = Unsent(), self.since
         self._page_deadline = 0.0
         self._task: asyncio.Task[None] | None = None
         self._loop.add_reader(self._descriptor, self._readable)
@@ -150,7 +149,8 @@ class Connection:
             return
         if self.state is State.IDLE:
             self.idle_seconds = self._loop.time() - self.since
-        if self._admission.admit(idle_seconds=self.idle_seconds):
+        if self._is_admitted or self._admission.admit(idle_seconds=self.idle_seconds):
+            self._is_admitted = False
             self.serve()
         elif self._channel.has_ended() and not self._is_pipelined:
             self.abort()

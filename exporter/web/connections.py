@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from exporter.web.admission import RARE_SECONDS, Admission
+from exporter.web.admission import Admission
 from exporter.web.channel import Channel
 from exporter.web.connection import Connection
 from exporter.web.connection_state import State
@@ -15,6 +15,8 @@ from exporter.web.router import Responder
 
 _MIN_TIMER_SECONDS: Final = 0.1
 _KEPT_IDLE_RATIO: Final = 0.125
+# What a client has sent is read before that, unless it has to wait.
+_SILENT_SECONDS: Final = 0.1
 _RESPONDING: Final = (State.ADMISSION, State.RESPONSE, State.SENDING)
 
 
@@ -49,20 +51,20 @@ class Connections:
     def make_place(self, origin: Origin) -> bool:
         """Return whether there is a place for a client, for which one that can be missed is closed.
 
-        That is the one that is idle for the longest time, those who ask now and then after the others; then
+        That is one that is idle, who asks most often first, and of equal ones the one that asked first; then
         one that waits for processor time and asks all the time, then one without a complete request, or that
         takes nothing of its response, where that is not just beginning. For a client that asks at intervals
-        that is any that has sent nothing yet. Those who ask at intervals come last.
+        that is any that has sent nothing for a tenth of a second. Those who ask at intervals come last.
         """
-        places = self.limits.connections
-        if self._count < places:
+        limits = self.limits
+        if self._count < limits.connections:
             return True
         # Where there are only few, Prometheus is likely to be among them.
-        spared = int(places * _KEPT_IDLE_RATIO)
+        spared = int(limits.connections * _KEPT_IDLE_RATIO)
         return (
             self._close_idle(spared)
             or self.admission.refuse_one()
-            or self._close_unfinished(0.0 if origin.idle_seconds else self.limits.evict_header_seconds)
+            or self._close_unfinished(_SILENT_SECONDS if origin.idle_seconds else limits.evict_header_seconds)
             or self.admission.refuse_regular(spared)
         )
 
@@ -75,8 +77,7 @@ class Connections:
         if lingering:
             next(iter(lingering)).abort()
         elif len(idle) > kept:
-            often = (each for each in idle if (each.idle_seconds or 0.0) < RARE_SECONDS)
-            next(often, next(iter(idle))).abort()
+            min(idle, key=lambda each: each.idle_seconds or 0.0).abort()
         else:
             return False
         return True

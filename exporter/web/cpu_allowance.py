@@ -32,23 +32,25 @@ class CpuAllowance:
         wall: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] | None = time.thread_time,
         max_pause_seconds: float = _MAX_PAUSE_SECONDS,
-        max_debt_seconds: float = _MAX_DEBT_SECONDS,
+        burst_seconds: float = _BURST_SECONDS,
     ) -> None:
         self._share = share
         self._wall = wall
         self._cpu = cpu
         self._max_pause_seconds = max_pause_seconds
-        self._max_debt_seconds = max_debt_seconds
-        self._burst_seconds = _BURST_SECONDS if cpu is not None else _PART_BURST_SECONDS
-        self._balance = self._burst_seconds
+        self._max_debt_seconds = _MAX_DEBT_SECONDS if cpu is not None else max_pause_seconds
+        self._burst_seconds = self._balance = burst_seconds
         self._wall_at = wall()
         self._cpu_at: float | None = None
 
-    def part(self, ratio: float, max_pause_seconds: float = _MAX_PAUSE_SECONDS) -> Self:
+    def part(
+        self,
+        ratio: float,
+        max_pause_seconds: float = _MAX_PAUSE_SECONDS,
+        burst_seconds: float = _PART_BURST_SECONDS,
+    ) -> Self:
         """Return an account that earns a part of what this one does, and spends what is noted in it alone."""
-        return type(self)(
-            lambda: self._share() * ratio, self._wall, None, max_pause_seconds, max_pause_seconds
-        )
+        return type(self)(lambda: self._share() * ratio, self._wall, None, max_pause_seconds, burst_seconds)
 
     def spend(self, seconds: float) -> None:
         """Note processor time that was used for a client."""

@@ -20,6 +20,8 @@ _COMPRESS_LEVEL: Final = 1
 _MAX_AGE_SECONDS: Final = 1.0
 # The part of what clients may use for making pages; the rest is for sending them.
 _PAGES_SHARE: Final = 0.25
+# Of that so much at once after a quiet time: for more all clients would wait until it is earned again.
+_BURST_SECONDS: Final = 0.02
 # Of pages that clients have yet to take, in memory at once; two at least, whatever their size.
 _MAX_BYTES: Final = 8 * 1024 * 1024
 _MIN_PAGES: Final = 2
@@ -69,7 +71,7 @@ class SharedPages:
         self._page = page
         self._allowance = allowance
         # Of what pages take alone.
-        self.account = allowance.part(_PAGES_SHARE, _MAX_AGE_SECONDS)
+        self.account = allowance.part(_PAGES_SHARE, _MAX_AGE_SECONDS, _BURST_SECONDS)
         self._executor = executor
         self._max_bytes = max_bytes
         self._clock = clock

@@ -14,6 +14,7 @@ import pytest
 
 from exporter.web.address import ListenAddress
 from exporter.web.cpu_allowance import CpuAllowance
+from exporter.web.limits import Limits
 from exporter.web.listening import bind
 from exporter.web.route import Route
 from exporter.web.scrape import ScrapeHandler
@@ -23,6 +24,7 @@ from tests.web.crowd import SCRAPE, Crowd, Flood, Member, Scraper
 from tests.web.server_thread import router_of
 from tests.web.virtual_time import VirtualClock, VirtualLoop
 
+DEFAULTS = Limits()
 # What clients may use with the defaults (`Daemon._client_share`), and what all that they cause takes then.
 SHARE = 0.016
 MAX_SHARE = 0.03
@@ -87,7 +89,7 @@ class Served:
     share: float
 
 
-def served(*members: Member, page_seconds: float = 0.001) -> Served:
+def served(*members: Member, page_seconds: float = 0.001, limits: Limits = DEFAULTS) -> Served:
     """Serve these clients."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -98,7 +100,7 @@ def served(*members: Member, page_seconds: float = 0.001) -> Served:
         allowance = CpuAllowance(lambda: SHARE, clock.now, clock.cpu)
         pages = SharedPages(Page(page_seconds), allowance, OtherThread(clock), clock=clock.now)
         routes = Route("/metrics", ScrapeHandler(pages, max_requests=40))
-        server = Server(router_of(routes), sockets, allowance)
+        server = Server(router_of(routes), sockets, allowance, limits)
         server.start()
         await asyncio.sleep(BEGINS - clock.now())
         begun, cpu = clock.now(), clock.cpu()
@@ -141,17 +143,28 @@ def test_more_scrapers_than_there_is_time_for_keep_out_neither_a_rare_one_nor_a_
     """Each of them asks once a second, on more connections than there are places."""
     kept = Scraper(FLOOD_ADDRESS, keeps=True, interval_seconds=3.0)
     new = Scraper(FLOOD_ADDRESS, begins=0.3)
-    end = served(kept, new, Flood(clients=700, keeps=True, pause_seconds=1.0, begins=BEGINS))
+    flood = Flood(clients=100, keeps=True, pause_seconds=1.0, begins=BEGINS)
+    end = served(kept, new, flood, limits=Limits(connections=50))
     for scraper in (kept, new):
         assert not scraper.failures
         assert max(scraper.waited(end.at)) < 2.0
 
 
 @pytest.mark.netns
+def test_a_regular_scraper_has_the_place_of_a_client_that_has_just_connected() -> None:
+    """Nobody else has: such a client may be about to send its request."""
+    scraper = Scraper("127.0.0.9", begins=0.3)
+    flood = Flood(clients=10, request=b"", begins=BEGINS + 0.15)
+    served(scraper, flood, limits=Limits(connections=10))
+    assert not scraper.failures
+    assert max(scraper.seconds) < 0.2
+
+
+@pytest.mark.netns
 def test_clients_of_one_address_with_some_scrapes_a_second_are_served_at_once() -> None:
-    """Each on a new connection. A page takes three times as long as all else: it is shared."""
+    """Each on a new connection. A page takes six times as long as all else: it is shared."""
     scrapers = [Scraper("127.0.0.1", begins=0.21 * number, interval_seconds=0.8) for number in range(4)]
-    end = served(*scrapers, page_seconds=0.003)
+    end = served(*scrapers, page_seconds=0.006)
     for scraper in scrapers:
         assert not scraper.failures
         assert max(scraper.waited(end.at)) < 0.5
