@@ -38,7 +38,7 @@ suite: .venv/dev programs
 test-unit: .venv/dev ## run the tests that need neither root nor a network nor programs, in less than a minute
 	@$(BIN)/pytest -n $$(nproc) -m "not netns" $(addprefix --ignore=,$(WHOLE)) $(ARGS)
 
-test-pythons: .venv/dev programs ## run make test-unit with each Python that is supported, from here or from Debian
+test-pythons: .venv/dev programs ## run make test-unit with each Python that is supported, and with the oldest packages
 	@$(BIN)/python -m tools.pythons $(ARGS)
 
 test-repeat: .venv/dev programs ## run every test N times (10) on busy cores, and print each one that ever failed

@@ -2,6 +2,9 @@
 
 Usage: python -m tools.pythons [VERSION ...]; exit status 1 where a test failed or could not run.
 
+`oldest` among them is the oldest Python with the oldest packages that pyproject.toml admits; the others have
+those of the locks, which are the newest.
+
 A Python is taken from PATH, else from pyenv, else from a minimal Debian of a release that has it, which only
 root can make. Each tests a copy of the repository with the packages of the locks. The tests run as nobody
 where root runs this and nobody can read the copy.
@@ -16,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from packaging.tags import platform_tags
@@ -27,6 +30,9 @@ from tools.interpreters import Interpreter, bootstrap, find_installed
 _ROOT = Path(__file__).resolve().parents[1]
 _FOLDER = _ROOT / ".debian/pythons"
 _LEFT_OUT = (".git", ".venv", ".debian", ".*_cache", ".hypothesis", "__pycache__", "build", "dist")
+_LOCKS = ("locks/run.txt", "locks/dev.txt")
+OLDEST = "oldest"
+_OLDEST_LOCK = "locks/oldest.txt"
 _NOBODY = 65534
 _AS_NOBODY = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
 
@@ -37,10 +43,10 @@ def supported() -> list[str]:
     return re.findall(r"Python :: (3\.\d+)\n", "\n".join([*project["classifiers"], ""]))
 
 
-def download(version: str, folder: Path) -> None:
-    """Fill `folder` with the wheels of both locks for this version; raises CalledProcessError."""
+def download(version: str, folder: Path, locks: Sequence[str] = _LOCKS) -> None:
+    """Fill `folder` with the wheels of these locks for this version; raises CalledProcessError."""
     wanted = [f"--python-version={version}", *(f"--platform={tag}" for tag in platform_tags())]
-    for lock in ("locks/run.txt", "locks/dev.txt"):
+    for lock in locks:
         pip = [sys.executable, "-m", "pip", "-qq", "download", "--require-hashes", "--no-deps"]
         command = [*pip, "--only-binary=:all:", f"--dest={folder}", *wanted, f"--requirement={lock}"]
         subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)
@@ -73,22 +79,42 @@ def allow_nobody(python: Interpreter, folder: Path) -> bool:
 
 def run_tests(version: str, log: Path) -> tuple[bool, str]:
     """Whether the tests passed, and the line to print; the output of make is written to `log`."""
-    python = find_installed(version, os.environ["PATH"], Path.home() / ".pyenv/versions")
-    python = python or bootstrap(version, _FOLDER)
-    folder = Path("/tests") if python.enter else _FOLDER / version
+    number = supported()[0] if version == OLDEST else version
+    python = find_installed(number, os.environ["PATH"], Path.home() / ".pyenv/versions")
+    python = python or bootstrap(number, _FOLDER)
+    folder = (Path("/tests") if python.enter else _FOLDER) / version
     outside = python.root / folder.relative_to("/")
-    download(version, outside / "wheels")
+    download(number, outside / "wheels", (*_LOCKS, _OLDEST_LOCK) if version == OLDEST else _LOCKS)
     copy_repository(_ROOT, outside / "repository", python.version)
     as_nobody = allow_nobody(python, folder / "repository")
     environment = {"PATH": os.environ["PATH"], "HOME": f"{folder}/repository", "LANG": "C.UTF-8"}
     environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{folder}/wheels"}
-    make = ["make", f"--directory={folder}/repository", "test-unit", f"PYTHON={python.path}"]
-    command = [*python.enter, *(_AS_NOBODY if as_nobody else []), *make]
+    before = [*python.enter, *(_AS_NOBODY if as_nobody else [])]
+    status = 0
     with log.open("wb") as output:
-        done = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
+        for command in steps(folder / "repository", python.path, oldest=version == OLDEST):
+            run = [*before, *command]
+            done = subprocess.run(run, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
+            if status := done.returncode:
+                break
     user = "nobody" if as_nobody else getpass.getuser()
-    result = counts(log.read_text(errors="backslashreplace")) or f"make exited with {done.returncode}"
-    return done.returncode == 0, f"Python {python.version} ({python.origin}, as {user}): {result}"
+    result = counts(log.read_text(errors="backslashreplace")) or f"exited with {status}"
+    packages = ", oldest packages" if version == OLDEST else ""
+    return status == 0, f"Python {python.version} ({python.origin}, as {user}{packages}): {result}"
+
+
+def steps(repository: Path, python: str, *, oldest: bool) -> list[list[str]]:
+    """Return the commands that run the tests of a copy of the repository."""
+    make = ["make", f"--directory={repository}", f"PYTHON={python}"]
+    if not oldest:
+        return [[*make, "test-unit"]]
+    # After all others, since locks/dev.txt has newer ones of some.
+    pip = [f"{repository}/.venv/bin/python", "-m", "pip", "-qq", "install", "--require-hashes", "--no-deps"]
+    return [
+        [*make, ".venv/dev"],
+        [*pip, f"--requirement={repository}/{_OLDEST_LOCK}"],
+        [*make, "test-unit"],
+    ]
 
 
 def counts(output: str) -> str:
@@ -107,7 +133,7 @@ def main(
     """Test with these versions, or with all that the project supports; logs are written to `folder`."""
     failed = False
     folder.mkdir(parents=True, exist_ok=True)
-    for version in versions or supported():
+    for version in versions or [*supported(), OLDEST]:
         log = folder / f"{version}.log"
         try:
             passed, line = run(version, log)

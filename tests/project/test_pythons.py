@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from testbed import debian
 from tools import interpreters, pythons
@@ -84,6 +88,25 @@ def test_no_other_python_stands_in_for_the_one_that_was_named(tmp_path: Path) ->
 def test_the_versions_are_those_of_continuous_integration() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert pythons.supported() == workflow["jobs"]["unit"]["strategy"]["matrix"]["python"]
+
+
+def test_the_oldest_packages_are_the_bounds_of_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    bounds = dict(dependency.split(">=") for dependency in project["dependencies"])
+    lock = (ROOT / "locks/oldest.txt").read_text()
+    pinned = dict(re.findall(r"^(\S+)==(\S+) ", lock, re.MULTILINE))
+    assert pinned.keys() == {canonicalize_name(name) for name in bounds}
+    for name, bound in bounds.items():
+        assert Version(pinned[canonicalize_name(name)]) == Version(bound), "run `make lock`"
+
+
+def test_the_oldest_packages_are_installed_after_all_others_and_before_the_tests() -> None:
+    first, second, third = pythons.steps(Path("/copy"), "/usr/bin/python3", oldest=True)
+    assert first[-1] == ".venv/dev"
+    assert second[0] == "/copy/.venv/bin/python"
+    assert second[-1] == "--requirement=/copy/locks/oldest.txt"
+    assert [third] == pythons.steps(Path("/copy"), "/usr/bin/python3", oldest=False)
+    assert third[-1] == "test-unit"
 
 
 def test_the_copy_has_the_files_of_now_and_nothing_installed(tmp_path: Path) -> None:
