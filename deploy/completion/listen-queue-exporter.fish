@@ -50,14 +50,15 @@ function _shtab_listen_queue_exporter_using
   test "$_shtab_listen_queue_exporter_cmdpath" = "$argv"
 end
 
-set -g _shtab_listen_queue_exporter_commands check-config show history doctor
-set -g _shtab_listen_queue_exporter_opts_with_value --address --config.file --for --log.format --log.level --netns --port --process --protocol --since --url --user --web --web.body-timeout --web.config.file --web.header-timeout --web.idle-timeout --web.listen-address --web.max-connections --web.max-header-bytes --web.max-requests --web.page-timeout --web.socket-mode --web.socket-owner --web.telemetry-path
+set -g _shtab_listen_queue_exporter_commands check-config show top history doctor
+set -g _shtab_listen_queue_exporter_opts_with_value --address --clients --config.auto-reload-interval --config.file --for --log.format --log.level --netns --port --process --protocol --since --state --url --user --web --web.body-timeout --web.config.file --web.header-timeout --web.idle-timeout --web.listen-address --web.max-connections --web.max-header-bytes --web.max-requests --web.page-timeout --web.socket-mode --web.socket-owner --web.telemetry-path
 
 complete -c listen-queue-exporter -e
 complete -c listen-queue-exporter -f
 
 complete -c listen-queue-exporter -n _shtab_listen_queue_exporter_using -s h -l help -d 'show this help message and exit'
 complete -c listen-queue-exporter -n _shtab_listen_queue_exporter_using -l config.file -xka "(__fish_complete_path (commandline -ct))" -d 'configuration (YAML); without it, the defaults'
+complete -c listen-queue-exporter -n _shtab_listen_queue_exporter_using -l config.auto-reload-interval -x -d 'time between looks whether that file, or that of --web.config.file, has changed (default: none)'
 complete -c listen-queue-exporter -n _shtab_listen_queue_exporter_using -l web.listen-address -x -d 'as in 127.0.0.1:10511, [::1]:10511, :10511%eth1, unix:/run/x.sock; may be repeated (default: :10511)'
 complete -c listen-queue-exporter -n _shtab_listen_queue_exporter_using -l web.config.file -xka "(__fish_complete_path (commandline -ct))" -d 'TLS, passwords and more (YAML), in the format of exporter-toolkit'
 complete -c listen-queue-exporter -n _shtab_listen_queue_exporter_using -l web.telemetry-path -x -d 'path of the metrics page (default: /metrics)'
@@ -82,15 +83,31 @@ complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using check-c
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using check-config; and test $_shtab_listen_queue_exporter_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'the configuration file; may be left out with --web'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using; and test $_shtab_listen_queue_exporter_npos -eq 0' -a show -d 'print the listeners of this host and their queues once'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -s h -l help -d 'show this help message and exit'
-complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l json -d 'print JSON instead of a table'
-complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l prometheus -d 'print metrics, as for the textfile collector of node_exporter'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l port -x -d 'only listeners of this port; a pattern with * and ?'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l process -x -d 'only listeners of this process; a pattern with * and ?'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l netns -x -d 'only listeners of this netns; a pattern with * and ?'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l protocol -x -d 'only listeners of this protocol; a pattern with * and ?'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l address -x -d 'only listeners of this address; a pattern with * and ?'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l state -x -d 'only those in one of these states: full, critical, warning, ok'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l for -x -d 'how long to watch for the peaks of queues, as in 2s'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l members -d 'each socket of a listener that has several (SO_REUSEPORT)'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l clients -x -d 'who waits, by address and network, most first (default: 10)'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l json -d 'print JSON instead of a table'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l csv -d 'print the same as CSV'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l check -d 'print one line, and exit with 0 to 3, as monitoring plugins do'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l prometheus -d 'print metrics, as for the textfile collector of node_exporter'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l url -x -d 'the listeners of the exporter there, as in http://localhost:10511'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using show' -l config.file -xka "(__fish_complete_path (commandline -ct))" -d 'configuration (YAML); without it, the defaults'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using; and test $_shtab_listen_queue_exporter_npos -eq 0' -a top -d 'show the listeners of this host as their queues change'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using top' -s h -l help -d 'show this help message and exit'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using top' -l port -x -d 'only listeners of this port; a pattern with * and ?'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using top' -l process -x -d 'only listeners of this process; a pattern with * and ?'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using top' -l netns -x -d 'only listeners of this netns; a pattern with * and ?'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using top' -l protocol -x -d 'only listeners of this protocol; a pattern with * and ?'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using top' -l address -x -d 'only listeners of this address; a pattern with * and ?'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using top' -l url -x -d 'the listeners of the exporter there, as in http://localhost:10511'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using top' -l plain -d 'print the table anew each second, without keys'
+complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using top' -l config.file -xka "(__fish_complete_path (commandline -ct))" -d 'configuration (YAML); without it, the defaults'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using; and test $_shtab_listen_queue_exporter_npos -eq 0' -a history -d 'print what a running exporter has seen in the last minutes'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using history' -s h -l help -d 'show this help message and exit'
 complete -c listen-queue-exporter -n '_shtab_listen_queue_exporter_using history' -l port -x -d 'only listeners of this port'

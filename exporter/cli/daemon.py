@@ -20,8 +20,9 @@ from exporter import __version__
 from exporter.api.documents import build_documents
 from exporter.cli import logs, output
 from exporter.cli.build import build_info
+from exporter.cli.client_limits import limits_of_clients
 from exporter.cli.config_files import ConfigFiles
-from exporter.cli.descriptors import max_connections, raise_descriptor_limit
+from exporter.cli.descriptors import raise_descriptor_limit
 from exporter.cli.file_changes import FileChanges
 from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.log_limit import LogLimit
@@ -44,7 +45,6 @@ from exporter.sampling.sampler import Sampler
 from exporter.status_page.status_pages import StatusPages
 from exporter.web.address import parse_address
 from exporter.web.cpu_allowance import CpuAllowance
-from exporter.web.limits import Limits
 from exporter.web.listening import bind, name_of
 from exporter.web.server import Server
 from exporter.web.shared_pages import SharedPages
@@ -125,7 +125,7 @@ class Daemon:
         self._sampler = sampler
         self._clock = clock
         self._supervision = supervision
-        self._limits = _limits(flags)
+        self._limits = limits_of_clients(flags)
         self._web = files.web
         self._reloads = files.reloads(sampler.configure, service_manager, self.status, clock)
         limit = LogLimit(clock.monotonic)
@@ -238,16 +238,3 @@ class Daemon:
 
 def _names(sockets: Sequence[socket.socket]) -> str:
     return " ".join(map(name_of, sockets))
-
-
-def _limits(flags: RunFlags) -> Limits:
-    connections, waiting = max_connections(flags.max_connections)
-    return Limits(
-        connections=connections,
-        waiting=waiting,
-        header_bytes=flags.max_header_bytes,
-        header_seconds=flags.header_seconds,
-        body_seconds=flags.body_seconds,
-        page_seconds=flags.page_seconds,
-        idle_seconds=flags.idle_seconds,
-    )

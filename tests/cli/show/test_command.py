@@ -18,7 +18,7 @@ NEEDS = {"what": "other network namespaces", "needs": "run it as root"}
 
 
 def document(*rows: dict[str, Any], **values: object) -> dict[str, Any]:
-    return {"time": 1.0, "listeners": list(rows), "errors": [], "not_seen": []} | values
+    return {"time": 1.0, "listeners": list(rows), "namespaces": [], "errors": [], "not_seen": []} | values
 
 
 def printed(
