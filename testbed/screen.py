@@ -20,6 +20,7 @@ from typing import Self
 import pyte
 
 from testbed import process_tree
+from testbed.terminal import DISPLAY_VARIABLES
 from testbed.waiting import DEADLINE_SECONDS, until
 
 _READ_BYTES = 65536
@@ -43,6 +44,7 @@ class Screen:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._received = b""
+        inherited = {name: value for name, value in os.environ.items() if name not in DISPLAY_VARIABLES}
         self._terminal, inner = os.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
@@ -56,7 +58,7 @@ class Screen:
             self._process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env={**os.environ, "TERM": "xterm-256color", **(env or {})},
+                env={**inherited, "TERM": "xterm-256color", **(env or {})},
                 stdin=inner,
                 stdout=inner,
                 stderr=inner,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 # Whoever runs the tests may have set them.
-_DISPLAY_VARIABLES = ("NO_COLOR", "COLUMNS")
+DISPLAY_VARIABLES = ("NO_COLOR", "COLUMNS", "LINES")
 
 
 def written(
@@ -26,7 +26,7 @@ def written(
     """
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    inherited = {name: value for name, value in os.environ.items() if name not in _DISPLAY_VARIABLES}
+    inherited = {name: value for name, value in os.environ.items() if name not in DISPLAY_VARIABLES}
     with subprocess.Popen(
         command,
         stdout=theirs,

@@ -16,14 +16,10 @@ from testbed import flood, privileges, programs
 from testbed.netns import Namespaces
 from testbed.waiting import equals, until
 from tests.integration import listening_sockets, reference
+from tests.integration.command import without_not_seen
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PORT, BACKLOG, SYN_RECV = 8080, 3, 4
-# What the capabilities of a test leave out.
-_NOT_SEEN = (
-    "listen-queue-exporter: not seen: other network namespaces (containers): run it as root, or with"
-    " CAP_SYS_ADMIN and CAP_SYS_PTRACE\n"
-)
 NSTAT = "nstat -asz TcpExtListenOverflows TcpExtListenDrops"
 
 
@@ -44,7 +40,7 @@ def output(command: str, **placeholders: object) -> str:
         # The others may have to enter namespaces.
         preexec_fn=privileges.deny_other_namespaces if ours else None,
     )
-    errors = done.stderr.removeprefix(_NOT_SEEN) if ours else done.stderr
+    errors = without_not_seen(done.stderr) if ours else done.stderr
     # timeout(1) exits with 124 where it had to end the command; strace never ends by itself.
     expected = 124 if command.startswith("timeout") else 0
     if done.returncode != expected or (errors and not command.startswith("timeout")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,19 @@ from pathlib import Path
 from testbed import privileges, syscalls
 
 _ROOT = Path(__file__).resolve().parents[2]
+
+
+# What `show` says on the standard error where the command may enter no other network namespace.
+_NOT_SEEN = re.compile(
+    r"^listen-queue-exporter: (not seen:|the exporter does not see) other network namespaces \(containers\): "
+    r"run it as root, or with CAP_SYS_ADMIN and CAP_SYS_PTRACE\n",
+    re.MULTILINE,
+)
+
+
+def without_not_seen(errors: str) -> str:
+    """Return what a command wrote on the standard error besides that."""
+    return _NOT_SEEN.sub("", errors)
 
 
 @dataclass(frozen=True, slots=True)

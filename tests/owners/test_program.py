@@ -221,6 +221,7 @@ def test_an_interpreter_that_names_nothing_is_named_by_its_service(unit: str, ex
     st.sampled_from([b"java", b"python3", b"node", b"MainThread", b""]),
 )
 @example(b"", b"", [b"", b"x/"], b"java")
+@example(b"", b"x/", [], b"MainThread")
 def test_no_argument_but_a_name_is_shown(
     command: bytes, executable: bytes, arguments: list[bytes], interpreter: bytes
 ) -> None:
@@ -228,7 +229,9 @@ def test_no_argument_but_a_name_is_shown(
     found = program_name(ProgramFacts(interpreter or command, executable, arguments))
     assert len(found) <= max(MAX_NAME_BYTES, len(executable))
     shown = interpreter or command
-    of_files = {part.rpartition(b"/")[2] for part in (executable.removesuffix(b" (deleted)"), shown)}
+    of_files = {
+        part.rstrip(b"/").rpartition(b"/")[2] for part in (executable.removesuffix(b" (deleted)"), shown)
+    }
     first_words = {part.lstrip(b" ").split(b" ")[0] for part in (shown, *arguments[:1])}
     titles = {
         shown.partition(b": ")[0],
