@@ -30,6 +30,6 @@ def _error(runner: SourceRunner, now: float) -> str | None:
     if runner.error is not None:
         return str(runner.error)
     # One that never ran belongs to a namespace that was found just now.
-    if runner.name in _LISTENER_SOURCES and runner.timestamp and not runner.healthy(now):
+    if runner.timestamp and not runner.healthy(now):
         return f"the newest sample is older than {STALE_SECONDS:g} s"
     return None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nsmallest
 from typing import Any, Final, NamedTuple
 
+from exporter.api import listener_errors
 from exporter.api.listener_row import HealthySources, healthy_sources, labels, readable, row, state_of
 from exporter.api.queue_state import RANKS, QueueState
 from exporter.config.model import Queue
@@ -27,7 +28,6 @@ WINDOW_SECONDS: Final = SPANS * SPAN_SECONDS
 _MAX_ROWS: Final = 200
 _MAX_EXCEEDED: Final = 12
 _EXCEEDED: Final = frozenset({QueueState.FULL, QueueState.CRITICAL, QueueState.WARNING})
-_NO_SAMPLE: Final = "no sample in the last five seconds"
 
 Document = dict[str, Any]
 
@@ -65,7 +65,7 @@ class Overview:
 
     The document has `time` (Unix seconds), `ready` (whether any sample of the exporter's own namespace is
     fresh), `interval_seconds` (between two samples of its queues), `only_own_namespace`, `recorder`
-    (`enabled`, `window_seconds`, `dropped_changes`), `errors` (`netns`, `source`, `error`), `counts`
+    (`enabled`, `window_seconds`, `dropped_changes`), `errors` (those of `/api/v1/listeners`), `counts`
     (listeners by their state), `exceeded` (the worst that are full or beyond a threshold), `found` (how many
     match the search) and `listeners`. A listener is that of `/api/v1/listeners`, with `peak_length` and
     `peak_ratio` of the last ten minutes (None where they are not known) and `spans`: the highest ratio in
@@ -105,7 +105,7 @@ class Overview:
                     "window_seconds": settings.window_seconds,
                     "dropped_changes": sampler.recorder.dropped,
                 },
-                "errors": _errors(sampler, now),
+                "errors": listener_errors.errors(sampler, now),
                 "counts": Counter(each.name or "unknown" for each in candidates),
                 "exceeded": [row(each.state, healthy) | {"state": each.name} for each in worst],
                 "found": len(found),
@@ -158,19 +158,6 @@ def _contains(state: ListenerState, words: Sequence[str]) -> bool:
     place = f"{names['address']}:{names['port']}" if names["port"] else names["address"]
     text = "\n".join((names["netns"], names["protocol"], place, names["process"], *owners)).lower()
     return all(word in text for word in words)
-
-
-def _errors(sampler: Sampler, now: float) -> list[dict[str, str]]:
-    """Return why each source is not healthy that is not."""
-    return [
-        {
-            "netns": runner.netns,
-            "source": runner.name,
-            "error": _NO_SAMPLE if runner.error is None else str(runner.error),
-        }
-        for runner in sampler.runners
-        if not runner.healthy(now)
-    ]
 
 
 def _only_own_namespace(sampler: Sampler) -> bool:
