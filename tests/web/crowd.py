@@ -125,17 +125,14 @@ class Flood:
 
     def _go_on(self, now: float) -> None:
         """Have those ask again, and those give up, for whom it is time."""
-        for client, at in list(self._pausing.items()):
-            if at > now:
-                break
+        while (first := next(iter(self._pausing.items()), None)) and first[1] <= now:
+            client, _ = first
             del self._pausing[client]
             # Where the server has not read the one before, that will do.
             with suppress(BlockingIOError):
                 client.send(self.request)
-        for client, since in list(self._open.items()):
-            if now - since < self.timeout_seconds:
-                break
-            self._close(client)
+        while (first := next(iter(self._open.items()), None)) and now - first[1] >= self.timeout_seconds:
+            self._close(first[0])
 
     def _close(self, client: socket.socket) -> None:
         self._selector.unregister(client)
