@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from http import HTTPStatus
@@ -30,10 +31,14 @@ class DocumentHandler:
         document: Callable[[ListenerQuery], dict[str, Any]],
         executor: Executor,
         allowance: CpuAllowance,
+        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
-        """Documents are made in `executor`, and `allowance` is charged with the processor time of that."""
+        """Documents are made in `executor`, and `allowance` is charged with the processor time of that.
+
+        `cpu` is the clock of the thread of `executor`, which calls it, in seconds.
+        """
         self._document = document
-        self._handler = ThreadedHandler(self._respond, executor, allowance)
+        self._handler = ThreadedHandler(self._respond, executor, allowance, cpu)
         self._lists_allowance = allowance.part(_LISTS_PART, _LISTS_PAUSE_SECONDS)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:

@@ -23,22 +23,26 @@ class CpuAllowance:
     """An account of processor time: `share()` of one core is earned, and what clients cause is spent.
 
     `share` is asked each time. `wall` and `cpu` are clocks, in seconds; `cpu` is that of the thread which
-    calls the methods, and does nothing but to serve clients. Without it only what is noted is spent.
+    calls the methods, and does nothing but to serve clients. With `only_noted` just that is spent which is
+    noted or measured, of this thread or of others.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (all but one have a default)
         self,
         share: Callable[[], float],
         wall: Callable[[], float] = time.monotonic,
-        cpu: Callable[[], float] | None = time.thread_time,
+        cpu: Callable[[], float] = time.thread_time,
         max_pause_seconds: float = _MAX_PAUSE_SECONDS,
         burst_seconds: float = _BURST_SECONDS,
+        *,
+        only_noted: bool = False,
     ) -> None:
         self._share = share
         self._wall = wall
         self._cpu = cpu
+        self._only_noted = only_noted
         self._max_pause_seconds = max_pause_seconds
-        self._max_debt_seconds = _MAX_DEBT_SECONDS if cpu is not None else max_pause_seconds
+        self._max_debt_seconds = max_pause_seconds if only_noted else _MAX_DEBT_SECONDS
         self._burst_seconds = self._balance = burst_seconds
         self._wall_at = wall()
         self._cpu_at: float | None = None
@@ -50,7 +54,14 @@ class CpuAllowance:
         burst_seconds: float = _PART_BURST_SECONDS,
     ) -> Self:
         """Return an account that earns a part of what this one does, and spends what is noted in it alone."""
-        return type(self)(lambda: self._share() * ratio, self._wall, None, max_pause_seconds, burst_seconds)
+        return type(self)(
+            lambda: self._share() * ratio,
+            self._wall,
+            self._cpu,
+            max_pause_seconds,
+            burst_seconds,
+            only_noted=True,
+        )
 
     def spend(self, seconds: float) -> None:
         """Note processor time that was used for a client."""
@@ -59,11 +70,11 @@ class CpuAllowance:
     @contextmanager
     def measured(self) -> Iterator[None]:
         """Note the processor time that this thread uses in the block."""
-        before = time.thread_time()
+        before = self._cpu()
         try:
             yield
         finally:
-            self.spend(time.thread_time() - before)
+            self.spend(self._cpu() - before)
 
     @property
     def available(self) -> bool:
@@ -79,7 +90,7 @@ class CpuAllowance:
         wall, share = self._wall(), self._share()
         balance = self._balance + (wall - self._wall_at) * share
         self._wall_at = wall
-        if self._cpu is not None:
+        if not self._only_noted:
             cpu = self._cpu()
             # At first the thread has done other things.
             balance -= 0.0 if self._cpu_at is None else cpu - self._cpu_at

@@ -59,7 +59,7 @@ class SharedPages:
     have taken more processor time than their part of `allowance`, it gets the newest, a second old at most.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (half of them have a default)
         self,
         page: MetricsPage,
         allowance: CpuAllowance,
@@ -67,7 +67,9 @@ class SharedPages:
         *,
         max_bytes: int = _MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
+        """`clock` and `cpu` are in seconds; `cpu` is that of the thread of `executor`, which calls it."""
         self._page = page
         self._allowance = allowance
         # Of what pages take alone.
@@ -75,6 +77,7 @@ class SharedPages:
         self._executor = executor
         self._max_bytes = max_bytes
         self._clock = clock
+        self._cpu = cpu
         self._rendering: dict[Format, asyncio.Task[SharedPage]] = {}
         self._newest: dict[Format, tuple[float, SharedPage]] = {}
         # Those with readers, the oldest first.
@@ -143,10 +146,16 @@ class SharedPages:
         return page.compressed
 
     async def _run(self, make: Callable[[], Made]) -> Made:
-        made, cpu_seconds = await asyncio.get_running_loop().run_in_executor(self._executor, _timed, make)
+        made, cpu_seconds = await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._timed, make
+        )
         self._allowance.spend(cpu_seconds)
         self.account.spend(cpu_seconds)
         return made
+
+    def _timed(self, make: Callable[[], Made]) -> tuple[Made, float]:
+        before = self._cpu()
+        return make(), self._cpu() - before
 
     def _forget(self, page_format: Format, page: SharedPage) -> None:
         """Keep no page that nobody reads: it takes as much memory as all else of an idle exporter."""
@@ -166,8 +175,3 @@ class SharedPages:
 def _gzip(text: bytes) -> bytes:
     # With mtime=0 this is a single call into zlib, which releases the interpreter lock.
     return gzip.compress(text, _COMPRESS_LEVEL, mtime=0)
-
-
-def _timed(make: Callable[[], Made]) -> tuple[Made, float]:
-    before = time.thread_time()
-    return make(), time.thread_time() - before

@@ -27,12 +27,20 @@ class ThreadedHandler:
     """Serves what `respond` returns for the query of a request, to two clients at the same time."""
 
     def __init__(
-        self, respond: Callable[[str], HttpResponse], executor: Executor, allowance: CpuAllowance
+        self,
+        respond: Callable[[str], HttpResponse],
+        executor: Executor,
+        allowance: CpuAllowance,
+        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
-        """`respond` runs in `executor`, and `allowance` is charged with the processor time of that."""
+        """`respond` runs in `executor`, and `allowance` is charged with the processor time of that.
+
+        `cpu` is the clock of the thread of `executor`, which calls it, in seconds.
+        """
         self._respond = respond
         self._executor = executor
         self._allowance = allowance
+        self._cpu = cpu
         self._places = Places(_MAX_REQUESTS)
 
     async def handle(self, request: HttpRequest, part: CpuAllowance | None = None) -> HttpResponse:
@@ -52,11 +60,11 @@ class ThreadedHandler:
         return response
 
     def _timed(self, query: str, *, compressed: bool) -> tuple[HttpResponse, float]:
-        before = time.thread_time()
+        before = self._cpu()
         response = self._respond(query)
         headers = {"Vary": "Accept-Encoding", **response.headers}
         body = response.body
         if compressed:
             headers["Content-Encoding"] = "gzip"
             body = gzip.compress(body, _COMPRESS_LEVEL, mtime=0)
-        return replace(response, body=body, headers=headers), time.thread_time() - before
+        return replace(response, body=body, headers=headers), self._cpu() - before

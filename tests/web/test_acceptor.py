@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -16,11 +15,15 @@ from exporter.web.address import ListenAddress
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.limits import Limits
 from exporter.web.listening import bind
+from exporter.web.request import HttpRequest
+from exporter.web.response import HttpResponse
 from exporter.web.route import Route
+from exporter.web.router import Responder
 from exporter.web.scrape import ScrapeHandler
 from exporter.web.server import Server
 from exporter.web.shared_pages import SharedPages
 from tests.web.crowd import SCRAPE, Crowd, Flood, Member, Scraper
+from tests.web.priced_socket import PricedSocket
 from tests.web.server_thread import router_of
 from tests.web.virtual_time import VirtualClock, VirtualLoop
 
@@ -31,6 +34,8 @@ MAX_SHARE = 0.03
 # When floods begin, and how long they last.
 BEGINS = 3.0
 FLOOD_SECONDS = 20.0
+# What a request takes beside its sockets and the event loop: all of it is a millisecond.
+REQUEST_SECONDS = 0.0004
 # Each of these is from 127.1.0.1 and, with `addresses`, from those that follow it.
 FLOOD_ADDRESS = "127.1.0.1"
 FLOODS = {
@@ -56,29 +61,36 @@ Value = TypeVar("Value")
 class Page:
     """A page of usual size that takes some processor time."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, clock: VirtualClock) -> None:
         self._seconds = seconds
+        self._clock = clock
 
     def write(self, *, openmetrics: bool) -> bytes:  # noqa: ARG002  (the page is the same in either format)
-        end = time.thread_time() + self._seconds
-        while time.thread_time() < end:
-            pass
+        self._clock.work(self._seconds)
         return b"x" * 30_000
 
 
 class OtherThread(Executor):
-    """Takes processor time, but none of the thread of the server."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
+    """Does all at once, so that it takes no time of the thread of the server."""
 
     def submit(
         self, fn: Callable[Parameters, Value], /, *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Future[Value]:
         done = Future[Value]()
-        with self._clock.stopped():
-            done.set_result(fn(*args, **kwargs))
+        done.set_result(fn(*args, **kwargs))
         return done
+
+
+class PricedRouter:
+    """A router in virtual time: to find the route, and to make a response of a page, takes processor time."""
+
+    def __init__(self, router: Responder, clock: VirtualClock) -> None:
+        self._router = router
+        self._clock = clock
+
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        self._clock.work(REQUEST_SECONDS)
+        return await self._router.respond(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +105,23 @@ def served(*members: Member, page_seconds: float = 0.001, limits: Limits = DEFAU
     """Serve these clients."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    clock, sockets = VirtualClock(), bind([ListenAddress("127.0.0.1", 0)])
+    # Pages are made in another thread, which has a processor of its own.
+    clock, page_clock = VirtualClock(), VirtualClock()
+    sockets = [PricedSocket(each, clock) for each in bind([ListenAddress("127.0.0.1", 0)])]
     crowd = Crowd(sockets[0].getsockname()[1], *members)
 
     async def serve() -> Served:
         allowance = CpuAllowance(lambda: SHARE, clock.now, clock.cpu)
-        pages = SharedPages(Page(page_seconds), allowance, OtherThread(clock), clock=clock.now)
-        routes = Route("/metrics", ScrapeHandler(pages, max_requests=40))
-        server = Server(router_of(routes), sockets, allowance, limits)
+        page = Page(page_seconds, page_clock)
+        pages = SharedPages(page, allowance, OtherThread(), clock=clock.now, cpu=page_clock.cpu)
+        router = router_of(Route("/metrics", ScrapeHandler(pages, max_requests=40)))
+        server = Server(PricedRouter(router, clock), sockets, allowance, limits)
         server.start()
         await asyncio.sleep(BEGINS - clock.now())
-        begun, cpu = clock.now(), clock.cpu()
+        begun, cpu = clock.now(), clock.cpu() + page_clock.cpu()
         await asyncio.sleep(FLOOD_SECONDS)
-        result = Served(clock.now(), (clock.cpu() - cpu) / (clock.now() - begun))
+        used = clock.cpu() + page_clock.cpu() - cpu
+        result = Served(clock.now(), used / (clock.now() - begun))
         crowd.close()
         await server.stop()
         return result

@@ -1,4 +1,4 @@
-"""Which client is served next while there is too little processor time for all."""
+"""Which client is served next while there is too little processor time for all; in virtual time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from exporter.web.admission import Admission
 from exporter.web.cpu_allowance import CpuAllowance
+from tests.web.virtual_time import in_virtual_time, running_clock
 
 TIMEOUT_SECONDS = 30.0
 MAX_WAITING = 1000
@@ -34,9 +35,15 @@ class Client:
         self._outcomes.append(f"dropped {self._name}")
 
 
+def nothing_earned() -> CpuAllowance:
+    """An account with what is there at first, and next to nothing later."""
+    clock = running_clock()
+    return CpuAllowance(lambda: 1e-6, clock.now, clock.cpu)
+
+
 def exhausted() -> CpuAllowance:
     """An account in which less is earned in a pause than it takes to wake up."""
-    allowance = CpuAllowance(lambda: 1e-6)
+    allowance = nothing_earned()
     allowance.spend(100.0)
     return allowance
 
@@ -55,7 +62,7 @@ def outcomes(
         admission.close()
         return found
 
-    return asyncio.run(run())
+    return in_virtual_time(run())
 
 
 def test_one_is_served_after_each_pause_even_where_to_wake_up_takes_all_that_was_earned() -> None:
@@ -109,7 +116,7 @@ def test_who_scrapes_on_new_connections_is_served_in_a_flood_from_any_number_of_
         admission.close()
         return found[:2]
 
-    assert "scraper" in asyncio.run(run())
+    assert "scraper" in in_virtual_time(run())
 
 
 def test_only_the_first_client_of_an_address_claims_that_it_has_asked_nothing() -> None:
@@ -122,7 +129,7 @@ def test_only_the_first_client_of_an_address_claims_that_it_has_asked_nothing() 
         await asyncio.sleep(1.0)
         return [before, at_once, admission.idle_seconds("1"), admission.idle_seconds("1")]
 
-    before, at_once, first, second = asyncio.run(run())
+    before, at_once, first, second = in_virtual_time(run())
     assert (before, at_once, second) == (None, None, None)
     assert first is not None
 
@@ -135,7 +142,7 @@ def test_addresses_are_forgotten_so_that_memory_is_bounded() -> None:
         await asyncio.sleep(1.0)
         return [admission.idle_seconds("0"), admission.idle_seconds("4999")]
 
-    forgotten, kept = asyncio.run(run())
+    forgotten, kept = in_virtual_time(run())
     assert forgotten is None
     assert kept is not None
 
@@ -173,7 +180,7 @@ def test_in_a_flood_nobody_is_told_and_the_first_is_dropped_when_too_many_wait()
         assert admission.drop_one()
         return found
 
-    assert asyncio.run(run()) == ["dropped 0", "dropped 1", "dropped 2", "102", "101", "dropped 3"]
+    assert in_virtual_time(run()) == ["dropped 0", "dropped 1", "dropped 2", "102", "101", "dropped 3"]
 
 
 def test_a_place_is_taken_from_who_asks_most_often_and_then_from_the_first_without_a_response() -> None:
@@ -188,7 +195,7 @@ def test_a_place_is_taken_from_who_asks_most_often_and_then_from_the_first_witho
             admission.wait(Client("3", name, found), idle_seconds=idle_seconds)
         return found, [admission.refuse_one() for _ in range(5)]
 
-    found, refused = asyncio.run(run())
+    found, refused = in_virtual_time(run())
     assert found == ["not all the time", "not often", "not first", "not second"]
     assert refused == [True, True, True, True, False]
 
@@ -201,7 +208,7 @@ def test_where_many_ask_at_intervals_a_place_is_taken_from_who_asks_most_often()
         admission.wait_new(Client("2", "socket", found), idle_seconds=1.0)
         return found, [admission.refuse_regular(1) for _ in range(3)]
 
-    assert asyncio.run(run()) == (["not 1 s", "not 15 s"], [True, True, False])
+    assert in_virtual_time(run()) == (["not 1 s", "not 15 s"], [True, True, False])
 
 
 def test_who_finds_no_place_waits_again() -> None:
@@ -219,20 +226,20 @@ def test_who_finds_no_place_waits_again() -> None:
             await asyncio.sleep(0.01)
         return found
 
-    assert asyncio.run(run()) == ["again", "again", "again"]
+    assert in_virtual_time(run()) == ["again", "again", "again"]
 
 
 def test_who_asks_at_intervals_is_admitted_though_others_have_used_up_all() -> None:
     """Such clients have a part of their own, so that many of them wait as well."""
 
     async def run() -> list[bool]:
-        allowance = CpuAllowance(lambda: 1e-6)
+        allowance = nothing_earned()
         admission = Admission(allowance, TIMEOUT_SECONDS, MAX_WAITING)
         allowance.spend(100.0)
         admitted = [admission.admit(idle_seconds=idle_seconds) for idle_seconds in (None, 0.1, 1.0)]
         return [*admitted, any(not admission.admit(idle_seconds=1.0) for _ in range(200))]
 
-    assert asyncio.run(run()) == [False, False, True, True]
+    assert in_virtual_time(run()) == [False, False, True, True]
 
 
 def test_a_client_claims_nothing_while_another_of_its_address_waits() -> None:
@@ -247,7 +254,7 @@ def test_a_client_claims_nothing_while_another_of_its_address_waits() -> None:
         admission.close()
         return claims
 
-    assert asyncio.run(run()) == [True, False]
+    assert in_virtual_time(run()) == [True, False]
 
 
 def test_whoever_waits_at_the_end_is_refused() -> None:
@@ -258,4 +265,4 @@ def test_whoever_waits_at_the_end_is_refused() -> None:
         admission.close()
         return found
 
-    assert sorted(asyncio.run(run())) == ["not new", "not rare"]
+    assert sorted(in_virtual_time(run())) == ["not new", "not rare"]

@@ -26,6 +26,7 @@ from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
 from exporter.web.route import Route
 from tests.web.server_thread import TIMEOUT_SECONDS, ServerThread, router_of
+from tests.web.virtual_time import in_virtual_time, running_clock
 
 
 class Echo:
@@ -126,7 +127,8 @@ def test_a_client_that_was_refused_while_it_waited_is_not_served() -> None:
     """It would be served after its deadline; one request has one response."""
 
     async def responses() -> bytes:
-        allowance = CpuAllowance(lambda: 1e-6)
+        clock = running_clock()
+        allowance = CpuAllowance(lambda: 1e-6, clock.now, clock.cpu)
         allowance.spend(100.0)
         limits, admission = Limits(linger_seconds=TIMEOUT_SECONDS), Admission(allowance, TIMEOUT_SECONDS, 100)
         ours, client = socket.socketpair()
@@ -148,7 +150,7 @@ def test_a_client_that_was_refused_while_it_waited_is_not_served() -> None:
         assert states[-1] is State.LINGERING
         return received
 
-    received = asyncio.run(responses())
+    received = in_virtual_time(responses())
     assert received.count(b"HTTP/1.1 ") == received.count(b"HTTP/1.1 503 ") == 1
 
 
@@ -156,15 +158,15 @@ def test_a_request_in_pieces_is_ended_though_each_waits_for_processor_time() -> 
     """What one waits for that has no deadline of the request."""
 
     async def ended() -> State:
-        allowance = CpuAllowance(lambda: 1e-6)
+        clock = running_clock()
+        allowance = CpuAllowance(lambda: 1e-6, clock.now, clock.cpu)
         allowance.spend(100.0)
         limits, admission = Limits(header_seconds=0.5), Admission(allowance, TIMEOUT_SECONDS, 100)
         ours, client = socket.socketpair()
         with client:
             router = router_of(Route("/", Echo()))
             connection = Connections(router, limits, admission).add(PlainChannel(ours), Origin("1"))
-            end = time.monotonic() + 5.0
-            while connection.state is not State.CLOSED and time.monotonic() < end:
+            while connection.state is not State.CLOSED and clock.now() < 5.0:
                 with suppress(OSError):
                     client.send(b"G")
                 await asyncio.sleep(0.01)
@@ -173,7 +175,7 @@ def test_a_request_in_pieces_is_ended_though_each_waits_for_processor_time() -> 
             admission.close()
         return state
 
-    assert asyncio.run(ended()) is State.CLOSED
+    assert in_virtual_time(ended()) is State.CLOSED
 
 
 def test_a_client_that_finds_no_place_is_told_the_date() -> None:

@@ -33,6 +33,14 @@ def test_processor_time_of_other_threads_counts() -> None:
     assert not allowance.available
 
 
+def test_what_a_block_takes_by_the_clock_of_the_thread_is_spent_in_a_part() -> None:
+    clocks = Clocks()
+    part = clocks.allowance(0.1).part(0.5)
+    with part.measured():
+        clocks.cpu += 0.11
+    assert part.pause_seconds() == pytest.approx(0.01 / 0.05 + 0.1)
+
+
 def test_no_pause_is_long_however_much_was_used_and_yet_it_is_paid_back() -> None:
     clocks = Clocks()
     allowance = clocks.allowance(0.1)

@@ -6,6 +6,8 @@ import asyncio
 import gzip
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.negotiation import Format
 from exporter.web.shared_pages import SharedPages
@@ -51,7 +53,7 @@ def test_without_processor_time_the_newest_page_is_shared_for_a_second() -> None
 
     async def run() -> list[bytes]:
         nonlocal now
-        allowance = CpuAllowance(lambda: NOTHING)
+        allowance = CpuAllowance(lambda: NOTHING, lambda: now)
         pages = SharedPages(Numbered(), allowance, ThreadPoolExecutor(1), clock=lambda: now)
         read = [(await pages.newest(Format.TEXT)).text]
         # More than is there.
@@ -63,6 +65,21 @@ def test_without_processor_time_the_newest_page_is_shared_for_a_second() -> None
         return read
 
     assert asyncio.run(run()) == [b"demo 1\n", b"demo 1\n", b"demo 2\n", b"demo 3\n"]
+
+
+def test_processor_time_of_a_page_is_that_of_its_thread() -> None:
+    """It counts for pages alone, and for all that clients cause."""
+
+    async def run() -> list[float]:
+        taken = iter((7.0, 7.04))
+        allowance = CpuAllowance(lambda: 0.1, lambda: 0.0, lambda: 0.0)
+        pages = SharedPages(Numbered(), allowance, ThreadPoolExecutor(1), cpu=lambda: next(taken))
+        await pages.newest(Format.TEXT)
+        allowance.spend(0.02)
+        return [pages.account.pause_seconds(), allowance.pause_seconds()]
+
+    # Of 0.02 s that are there at first, and of 0.05 s.
+    assert asyncio.run(run()) == pytest.approx([0.02 / 0.025 + 0.1, 0.01 / 0.1 + 0.1])
 
 
 def test_compressed_page_is_made_once() -> None:

@@ -55,7 +55,7 @@ def test_its_processor_time_is_charged_to_clients() -> None:
             pass
         return respond(query)
 
-    allowance = CpuAllowance(lambda: 0.01, wall=lambda: 0.0, cpu=None)
+    allowance = CpuAllowance(lambda: 0.01, wall=lambda: 0.0, only_noted=True)
     assert allowance.available
     served(allowance, slow)
     assert not allowance.available
