@@ -7,11 +7,11 @@ import gzip
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
-from exporter.api.handler import DocumentHandler
+from exporter.api.handler import DocumentHandler, lists_allowance
 from exporter.api.query import ListenerQuery, QueryError
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.request import HttpRequest
@@ -23,6 +23,14 @@ def echo(query: ListenerQuery) -> dict[str, Any]:
     return {"patterns": list(query.patterns), "name": "ü\\x1b"}
 
 
+def handler_of(
+    document: Callable[[ListenerQuery], dict[str, Any]], threads: Executor, share: float
+) -> DocumentHandler:
+    """A handler for whose clients there is so much of one core."""
+    allowance = CpuAllowance(lambda: share)
+    return DocumentHandler(document, threads, allowance, lists_allowance(allowance))
+
+
 def respond(
     query: str, document: Callable[[ListenerQuery], dict[str, Any]] = echo, **headers: str
 ) -> HttpResponse:
@@ -30,7 +38,7 @@ def respond(
 
     async def response() -> HttpResponse:
         with ThreadPoolExecutor(1) as threads:
-            handler = DocumentHandler(document, threads, CpuAllowance(lambda: 1.0))
+            handler = handler_of(document, threads, 1.0)
             return await handler.handle(HttpRequest("GET", "/api", named, FakeDelivery(), query))
 
     return asyncio.run(response())
@@ -73,7 +81,7 @@ def test_who_waits_is_asked_for_as_often_as_there_is_processor_time_for_it() -> 
 
     async def responses() -> list[HttpResponse]:
         with ThreadPoolExecutor(1) as threads:
-            handler = DocumentHandler(busy, threads, CpuAllowance(lambda: 0.02))
+            handler = handler_of(busy, threads, 0.02)
             found = []
             for query in ("clients=5", "clients=5", "port=80"):
                 delivery = FakeDelivery()
