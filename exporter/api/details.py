@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from exporter.api.listener_row import healthy_sources, labels, readable, row
+from exporter.api.clients import ClientLists
+from exporter.api.listener_row import Row, healthy_sources, labels, readable, row
 from exporter.api.overview import WINDOW_SECONDS, highest, known_since, recorded
+from exporter.api.query import QueryError
 from exporter.api.spikes import spikes
 from exporter.config.model import Level, Queue, Severity, Unit
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
@@ -41,7 +43,8 @@ class Details:
 
     The document has `time` (Unix seconds), `recorder_enabled`, `listener` (that of `/api/v1/listeners`, None
     where it is not open or cannot be read), `rule` (its name), `mptcp`, `owners` (the facts that are known of
-    each), `owners_omitted`, `queues` and `episodes`. A queue has `queue` (`accept`, `syn_recv`), `limit`,
+    each), `owners_omitted`, `queues`, `episodes` and `clients` (exporter.api.clients; None where they were
+    not asked for, or the listener is not open). A queue has `queue` (`accept`, `syn_recv`), `limit`,
     `thresholds` (`severity`, `level` as it was written, `ratio`), `peak_length`, `peak_ratio`, `spans` (the
     highest ratio in each second of the last ten minutes) and `spikes` (`begin` and `end` in Unix seconds, and
     `length`). An episode has `queue`, `severity`, `at`, `peak_length`, `peak_ratio` and `spans` of a quarter
@@ -52,9 +55,14 @@ class Details:
     def __init__(self, sampler: Sampler, clock: Clock) -> None:
         self._sampler = sampler
         self._clock = clock
+        self._clients = ClientLists(sampler, clock)
 
-    def document(self, wanted: Mapping[str, str]) -> Document:
-        """Return what is known of the listener with these labels: netns, protocol, address, port, process."""
+    def document(self, wanted: Mapping[str, str], clients: int | None = None) -> Document:
+        """Return what is known of the listener with these labels: netns, protocol, address, port, process.
+
+        `clients` is how many addresses of clients, and how many networks, it has at most, None for none: to
+        find them may take the kernel hundreds of milliseconds.
+        """
         sampler, now = self._sampler, self._clock.monotonic()
         to_unix = self._clock.wall() - now
         with sampler.lock:
@@ -68,10 +76,11 @@ class Details:
                 )
             }
             episodes = _worst(each for each in sampler.recorder.episodes() if labels(each.state) == wanted)
-            return {
+            listener = None if state is None else row(state, healthy)
+            document = {
                 "time": round(now + to_unix, 3),
                 "recorder_enabled": sampler.config.recorder.enabled,
-                "listener": None if state is None else row(state, healthy),
+                "listener": listener,
                 **_known_of(state),
                 "queues": [
                     _queue(state, queue, recordings.get(queue, Recording()), since, _Clocks(now, to_unix))
@@ -80,7 +89,17 @@ class Details:
                 ],
                 "episodes": [_episode(each, to_unix) for each in episodes[:_MAX_EPISODES]],
                 "episodes_omitted": max(0, len(episodes) - _MAX_EPISODES),
+                "clients": None,
             }
+        if state is not None and listener is not None and clients is not None:
+            document["clients"] = self._who_waits(state, listener, clients)
+        return document
+
+    def _who_waits(self, state: ListenerState, listener: Row, number: int) -> Document:
+        try:
+            return self._clients.read({state: listener}, number)[state]
+        except QueryError as error:
+            return {"error": str(error)}
 
 
 def _known_of(state: ListenerState | None) -> Document:

@@ -23,6 +23,11 @@ _LISTS_PART: Final = 0.5
 _LISTS_PAUSE_SECONDS: Final = 5.0
 
 
+def lists_allowance(allowance: CpuAllowance) -> CpuAllowance:
+    """Return the part of `allowance` for all that find out who waits, together."""
+    return allowance.part(_LISTS_PART, _LISTS_PAUSE_SECONDS)
+
+
 class DocumentHandler:
     """Serves what `document` returns for the parameters of a request."""
 
@@ -31,15 +36,17 @@ class DocumentHandler:
         document: Callable[[ListenerQuery], dict[str, Any]],
         executor: Executor,
         allowance: CpuAllowance,
+        lists_allowance: CpuAllowance,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         """Documents are made in `executor`, and `allowance` is charged with the processor time of that.
 
-        `cpu` is the clock of the thread of `executor`, which calls it, in seconds.
+        Those with clients are charged to `lists_allowance` as well. `cpu` is the clock of the thread of
+        `executor`, which calls it, in seconds.
         """
         self._document = document
         self._handler = ThreadedHandler(self._respond, executor, allowance, cpu)
-        self._lists_allowance = allowance.part(_LISTS_PART, _LISTS_PAUSE_SECONDS)
+        self._lists_allowance = lists_allowance
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Return the document, 400 for a wrong parameter, or 503 while others are served.

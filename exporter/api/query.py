@@ -48,7 +48,7 @@ class ListenerQuery:
             elif name == "members":
                 members = _yes_or_no(value)
             elif name == "clients":
-                clients = _clients(value)
+                clients = number_of_clients(value)
             elif name in _NAMES:
                 patterns.append((name, value))
             else:
@@ -80,7 +80,8 @@ def _seconds(value: str) -> float:
     return found
 
 
-def _clients(value: str) -> int:
+def number_of_clients(value: str) -> int:
+    """Return how many addresses of clients, and networks, are asked for. Raises QueryError."""
     if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= MAX_CLIENTS):
         raise QueryError(f"clients: {value!r} is no whole number from 1 to {MAX_CLIENTS}")
     return int(value)

@@ -9,10 +9,11 @@ from typing import Any, Final
 from exporter.api.details import EPISODE_SECONDS, Details
 from exporter.api.overview import WINDOW_SECONDS
 from exporter.status_page import html_page, listener_name
+from exporter.status_page.client_table import client_section
+from exporter.status_page.details_query import DetailsQuery, DetailsQueryError
 from exporter.status_page.figures import clock, counted, date_and_clock, duration, iso, number, percent
 from exporter.status_page.health import badge
 from exporter.status_page.html_page import Content, Site
-from exporter.status_page.listener_name import ListenerLinkError
 from exporter.status_page.markup import Markup, element, joined
 from exporter.status_page.sparkline import chart
 from exporter.web.response import HttpResponse
@@ -30,26 +31,37 @@ class DetailsPage:
         self._site = site
 
     def respond(self, query: str) -> HttpResponse:
-        """Return the page, 404 where nothing is known of the listener, or 400 for a wrong query."""
-        try:
-            labels = listener_name.parse(query)
-        except ListenerLinkError as error:
-            return HttpResponse.text(HTTPStatus.BAD_REQUEST, str(error))
-        return html_page.respond(self._site, lambda: self._content(labels))
+        """Return the page, 404 where nothing is known of the listener, or 400 for a wrong query.
 
-    def _content(self, labels: Mapping[str, str]) -> Content:
-        document = self._details.document(labels)
+        Where clients are asked for it says that they were not looked for.
+        """
+        return self._respond(query, with_clients=False)
+
+    def respond_with_clients(self, query: str) -> HttpResponse:
+        """Return the same with the clients that are asked for."""
+        return self._respond(query, with_clients=True)
+
+    def _respond(self, query: str, *, with_clients: bool) -> HttpResponse:
+        try:
+            wanted = DetailsQuery.parse(query)
+        except DetailsQueryError as error:
+            return HttpResponse.text(HTTPStatus.BAD_REQUEST, str(error))
+        return html_page.respond(self._site, lambda: self._content(wanted, with_clients=with_clients))
+
+    def _content(self, wanted: DetailsQuery, *, with_clients: bool) -> Content:
+        labels = wanted.labels
+        document = self._details.document(labels, wanted.clients if with_clients else None)
         known = document["listener"] is not None or document["queues"] or document["episodes"]
         return Content(
             title=listener_name.place(labels),
             time=document["time"],
-            main=joined(*_sections(document, labels)),
+            main=joined(*_sections(document, wanted)),
             status=HTTPStatus.OK if known else HTTPStatus.NOT_FOUND,
         )
 
 
-def _sections(document: Document, labels: Mapping[str, str]) -> Iterator[Markup]:
-    row = document["listener"]
+def _sections(document: Document, wanted: DetailsQuery) -> Iterator[Markup]:
+    row, labels = document["listener"], wanted.labels
     process = listener_name.process(labels)
     yield element("p", element("a", "All listeners", href="./"))
     yield element(
@@ -63,6 +75,7 @@ def _sections(document: Document, labels: Mapping[str, str]) -> Iterator[Markup]
         yield element("p", text, class_="verdict unseen")
     else:
         yield _figures(row, document)
+        yield client_section(row, document["clients"], asked=wanted.clients is not None)
     if not document["recorder_enabled"]:
         yield element(
             "p", "Nothing is recorded: the configuration has recorder: {enabled: false}.", class_="note"

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from exporter.status_page.markup import Markup, element
 
 DETAILS_PATH: Final = "/listener"
 LABELS: Final = ("netns", "protocol", "address", "port", "process")
 _HOST: Final = "host"
-
-
-class ListenerLinkError(Exception):
-    """An address of a page about a listener that names none; the text says what is wrong."""
 
 
 def place(row: Mapping[str, Any]) -> str:
@@ -41,23 +37,10 @@ def isolated(name: str) -> Markup:
 
 def link(row: Mapping[str, Any]) -> Markup:
     """Return a link to the page about a listener."""
-    query = urlencode([(name, row[name]) for name in LABELS], errors="surrogateescape")
-    return element("a", isolated(place(row)), href=f".{DETAILS_PATH}?{query}")
+    return element("a", isolated(place(row)), href=details_address(row))
 
 
-def parse(query: str) -> dict[str, str]:
-    """Return the labels of a listener from the query of a link. Raises ListenerLinkError."""
-    try:
-        given = parse_qsl(
-            query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=len(LABELS)
-        )
-    except ValueError as error:
-        raise ListenerLinkError(f"cannot read the parameters: {error}") from None
-    labels = dict(given)
-    unknown = [name for name in labels if name not in LABELS]
-    if unknown:
-        raise ListenerLinkError(f"unknown parameter {unknown[0]!r}; allowed are {', '.join(LABELS)}")
-    missing = [name for name in LABELS if name not in labels]
-    if missing:
-        raise ListenerLinkError(f"the parameter {missing[0]!r} is missing; links on the page at / have it")
-    return labels
+def details_address(row: Mapping[str, Any], **parameters: int) -> str:
+    """Return the address of the page about a listener, with parameters beside its labels."""
+    named = [(name, row[name]) for name in LABELS] + list(parameters.items())
+    return f".{DETAILS_PATH}?{urlencode(named, errors='surrogateescape')}"

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 
 from exporter.api.documents import Documents
 from exporter.status_page.assets import SCRIPT, STYLE
+from exporter.status_page.details_handler import DetailsHandler
 from exporter.status_page.details_page import DetailsPage
 from exporter.status_page.html_page import Site
 from exporter.status_page.listener_name import DETAILS_PATH
@@ -32,14 +33,13 @@ class StatusPages:
     ) -> list[Route]:
         """Return the routes; the pages link those of `linked` that have a link."""
         site = Site(host, version, STYLE.address, SCRIPT.address, linked)
-        pages = {
-            OVERVIEW_PATH: OverviewPage(self._documents.overview, site, reload_failed).respond,
-            DETAILS_PATH: DetailsPage(self._documents.details, site).respond,
-        }
+        overview = OverviewPage(self._documents.overview, site, reload_failed)
+        details = DetailsPage(self._documents.details, site)
         return [
-            *(
-                Route(path, ThreadedHandler(respond, self._executor, self._allowance))
-                for path, respond in pages.items()
+            Route(OVERVIEW_PATH, ThreadedHandler(overview.respond, self._executor, self._allowance)),
+            Route(
+                DETAILS_PATH,
+                DetailsHandler(details, self._executor, self._allowance, self._documents.lists_allowance),
             ),
             *(Route(asset.path, asset) for asset in (STYLE, SCRIPT)),
         ]

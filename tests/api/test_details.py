@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from exporter.api.details import EPISODE_SPANS, SPANS, Details
+from tests.api.test_clients import answering, waits
+from tests.listeners.sockets import tcp
 from tests.sampling.simulation import TICK_SECONDS, Simulation
 from tests.status_page.shown_host import busy
 
@@ -97,3 +99,17 @@ def test_what_is_older_than_the_recorder_keeps_is_not_known() -> None:
     for queue in found["queues"]:
         assert set(queue["spans"][: SPANS - 30]) == {None}
         assert None not in queue["spans"][SPANS - 30 :]
+
+
+def test_clients_are_there_where_they_are_asked_for() -> None:
+    made = Simulation()
+    made.kernel.tcp.open(tcp(1, "127.0.0.1", 8000), length=2)
+    made.tick(30)
+    made.kernel.sockets = kernel = answering(waits(1, "192.0.2.1"), waits(2, "192.0.2.1"))
+    labels = {"netns": "host", "protocol": "tcp", "address": "127.0.0.1", "port": "8000", "process": ""}
+    details = Details(made.sampler, made.clock.clock())
+    assert details.document(labels)["clients"] is None
+    assert details.document({**labels, "port": "8001"}, clients=10)["clients"] is None
+    assert kernel.requests == []
+    found = details.document(labels, clients=10)["clients"]
+    assert [(each["address"], each["waiting"]) for each in found["addresses"]] == [("192.0.2.1", 2)]

@@ -6,11 +6,11 @@ import asyncio
 import gzip
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
-from exporter.api.handler import DocumentHandler
+from exporter.api.handler import DocumentHandler, lists_allowance
 from exporter.api.query import ListenerQuery, QueryError
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.request import HttpRequest
@@ -22,6 +22,14 @@ def echo(query: ListenerQuery) -> dict[str, Any]:
     return {"patterns": list(query.patterns), "name": "ü\\x1b"}
 
 
+def handler_of(
+    document: Callable[[ListenerQuery], dict[str, Any]], threads: Executor, share: float
+) -> DocumentHandler:
+    """A handler for whose clients there is so much of one core."""
+    allowance = CpuAllowance(lambda: share)
+    return DocumentHandler(document, threads, allowance, lists_allowance(allowance))
+
+
 def respond(
     query: str, document: Callable[[ListenerQuery], dict[str, Any]] = echo, **headers: str
 ) -> HttpResponse:
@@ -29,7 +37,7 @@ def respond(
 
     async def response() -> HttpResponse:
         with ThreadPoolExecutor(1) as threads:
-            handler = DocumentHandler(document, threads, CpuAllowance(lambda: 1.0))
+            handler = handler_of(document, threads, 1.0)
             return await handler.handle(HttpRequest("GET", "/api", named, FakeDelivery(), query))
 
     return asyncio.run(response())
@@ -73,7 +81,7 @@ def test_who_waits_is_asked_for_as_often_as_there_is_processor_time_for_it() -> 
     async def responses() -> list[HttpResponse]:
         with ThreadPoolExecutor(1) as threads:
             allowance = CpuAllowance(lambda: 0.02, lambda: 0.0, lambda: 0.0)
-            handler = DocumentHandler(busy, threads, allowance, lambda: cpu)
+            handler = DocumentHandler(busy, threads, allowance, lists_allowance(allowance), lambda: cpu)
             found = []
             for query in ("clients=5", "clients=5", "port=80"):
                 delivery = FakeDelivery()

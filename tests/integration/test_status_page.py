@@ -32,6 +32,11 @@ def test_a_full_queue_is_on_the_page(confined: bool) -> None:  # noqa: FBT001
         details = daemon.request(link)
         assert details.status == 200
         assert "6 connections for" in details.text
+        assert "Who waits?" in details.text
+        who_waits = until(
+            lambda: daemon.request(f"{link}&clients=10").text, lambda text: "6 waiting and" in text
+        )
+        assert "<bdi>127.0.0.1</bdi>" in who_waits
         for path in ("/static/page.css", "/static/page.js"):
             assert daemon.request(path).status == 200
         for client in clients:

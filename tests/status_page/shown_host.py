@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,12 +13,15 @@ from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.health import HealthyHandler
 from exporter.web.route import PageLink, Route
 from tests.integration import hostile_names
+from tests.kernel.datagrams import ESTABLISHED, datagram, done, inet_row, tcp_info, with_peer
+from tests.kernel.fake_kernel import FakeKernel
 from tests.listeners.sockets import endpoint, tcp, unix
 from tests.sampling.simulation import Simulation
 from tests.web.server_thread import PLENTY, ServerThread, router_of
 
 HOST_NAME = "web<1>"
 VERSION = "1.2.3<beta>"
+_TICK_SECONDS = 0.05
 # Names that would be markup if they were not escaped; a script of this would set the title.
 MARKUP = b"<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>&amp;'"
 PROCESS = b"<b>&\"'`"
@@ -35,7 +39,10 @@ def quiet(config: str = "{}") -> Simulation:
 
 
 def busy(config: str = "{}") -> Simulation:
-    """The same with a full queue, one over its threshold, one that was, one unreadable, and hostile names."""
+    """The same with a full queue, one over its threshold, one that was, one unreadable, and hostile names.
+
+    Asked who waits, its kernel tells those in the full queue.
+    """
     made = quiet(config)
     made.host.run(30, PROCESS, 300, 500)
     made.kernel.tcp.open(tcp(3, "::", 443), tcp(4, "10.0.0.1", 8080), length=0, limit=99)
@@ -54,7 +61,16 @@ def busy(config: str = "{}") -> Simulation:
     made.kernel.tcp.change(3, length=60)
     made.kernel.waits = {endpoint("10.0.0.1"): 3.25}
     made.run_for(3.0)
+    made.kernel.sockets = FakeKernel(done(), datagram([_waits(number) for number in range(10)]), done())
     return made
+
+
+def _waits(number: int) -> bytes:
+    """A connection from one of three addresses of a network, which waits for nginx."""
+    row = inet_row(
+        100 + number, address="10.0.0.1", port=80, state=ESTABLISHED, inode=0, attributes=tcp_info(1500)
+    )
+    return with_peer(row, f"192.0.2.{number % 3 + 1}")
 
 
 @contextmanager
@@ -68,9 +84,27 @@ def served(
 ) -> Iterator[ServerThread]:
     """A server of the pages about a host, with one that they link."""
     allowance = CpuAllowance(lambda: PLENTY)
-    with ThreadPoolExecutor(1) as executor:
+    with ThreadPoolExecutor(1) as executor, _sockets_handed_over(made):
         documents = build_documents(made.sampler, made.clock.clock(), executor, allowance)
         status_pages = StatusPages(documents, executor, allowance)
         routes = [linked, *status_pages.routes([linked], host, version, lambda: reload_failed)]
         with ServerThread(router_of(*routes)) as server:
             yield server
+
+
+@contextmanager
+def _sockets_handed_over(made: Simulation) -> Iterator[None]:
+    """What a page needs to find clients is opened, as the thread that samples does it."""
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.wait(_TICK_SECONDS):
+            made.sampler.socket_requests.serve()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -31,7 +31,8 @@ HOSTILE_NAMES = {
 }
 HOSTILE = f"/listener?{urlencode(HOSTILE_NAMES)}"
 GONE = "/listener?netns=host&protocol=tcp&address=10.0.0.1&port=81&process="
-PATHS = (ALL, "/?search=tcp&sort=peak", "/?search=nothing", NGINX, SPIKE, HOSTILE, GONE)
+WHO_WAITS = f"{NGINX}&clients=10"
+PATHS = (ALL, "/?search=tcp&sort=peak", "/?search=nothing", NGINX, WHO_WAITS, SPIKE, HOSTILE, GONE)
 PHONE = 360
 DESKTOP = 1280
 Scheme = Literal["light", "dark"]
@@ -155,6 +156,17 @@ def test_without_scripts_it_shows_searches_and_sorts(browser: Chromium, server: 
     browser.evaluate("[...document.querySelectorAll('th a')].find(link => link.text === 'Peak').click()")
     until(lambda: browser.evaluate("location.search"), equals("?search=8080&sort=peak"))
     assert browser.evaluate("document.querySelector('th.peak').ariaSort") == "descending"
+
+
+def test_without_scripts_a_link_shows_who_waits(browser: Chromium) -> None:
+    with served(busy()) as server:
+        address = f"http://127.0.0.1:{server.port}{NGINX}"
+        browser.load(address, width=DESKTOP, height=900, scheme="light", scripts=False)
+        browser.evaluate(
+            "[...document.querySelectorAll('a')].find(link => link.text === 'Who waits?').click()"
+        )
+        rows = "document.querySelectorAll('[aria-labelledby=clients] tbody tr').length"
+        until(lambda: browser.evaluate(rows), equals(4))
 
 
 def test_the_script_shows_what_is_new_and_keeps_focus_scroll_and_what_is_typed(

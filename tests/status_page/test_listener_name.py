@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.status_page.listener_name import LABELS, ListenerLinkError, link, parse, place, process
+from exporter.status_page.details_query import DetailsQuery
+from exporter.status_page.listener_name import LABELS, details_address, link, place, process
 from tests.status_page.test_markup import Parsed
 
 NGINX = {"netns": "host", "protocol": "tcp", "address": "10.0.0.1", "port": "80", "process": "nginx"}
@@ -41,20 +42,6 @@ def test_any_names_come_back_from_their_link(labels: dict[str, str]) -> None:
     address = urlsplit(parsed.tags[0][1]["href"] or "")
     # Relative, so that it works below any path of a proxy.
     assert (address.scheme, address.netloc, address.path) == ("", "", "./listener")
-    assert parse(address.query) == labels
-
-
-@pytest.mark.parametrize(
-    ("query", "error"),
-    [
-        ("", "the parameter 'netns' is missing; links on the page at / have it"),
-        ("netns=host&protocol=tcp", "the parameter 'address' is missing; links on the page at / have it"),
-        ("pid=1", "unknown parameter 'pid'; allowed are netns, protocol, address, port, process"),
-        ("&&", "cannot read the parameters: bad query field: ''"),
-        ("netns=1&" * 9, "cannot read the parameters: Max number of fields exceeded"),
-    ],
-)
-def test_a_wrong_link_gets_one_line(query: str, error: str) -> None:
-    with pytest.raises(ListenerLinkError) as caught:
-        parse(query)
-    assert str(caught.value) == error
+    assert DetailsQuery.parse(address.query) == DetailsQuery(labels)
+    with_clients = urlsplit(details_address(labels, clients=7)).query
+    assert DetailsQuery.parse(with_clients) == DetailsQuery(labels, clients=7)

@@ -96,13 +96,20 @@ def test_details(server: ServerThread) -> None:
         assert part in text
 
 
+def test_who_waits_is_there_where_it_is_asked_for(server: ServerThread) -> None:
+    assert "192.0.2." not in page(server, NGINX).text
+    text = page(server, f"{NGINX}&clients=10").text
+    assert "10 waiting and 0 half-open connections of 3 addresses." in text
+    assert "192.0.2.1401.5 s192.0.2.2301.5 s192.0.2.3301.5 s192.0.2.0/241001.5 s3" in text
+
+
 def test_a_listener_that_is_not_there_is_no_empty_page(server: ServerThread) -> None:
     response = server.request(NGINX.replace("port=80", "port=81"))
     assert response.status == 404
     assert "It is not open now, or cannot be read" in response.body.decode()
 
 
-@pytest.mark.parametrize("path", ["/?sort=age", "/?x=1", "/listener", "/listener?x=1"])
+@pytest.mark.parametrize("path", ["/?sort=age", "/?x=1", "/listener", "/listener?x=1", f"{NGINX}&clients=x"])
 def test_a_wrong_parameter_gets_400_and_one_line(server: ServerThread, path: str) -> None:
     response = server.request(path)
     assert (response.status, response.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")

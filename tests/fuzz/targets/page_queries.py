@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 from exporter.api.query import ListenerQuery, QueryError
 from exporter.status_page import listener_name
-from exporter.status_page.listener_name import ListenerLinkError
+from exporter.status_page.details_query import DetailsQuery, DetailsQueryError
 from exporter.status_page.listener_table import search_form
 from exporter.status_page.search import Search, SearchError
 from tests.fuzz.target import Target
@@ -34,9 +34,9 @@ def run(data: bytes) -> None:
         hidden = ["input"] if search.order != "worst" else []
         assert _Tags(search_form(search)).found == ["form", "label", "input", *hidden, "button"]
         assert Search.parse(search.link(search.order).partition("?")[2]) == search
-    with suppress(ListenerLinkError):
-        labels = listener_name.parse(query)
-        assert _Tags(listener_name.link(labels)).found == ["a", "bdi"]
+    with suppress(DetailsQueryError):
+        wanted = DetailsQuery.parse(query)
+        assert _Tags(listener_name.link(wanted.labels)).found == ["a", "bdi"]
 
 
 TARGET = Target(
