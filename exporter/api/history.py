@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from exporter.api.listener_row import labels
 from exporter.api.query import ListenerQuery, QueryError
 from exporter.config.model import Queue
 from exporter.sampling.clock import Clock
@@ -21,7 +22,8 @@ Document = dict[str, Any]
 class History:
     """Reads what the recorder of a sampler has kept.
 
-    The document has `time` (Unix seconds), `since_seconds`, `listeners` and `episodes`, the newest first.
+    The document has `time` (Unix seconds), `since_seconds` (how far back it reaches), `matching` (how many
+    listeners are asked for that are open), `listeners` and `episodes`, the newest first.
     Each of these has the labels of a listener, its queue (`accept` or `syn_recv`), its `limit`, `peak_length`
     and `peak_ratio`, and `changes`: [Unix seconds, connections, ratio] from one change to the next, with null
     for what is not known. `omitted` counts those whose changes did not fit into the document, and
@@ -44,10 +46,12 @@ class History:
         to_unix = self._clock.wall() - now
         with sampler.lock:
             settings = sampler.config.recorder
-            seconds = settings.window_seconds if query.seconds is None else query.seconds
+            wanted = settings.window_seconds if query.seconds is None else query.seconds
+            seconds = min(wanted, settings.window_seconds, sampler.recorder.seconds(now))
+            matching = sum(query.selects(labels(state)) for state in sampler.published(now))
             recordings = sampler.recorder.recordings(
                 now,
-                min(seconds, settings.window_seconds),
+                seconds,
                 lambda state, queue: query.selects(_labels(state, queue)),
             )
             episodes = sampler.recorder.episodes()
@@ -67,14 +71,15 @@ class History:
                     each.changes,
                 )
                 for each in reversed(episodes)
-                if now - each.at <= seconds and query.selects(_labels(each.state, each.queue))
+                if now - each.at <= wanted and query.selects(_labels(each.state, each.queue))
             ]
         found.sort(key=lambda each: each[1].highest_ratio(), reverse=True)
         listeners, left, omitted = _entries(found, self._max_changes, to_unix)
         minutes, _, more = _entries(crossed, left, to_unix)
         return {
             "time": round(now + to_unix, 3),
-            "since_seconds": seconds,
+            "since_seconds": round(seconds, 3),
+            "matching": matching,
             "enabled": settings.enabled,
             "listeners": listeners,
             "episodes": minutes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Self
@@ -39,8 +40,12 @@ class ListenerQuery:
             given = parse_qsl(
                 query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=_MAX_PARAMETERS
             )
-        except ValueError as error:
-            raise QueryError(f"cannot read the parameters: {error}") from None
+        except ValueError:
+            form = f"name=value with & between them, {_MAX_PARAMETERS} at most"
+            raise QueryError(f"cannot read the parameters; they are {form}") from None
+        twice = [name for name, count in Counter(name for name, _ in given).items() if count > 1]
+        if twice:
+            raise QueryError(f"{twice[0]} is there twice; once is allowed")
         patterns, seconds, members, clients = [], None, False, None
         for name, value in given:
             if name == "since":

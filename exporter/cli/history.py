@@ -13,6 +13,7 @@ from exporter.api.spikes import spikes
 from exporter.cli import output, remote, table
 from exporter.cli.history_flags import HistoryFlags
 from exporter.cli.sparkline import sparkline
+from exporter.errors import RunError
 
 _PATH: Final = "/api/v1/history"
 _WIDTH: Final = 40
@@ -30,7 +31,17 @@ def history(flags: HistoryFlags) -> int:
     if flags.json:
         output.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         return 0
-    output.write("\n".join(_lines(document)) + "\n")
+    try:
+        lines = list(_lines(document))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # It comes from another host, so it may be anything that JSON has.
+        message = (
+            f"{remote.shown(flags.url)} is no listen-queue-exporter of this version: its {_PATH} is another"
+        )
+        raise RunError(message) from error
+    if not document["matching"] and not document["listeners"]:
+        raise RunError(f"no listener has the port {flags.port}" if flags.port else "no listener is open")
+    output.write("\n".join(lines) + "\n")
     return 0
 
 
@@ -41,7 +52,10 @@ def _lines(document: Entry) -> Iterator[str]:
     end, seconds = float(document["time"]), float(document["since_seconds"])
     listeners: list[Entry] = document["listeners"]
     if not listeners:
-        yield f"No connection has waited in any queue in the last {_duration(seconds)}."
+        queues = (
+            f"the queues of {document['matching']:d} listeners" if document["matching"] > 1 else "the queue"
+        )
+        yield f"No connection was seen in {queues} in the last {_duration(seconds)}."
     for entry in listeners:
         yield from listener_lines(entry, end - seconds, end)
     for entry in document["episodes"]:

@@ -6,7 +6,7 @@ import base64
 import http.client
 import json
 from typing import Any, Final
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
@@ -16,6 +16,8 @@ from exporter.errors import RunError, UsageError
 _SECONDS: Final = 10.0
 _MAX_BYTES: Final = 64 * 1024 * 1024
 _SHOWN_BYTES: Final = 200
+_LOGIN_HINT: Final = "; --url may have a user and a password, as in http://user:password@host:10511"
+_UNAUTHORIZED: Final = http.HTTPStatus.UNAUTHORIZED
 
 
 def document(url: str, path: str) -> dict[str, Any]:
@@ -27,28 +29,36 @@ def document(url: str, path: str) -> dict[str, Any]:
     address = urlsplit(url)
     if address.scheme not in ("http", "https") or not address.hostname:
         raise UsageError(f"--url: {url!r} is no address of an exporter, such as http://localhost:10511")
-    request = Request(_without_user(url).rstrip("/") + path)  # noqa: S310 # the scheme was checked
+    request = Request(shown(url).rstrip("/") + path)  # noqa: S310 # the scheme was checked
     if address.username is not None:
         user = f"{unquote(address.username)}:{unquote(address.password or '')}"
         request.add_header("Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")
-    shown = _without_user(url)
+    at = shown(url)
     try:
         with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 # the scheme was checked
-            found = json.loads(response.read(_MAX_BYTES))
+            body = response.read(_MAX_BYTES)
+            if response.length:
+                raise RunError(f"{at} stopped in the middle of its answer; try again")
+            found = json.loads(body)
     except HTTPError as error:
         with error:
             text = printable(error.read(_SHOWN_BYTES).decode(errors="replace").strip())
-        raise RunError(f"{shown} answers {error.code}: {text}") from error
-    except (URLError, OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise RunError(f"no exporter answers at {shown}: {reason}; --url says where one runs") from error
+        said = f"{at} answers {error.code}" + (f": {text}" if text else "")
+        hint = _LOGIN_HINT if error.code == _UNAUTHORIZED else ""
+        raise RunError(said + hint) from error
+    except http.client.HTTPException as error:
+        raise RunError(f"{at} is no listen-queue-exporter: it does not answer in HTTP") from error
+    except OSError as error:
+        reason = printable(str(getattr(error, "reason", None) or error))
+        raise RunError(f"no exporter answers at {at}: {reason}; --url says where one runs") from error
     except ValueError as error:
-        raise RunError(f"{shown} is no listen-queue-exporter: its answer is not JSON") from error
+        raise RunError(f"{at} is no listen-queue-exporter: its answer is not JSON") from error
     if not isinstance(found, dict):
-        raise RunError(f"{shown} is no listen-queue-exporter: its answer is not an object of JSON")
+        raise RunError(f"{at} is no listen-queue-exporter: its answer is not an object of JSON")
     return found
 
 
-def _without_user(url: str) -> str:
+def shown(url: str) -> str:
+    """Return a URL without user and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -24,7 +24,9 @@ class _Report:
     """One queue from the first sample beyond a level on. Times are monotonic seconds."""
 
     began: float
-    full_seconds: float
+    # The seconds in which the listener was full, when the report began and now.
+    full_since: float
+    full_until: float
     beyond_at: float
     peak_length: int = 0
     peak_ratio: float = 0.0
@@ -48,9 +50,8 @@ class QueueReport:
         if _beyond(state):
             report = self._reports.get(state)
             if report is None:
-                report = self._reports[state] = _Report(
-                    accept.sampled, accept.full_seconds() or 0.0, accept.sampled
-                )
+                full = accept.full_seconds() or 0.0
+                report = self._reports[state] = _Report(accept.sampled, full, full, accept.sampled)
             report.peak_length = max(report.peak_length, accept.length or 0)
             report.peak_ratio = max(report.peak_ratio, accept.ratio or 0.0)
         elif state in self._reports:
@@ -65,6 +66,8 @@ class QueueReport:
             if _beyond(state):
                 report.beyond_at = now
             if state.published(now):
+                # A listener that has ended tells it no more.
+                report.full_until = state.accept.full_seconds() or report.full_until
                 _tell(state, report)
             over = now - report.beyond_at
             if (over and not report.told_critical and not report.told_full) or over >= _CLEAR_SECONDS:
@@ -89,10 +92,9 @@ def _tell(state: ListenerState, report: _Report) -> None:
 
 def _tell_end(state: ListenerState, report: _Report) -> None:
     if report.told_full or report.told_critical:
-        full_seconds = (state.accept.full_seconds() or report.full_seconds) - report.full_seconds
         times = {
             "lasted": f"{report.beyond_at - report.began:.1f}s",
-            "full": f"{full_seconds:.2f}s",
+            "full": f"{report.full_until - report.full_since:.2f}s",
         }
         log.info("accept queue has cleared", extra={"fields": _fields(state, report) | times})
 

@@ -68,6 +68,7 @@ class Recorder:
         self._crossed_at: dict[tuple[ListenerState, Queue, Severity], float] = {}
         self._episodes: deque[Episode] = deque()
         self._forget_at = 0.0
+        self._began: float | None = None
         self._settings = config.recorder
 
     def configure(self, config: Config) -> None:
@@ -75,11 +76,16 @@ class Recorder:
         self._settings = config.recorder
         self._forget_at = 0.0
         if not self._settings.enabled:
+            self._began = None
             for recordings in self._recordings.values():
                 recordings.clear()
             self._crossings.clear()
             self._crossed_at.clear()
             self._episodes.clear()
+
+    def seconds(self, now: float) -> float:
+        """Return for how long changes were recorded so far."""
+        return 0.0 if self._began is None else now - self._began
 
     def note_accept(self, state: ListenerState) -> None:
         """Take what the newest sample has changed in the accept queue of a listener."""
@@ -93,6 +99,8 @@ class Recorder:
 
     def forget_old(self, now: float) -> None:
         """Forget what is too old or too much; to be called often, it looks every few seconds."""
+        if self._began is None and self._settings.enabled:
+            self._began = now
         if now < self._forget_at:
             return
         self._forget_at = now + _FORGET_SECONDS

@@ -126,3 +126,19 @@ def test_what_does_not_fit_is_counted() -> None:
 def test_clients_of_the_past_are_not_kept() -> None:
     with pytest.raises(QueryError, match="ask /api/v1/listeners for them"):
         Host().document("clients=5")
+
+
+def test_it_reaches_back_no_further_than_the_recorder() -> None:
+    host = Host("recorder: {window: 1m}")
+    begin = host.document()["since_seconds"]
+    assert 0 < begin < 60
+    host.wait(0, 10.0)
+    assert host.document()["since_seconds"] == pytest.approx(begin + 10.0)
+    assert host.document("since=3s")["since_seconds"] == 3.0
+    host.wait(0, 100.0)
+    assert host.document("since=99d")["since_seconds"] == 60.0
+
+
+def test_it_tells_whether_any_listener_is_meant() -> None:
+    host = Host()
+    assert [host.document(query)["matching"] for query in ("", "port=80", "port=81")] == [2, 1, 0]

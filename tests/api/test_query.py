@@ -59,6 +59,8 @@ def test_clients_are_asked_for_by_their_number() -> None:
             "ports=80",
             "'ports'; allowed are netns, protocol, address, port, process, members, clients and since",
         ),
+        ("port=80&port=81", "port is there twice; once is allowed"),
+        ("since=5s&since=1m", "since is there twice"),
         ("members=1", "members: '1' is neither true nor false"),
         ("clients=0", "clients: '0' is no whole number from 1 to 100"),
         ("clients=101", "clients: '101' is no"),

@@ -37,6 +37,7 @@ ENTRY = {
 DOCUMENT: dict[str, Any] = {
     "time": END,
     "since_seconds": 600.0,
+    "matching": 1,
     "enabled": True,
     "listeners": [ENTRY],
     "episodes": [],
@@ -72,7 +73,7 @@ def test_a_listener_has_its_peak_bars_and_spikes_the_fullest_first(
 def test_an_episode_says_what_was_crossed(capsys: pytest.CaptureFixture[str]) -> None:
     episode = ENTRY | {"severity": "critical", "at": END - 300.0, "netns": "web-1"}
     lines = printed(capsys, DOCUMENT | {"listeners": [], "episodes": [episode]})
-    assert lines[0] == "No connection has waited in any queue in the last 10 min."
+    assert lines[0] == "No connection was seen in the queue in the last 10 min."
     what = "accept beyond critical, at most 16, backlog 15 (100% full) in the minute around it"
     assert lines[1:] == [f"{clock(END - 300)}  [::]:80  web-1  nginx: {what}"]
 
@@ -110,7 +111,7 @@ def test_user_and_password_of_the_url_are_sent_and_never_printed() -> None:
         with pytest.raises(RunError) as caught:
             history.history(HistoryFlags(url, None, None, json=False))
     assert server.authorizations == ["Basic bWU6c0BjcmV0"]
-    assert str(caught.value) == f"{server.url} answers 401: no"
+    assert str(caught.value).startswith(f"{server.url} answers 401: no; --url may have a user and a password")
 
 
 @pytest.mark.parametrize(("body", "words"), [(b"<html>", "is not JSON"), (b"[1]", "is not an object")])
@@ -136,3 +137,31 @@ def test_by_default_the_exporter_of_this_host_is_asked_for_all_that_there_is() -
     assert parse(["history"]) == HistoryFlags("http://localhost:10511", None, None, json=False)
     given = ["history", "--port=80", "--since", "10m", "--url=https://h:1", "--json"]
     assert parse(given) == HistoryFlags("https://h:1", "80", "10m", json=True)
+
+
+def test_of_several_listeners_it_says_how_many_were_watched(capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = printed(capsys, DOCUMENT | {"listeners": [], "matching": 7, "since_seconds": 90.0})
+    assert line == "No connection was seen in the queues of 7 listeners in the last 2 min."
+
+
+@pytest.mark.parametrize(
+    ("port", "words"), [("70000", "no listener has the port 70000"), (None, "no listener is open")]
+)
+def test_where_no_listener_matches_it_does_not_read_as_healthy(port: str | None, words: str) -> None:
+    with (
+        serving(DOCUMENT | {"listeners": [], "matching": 0}) as server,
+        pytest.raises(RunError, match=words),
+    ):
+        history.history(HistoryFlags(server.url, port, None, json=False))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"listeners": [], "history": []}, DOCUMENT | {"listeners": [{}]}, DOCUMENT | {"time": None}],
+)
+def test_what_is_no_history_is_told_in_one_line(document: dict[str, Any]) -> None:
+    with (
+        serving(document) as server,
+        pytest.raises(RunError, match="is no listen-queue-exporter of this version"),
+    ):
+        history.history(HistoryFlags(server.url, None, None, json=False))

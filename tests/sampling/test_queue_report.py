@@ -111,3 +111,5 @@ def test_a_listener_that_is_closed_while_it_is_full_has_cleared(caplog: pytest.L
     made.kernel.tcp.close(1)
     made.run_for(15.0)
     assert [message for message, _ in lines(caplog)] == ["accept queue is full", "accept queue has cleared"]
+    full = str(lines(caplog)[-1][1]["full"])
+    assert 1.0 <= float(full.removesuffix("s")) <= 3.0

@@ -24,7 +24,7 @@ NOT_LOOKED_FOR = "Not looked for this time"
 
 def allowance() -> CpuAllowance:
     """Time that any page uses up, and that is never earned again."""
-    return CpuAllowance(lambda: 0.01, wall=lambda: 0.0, cpu=None, burst_seconds=1e-9)
+    return CpuAllowance(lambda: 0.01, wall=lambda: 0.0, only_noted=True, burst_seconds=1e-9)
 
 
 def served(lists: CpuAllowance, whole: CpuAllowance, *queries: str) -> list[str]:

@@ -69,7 +69,8 @@ def checked(
     hidden = list(dict.fromkeys(_error(each) for each in errors if _concerns(each, patterns)))
     if not listeners:
         reason = "no listener matches the flags" if patterns else "no listener was found"
-        return unknown("; ".join([reason, *hidden]))
+        # Where something cannot be read, that is why none matches.
+        return unknown("; ".join(hidden or [reason]))
     found = [_STATUSES[each.state] for each in listeners]
     found += [PluginStatus.UNKNOWN for _ in hidden]
     status = next(each for each in _ORDER if each in found)

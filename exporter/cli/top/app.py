@@ -24,11 +24,12 @@ from exporter.cli.top.feed import Feed
 from exporter.cli.top.listener_table import ListenerTable
 from exporter.cli.top.rates import Rates
 from exporter.cli.top.recent import Recent
-from exporter.cli.top.view import Order, Reading
+from exporter.cli.top.view import Order, Reading, chosen_namespaces
 from exporter.errors import RunError
 
 # More rows would take longer to draw than there is time; a filter finds the others.
 _MAX_ROWS: Final = 500
+_SCROLLBAR: Final = 2
 
 
 class Line(Static):
@@ -47,7 +48,7 @@ class TopApp(App[None]):
     """Shows what a feed has. The feed is read in a thread, for as long as the program runs."""
 
     ENABLE_COMMAND_PALETTE = False
-    CSS = "#heading, #notes { height: auto; } #notes { color: $warning; } #filter { display: none; }"
+    CSS = "#heading, #mode, #notes { height: auto; } #notes { color: $warning; } #filter { display: none; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", show=False, priority=True),
@@ -73,6 +74,7 @@ class TopApp(App[None]):
     def compose(self) -> ComposeResult:
         """Return the parts of the screen, from above to below."""
         yield Line(id="heading", markup=False)
+        yield Line(id="mode", markup=False)
         yield Line(id="notes", markup=False)
         yield ListenerTable(self._recent)
         yield Input(placeholder="words that a listener must have", id="filter")
@@ -109,7 +111,7 @@ class TopApp(App[None]):
     def _take(self, document: dict[str, Any]) -> None:
         now = time.monotonic()
         self._failure = ""
-        self._rates.note(now, document["namespaces"])
+        self._rates.note(now, chosen_namespaces(document["namespaces"], self._patterns))
         reading = Reading.of(document, self._rates)
         self._recent.note(now, reading.listeners)
         if not self._paused or self._reading is None:
@@ -123,17 +125,17 @@ class TopApp(App[None]):
     def _show(self, *, sort: bool = False) -> None:
         reading = self._reading
         notes = [self._failure] if reading is None else list(reading.not_seen)
-        heading = "" if reading is None else f"{reading.heading}   sorted by {self._order}"
-        if self._paused:
-            heading += "   PAUSED"
+        mode = [f"sorted by {self._order}", *(["PAUSED"] if self._paused else [])]
         if self._words:
-            heading += f"   filter: {self._words}"
+            mode.append(f"filter: {self._words}")
         chosen = [] if reading is None else reading.chosen(self._order, self._words, self._recent)
         if len(chosen) > _MAX_ROWS:
             notes.append(f"{len(chosen) - _MAX_ROWS} more; / finds them")
+        heading = "" if reading is None else reading.heading(chosen)
         self.query_one("#heading", Line).show(table.printable(heading))
+        self.query_one("#mode", Line).show(table.printable("   ".join(mode)))
         self.query_one("#notes", Line).show("\n".join(map(table.printable, filter(None, notes))))
-        self.query_one(ListenerTable).show(chosen[:_MAX_ROWS], self.size.width, sort=sort)
+        self.query_one(ListenerTable).show(chosen[:_MAX_ROWS], self.size.width - _SCROLLBAR, sort=sort)
 
     def action_sort(self) -> None:
         """Sort by the next order."""

@@ -14,7 +14,7 @@ from exporter.cli.show.listing import listing
 from exporter.cli.terminal import Terminal
 from exporter.cli.top.feed import Feed
 from exporter.cli.top.rates import Rates
-from exporter.cli.top.view import Reading
+from exporter.cli.top.view import Reading, chosen_namespaces
 from exporter.errors import RunError
 
 _SECONDS: Final = 1.0
@@ -40,11 +40,11 @@ def run(feed: Feed, patterns: Patterns, hint: str = "") -> NoReturn:
 
 def _text(feed: Feed, patterns: Patterns, rates: Rates, hint: str) -> str:
     document = feed.listeners(ListenerQuery(patterns))
-    rates.note(time.monotonic(), document["namespaces"])
+    rates.note(time.monotonic(), chosen_namespaces(document["namespaces"], patterns))
     reading = Reading.of(document, rates)
     terminal = Terminal.of(sys.stdout, os.environ)
     lines = [
-        reading.heading,
+        reading.heading(reading.listeners),
         *([hint] if hint else []),
         *(f"not seen: {table.printable(each)}" for each in reading.not_seen),
         *listing(reading.listeners, terminal, peaks=True).splitlines(),

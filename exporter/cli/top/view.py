@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from exporter.api.query import matches
 from exporter.api.queue_state import QueueState
+from exporter.cli.listener_flags import Patterns
 from exporter.cli.show.listener import ShownListener
 from exporter.cli.top.rates import Rates
 from exporter.cli.top.recent import Recent, key_of
@@ -30,10 +32,10 @@ class Order(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One document: its listeners, the worst first, and what the lines around the table say of it."""
+    """One document: its listeners, the worst first, how fast counters grow, and what was not seen."""
 
     listeners: tuple[ShownListener, ...]
-    heading: str
+    rates: tuple[str, ...]
     not_seen: tuple[str, ...]
 
     @classmethod
@@ -42,7 +44,13 @@ class Reading:
         listeners = tuple(ShownListener(row) for row in document["listeners"])
         unseen = [f"{each.get('what')}: {each.get('needs')}" for each in document["not_seen"]]
         errors = [f"{each.get('netns')}: {each.get('error')}" for each in document["errors"]]
-        return cls(listeners, _heading(listeners, rates), tuple(dict.fromkeys(unseen or errors)))
+        return cls(listeners, _rates(rates), tuple(dict.fromkeys(unseen or errors)))
+
+    def heading(self, listeners: Sequence[ShownListener]) -> str:
+        """Return the line above these listeners, which are some of this reading or all."""
+        counted = f"{len(listeners)} of " if len(listeners) < len(self.listeners) else ""
+        told = ", ".join([f"{counted}{len(self.listeners)} listeners", *_states(listeners)])
+        return f"{told}   {', '.join(self.rates)}"
 
     def chosen(self, order: Order, words: str, recent: Recent) -> list[ShownListener]:
         """Return the listeners that have every one of these words in a cell, in this order."""
@@ -63,20 +71,26 @@ def _searched(listener: ShownListener) -> str:
     return " ".join((*cells, listener.text("protocol"))).casefold()
 
 
-def _heading(listeners: Sequence[ShownListener], rates: Rates) -> str:
+def chosen_namespaces(namespaces: Sequence[Mapping[str, Any]], patterns: Patterns) -> list[Mapping[str, Any]]:
+    """Return the counters of the namespaces that patterns of the label `netns` select."""
+    wanted = [pattern for name, pattern in patterns if name == "netns"]
+    return [each for each in namespaces if all(matches(str(each.get("netns")), one) for one in wanted)]
+
+
+def _states(listeners: Sequence[ShownListener]) -> list[str]:
     states = [each.state for each in listeners]
     counts = [(state, states.count(state)) for state in QueueState if state is not QueueState.OK]
     found = [f"{count} {state}" for state, count in counts if count]
     if unknown := states.count(None):
         found.append(f"{unknown} unknown")
-    if listeners and not found:
-        found.append("all ok")
-    figures = (
-        ("overflows", "listen_overflows_total"),
-        ("SYN cookies", "syncookies_sent_total"),
+    return found or (["all ok"] if listeners else [])
+
+
+def _rates(rates: Rates) -> tuple[str, ...]:
+    return (
+        f"overflows {_rate(rates.per_second('listen_overflows_total'))}",
+        f"SYN cookies {_rate(rates.per_second('syncookies_sent_total'))}",
     )
-    told = [f"{title} {_rate(rates.per_second(name))}" for title, name in figures]
-    return ", ".join([f"{len(listeners)} listeners", *found]) + "   " + ", ".join(told)
 
 
 def _rate(per_second: float | None) -> str:

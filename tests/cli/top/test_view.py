@@ -7,7 +7,7 @@ from typing import Any
 from exporter.cli.show.listener import ShownListener
 from exporter.cli.top.rates import Rates
 from exporter.cli.top.recent import Recent
-from exporter.cli.top.view import Order, Reading
+from exporter.cli.top.view import Order, Reading, chosen_namespaces
 from tests.cli.show.rows import row
 
 ROWS = (
@@ -22,17 +22,22 @@ def reading(*rows: dict[str, Any], **values: object) -> Reading:
     return Reading.of(document, Rates())
 
 
+def heading(*rows: dict[str, Any]) -> str:
+    found = reading(*rows)
+    return found.heading(found.listeners)
+
+
 def ports(listeners: list[ShownListener]) -> list[str]:
     return [each.text("port") for each in listeners]
 
 
 def test_heading_counts_what_is_wrong() -> None:
-    assert reading(*ROWS).heading.startswith("3 listeners, 1 full   overflows -, SYN cookies -")
-    assert reading(row(state=None), row(state="critical")).heading.startswith(
-        "2 listeners, 1 critical, 1 unknown "
-    )
-    assert reading(ROWS[1]).heading.startswith("1 listeners, all ok ")
-    assert reading().heading.startswith("0 listeners   ")
+    assert heading(*ROWS) == "3 listeners, 1 full   overflows -, SYN cookies -"
+    assert heading(row(state=None), row(state="critical")).startswith("2 listeners, 1 critical, 1 unknown ")
+    assert heading(ROWS[1]).startswith("1 listeners, all ok ")
+    assert heading().startswith("0 listeners   ")
+    found = reading(*ROWS)
+    assert found.heading(found.listeners[1:]).startswith("2 of 3 listeners, all ok ")
 
 
 def test_heading_has_rates() -> None:
@@ -40,7 +45,13 @@ def test_heading_has_rates() -> None:
     for second, count in ((1.0, 0), (3.0, 5)):
         rates.note(second, [{"netns": "host", "listen_overflows_total": count, "syncookies_sent_total": 0}])
     document: dict[str, Any] = {"listeners": [], "errors": [], "not_seen": []}
-    assert "overflows 2.5/s, SYN cookies 0.0/s" in Reading.of(document, rates).heading
+    assert Reading.of(document, rates).heading(()).endswith("overflows 2.5/s, SYN cookies 0.0/s")
+
+
+def test_rates_are_those_of_the_namespaces_that_are_asked_for() -> None:
+    namespaces = [{"netns": "host"}, {"netns": "pod-1"}, {"netns": "pod-2"}]
+    assert chosen_namespaces(namespaces, (("port", "80"),)) == namespaces
+    assert chosen_namespaces(namespaces, (("netns", "pod-*"),)) == namespaces[1:]
 
 
 def test_orders() -> None:
