@@ -36,13 +36,21 @@ _EXIT_STATUS: Final = (
     ("0", "Success. Of the daemon: it was ended by SIGTERM or SIGINT."),
     ("1", "It failed at run time, as where the port is taken or nothing can be read."),
     ("2", "Wrong use, or an error in a configuration file."),
+    (
+        "0, 1, 2, 3",
+        "Of show --check, as of any monitoring plugin: OK, WARNING, CRITICAL, UNKNOWN (also for wrong use).",
+    ),
+)
+_ENVIRONMENT: Final = (
+    ("NO_COLOR", "Unless it is empty, show prints no colours (https://no-color.org)."),
+    ("COLUMNS", "The width of a line of show, in place of that of the terminal."),
 )
 _SIGNALS: Final = (
     ("SIGHUP", "The daemon reads its configuration again. Where that is wrong, the old one stays in force."),
     ("SIGTERM, SIGINT", "The daemon ends."),
 )
 _EXAMPLES: Final = (
-    ("listen-queue-exporter show", "Print each listener of this host and its queues, the fullest first."),
+    ("listen-queue-exporter show", "Print each listener of this host and its queues, the worst first."),
     (
         "listen-queue-exporter doctor --for=30s",
         "Watch all queues for 30 seconds, and say what is wrong and what to change.",
@@ -89,6 +97,7 @@ def _lines() -> Iterator[str]:
         yield from _actions(parser)
     for heading, entries in (
         ("EXIT STATUS", _EXIT_STATUS),
+        ("ENVIRONMENT", _ENVIRONMENT),
         ("SIGNALS", _SIGNALS),
         ("EXAMPLES", _EXAMPLES),
     ):
