@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -49,6 +50,8 @@ class Screen:
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
         def prepare() -> None:
+            # Ignored where the tests run in the background of a shell without job control.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             # So that control characters become signals.
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
             if before_exec is not None:

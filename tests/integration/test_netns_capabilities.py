@@ -178,7 +178,7 @@ def test_where_proc_hides_other_processes_and_there_is_no_broker_owners_are_miss
             until(lambda: exporter.errors.count(HIDDEN), equals(1))
         shown = Fork("show")
         assert shown.wait() == 0
-        assert "127.0.0.1:8081  host   -" in shown.output
+        assert "127.0.0.1:8081  -  " in shown.output
         assert shown.errors.count(HIDDEN) == 1
 
 

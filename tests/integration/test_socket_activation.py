@@ -109,7 +109,7 @@ def test_sockets_of_another_process_are_not_taken(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("LISTEN_FDS", "1")
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     with Daemon() as daemon:
-        until_figure(daemon.wait_ready(), 1024, "accept_limit", port="10511")
+        until_figure(daemon.wait_ready(), 2048, "accept_limit", port="10511")
 
 
 def refused(count: str, descriptor: int) -> subprocess.CompletedProcess[str]:

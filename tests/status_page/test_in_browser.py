@@ -155,7 +155,8 @@ def test_without_scripts_it_shows_searches_and_sorts(browser: Chromium, server: 
     until(lambda: browser.evaluate(rows), equals(1))
     browser.evaluate("[...document.querySelectorAll('th a')].find(link => link.text === 'Peak').click()")
     until(lambda: browser.evaluate("location.search"), equals("?search=8080&sort=peak"))
-    assert browser.evaluate("document.querySelector('th.peak').ariaSort") == "descending"
+    # The address is the new one before the page is there.
+    until(lambda: browser.evaluate("document.querySelector('th.peak')?.ariaSort"), equals("descending"))
 
 
 def test_without_scripts_a_link_shows_who_waits(browser: Chromium) -> None:

@@ -172,7 +172,7 @@ def test_without_one_of_its_settings_other_namespaces_are_not_sampled(
         start_exporter(systemd, drop_in)
         until(lambda: figure(systemd, name, **labels), bool)
         assert figure(systemd, "accept_limit", netns=netns) is None
-        assert figure(systemd, "accept_limit", netns="host", port="10511") == 1024
+        assert figure(systemd, "accept_limit", netns="host", port="10511") == 2048
 
 
 @pytest.mark.netns
