@@ -115,7 +115,7 @@ class SocketName:
             try:
                 return openat2(start, path, flags, Resolve.BENEATH)
             except OSError as error:
-                # A `..`, or a link to elsewhere.
+                # A `..`, or a link to another place.
                 if error.errno != errno.EXDEV or not self.path:
                     raise
         return openat2(self._root, posixpath.dirname(self.path), flags, Resolve.IN_ROOT)
