@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from exporter.doctor.checks import load
+from exporter.doctor.checks.listener_finding import finding_about
 from exporter.doctor.finding import Certainty, Finding, Severity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
 from exporter.kernel.processes.activity import ProcessActivity
@@ -67,7 +68,8 @@ def _stuck(listener: ListenerView, namespace: NamespaceView, certainty: Certaint
         seen = f"in all of the {seconds:.1f} s of this watch the queue stayed exactly full"
     else:
         seen = f"nothing was accepted in {seconds:.1f} s: the oldest connection has waited for {age:.1f} s"
-    return Finding(
+    return finding_about(
+        listener,
         name=NOT_ACCEPTING,
         title=f"{listener.name} accepts no connection",
         severity=Severity.CRITICAL,
@@ -78,9 +80,6 @@ def _stuck(listener: ListenerView, namespace: NamespaceView, certainty: Certaint
             *cause,
         ),
         change=change,
-        namespaces=(namespace.name,),
-        listener=listener.key,
-        process=listener.owner.process,
     )
 
 
@@ -109,7 +108,8 @@ def _full(listener: ListenerView, namespace: NamespaceView, seconds: float) -> F
     full = "is full" if any(each.full for each in listener.sockets) else "was full"
     lost = bool(listener.more_drops)
     unseen = "clients that find it full wait in connect(), or get EAGAIN; the kernel counts neither"
-    return Finding(
+    return finding_about(
+        listener,
         name=QUEUE_FULL if tcp else UNIX_QUEUE_FULL,
         title=f"{listener.name}: its accept queue {full}",
         severity=Severity.CRITICAL if lost or not tcp or always else Severity.WARNING,
@@ -125,9 +125,6 @@ def _full(listener: ListenerView, namespace: NamespaceView, seconds: float) -> F
             if always or listener.full_seconds > seconds / 2
             else "give it a larger backlog where this was a burst; else let it accept faster"
         ),
-        namespaces=(namespace.name,),
-        listener=listener.key,
-        process=listener.owner.process,
     )
 
 
@@ -143,14 +140,12 @@ def _fills(listener: ListenerView) -> bool:
 def _filling(listener: ListenerView, namespace: NamespaceView) -> Finding:
     fullest = listener.fullest
     nearly = fullest is not None and fullest.peak_ratio >= _NEARLY_FULL_RATIO
-    return Finding(
+    return finding_about(
+        listener,
         name=QUEUE_FILLING,
         title=f"{listener.name}: its accept queue is {'nearly' if nearly else 'half'} full",
         severity=Severity.WARNING if nearly else Severity.NOTE,
         certainty=Certainty.CERTAIN,
         evidence=tuple(load.evidence(listener, namespace)),
         change="let it accept faster before its load grows: more workers or threads",
-        namespaces=(namespace.name,),
-        listener=listener.key,
-        process=listener.owner.process,
     )

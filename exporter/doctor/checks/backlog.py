@@ -7,6 +7,7 @@ from typing import Final
 
 from exporter.doctor.checks import load
 from exporter.doctor.checks.accepting import accepts_nothing
+from exporter.doctor.checks.listener_finding import finding_about
 from exporter.doctor.finding import Certainty, Finding, Severity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
 from exporter.doctor.knobs.knob import Knob
@@ -39,7 +40,7 @@ def backlogs(host: HostView) -> Iterator[Finding]:
             elif somaxconn is not None and limit <= somaxconn / 2 and loaded:
                 yield _small(listener, namespace, knob, somaxconn)
             elif limit < _TINY and listener.key.address in _EVERYWHERE:
-                yield _tiny(listener, namespace, knob, limit)
+                yield _tiny(listener, knob, limit)
 
 
 def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
@@ -47,7 +48,8 @@ def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxc
     wanted = max(_LARGE, 2 * somaxconn)
     own = f"; its own setting is {knob.setting} (default: {knob.default})" if knob.service else ""
     asked = f"{knob.service} asks for {knob.backlog} unless it is told otherwise"
-    return Finding(
+    return finding_about(
+        listener,
         name=CAPPED,
         title=f"{listener.name}: its backlog is capped by net.core.somaxconn",
         severity=Severity.WARNING if loaded else Severity.NOTE,
@@ -62,14 +64,12 @@ def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxc
             "/etc/sysctl.d; a container has its own), then restart the service: a socket keeps the backlog "
             f"that it got{own}"
         ),
-        namespaces=(namespace.name,),
-        listener=listener.key,
-        process=listener.owner.process,
     )
 
 
 def _small(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
-    return Finding(
+    return finding_about(
+        listener,
         name=SMALL,
         title=f"{listener.name}: its backlog is far below what the kernel would grant",
         severity=Severity.WARNING,
@@ -79,14 +79,12 @@ def _small(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxco
             *load.evidence(listener, namespace),
         ),
         change=_larger(knob),
-        namespaces=(namespace.name,),
-        listener=listener.key,
-        process=listener.owner.process,
     )
 
 
-def _tiny(listener: ListenerView, namespace: NamespaceView, knob: Knob, limit: int) -> Finding:
-    return Finding(
+def _tiny(listener: ListenerView, knob: Knob, limit: int) -> Finding:
+    return finding_about(
+        listener,
         name=TINY,
         title=f"{listener.name}: reachable on every address with a tiny backlog",
         severity=Severity.NOTE,
@@ -96,9 +94,6 @@ def _tiny(listener: ListenerView, namespace: NamespaceView, knob: Knob, limit: i
             "nobody was lost so far, as far as the kernel counts",
         ),
         change=_larger(knob),
-        namespaces=(namespace.name,),
-        listener=listener.key,
-        process=listener.owner.process,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from exporter.doctor.checks.listener_finding import finding_about
 from exporter.doctor.finding import Certainty, Finding, Severity
 from exporter.doctor.host_view import HostView, ListenerView
 
@@ -25,15 +26,16 @@ def unbalanced(host: HostView) -> Iterator[Finding]:
                 len(listener.sockets) - 1
             )
             if others < _LESS * fullest.longest:
-                yield _finding(listener, namespace.name, others)
+                yield _finding(listener, others)
 
 
-def _finding(listener: ListenerView, netns: str, others: float) -> Finding:
+def _finding(listener: ListenerView, others: float) -> Finding:
     fullest = listener.fullest
     longest = fullest.longest if fullest is not None else 0
     holds = fullest.limit + 1 if fullest is not None else 0
     steady = fullest is not None and fullest.shortest / (fullest.limit + 1) >= _NEARLY_FULL
-    return Finding(
+    return finding_about(
+        listener,
         name=UNBALANCED,
         title=f"{listener.name}: one of its {len(listener.sockets)} sockets fills, the others have space",
         severity=Severity.CRITICAL if fullest is not None and fullest.full else Severity.WARNING,
@@ -46,7 +48,4 @@ def _finding(listener: ListenerView, netns: str, others: float) -> Finding:
             "restart the worker that has the full socket (ss -ltnp shows it); a worker that does long "
             "work should not have a socket of its own"
         ),
-        namespaces=(netns,),
-        listener=listener.key,
-        process=listener.owner.process,
     )
