@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from exporter.api.clients import ClientLists
-from exporter.api.listener_row import Row, healthy_sources, labels, readable, row
+from exporter.api.listener_row import Row, healthy_sources, labels, limit, readable, row
 from exporter.api.overview import WINDOW_SECONDS, highest, known_since, recorded
 from exporter.api.query import QueryError
 from exporter.api.spikes import spikes
@@ -128,7 +128,7 @@ def _queue(
     length = None if history is None else history.length
     return {
         "queue": queue.value,
-        "limit": None if state is None else _limit(state, queue),
+        "limit": None if state is None else limit(state, queue),
         "thresholds": [] if state is None else _thresholds(state, queue),
         **recorded(recording, length, since, clocks.now, SPANS),
         "spikes": [
@@ -161,10 +161,6 @@ def _episode(episode: Episode, to_unix: float) -> Document:
     }
 
 
-def _limit(state: ListenerState, queue: Queue) -> int | None:
-    return state.group.limit if queue is Queue.ACCEPT else state.syn_recv_limit()
-
-
 def _history(state: ListenerState, queue: Queue) -> QueueHistory | None:
     return state.accept if queue is Queue.ACCEPT else state.syn_recv
 
@@ -184,9 +180,9 @@ def _ratio(state: ListenerState, queue: Queue, level: Level) -> float | None:
     """Return where a threshold is as a share of the queue, None where the queue has no known size."""
     if level.unit is Unit.RATIO:
         return level.value
-    limit, sockets = _limit(state, queue), len(state.group.members)
-    if limit is None:
+    most, sockets = limit(state, queue), len(state.group.members)
+    if most is None:
         return None
     # Each socket admits one connection more than its backlog; syn_recv_limit has that one.
-    size = limit + sockets if queue is Queue.ACCEPT else limit
+    size = most + sockets if queue is Queue.ACCEPT else most
     return level.value / size if size else None

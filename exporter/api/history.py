@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from exporter.api.listener_row import labels
+from exporter.api.listener_row import labels, limit
 from exporter.api.query import ListenerQuery, QueryError
 from exporter.config.model import Queue
 from exporter.sampling.clock import Clock
@@ -52,26 +52,22 @@ class History:
             recordings = sampler.recorder.recordings(
                 now,
                 seconds,
-                lambda state, queue: query.selects(_labels(state, queue)),
+                lambda state, _queue: query.selects(labels(state)),
             )
             episodes = sampler.recorder.episodes()
             dropped = sampler.recorder.dropped
-            found = [
-                ({**_labels(state, queue), **_limit(state, queue)}, changes)
-                for state, queue, changes in recordings
-            ]
+            found = [(_names(state, queue), changes) for state, queue, changes in recordings]
             crossed = [
                 (
                     {
-                        **_labels(each.state, each.queue),
-                        **_limit(each.state, each.queue),
+                        **_names(each.state, each.queue),
                         "severity": each.severity.value,
                         "at": _time(each.at, to_unix),
                     },
                     each.changes,
                 )
                 for each in reversed(episodes)
-                if now - each.at <= wanted and query.selects(_labels(each.state, each.queue))
+                if now - each.at <= wanted and query.selects(labels(each.state))
             ]
         found.sort(key=lambda each: each[1].highest_ratio(), reverse=True)
         listeners, left, omitted = _entries(found, self._max_changes, to_unix)
@@ -117,13 +113,5 @@ def _time(at: float, to_unix: float) -> float:
     return round(at + to_unix, 3)
 
 
-def _labels(state: ListenerState, queue: Queue) -> dict[str, str]:
-    return {
-        **state.key()._asdict(),
-        "process": state.owner.process if state.owner else "",
-        "queue": queue.value,
-    }
-
-
-def _limit(state: ListenerState, queue: Queue) -> dict[str, int | None]:
-    return {"limit": state.group.limit if queue is Queue.ACCEPT else state.syn_recv_limit()}
+def _names(state: ListenerState, queue: Queue) -> Document:
+    return {**labels(state), "queue": queue.value, "limit": limit(state, queue)}

@@ -60,6 +60,11 @@ def columns() -> list[str]:
     ]
 
 
+def limit(state: ListenerState, queue: Queue) -> int | None:
+    """Return how many connections a queue admits, None where that is not known."""
+    return state.group.limit if queue is Queue.ACCEPT else state.syn_recv_limit()
+
+
 def row(state: ListenerState, healthy: HealthySources) -> Row:
     """Return the names, the owner, the thresholds and the metrics of a listener; see Listeners."""
     owner, sources = state.owner or UNKNOWN_OWNER, _sources(state, healthy)

@@ -12,7 +12,8 @@ from exporter import durations
 
 _MAX_PARAMETERS: Final = 16
 MAX_CLIENTS: Final = 100
-_NAMES: Final = ("netns", "protocol", "address", "port", "process")
+# What tells a listener from all others.
+LABELS: Final = ("netns", "protocol", "address", "port", "process")
 
 
 class QueryError(Exception):
@@ -54,10 +55,10 @@ class ListenerQuery:
                 members = _yes_or_no(value)
             elif name == "clients":
                 clients = number_of_clients(value)
-            elif name in _NAMES:
+            elif name in LABELS:
                 patterns.append((name, value))
             else:
-                allowed = f"{', '.join(_NAMES)}, members, clients and since"
+                allowed = f"{', '.join(LABELS)}, members, clients and since"
                 raise QueryError(f"unknown parameter {name!r}; allowed are {allowed}")
         return cls(tuple(patterns), seconds, members, clients)
 

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from exporter.place import place
+
 # What is longer is cut, so that one name does not push the figures of all rows off the screen.
 MAX_NAME_WIDTH: Final = 64
 _CUT: Final = "..."
@@ -32,12 +34,8 @@ def printable(text: str) -> str:
 
 def endpoint(address: str, port: str) -> str:
     """Return where a listener is as a cell: a name alone, or an address and its port, as in `[::1]:80`."""
-    shown = name(address)
-    if not port:
-        return shown
-    # It may come from another host.
-    port = name(port)
-    return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
+    # The port may come from another host, as the address.
+    return place(name(address), name(port) if port else "")
 
 
 def table(rows: Sequence[Sequence[str]], left: int) -> str:

@@ -8,6 +8,7 @@ from exporter.kernel.processes.activity import ProcessActivity
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import Owner
+from exporter.place import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,8 @@ class ListenerView:
     @property
     def name(self) -> str:
         """The listener in words: its program and its address."""
-        address, port = self.key.address, self.key.port
-        place = address if not port else f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        return f"{self.owner.process or self.owner.command or 'the listener'} at {place}"
+        who = self.owner.process or self.owner.command or "the listener"
+        return f"{who} at {place(self.key.address, self.key.port)}"
 
 
 @dataclass(frozen=True, slots=True)

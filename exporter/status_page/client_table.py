@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from exporter.api.client_remarks import remarks
 from exporter.status_page import listener_name
 from exporter.status_page.figures import counted, duration, number
 from exporter.status_page.markup import Markup, element, joined
@@ -122,15 +123,8 @@ def _remarks(clients: Document) -> Iterator[str]:
     if any(omitted.values()):
         addresses = counted(omitted["addresses"], "address", "addresses")
         yield f"Not listed: {addresses} and {counted(omitted['networks'], 'network')} (/24, /64) more."
-    if clients["unseen"]:
-        yield (
-            f"{number(clients['unseen'])} more waited when the queue was sampled: accepted since, ended with"
-            " RST, or redirected from another address or port."
-        )
-    if clients["shared"]:
-        yield "Other programs listen on this port too: some of these may be theirs."
-    if not clients["complete"]:
-        yield "There are more: not all connections were read."
+    for each in remarks(clients, number):
+        yield f"{each[0].upper()}{each[1:]}."
 
 
 def _note(text: str) -> Markup:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import parse_qsl
 
-from exporter.api.query import QueryError, number_of_clients
-from exporter.status_page.listener_name import LABELS
+from exporter.api.query import LABELS, QueryError, number_of_clients
 
 _CLIENTS: Final = "clients"
 _NAMES: Final = (*LABELS, _CLIENTS)

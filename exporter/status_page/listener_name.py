@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import exporter.place
+from exporter.api.query import LABELS
 from exporter.status_page.markup import Markup, element
 
 DETAILS_PATH: Final = "/listener"
-LABELS: Final = ("netns", "protocol", "address", "port", "process")
 _HOST: Final = "host"
 
 
 def place(row: Mapping[str, Any]) -> str:
-    """Return where a listener is: a path or a name alone, or an address and its port, as in `[::1]:80`."""
-    address, port = str(row["address"]), str(row["port"])
-    if not port:
-        return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    """Return where a listener is."""
+    return exporter.place.place(str(row["address"]), str(row["port"]))
 
 
 def process(row: Mapping[str, Any]) -> Markup | None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.api.query import LABELS
 from exporter.status_page.details_query import DetailsQuery
-from exporter.status_page.listener_name import LABELS, details_address, link, place, process
+from exporter.status_page.listener_name import details_address, link, place, process
 from tests.status_page.test_markup import Parsed
 
 NGINX = {"netns": "host", "protocol": "tcp", "address": "10.0.0.1", "port": "80", "process": "nginx"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from exporter.api.client_remarks import remarks
 from exporter.cli import table
 
 Document = Mapping[str, Any]
@@ -78,12 +79,4 @@ def _remarks(clients: Document) -> Iterator[str]:
     ]
     if omitted:
         yield f"not listed: {' and '.join(omitted)}"
-    if clients["unseen"]:
-        yield (
-            f"{clients['unseen']:d} more waited when the queue was sampled: accepted since, ended with RST,"
-            " or redirected from another address or port"
-        )
-    if clients["shared"]:
-        yield "other programs listen on this port too: some of these may be theirs"
-    if not clients["complete"]:
-        yield "there are more: not all connections were read"
+    yield from remarks(clients, "{:d}".format)

@@ -6,22 +6,22 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
+from exporter.api.query import LABELS
 from exporter.cli.show.listener import ShownListener
 
 SECONDS: Final = 60
-_LABELS: Final = ("netns", "protocol", "address", "port", "process")
 
 ListenerKey = tuple[str, ...]
 
 
 def key_of(listener: ShownListener) -> ListenerKey:
     """Return what tells a listener from all others."""
-    return tuple(listener.text(name) for name in _LABELS)
+    return tuple(listener.text(name) for name in LABELS)
 
 
 def patterns_of(key: ListenerKey) -> tuple[tuple[str, str], ...]:
     """Return patterns that select this listener; where a name has * or ? they may select others as well."""
-    return tuple(zip(_LABELS, key, strict=True))
+    return tuple(zip(LABELS, key, strict=True))
 
 
 class Recent:

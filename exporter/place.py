@@ -1,0 +1,10 @@
+"""Where a listener is, in one text."""
+
+from __future__ import annotations
+
+
+def place(address: str, port: str) -> str:
+    """Return a path or a name alone, or an address and its port, as in `[::1]:80`."""
+    if not port:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
