@@ -9,7 +9,6 @@ import fcntl
 import os
 import select
 import signal
-import struct
 import subprocess
 import termios
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from typing import Self
 import pyte
 
 from testbed import process_tree
-from testbed.terminal import DISPLAY_VARIABLES
+from testbed.terminal import environment, opened
 from testbed.waiting import DEADLINE_SECONDS, until
 
 _READ_BYTES = 65536
@@ -45,9 +44,7 @@ class Screen:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._received = b""
-        inherited = {name: value for name, value in os.environ.items() if name not in DISPLAY_VARIABLES}
-        self._terminal, inner = os.openpty()
-        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._terminal, inner = opened(rows, columns)
 
         def prepare() -> None:
             # Ignored where the tests run in the background of a shell without job control.
@@ -61,7 +58,7 @@ class Screen:
             self._process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env={**inherited, "TERM": "xterm-256color", **(env or {})},
+                env=environment({"TERM": "xterm-256color", **(env or {})}),
                 stdin=inner,
                 stdout=inner,
                 stderr=inner,

@@ -11,7 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 # Whoever runs the tests may have set them.
-DISPLAY_VARIABLES = ("NO_COLOR", "COLUMNS", "LINES")
+_DISPLAY_VARIABLES = ("NO_COLOR", "COLUMNS", "LINES")
+
+
+def opened(rows: int, columns: int) -> tuple[int, int]:
+    """Open a terminal of this size: the end of the one who looks at it, and that of the program."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    return ours, theirs
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a program on a terminal of a test, with these variables on top."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _DISPLAY_VARIABLES}
+    return {**inherited, **variables}
 
 
 def written(
@@ -24,14 +37,12 @@ def written(
 
     `variables` come on top of the environment. Fails where the program does.
     """
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    inherited = {name: value for name, value in os.environ.items() if name not in DISPLAY_VARIABLES}
+    ours, theirs = opened(24, columns)
     with subprocess.Popen(
         command,
         stdout=theirs,
         stderr=subprocess.DEVNULL,
-        env={**inherited, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **variables},
+        env=environment({"TERM": "xterm", "PYTHONIOENCODING": "utf-8", **variables}),
         preexec_fn=preexec,  # noqa: PLW1509 # its callers have one thread
     ) as process:
         os.close(theirs)

@@ -12,8 +12,9 @@ def remarks(clients: Mapping[str, Any], number: Callable[[int], str]) -> Iterato
     `number` writes a number.
     """
     if clients["unseen"]:
+        unseen = number(clients["unseen"])
         yield (
-            f"{number(clients['unseen'])} more waited when the queue was sampled: accepted since, ended with RST, or redirected"
+            f"{unseen} more waited when the queue was sampled: accepted since, ended with RST, or redirected"
             " from another address or port"
         )
     if clients["shared"]:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from testbed.chromium import Chromium
+from testbed.makefile import recipe
 from tests.docs.commands import ROOT
 
 DOCS = ROOT / "docs"
@@ -45,15 +46,7 @@ class Links(HTMLParser):
 
 def command(target: Path, source: Path = DOCS) -> list[str]:
     """The command of `make site`, with other folders."""
-    recipe = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", "--assume-old=.venv/dev", "site"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    ).stdout
-    words = shlex.split(recipe.splitlines()[0])
+    words = shlex.split(recipe("site").splitlines()[0])
     return [sys.executable, *words[1:-2], str(source), str(target)]
 
 

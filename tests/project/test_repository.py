@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from testbed.makefile import recipe
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -55,16 +57,9 @@ def test_every_supported_version_of_python_is_a_classifier_and_is_tested() -> No
 
 
 def test_pre_commit_has_the_checks_of_make_lint() -> None:
-    recipe = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", "--assume-old=.venv/dev", "lint"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    ).stdout
-    commands = [command.strip() for command in re.findall(r"^\.venv/bin/[^>|;&\n]+", recipe, re.MULTILINE)]
-    assert len(commands) == len(recipe.splitlines()), recipe
+    found = recipe("lint")
+    commands = [command.strip() for command in re.findall(r"^\.venv/bin/[^>|;&\n]+", found, re.MULTILINE)]
+    assert len(commands) == len(found.splitlines()), found
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     hooks = [hook for repository in config["repos"] for hook in repository["hooks"]]
     assert [hook["entry"] for hook in hooks] == commands
