@@ -96,7 +96,7 @@ class ClientLists:
             if wanted:
                 groups = [group for group in sampler.table.states if _ports(group) & wanted]
                 at_ports = [(member.listener, group) for group in groups for member in group.members.values()]
-                published = {group: _published(sampler.table.states[group]) for group in groups}
+                published = {group: sampler.table.states[group].published_as() for group in groups}
                 found.append(_AskedNamespace(sampler.namespace, wanted, at_ports, published))
         return found
 
@@ -146,10 +146,6 @@ def _has_addresses(state: ListenerState) -> bool:
 
 def _may_have_clients(row: Document) -> bool:
     return not row["accept_length"] == 0 == row["syn_recv"]
-
-
-def _published(state: ListenerState) -> ListenerState:
-    return state if state.folded_into is None else state.folded_into
 
 
 def _ports(group: ListenerGroup) -> set[int]:

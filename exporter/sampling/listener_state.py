@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from exporter.config.model import Export, Queue
+from exporter.config.model import Export, Queue, Severity
 from exporter.kernel.syn_queue import BEYOND_BACKLOG, SynQueueBound
 from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import UNKNOWN_OWNER, Owner
-from exporter.sampling.history.accept import AcceptHistory
+from exporter.sampling.history.accept import FULL, AcceptHistory
 from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.history.timeline import SampleTimeline
 from exporter.sampling.history.waits import NO_WAITS, WaitHistogram
+from exporter.sampling.waiting_clients import WaitingClient
 from exporter.thresholds.rules import RuleMatch, RuleSet
 
 # A new listener is not published for this long at most while its owner is looked for, so that it does not
@@ -25,7 +26,8 @@ class ListenerState:
     `revision` counts changes, for readers that keep what they have made of the state. `folded_into` is the
     listener that is published in its place, None where there is none. `owners` are those of its sockets that
     differ in anything, the first being `owner`. `address` is its label: the group's own, unless another
-    listener has the same labels.
+    listener has the same labels. `clients` are those that most connections waited from after its accept queue
+    had become full or critical; none as long as they are not known.
     """
 
     __slots__ = (
@@ -35,6 +37,7 @@ class ListenerState:
         "_waits",
         "accept",
         "address",
+        "clients",
         "folded_into",
         "group",
         "mptcp",
@@ -71,6 +74,7 @@ class ListenerState:
         self._syn_queue_bound = SynQueueBound(BEYOND_BACKLOG)
         self._oldest_wait_seconds: float | None = None
         self._waits = NO_WAITS
+        self.clients: tuple[WaitingClient, ...] = ()
 
     def apply_rules(self, rules: RuleSet, peak_window: float) -> None:
         """Find the rule that applies, after the owner became known or the configuration changed."""
@@ -142,14 +146,26 @@ class ListenerState:
         self.revision += 1
         self._oldest_wait_seconds = seconds
 
+    def observe_clients(self, clients: tuple[WaitingClient, ...]) -> None:
+        """Take the clients that most connections wait from; none has them looked for."""
+        self.clients = clients
+
     def count_waits(self, waits: WaitHistogram) -> None:
         """Take how long connections had waited that left the accept queue."""
         self.revision += 1
         self._waits = self._waits.plus(waits)
 
+    def critical_or_full(self) -> bool:
+        """Tell whether its accept queue is full, or beyond its critical threshold since the newest sample."""
+        return self.accept.threshold_states[Severity.CRITICAL].exceeded or (self.accept.ratio or 0.0) >= FULL
+
     def time_invariant(self) -> bool:
         """Tell whether time alone changes no figure but histograms."""
         return self.accept.time_invariant() and (self.syn_recv is None or self.syn_recv.time_invariant())
+
+    def published_as(self) -> ListenerState:
+        """Return the listener that is published for this one: itself where it is not folded."""
+        return self if self.folded_into is None else self.folded_into
 
     def peak_seconds(self) -> float:
         """Return for how long its peaks were looked for: since its first sample, in the window at most."""

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.config.model import Severity
+from exporter.sampling.history.accept import FULL
 from exporter.sampling.listener_state import ListenerState
+from exporter.sampling.waiting_clients import WaitingClient
 
 # Thousands of queues may be full.
 _REPORT_SECONDS: Final = 0.5
 # A queue that is full again before that has not cleared: clients that are refused try again after a second,
 # then after two and four (tcp(7), tcp_syn_retries).
 _CLEAR_SECONDS: Final = 10.0
-_FULL: Final = 1.0
+# A listener is told so much later at most, with its clients: they are known with the next answer of source
+# oldest_wait, which asks once a second.
+_CLIENTS_SECONDS: Final = 1.5
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +32,17 @@ class _Report:
     full_since: float
     full_until: float
     beyond_at: float
+    # When it was first beyond the highest level that it reached.
+    level_at: float
     peak_length: int = 0
     peak_ratio: float = 0.0
+    clients: tuple[WaitingClient, ...] = ()
     told_critical: bool = False
     told_full: bool = False
+
+    def may_learn_clients(self, now: float) -> bool:
+        """Tell whether they may still become known."""
+        return not self.clients and self.beyond_at == now and now - self.level_at < _CLIENTS_SECONDS
 
 
 class QueueReport:
@@ -47,11 +58,17 @@ class QueueReport:
     def note(self, state: ListenerState) -> None:
         """Take what the newest sample has changed in the accept queue of a listener."""
         accept = state.accept
-        if _beyond(state):
+        if state.critical_or_full():
             report = self._reports.get(state)
             if report is None:
                 full = accept.full_seconds() or 0.0
-                report = self._reports[state] = _Report(accept.sampled, full, full, accept.sampled)
+                report = _Report(accept.sampled, full, full, accept.sampled, accept.sampled)
+                self._reports[state] = report
+                state.observe_clients(())
+            if (accept.ratio or 0.0) >= FULL > report.peak_ratio:
+                report.level_at = accept.sampled
+                report.clients = ()
+                state.observe_clients(())
             report.peak_length = max(report.peak_length, accept.length or 0)
             report.peak_ratio = max(report.peak_ratio, accept.ratio or 0.0)
         elif state in self._reports:
@@ -63,25 +80,23 @@ class QueueReport:
             return
         self._report_at = now + _REPORT_SECONDS
         for state, report in list(self._reports.items()):
-            if _beyond(state):
+            if state.critical_or_full():
                 report.beyond_at = now
-            if state.published(now):
+                report.clients = state.clients or report.clients
+            # Of a folded listener, that of the real port or name is told.
+            if state.published_as().published(now):
                 # A listener that has ended tells it no more.
                 report.full_until = state.accept.full_seconds() or report.full_until
-                _tell(state, report)
+                if state.syn_recv is None or not report.may_learn_clients(now):
+                    _tell(state, report)
             over = now - report.beyond_at
             if (over and not report.told_critical and not report.told_full) or over >= _CLEAR_SECONDS:
                 del self._reports[state]
                 _tell_end(state, report)
 
 
-def _beyond(state: ListenerState) -> bool:
-    accept = state.accept
-    return accept.threshold_states[Severity.CRITICAL].exceeded or (accept.ratio or 0.0) >= _FULL
-
-
 def _tell(state: ListenerState, report: _Report) -> None:
-    full = report.peak_ratio >= _FULL
+    full = report.peak_ratio >= FULL
     if full and not report.told_full:
         report.told_full = True
         log.warning("accept queue is full", extra={"fields": _fields(state, report)})
@@ -103,8 +118,10 @@ def _fields(state: ListenerState, report: _Report) -> dict[str, str | int]:
     key = state.key()
     named = {**key._asdict(), "process": state.owner.process if state.owner else ""}
     limit = state.group.limit
+    clients = ", ".join(f"{each.address} ({each.waiting})" for each in report.clients)
     return {
         **{name: value for name, value in named.items() if value},
         "length": report.peak_length,
         **({} if limit is None else {"backlog": limit}),
+        **({"clients": clients} if clients else {}),
     }

@@ -251,3 +251,14 @@ def test_too_many_listeners_with_clients_are_a_wrong_request() -> None:
         assert (ended.status, ended.output) == (2, "")
         assert words in ended.errors
         assert daemon.request("/api/v1/listeners?clients=5&port=800?").status == HTTPStatus.OK
+
+
+@pytest.mark.netns
+def test_the_log_tells_who_waits_most_at_a_queue_that_is_full() -> None:
+    with ExitStack() as stack:
+        stack.enter_context(listening_sockets.tcp("::", PORT, backlog=3))
+        daemon = stack.enter_context(running())
+        until_figure(daemon, 0, "accept_length", port=str(PORT))
+        for source in ("127.0.0.3", "127.0.0.2", "127.0.0.2", "127.0.0.2"):
+            stack.enter_context(client("127.0.0.1", source))
+        daemon.wait_for_log('length=4 backlog=3 clients="127.0.0.2 (3), 127.0.0.3 (1)"')

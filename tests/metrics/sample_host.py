@@ -87,12 +87,12 @@ def sample_host() -> Simulation:
     kernel.tcp.change(2, length=2)
     kernel.unix.change(4, length=128)
     kernel.waits = {endpoint("10.0.0.1"): 0.75}
-    kernel.redirected = [waiting(1, endpoint("10.0.0.1"), 0.5)]
+    kernel.connections = [waiting(1, endpoint("10.0.0.1"), 0.5)]
     simulation.tick(16, TICK_SECONDS)
     kernel.netstat.error = KernelError("cannot read /proc/net/netstat", "EMFILE")
     simulation.tick(8, TICK_SECONDS)
     kernel.netstat.error = None
-    kernel.redirected = []
+    kernel.connections = []
     kernel.tcp.change(1, length=3)
     simulation.tick(8, TICK_SECONDS)
     return simulation

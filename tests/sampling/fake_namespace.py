@@ -166,7 +166,7 @@ class FakeNamespace:
         self.netstat = FakeRequest(spend)
         self.mptcp_dump = FakeRequest(spend)
         self.waits: dict[Endpoint, float] = {}
-        self.redirected: list[WaitingConnection] = []
+        self.connections: list[WaitingConnection] = []
         self.cgroups_asked: list[set[int]] = []
         self.mptcp: frozenset[int] = frozenset()
         self.settings = SYSCTLS
@@ -200,7 +200,7 @@ class FakeNamespace:
         return self.references
 
     def waiting_at(self, ports: Collection[int], known: Collection[int]) -> WaitingDump:
-        """Stand in for Namespace.waiting_at: one connection for each of `waits`, and the redirected ones."""
+        """Stand in for Namespace.waiting_at: one for each of `waits`, and `connections`."""
         self.oldest_wait.ask()
         waiting = [connection for connection in self._waiting() if connection.local.port in ports]
         return WaitingDump(
@@ -217,14 +217,14 @@ class FakeNamespace:
     def still_waiting(self, connection: WaitingConnection) -> WaitingConnection | None:
         """Stand in for Namespace.still_waiting."""
         self.lookups.ask()
-        return next((each for each in self.redirected if each.cookie == connection.cookie), None)
+        return next((each for each in self.connections if each.cookie == connection.cookie), None)
 
     def _waiting(self) -> list[WaitingConnection]:
         at_ports = [
             waiting(1000 + number, endpoint, seconds)
             for number, (endpoint, seconds) in enumerate(self.waits.items())
         ]
-        return [*at_ports, *self.redirected]
+        return [*at_ports, *self.connections]
 
     def mptcp_inodes(self) -> frozenset[int]:
         """Stand in for Namespace.mptcp_inodes."""

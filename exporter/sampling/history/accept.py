@@ -14,7 +14,8 @@ from exporter.sampling.history.timeline import SampleTimeline
 
 # Upper bounds in the sense of `le`; 0.999 keeps "full", which is exactly 1, apart from "almost".
 BUCKETS: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999)
-_FULL = 1.0
+# The utilization of a queue that takes no more connections.
+FULL: Final = 1.0
 
 
 class HistogramState(NamedTuple):
@@ -68,7 +69,7 @@ class AcceptHistory(QueueHistory):
 
     def time_invariant(self) -> bool:
         """Tell whether time alone changes nothing here but the histogram."""
-        return super().time_invariant() and self._ratios.time_invariant() and (self.ratio or 0.0) < _FULL
+        return super().time_invariant() and self._ratios.time_invariant() and (self.ratio or 0.0) < FULL
 
     def peak_ratio(self) -> float | None:
         """Return the highest utilization in the window; 1 is full."""
@@ -105,4 +106,4 @@ class AcceptHistory(QueueHistory):
         self._covered = timeline.covered
 
     def _full_since_change(self, ratio: float) -> float:
-        return self._timeline.covered - self._covered if ratio >= _FULL else 0.0
+        return self._timeline.covered - self._covered if ratio >= FULL else 0.0

@@ -118,6 +118,11 @@ class KnownWaits:
         queue = self._known.get(group)
         return 0 if queue is None else queue.count
 
+    def connections(self, group: ListenerGroup) -> list[WaitingConnection]:
+        """Return those that are known at a listener, without those for which there was no place."""
+        queue = self._known.get(group)
+        return [] if queue is None else [each.connection for each in queue.waiting]
+
     def oldest(self, groups: Collection[ListenerGroup], now: float) -> dict[ListenerGroup, float]:
         """Look up how long the oldest connection of each of these has waited, in seconds.
 

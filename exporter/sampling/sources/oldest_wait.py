@@ -20,12 +20,14 @@ from exporter.listeners.group import ListenerGroup
 from exporter.sampling import folded_figures
 from exporter.sampling.clock import Clock
 from exporter.sampling.history.waits import WaitHistogram
+from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.sources.accept_queue import AcceptQueue
 from exporter.sampling.sources.followed_waits import FollowedWaits
 from exporter.sampling.sources.port_waits import PortWaits
 from exporter.sampling.sources.redirected_waits import RedirectedWaits
 from exporter.sampling.sources.source import Source
+from exporter.sampling.waiting_clients import WaitingClient, most_waiting
 from exporter.sampling.walk_limit import WalkLimit
 
 # Where waits are published, how long they were is known to half of that.
@@ -36,12 +38,14 @@ _FOLLOW_SECONDS: Final = 0.05
 class OldestWaits:
     """The listeners that were asked about, and the longest wait of those where it is known, in seconds.
 
-    `ended` are the waits of connections that have left the queue.
+    `ended` are the waits of connections that have left the queue, and `clients` those of listeners that
+    began to be full or critical.
     """
 
     asked: tuple[ListenerGroup, ...]
     seconds: Mapping[ListenerGroup, float]
     ended: Mapping[ListenerGroup, WaitHistogram]
+    clients: Mapping[ListenerState, tuple[WaitingClient, ...]]
 
 
 class OldestWait(Source[OldestWaits]):
@@ -108,12 +112,24 @@ class OldestWait(Source[OldestWaits]):
         for group in seconds.keys() - matcher.transparent:
             if _may_hide_a_full_socket(group, _unseen(group, seen)):
                 del seconds[group]
-        return OldestWaits(groups, seconds, self._followed.take())
+        return OldestWaits(groups, seconds, self._followed.take(), self._clients(groups))
+
+    def _clients(self, groups: Sequence[ListenerGroup]) -> dict[ListenerState, tuple[WaitingClient, ...]]:
+        """Return the clients of listeners that are full or critical, and whose clients are not known yet."""
+        found: dict[ListenerState, tuple[WaitingClient, ...]] = {}
+        for group in groups:
+            state = self._table.states[group]
+            if state.critical_or_full() and not state.clients:
+                known = (self._at_ports.known, self._redirected.known)
+                found[state] = most_waiting(each for waits in known for each in waits.connections(group))
+        return found
 
     def apply(self, answer: OldestWaits, now: float) -> None:  # noqa: ARG002
         """Give each listener the longest of its waits, and those that ended."""
         self._table.set_oldest_waits(answer.asked, answer.seconds)
         folded_figures.count_waits(self._table.states, answer.ended)
+        for state, clients in answer.clients.items():
+            state.observe_clients(clients)
 
 
 def _unseen(group: ListenerGroup, seen: Mapping[ListenerGroup, int]) -> int:

@@ -31,7 +31,7 @@ def full() -> Simulation:
 
 def queue(simulation: Simulation, *connections: WaitingConnection, cookie: int = 1) -> None:
     """Have these wait, at one socket as long as no other is asked for, and sample once."""
-    simulation.kernel.redirected = list(connections)
+    simulation.kernel.connections = list(connections)
     simulation.kernel.tcp.change(cookie, length=len(connections))
     simulation.tick()
 
@@ -76,7 +76,7 @@ def test_one_that_no_sample_saw_is_not_in_it(full: Simulation) -> None:
 def test_what_waits_at_a_listener_that_closes_does_not_count(full: Simulation) -> None:
     """The kernel resets it. That the listener is gone is known two samples later."""
     queue(full, waiting(1, HERE, 1.0), waiting(2, HERE, 0.2))
-    full.kernel.redirected = []
+    full.kernel.connections = []
     # One that lacked them, and one that lacked the listener for the first time.
     full.tick(2)
     full.kernel.tcp.close(1)
@@ -207,7 +207,7 @@ def test_where_a_walk_is_dear_those_that_were_found_are_looked_up() -> None:
     assert simulation.namespace.source(OldestWait).limited_seconds > 0
     walks = simulation.kernel.oldest_wait.asked
     for gone in (100, 200, 300):
-        simulation.kernel.redirected = simulation.kernel.redirected[100:]
+        simulation.kernel.connections = simulation.kernel.connections[100:]
         simulation.kernel.tcp.change(1, length=300 - gone)
         simulation.tick()
     count, total = ended(simulation)
@@ -229,12 +229,12 @@ def test_what_is_kept_is_bounded_however_many_wait(full: Simulation) -> None:
     full.kernel.tcp.open(*(tcp(port, port=port) for port in ports[1:]))
     full.tick()
     for number, port in enumerate(ports):
-        full.kernel.redirected += [
+        full.kernel.connections += [
             waiting(10_000 * number + nth, endpoint("10.0.0.1", port), 1.0) for nth in range(5000)
         ]
         full.kernel.tcp.change(port if number else 1, length=5000)
     full.tick()
-    full.kernel.redirected = []
+    full.kernel.connections = []
     assert known() - before == MAX_FOLLOWED
     for number, port in enumerate(ports):
         full.kernel.tcp.change(port if number else 1, length=0)
@@ -248,10 +248,10 @@ def test_nothing_is_kept_of_listeners_that_are_gone(full: Simulation) -> None:
     for cookie in range(2, 102):
         full.kernel.tcp.open(tcp(cookie, port=8000 + cookie), length=2)
         arrived = endpoint("10.0.0.1", 8000 + cookie)
-        full.kernel.redirected = [waiting(2 * cookie, arrived, 1.0), waiting(2 * cookie + 1, arrived, 1.0)]
+        full.kernel.connections = [waiting(2 * cookie, arrived, 1.0), waiting(2 * cookie + 1, arrived, 1.0)]
         full.tick(2)
         full.kernel.tcp.close(cookie)
-    full.kernel.redirected = []
+    full.kernel.connections = []
     full.tick(4)
     assert known() == before
     assert full.runner("oldest_wait").idle

@@ -42,7 +42,7 @@ def test_none_is_known_before_a_walk(known: KnownWaits) -> None:
 def test_the_oldest_that_still_waits_is_looked_up(known: KnownWaits, kernel: FakeNamespace) -> None:
     found = [waiting(cookie, HERE, seconds) for cookie, seconds in ((1, 1.0), (2, 4.0), (3, 2.0))]
     known.set(GROUP, found, NOW, {})
-    kernel.redirected = [waiting(3, HERE, 7.0), waiting(1, HERE, 6.0)]
+    kernel.connections = [waiting(3, HERE, 7.0), waiting(1, HERE, 6.0)]
     assert known.oldest([GROUP, OTHER], NOW) == {GROUP: 7.0}
     assert known.count(GROUP) == 2
     asked = kernel.lookups.asked
@@ -53,10 +53,10 @@ def test_the_oldest_that_still_waits_is_looked_up(known: KnownWaits, kernel: Fak
 def test_of_many_that_one_socket_accepted_few_are_looked_up(known: KnownWaits, kernel: FakeNamespace) -> None:
     """They are accepted in their order, so that half of the others need not be looked up each time."""
     known.set(GROUP, [waiting(cookie, HERE, 1000.0 - cookie) for cookie in range(1, 500)], NOW, {})
-    kernel.redirected = [waiting(cookie, HERE, 1100.0 - cookie) for cookie in range(321, 500)]
+    kernel.connections = [waiting(cookie, HERE, 1100.0 - cookie) for cookie in range(321, 500)]
     assert (known.oldest([GROUP], NOW), known.count(GROUP)) == ({GROUP: 779.0}, 179)
     assert kernel.lookups.asked <= 12
-    kernel.redirected = []
+    kernel.connections = []
     assert (known.oldest([GROUP], NOW), known.count(GROUP)) == ({}, 0)
 
 
@@ -69,12 +69,12 @@ def test_of_several_sockets_no_more_than_twenty_are_looked_up(kernel: FakeNamesp
     known = KnownWaits(kernel.namespace(), FollowedWaits(table, Config(), FollowedLimit()))
     known.keep([group], NOW)
     known.set(group, [waiting(cookie, HERE, 1000.0 - cookie) for cookie in range(1, 500)], NOW, {})
-    kernel.redirected = [waiting(2, HERE, 998.0), waiting(20, HERE, 980.0), waiting(21, HERE, 979.0)]
+    kernel.connections = [waiting(2, HERE, 998.0), waiting(20, HERE, 980.0), waiting(21, HERE, 979.0)]
     assert known.oldest([group], NOW) == {group: 998.0}
     assert kernel.lookups.asked == 20
-    kernel.redirected = kernel.redirected[-2:]
+    kernel.connections = kernel.connections[-2:]
     assert known.oldest([group], NOW) == {group: 980.0}
-    kernel.redirected = kernel.redirected[-1:]
+    kernel.connections = kernel.connections[-1:]
     assert (known.oldest([group], NOW), known.count(group)) == ({}, 0)
 
 
@@ -100,9 +100,9 @@ def test_one_that_waits_perhaps_at_another_listener_has_not_left(kernel: FakeNam
 
 
 def test_what_waited_elsewhere_is_forgotten(known: KnownWaits, kernel: FakeNamespace) -> None:
-    kernel.redirected = [waiting(1, HERE, 1.0)]
+    kernel.connections = [waiting(1, HERE, 1.0)]
     for group in (GROUP, OTHER):
-        known.set(group, kernel.redirected, NOW, {})
+        known.set(group, kernel.connections, NOW, {})
     known.keep([OTHER], NOW)
     assert (known.count(GROUP), known.oldest([OTHER], NOW)) == (0, {OTHER: 1.0})
     known.forget()

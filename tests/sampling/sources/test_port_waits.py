@@ -40,10 +40,10 @@ def dear(simulation: Simulation) -> Simulation:
 
 def test_while_the_oldest_waits_it_is_looked_up(dear: Simulation) -> None:
     dear.kernel.tcp.change(1, length=2)
-    dear.kernel.redirected = [waiting(1, HERE, 4.0), waiting(2, HERE, 1.0)]
+    dear.kernel.connections = [waiting(1, HERE, 4.0), waiting(2, HERE, 1.0)]
     found = [oldest(dear)]
     for seconds in (5.0, 6.0, 7.0):
-        dear.kernel.redirected[0] = waiting(1, HERE, seconds)
+        dear.kernel.connections[0] = waiting(1, HERE, seconds)
         found.append(oldest(dear))
     assert found == [4.0, 5.0, 6.0, 7.0]
     assert walks(dear) == 1
@@ -51,10 +51,10 @@ def test_while_the_oldest_waits_it_is_looked_up(dear: Simulation) -> None:
 
 def test_until_a_walk_is_allowed_the_wait_of_another_is_not_known(dear: Simulation) -> None:
     dear.kernel.tcp.change(1, length=1)
-    dear.kernel.redirected = [waiting(1, HERE, 4.0)]
+    dear.kernel.connections = [waiting(1, HERE, 4.0)]
     assert oldest(dear) == 4.0
     dear.kernel.tcp.change(2, length=1)
-    dear.kernel.redirected = [waiting(1, HERE, 5.0), waiting(2, THERE, 0.5)]
+    dear.kernel.connections = [waiting(1, HERE, 5.0), waiting(2, THERE, 0.5)]
     found = [(oldest(dear), oldest(dear, "81")) for _ in range(10)]
     assert found[:4] == [(5.0, None)] * 4
     assert found[-1] == (5.0, 0.5)
@@ -66,7 +66,7 @@ def test_walks_take_no_more_than_the_limit_where_connections_are_accepted_all_th
 ) -> None:
     dear.kernel.tcp.change(1, length=1)
     for cookie in range(60):
-        dear.kernel.redirected = [waiting(cookie, HERE, 0.5)]
+        dear.kernel.connections = [waiting(cookie, HERE, 0.5)]
         oldest(dear)
     assert walks(dear) == pytest.approx(60 / BETWEEN_SECONDS, abs=1)
     source = dear.namespace.source(OldestWait)
@@ -78,7 +78,7 @@ def test_where_a_walk_is_cheap_there_is_one_each_time(simulation: Simulation) ->
     simulation.kernel.tcp.open(tcp(1), length=1)
     simulation.kernel.oldest_wait.cost = 0.001
     for cookie in range(10):
-        simulation.kernel.redirected = [waiting(cookie, HERE, 0.5)]
+        simulation.kernel.connections = [waiting(cookie, HERE, 0.5)]
         assert oldest(simulation) == 0.5
     assert walks(simulation) == 10
     assert (simulation.kernel.lookups.asked, simulation.namespace.source(OldestWait).limited_seconds) == (
@@ -91,7 +91,7 @@ def test_a_connection_at_another_address_of_the_port_is_not_asked_about(simulati
     """It came after the sample of the listeners, which found that queue empty."""
     simulation.kernel.tcp.open(tcp(1, "10.0.0.1"), tcp(2, "10.0.0.2"))
     simulation.kernel.tcp.change(1, length=1)
-    simulation.kernel.redirected = [waiting(1, HERE, 4.0), waiting(2, endpoint("10.0.0.2"), 0.01)]
+    simulation.kernel.connections = [waiting(1, HERE, 4.0), waiting(2, endpoint("10.0.0.2"), 0.01)]
     simulation.run_for(1.0)
     found = [simulation.listener(f"10.0.0.{number}").oldest_wait_seconds() for number in (1, 2)]
     assert found == [4.0, 0.0]
@@ -103,7 +103,7 @@ def test_a_walk_that_fails_counts_as_one(dear: Simulation) -> None:
     oldest(dear)
     assert dear.runner("oldest_wait").stats.errors == {"ENOBUFS": 1}
     dear.kernel.oldest_wait.error = None
-    dear.kernel.redirected = [waiting(1, HERE, 4.0)]
+    dear.kernel.connections = [waiting(1, HERE, 4.0)]
     found = [oldest(dear) for _ in range(10)]
     assert (found[:4], found[-1]) == ([None] * 4, 4.0)
     assert walks(dear) == 2
