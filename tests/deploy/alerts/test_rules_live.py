@@ -61,7 +61,6 @@ def skewed_group() -> Iterator[None]:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 def test_every_rule_is_evaluated_and_alerts_name_each_listener(tmp_path: Path) -> None:
     """With one address in three namespaces, sockets that share a port, and a target that has a pod."""
     with ExitStack() as stack:
@@ -98,7 +97,6 @@ def test_every_rule_is_evaluated_and_alerts_name_each_listener(tmp_path: Path) -
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 def test_an_exporter_that_ended_is_still_recognized_as_one(tmp_path: Path) -> None:
     """By what was scraped before, where neither the job nor a page says what the target is."""
     with PrometheusWithRules(tmp_path, job="any name") as server:
