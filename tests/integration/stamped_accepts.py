@@ -8,12 +8,17 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from exporter.sampling.history.histogram import Histogram
+from exporter.sampling.history.waits import BUCKETS
 
 # By the seed the waits are mixed, and the same in each run.
 _SEED = 1
 _LONGEST_PAUSE_SECONDS = 0.8
 _LONGEST_BATCH = 60
+# The kernel counts the age of a connection in ticks of up to 10 ms.
+TICKS_SECONDS: Final = 0.02
 
 
 class Wait(NamedTuple):
@@ -21,6 +26,19 @@ class Wait(NamedTuple):
 
     shortest: float
     longest: float
+
+
+def expect_waits(histogram: Histogram, waits: Sequence[Wait], interval: float) -> None:
+    """Each bucket has those that waited so long, but for one interval; a shorter wait may not be in it."""
+    error = interval + TICKS_SECONDS
+    seen = [wait for wait in waits if wait.shortest > error]
+    assert len(seen) <= histogram.cumulative_counts[-1] <= len(waits)
+    assert sum(wait.shortest - error for wait in seen) <= histogram.sum
+    assert histogram.sum <= sum(wait.longest + error for wait in waits)
+    for bound, count in zip(BUCKETS, histogram.cumulative_counts, strict=False):
+        least = sum(wait.longest + error <= bound for wait in seen)
+        most = sum(wait.shortest - error <= bound for wait in waits)
+        assert least <= count <= most, (bound, least, count, most)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import pytest
 from exporter.config import parse
 from exporter.kernel.netns.namespace import own_namespace
 from exporter.sampling.clock import SYSTEM_CLOCK
-from exporter.sampling.history.waits import BUCKETS, NO_WAITS, WaitHistogram
+from exporter.sampling.history.waits import NO_WAITS, WaitHistogram
 from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySamplers
 from exporter.sampling.walk_limit import WalkLimit
 from testbed import namespace
@@ -22,15 +22,13 @@ from testbed.daemon import running
 from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure, until_sampled
-from tests.integration.stamped_accepts import StampedAccepts
+from tests.integration.stamped_accepts import TICKS_SECONDS, StampedAccepts, expect_waits
 from tests.integration.waits import OLDEST, expect_age, one_client
 
 pytestmark = pytest.mark.netns
 
 CONFIG = parse("defaults: {export: full}", "c.yaml")
 WAITS = "accept_wait_seconds"
-# The kernel counts the age of a connection in ticks of up to 10 ms.
-TICKS_SECONDS = 0.02
 PAUSE_SECONDS = 0.02
 
 
@@ -70,20 +68,6 @@ class Followed:
         return sum(self.ended().counts)
 
 
-def expect_stamped(histogram: WaitHistogram, stamped: StampedAccepts, interval: float) -> None:
-    """Each bucket has those that waited so long, but for one interval; a shorter wait may not be in it."""
-    waits, error = stamped.waits(), interval + TICKS_SECONDS
-    counts, total = histogram.histogram()
-    seen = [wait for wait in waits if wait.shortest > error]
-    assert len(seen) <= counts[-1] <= len(waits)
-    assert sum(wait.shortest - error for wait in seen) <= total
-    assert total <= sum(wait.longest + error for wait in waits)
-    for bound, count in zip(BUCKETS, counts, strict=False):
-        least = sum(wait.longest + error <= bound for wait in seen)
-        most = sum(wait.shortest - error <= bound for wait in waits)
-        assert least <= count <= most, (bound, least, count, most)
-
-
 def test_each_bucket_is_right_within_one_interval() -> None:
     namespace.write_sysctl("net.core.somaxconn", 1024)
     followed = Followed()
@@ -94,7 +78,7 @@ def test_each_bucket_is_right_within_one_interval() -> None:
             followed.sample()
             time.sleep(PAUSE_SECONDS)
         histogram = followed.ended()
-    expect_stamped(histogram, stamped, followed.longest_interval())
+    expect_waits(histogram.histogram(), stamped.waits(), followed.longest_interval())
     assert sum(histogram.counts) > 250
 
 

@@ -79,7 +79,6 @@ def test_a_program_that_names_itself_after_it_listens_has_that_name(tmp_path: Pa
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 def test_other_arguments_are_noticed_within_minutes(tmp_path: Path) -> None:
     """The command name stays: of a script that runs another one in its place, and under a title of Ruby."""
     second = tmp_path / "second.py"

@@ -60,7 +60,7 @@ class System:
         return hashlib.sha256(content).hexdigest()[:16]
 
 
-PLAIN = System("trixie", "3.13")
+PLAIN = System("trixie", "3.13", packages=("bpftrace",))
 # trixie has Docker 26 and containerd 1.7. Their programs of sid need no newer library.
 ENGINES = System(
     "trixie",
