@@ -113,7 +113,6 @@ def test_mypy_uses_the_types_of_the_installed_package(built: Path, tmp_path: Pat
     assert "[import-untyped]" in errors()
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("pattern", ["*.whl", "*.tar.gz"], ids=["wheel", "sdist"])
 def test_it_installs_and_runs_in_an_empty_environment(built: Path, tmp_path: Path, pattern: str) -> None:
     run(sys.executable, "-m", "venv", tmp_path)

@@ -35,7 +35,6 @@ def release(folder: Path, tag: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-@pytest.mark.timeout(300)
 def test_builds_the_packages_the_chart_and_the_notes(copy: Path) -> None:
     programs.find("helm")
     done = release(copy, f"v{__version__}")
@@ -58,7 +57,6 @@ def test_builds_the_packages_the_chart_and_the_notes(copy: Path) -> None:
     assert "pip" not in installed
 
 
-@pytest.mark.timeout(300)
 def test_the_commands_of_release_md_prepare_a_release(copy: Path) -> None:
     programs.find("helm")
     lines = [line.strip() for line in (ROOT / "RELEASE.md").read_text().splitlines()]

@@ -40,7 +40,6 @@ RUNNABLE = [page for page in PAGES if commands(page)]
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
 def test_each_command_prints_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     """`...` stands for anything, and so much white space for any other."""

@@ -47,7 +47,6 @@ _EXPECTED = {
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 def test_each_failure_of_an_exporter_has_its_alert_until_it_is_over(folder: Path) -> None:
     with ExitStack() as stack:
         rule_files = shipped.shortened_rule_files(folder, _DIVISOR)

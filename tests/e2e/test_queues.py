@@ -31,7 +31,6 @@ _NO_LISTENER = Endpoint("", "", "")
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 def test_half_full_nearly_full_overflowing_and_briefly_full_queues_have_different_alerts(
     folder: Path,
 ) -> None:
@@ -78,7 +77,6 @@ def test_half_full_nearly_full_overflowing_and_briefly_full_queues_have_differen
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 def test_an_alert_says_what_to_change_where_a_queue_is_full(folder: Path) -> None:
     """A backlog cut by somaxconn, one far below it, and a group of sockets of which one is not served."""
     namespace.write_sysctl("net.core.somaxconn", 64)
@@ -115,7 +113,6 @@ def test_an_alert_says_what_to_change_where_a_queue_is_full(folder: Path) -> Non
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("cookies", "name", "other"),
     [

@@ -28,7 +28,6 @@ _FULL = {"tcp": "ListenQueueFull", "unix": "ListenQueueUnixFull"}
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 def test_each_stopped_service_has_an_alert_until_it_goes_on_and_nothing_else_has(folder: Path) -> None:
     """All at the same time, so that each could be confused with another; the exporter has its defaults.
 

@@ -31,7 +31,6 @@ _TIME_FULL = re.compile(r"unless rate\([^)]*\) < 0\.95")
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 def test_only_the_service_that_accepts_nothing_is_called_stuck(folder: Path) -> None:
     with ExitStack() as stack:
         rule_files = shipped.shortened_rule_files(folder, _DIVISOR)
@@ -79,7 +78,6 @@ def test_only_the_service_that_accepts_nothing_is_called_stuck(folder: Path) -> 
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 def test_a_service_whose_clients_all_ended_with_rst_is_called_stuck(folder: Path) -> None:
     """Nothing shows the age of such a connection, and the queue is as full as before."""
     with ExitStack() as stack:

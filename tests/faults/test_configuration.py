@@ -80,7 +80,6 @@ def test_at_the_start(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 @pytest.mark.fault("a wrong configuration file at a reload", "the old one stays in force, and it is reported")
 def test_at_a_reload() -> None:
     with running("--web.enable-lifecycle", config=GOOD) as daemon:
@@ -122,7 +121,6 @@ def test_errors_without_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 @pytest.mark.fault("5,000 rules, and 500 listeners", "pages as ever, and SIGTERM within two seconds")
 def test_thousands_of_rules() -> None:
     with running(config="{}\n") as daemon:
@@ -149,7 +147,6 @@ def test_thousands_of_rules() -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 @pytest.mark.fault("500 reloads", "no descriptor, thread or memory more than before")
 def test_many_reloads_leak_nothing() -> None:
     with running("--web.enable-lifecycle", config=GOOD) as daemon:
@@ -182,7 +179,6 @@ def usage(daemon: Daemon) -> dict[str, int]:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 @pytest.mark.fault("a configuration on a file system that hangs", "the reload fails, all else goes on")
 def test_a_file_system_that_hangs(tmp_path: Path) -> None:
     link = tmp_path / "c.yaml"
@@ -208,7 +204,6 @@ def test_a_file_system_that_hangs(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 @pytest.mark.fault("a configuration that hangs at the start", "one line after ten seconds, and status 1")
 def test_a_file_system_that_hangs_at_the_start(tmp_path: Path) -> None:
     with HangingFiles(tmp_path / "hanging"):

@@ -72,7 +72,6 @@ class Scraper(threading.Thread):
 
 @EACH_FLOOD
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 @pytest.mark.fault(
     "a flood of clients; two scrape each second, on one connection, and on new ones from another address",
     "a page in a second for both, 4 % of a core, 96 MB for all processes",
@@ -101,7 +100,6 @@ def test_who_scrapes_at_intervals_is_served_in_a_flood(kind: str) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 @pytest.mark.fault("2,000 listeners, and 300 clients that scrape all the time", "96 MB for all processes")
 def test_memory_with_many_listeners_in_a_flood() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -20,7 +20,7 @@ from tests.integration import listening_sockets
 from tests.integration.metric_values import figure
 
 # Each dump walks the listeners of all namespaces, so one such test at a time.
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(240), pytest.mark.xdist_group("listener load")]
+pytestmark = [pytest.mark.netns, pytest.mark.xdist_group("listener load")]
 
 LENGTH = "listen_queue_accept_length"
 INTERVAL = "listen_queue_exporter_sample_interval_seconds"

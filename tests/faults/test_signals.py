@@ -43,7 +43,6 @@ def test_signals_are_taken_before_anything_else_is_imported() -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 @pytest.mark.fault("SIGHUP at random times during the start", "it starts, and reads its configuration again")
 def test_a_reload_during_the_start_is_remembered() -> None:
     generator = random.Random(1)  # noqa: S311 # no secret
@@ -57,7 +56,6 @@ def test_a_reload_during_the_start_is_remembered() -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 @ENDS
 @pytest.mark.fault("SIGTERM or SIGINT at random times", "it ends within two seconds, with status 0")
 def test_it_ends_at_any_moment_of_its_start(number: Signals) -> None:

@@ -38,7 +38,6 @@ DESKTOP = 1280
 Scheme = Literal["light", "dark"]
 
 pytestmark = [
-    pytest.mark.timeout(300),
     # One browser, and npm writes into one folder.
     pytest.mark.xdist_group("status-page"),
 ]

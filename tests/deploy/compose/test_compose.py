@@ -205,7 +205,6 @@ class ComposedPrometheus(Prometheus):
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 def test_its_prometheus_scrapes_the_exporter_and_evaluates_every_rule(
     base: dict[str, Service], tmp_path: Path
 ) -> None:

@@ -42,7 +42,6 @@ class OwnersPage(BaseHTTPRequestHandler):
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("labels", [{}, OF_A_CLUSTER], ids=["plain", "cluster"])
 def test_the_owner_is_pod_and_container_else_the_unit(labels: dict[str, str], tmp_path: Path) -> None:
     dashboard = file.load()

@@ -44,7 +44,6 @@ def test_it_shows_the_titles_columns_and_variables_of_the_dashboard() -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 def test_it_can_be_drawn_from_the_answers_of_prometheus(tmp_path: Path) -> None:
     dashboard = file.load()
     with idle_host(tmp_path) as (server, _):

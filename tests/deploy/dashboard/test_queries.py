@@ -38,7 +38,6 @@ def kind(request: pytest.FixtureRequest) -> type[Prometheus | VictoriaMetrics]:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 def test_no_query_is_empty_on_a_busy_host(tmp_path: Path, kind: type[Prometheus | VictoriaMetrics]) -> None:
     dashboard = file.load()
     with busy_host(tmp_path, kind) as server:
@@ -47,7 +46,6 @@ def test_no_query_is_empty_on_a_busy_host(tmp_path: Path, kind: type[Prometheus 
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 def test_no_query_is_empty_on_an_idle_host_and_the_stats_are_0(tmp_path: Path) -> None:
     """An empty panel would look like a failed one."""
     dashboard = file.load()
@@ -60,7 +58,6 @@ def test_no_query_is_empty_on_an_idle_host_and_the_stats_are_0(tmp_path: Path) -
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 def test_panels_show_what_happens_on_a_busy_host(tmp_path: Path) -> None:
     dashboard = file.load()
     with busy_host(tmp_path) as server:
@@ -101,7 +98,6 @@ def test_panels_show_what_happens_on_a_busy_host(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(240)
 def test_panels_show_the_selected_listeners_only(tmp_path: Path) -> None:
     """With several instances and listeners, one of which has a path that is a regular expression."""
     dashboard = file.load()
@@ -139,7 +135,6 @@ def test_panels_show_the_selected_listeners_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 def test_an_exporter_that_is_down_is_counted_and_other_jobs_are_not(tmp_path: Path) -> None:
     dashboard = file.load()
     with idle_host(tmp_path) as (server, stopped):

@@ -55,7 +55,6 @@ EXPECTED: dict[tuple[str, str], dict[str, object]] = {
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 def test_listeners_have_a_row_each_with_every_column(tmp_path: Path) -> None:
     panel = file.panel(file.load(), "Listeners")
     with busy_host(tmp_path) as server:
@@ -70,7 +69,6 @@ def test_listeners_have_a_row_each_with_every_column(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("title", "labels", "expected"),
     [

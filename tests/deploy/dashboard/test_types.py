@@ -17,7 +17,6 @@ from tests.deploy.dashboard.file import FILE, Json, load, panel
 HERE = Path(__file__).with_name("types")
 
 pytestmark = [
-    pytest.mark.timeout(300),
     # npm writes into one folder, which stays from one run to the next.
     pytest.mark.xdist_group("dashboard-types"),
 ]

@@ -40,7 +40,6 @@ VALUES: tuple[dict[str, list[str]], ...] = (
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 def test_every_listener_is_an_option_that_shows_it_alone(tmp_path: Path) -> None:
     """With any name without double quotes, which Grafana does not escape."""
     dashboard = file.load()
@@ -77,7 +76,6 @@ def test_every_listener_is_an_option_that_shows_it_alone(tmp_path: Path) -> None
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 def test_the_fullest_listener_is_the_first_option(tmp_path: Path) -> None:
     """Grafana selects it when the dashboard opens, since there is no All."""
     dashboard = file.load()

@@ -142,7 +142,6 @@ def test_both_examples_scale_alike() -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 def test_the_queries_of_both_examples_return_the_peaks_of_their_pods(node: Node, tmp_path: Path) -> None:
     rule, trigger = adapter_rule(), prometheus_trigger()
     wanted = {pod: waiting / (BACKLOG + 1) for pod, waiting in WEB.items()}

@@ -20,7 +20,6 @@ Series = dict[str, str]
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 def test_no_series_has_the_pod_of_the_exporter(tmp_path: Path) -> None:
     """It would be in the place of the listener's pod, also where the listener has none."""
     found = scraped(kustomize("base"), tmp_path)
@@ -34,7 +33,6 @@ def test_no_series_has_the_pod_of_the_exporter(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(120)
 def test_without_its_relabelings_listeners_would_have_the_pod_of_the_exporter(tmp_path: Path) -> None:
     """The test above would pass on a monitor without them if the operator's labels were not simulated."""
     manifests = kustomize("base")

@@ -128,7 +128,6 @@ def test_without_one_of_its_capabilities_the_source_namespaces_fails(node: Node)
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 def test_the_memory_limit_is_enough_for_the_largest_page() -> None:
     limit = _bytes(kustomize(BASE).pod.container["resources"]["limits"]["memory"])
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

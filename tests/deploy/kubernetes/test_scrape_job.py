@@ -36,7 +36,6 @@ def pod(name: str, *, phase: str = "Running", labels: dict[str, str] | None = No
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 @pytest.mark.usefixtures("newest_monitoring")
 def test_it_scrapes_the_exporter_and_gives_series_the_labels_of_their_owners(tmp_path: Path) -> None:
     """And nothing else: neither a pod that has ended, nor one of another application.

@@ -66,7 +66,6 @@ def _until_owned(before: Daemon, wanted: dict[str, set[tuple[str, str]]]) -> Non
 @pytest.mark.netns
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("client", ["tcp", "unix"])
-@pytest.mark.timeout(180)
 def test_systemd_is_named_before_the_service_starts_and_after_it_stops(
     command: str, client: str, installation: Installation, tmp_path: Path
 ) -> None:
@@ -88,7 +87,6 @@ def test_systemd_is_named_before_the_service_starts_and_after_it_stops(
 
 
 @pytest.mark.netns
-@pytest.mark.timeout(180)
 def test_systemd_is_named_again_when_the_service_has_ended(
     installation: Installation, tmp_path: Path
 ) -> None:
