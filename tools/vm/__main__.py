@@ -38,10 +38,10 @@ def main(arguments: list[str]) -> int:
     try:
         installed = install(SYSTEMS[given.system], _CACHE)
         kernel = prepare(given.kernel, installed, _CACHE)
+        return machine.run(installed, kernel, given.command, settings)
     except (debian.UnavailableError, debian.BootstrapError) as error:
         sys.stderr.write(f"no machine can be made: {error}\n")
         return machine.NO_ANSWER
-    return machine.run(installed, kernel, given.command, settings)
 
 
 if __name__ == "__main__":

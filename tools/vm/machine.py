@@ -16,9 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed import debian
 from tools.vm.kernel import Kernel
 from tools.vm.system import PROJECT, Installed
 
+_QEMU = "qemu-system-x86_64"
 TIME_LIMIT = 124
 NO_ANSWER = 125
 # Where programs that were unpacked, and not installed, have their data.
@@ -43,7 +45,8 @@ class Settings:
 def run(installed: Installed, kernel: Kernel, command: Sequence[str], settings: Settings) -> int:
     """Run a command as root in /project and return its exit status; what it prints is printed as it comes.
 
-    TIME_LIMIT where it took too long, NO_ANSWER where the machine ended without one.
+    TIME_LIMIT where it took too long, NO_ANSWER where the machine ended without one. Raises
+    debian.UnavailableError.
     """
     with tempfile.TemporaryDirectory(prefix="machine-") as name:
         folder = Path(name)
@@ -67,8 +70,15 @@ def run(installed: Installed, kernel: Kernel, command: Sequence[str], settings: 
 
 
 def qemu_arguments(installed: Installed, kernel: Kernel, folder: Path, settings: Settings) -> list[str]:
-    """The command line of qemu; nothing that is written to a disk of the machine stays."""
-    qemu = shutil.which("qemu-system-x86_64") or "qemu-system-x86_64"
+    """The command line of qemu; nothing that is written to a disk of the machine stays.
+
+    Raises debian.UnavailableError.
+    """
+    qemu = shutil.which(_QEMU)
+    if qemu is None:
+        raise debian.UnavailableError(
+            f"{_QEMU} is not on PATH; tools/programs {_QEMU}:qemu-system-x86 gets it"
+        )
     unpacked = Path(qemu).parents[2] if ".debian" in qemu else None
     data = [word for each in _UNPACKED_DATA for word in ("-L", str(unpacked / each))] if unpacked else []
     disks = ((installed.disk, "snapshot=on,cache=unsafe"), (kernel.modules, "readonly=on"))
