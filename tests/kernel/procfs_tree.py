@@ -38,6 +38,7 @@ def tcp_line(  # the columns that differ
     length: int = 0,
     uid: int = 0,
     inode: int = 1,
+    peer_port: int = 0,
     columns: str = LINUX_COLUMNS,
 ) -> str:
     """A line of net/tcp or net/tcp6, after get_tcp4_sock and get_openreq4."""
@@ -47,8 +48,8 @@ def tcp_line(  # the columns that differ
     local = "".join(f"{word:08X}" for word in words)
     peer = "0" * len(local)
     line = (
-        f"{0:4d}: {local}:{port:04X} {peer}:0000 {state:02X} 00000000:{length:08X} 00:00000000 00000000 "
-        f"{uid:5d} {0:8d} {inode}{columns}"
+        f"{0:4d}: {local}:{port:04X} {peer}:{peer_port:04X} {state:02X} 00000000:{length:08X} "
+        f"00:00000000 00000000 {uid:5d} {0:8d} {inode}{columns}"
     )
     return line.ljust(149) if family == socket.AF_INET else line
 

@@ -17,7 +17,7 @@ from tests.kernel.procfs_tree import tcp_contents, tcp_line
 
 ENDPOINT = Endpoint(socket.AF_INET, socket.inet_aton("127.0.0.1"), 8000, 0)
 ROWS = tuple(inet_row(cookie, state=SYN_RECV) for cookie in range(5))
-FILES = tcp_contents([tcp_line("127.0.0.1", 8000, state=3)] * 4)
+FILES = tcp_contents([tcp_line("127.0.0.1", 8000, state=3, peer_port=port) for port in range(4)])
 
 
 def test_they_are_counted_by_sock_diag_where_it_is_available() -> None:

@@ -29,7 +29,7 @@ _SYN_RECV: Final = b"03"
 # Each file with its address family and the digits of an address in it.
 _FILES: Final = (("net/tcp", socket.AF_INET, 8), ("net/tcp6", socket.AF_INET6, 32))
 _LINE: Final = re.compile(
-    rb"\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2})"
+    rb"\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]+:[0-9A-F]{4}) ([0-9A-F]{2})"
     rb" [0-9A-F]+:([0-9A-F]+) [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +(\d{1,20}) +\d+ +(\d{1,20})"
     # Reference count, address, and the retransmission timeout, which only rows of sockets have.
     rb"(?: \d+ \S+ (\d{1,20})(?: .*)?| .*)?"
@@ -84,7 +84,11 @@ def syn_recv(files: ProcfsFiles) -> dict[Endpoint, int]:
 
 
 def _rows(files: ProcfsFiles, *states: bytes) -> Iterator[_Row]:
-    """Yield each row in one of these states. Raises KernelError."""
+    """Yield each row in one of these states once. Raises KernelError.
+
+    A connection that comes while the file is read moves those that are behind it in its bucket of the hash
+    table, and the kernel shows one of them again (tcp_seek_last_pos, net/ipv4/tcp_ipv4.c).
+    """
     for name, family, digits in _FILES:
         try:
             content = files.read(name)
@@ -93,15 +97,19 @@ def _rows(files: ProcfsFiles, *states: bytes) -> Iterator[_Row]:
             if family == socket.AF_INET6 and error.errno == errno.ENOENT:
                 continue
             raise
+        shown = set[tuple[bytes, ...]]()
         for line in content.splitlines()[1:]:
             match = _LINE.fullmatch(line)
             if match is None or len(match[1]) != digits:
                 raise MalformedReplyError(f"/proc/{name}: cannot read {line!r}")
-            if match[3] in states:
+            # Both ends, and of listeners that share theirs the inode.
+            identity = match.group(1, 2, 3, 7)
+            if match[4] in states and identity not in shown:
+                shown.add(identity)
                 endpoint = Endpoint(family, _packed(match[1]), int(match[2], 16), 0)
-                length = int(match[4], 16)
-                known = length > 0 or int(match[7] or 0) > 0
-                yield _Row(match[3], endpoint, length if known else None, int(match[5]), int(match[6]))
+                length = int(match[5], 16)
+                known = length > 0 or int(match[8] or 0) > 0
+                yield _Row(match[4], endpoint, length if known else None, int(match[6]), int(match[7]))
 
 
 def _packed(address: bytes) -> bytes:

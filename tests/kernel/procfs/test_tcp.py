@@ -74,13 +74,13 @@ def test_only_listening_sockets_are_listeners_and_only_syn_recv_ones_are_counted
 
 def test_syn_recv_connections_are_counted_by_endpoint() -> None:
     lines = [
-        tcp_line("10.0.0.1", port, state=SYN_RECV, inode=0)
+        tcp_line("10.0.0.1", port, state=SYN_RECV, inode=0, peer_port=peer_port)
         for port, many in ((80, 3), (81, 1))
-        for _ in range(many)
+        for peer_port in range(many)
     ]
     lines6 = [
-        tcp_line(address, 80, state=SYN_RECV, inode=0)
-        for address in ("::ffff:10.0.0.1", "fd00::1", "::ffff:10.0.0.1")
+        tcp_line(address, 80, state=SYN_RECV, inode=0, peer_port=peer_port)
+        for peer_port, address in enumerate(("::ffff:10.0.0.1", "fd00::1", "::ffff:10.0.0.1"))
     ]
     assert syn_recv(files([tcp_line("10.0.0.1", 80), *lines], lines6)) == {
         endpoint("10.0.0.1", 80): 3,
@@ -88,6 +88,14 @@ def test_syn_recv_connections_are_counted_by_endpoint() -> None:
         endpoint("::ffff:10.0.0.1", 80): 2,
         endpoint("fd00::1", 80): 1,
     }
+
+
+def test_a_row_that_the_kernel_shows_again_counts_once() -> None:
+    half_open = [tcp_line("10.0.0.1", 80, state=SYN_RECV, inode=0, peer_port=port) for port in (1, 2)]
+    shared = [tcp_line("10.0.0.1", 80, inode=inode) for inode in (7, 8)]
+    found = files([*shared, shared[1], *half_open, *half_open])
+    assert syn_recv(found) == {endpoint("10.0.0.1", 80): 2}
+    assert [listener.inode for listener, _ in listeners(found)] == [7, 8]
 
 
 UNFILLED = pytest.mark.parametrize(
