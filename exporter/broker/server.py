@@ -19,6 +19,8 @@ from typing import Final
 from exporter import proc
 from exporter.broker import wire
 from exporter.broker.named_namespaces import MAX_NAMES, NamedNamespace, NamedNamespaces
+from exporter.broker.process_name import BROKER
+from exporter.broker.report import report
 from exporter.broker.switcher import RUN_NETNS, NamespaceSwitcher
 from exporter.broker.wire import BrokerReply, BrokerRequest, MalformedMessageError, Portion, RequestType
 
@@ -80,7 +82,14 @@ class BrokerServer:
             _set_receive_timeout(channel, seconds if self._watch_seconds else 0)
             with suppress(BlockingIOError):
                 return channel.recv(wire.MAX_MESSAGE_BYTES)
-        os.kill(_peer(channel), signal.SIGKILL)
+        peer = _peer(channel)
+        seconds = self._watch_seconds + _GRACE_SECONDS
+        report(
+            BROKER,
+            f"process {peer} asked for nothing in {seconds} s, so it is killed: the network namespaces that"
+            " it keeps open would stay after their ends",
+        )
+        os.kill(peer, signal.SIGKILL)
         return b""
 
     def _enter(self, request: BrokerRequest) -> Generator[Reply, None, None]:

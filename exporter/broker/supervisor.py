@@ -27,14 +27,12 @@ from exporter.broker.access_timer import AccessTimer
 from exporter.broker.capabilities import Capability
 from exporter.broker.confinement import Confinement
 from exporter.broker.file_server import ACCESS_SECONDS, CAPABILITIES, serve_files
+from exporter.broker.process_name import BROKER, FILE_BROKER, SUPERVISOR
+from exporter.broker.report import report
 from exporter.broker.server import serve
 from exporter.broker.supervised import SupervisedBroker
 from exporter.sandbox import profiles
 
-# The names of the processes, as ps(1) shows them; the kernel keeps 15 bytes.
-SUPERVISOR: Final = "lqe-supervisor"
-BROKER: Final = "lqe-broker"
-FILE_BROKER: Final = "lqe-file-broker"
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 _STANDARD_STREAMS: Final = 3
@@ -189,17 +187,9 @@ def _run_child(
         work()
         status = 0
     except Exception as error:  # noqa: BLE001  (no caller above the fork would report it)
-        _report(f"listen-queue-exporter: {name}: {type(error).__name__}: {error}\n".encode())
+        report(name, f"{type(error).__name__}: {error}")
     finally:
         os._exit(status)
-
-
-def _report(line: bytes) -> None:
-    """Write to standard error, unless nobody reads it: the child would never end."""
-    standard_error = select.poll()
-    standard_error.register(2, select.POLLOUT)
-    if any(events & select.POLLOUT for _, events in standard_error.poll(0)):
-        os.write(2, line[: select.PIPE_BUF])
 
 
 def _close_all_but(kept: Collection[int]) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from exporter.broker import supervisor
 from exporter.broker.capabilities import Capability
 from exporter.broker.confinement import Confinement
+from exporter.broker.process_name import BROKER, SUPERVISOR
 from exporter.broker.server import serve
-from exporter.broker.supervisor import BROKER, SUPERVISOR
 from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.opened import OpenedDescriptors

@@ -21,9 +21,10 @@ from exporter.broker.confinement import Confinement
 from exporter.broker.file_server import ACCESS_SECONDS, CAPABILITIES, SOCKETS_SECONDS, FileServer
 from exporter.broker.file_wire import MAX_CONTENT_BYTES, MAX_SOCKETS, FileRequest
 from exporter.broker.process_files import ProcessFile, ProcessFileReader
+from exporter.broker.process_name import FILE_BROKER
 from exporter.broker.socket_file import BoundSocket, HeldSocket, SocketFile, SocketFileState
 from exporter.broker.supervised import MAX_STUCK
-from exporter.broker.supervisor import FILE_BROKER, StartedBroker
+from exporter.broker.supervisor import StartedBroker
 from exporter.broker.wire import MAX_MESSAGE_BYTES
 from exporter.kernel.errors import AccessHungError, BrokerUnavailableError, KernelError
 from exporter.kernel.netns.broker_client import BrokerClient

@@ -16,9 +16,9 @@ import pytest
 from exporter.broker import supervisor
 from exporter.broker.capabilities import keep_only
 from exporter.broker.confinement import Confinement
+from exporter.broker.process_name import BROKER
 from exporter.broker.readable_files import NAMESPACE_FILES
 from exporter.broker.server import BrokerServer, serve
-from exporter.broker.supervisor import BROKER
 from exporter.broker.switcher import NamespaceSwitcher
 from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.errors import BrokerUnavailableError
@@ -312,11 +312,15 @@ def stop_after(seconds: int) -> int:
     return pid
 
 
-def test_a_process_that_keeps_namespaces_open_and_stops_asking_is_killed() -> None:
+def test_a_process_that_keeps_namespaces_open_and_stops_asking_is_killed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     pid = stop_after(1)
     supervising = supervisor_of(pid)
     assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
     until(lambda: state(supervising), lambda letter: letter in {"Z", ""})
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"listen-queue-exporter: {BROKER}: process {pid} asked for nothing in 3 s")
 
 
 def test_processes_that_were_all_frozen_go_on() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from exporter.broker import supervisor
 from exporter.broker.confinement import Confinement
-from exporter.broker.supervisor import BROKER, FILE_BROKER
+from exporter.broker.process_name import BROKER, FILE_BROKER
 from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.errors import BrokerUnavailableError
 from exporter.kernel.netns.broker_client import BrokerClient
