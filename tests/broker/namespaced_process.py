@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import os
 import signal
@@ -98,8 +99,13 @@ def _become_root(user: int, group: int) -> None:
 
 
 def cookie_of(channel: socket.socket) -> int:
-    """Return the cookie of a socket's network namespace."""
-    return int.from_bytes(channel.getsockopt(socket.SOL_SOCKET, _COOKIE, 8), "little")
+    """Return the cookie of a socket's network namespace, 0 where the kernel has none (before 5.14)."""
+    try:
+        return int.from_bytes(channel.getsockopt(socket.SOL_SOCKET, _COOKIE, 8), "little")
+    except OSError as error:
+        if error.errno != errno.ENOPROTOOPT:
+            raise
+        return 0
 
 
 def own_cookie() -> int:

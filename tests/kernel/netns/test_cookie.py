@@ -22,6 +22,8 @@ SO_NETNS_COOKIE = 71
 
 @pytest.mark.netns
 def test_every_namespace_has_a_cookie_of_its_own() -> None:
+    if own_cookie() == NO_COOKIE:
+        pytest.skip("the kernel has no cookies of namespaces (Linux 5.14)")
     with socket.socket(socket.AF_UNIX) as channel, NamespacedProcess() as other:
         assert have_cookies()
         assert namespace_cookie(channel) == own_cookie() != other.cookie
