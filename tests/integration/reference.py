@@ -121,8 +121,9 @@ def of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[Endpoint, Figures]:
 def from_proc() -> dict[Endpoint, tuple[int, int | None]]:
     """How many sockets and waiting connections /proc/net has; it has no devices and no unix queues."""
     found: dict[Endpoint, tuple[int, int | None]] = {}
-    for name in ("tcp", "tcp6"):
-        for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+    # A kernel that was started without IPv6 has no tcp6.
+    for file in filter(Path.exists, (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))):
+        for line in file.read_text().splitlines()[1:]:
             _, local, _, state, queues, *_ = line.split()
             if state == "0A":
                 endpoint = _proc_endpoint(local)
