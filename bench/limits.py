@@ -86,6 +86,14 @@ LIMITS: Final = (
         Unit.SHARE,
     ),
     Limit(
+        "waits_cpu",
+        "100 listeners, 200,000 connections, some wait, `export: full`",
+        f"{_SHARE}, over 60 s",
+        _AT_MOST,
+        0.022,
+        Unit.SHARE,
+    ),
+    Limit(
         "memory_own",
         "100 listeners, 20,000 connections, defaults",
         "resident memory of all processes, shared pages once",

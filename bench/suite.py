@@ -22,6 +22,7 @@ from bench.cases import (
     start,
     syn_recv,
     unix,
+    waits,
 )
 from bench.cases.namespaces import Unlimited
 from bench.executables import Compiled
@@ -81,6 +82,11 @@ def whole(compiled: Compiled) -> list[Case]:
         Case("18,000 connected unix sockets", 5, partial(unix.connected, compiled, unix_sockets, rounds)),
         *_whole_namespaces(compiled),
         Case("daemon for a minute", 70, partial(daemon.cpu_time, Sockets(100, connections=20_000), 60.0)),
+        Case(
+            f"waits beside {_MAX_CONNECTIONS:,} connections",
+            110,
+            partial(waits.followed, Sockets(100, connections=_MAX_CONNECTIONS), 60.0),
+        ),
         Case("lateness with scrapers", 45, partial(daemon.lateness, Sockets(100), 7.0, 3)),
         Case("short episodes", 122, partial(episodes.noticed, compiled, 120.0)),
         Case("an hour's worth of samples", 35, partial(memory.growth, Sockets(100), _HOUR_SAMPLES)),
