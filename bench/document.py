@@ -83,8 +83,8 @@ _METHOD: Final = """
   held before and after is compared: descriptors of all processes, namespaces, and series of listeners and
   namespaces. Memory is compared as the median of the second minute with that of the last.
 - **The first page.** The daemon is scraped from its start until it answers.
-- **Waits** are followed with `export: full` alone. At ten of the listeners a client waits for 0.3 s, again and
-  again. The interval is what the exporter publishes at each scrape: its walks over all connections are
+- **Waits** are followed with `export: full` alone. At ten of the listeners a client waits for 0.3 s, again
+  and again. The interval is what the exporter publishes at each scrape: its walks over all connections are
   limited, and in between it looks up those that it has found.
 - **Lateness** is the time from when a sample was due to when it began.
 - **Episodes.** Queues are filled for 60 ms at random times, and the daemon is scraped after each. An episode
