@@ -51,13 +51,13 @@ class _Intervals:
 @pytest.mark.timeout(1500)
 def test_figures_are_what_the_kernel_did(seen: Callable[[str, object], None], tmp_path: Path) -> None:
     with ExitStack() as stack:
-        traced = stack.enter_context(TracedQueue(tmp_path / "bpftrace.log"))
+        traced = stack.enter_context(TracedQueue(_PORT, tmp_path / "bpftrace.log"))
         listener = stack.enter_context(listening_sockets.tcp("127.0.0.1", _PORT, backlog=_BACKLOG))
         daemon = stack.enter_context(running(config=CONFIG))
         until_figure(daemon, 0, "accept_length", port=str(_PORT))
         intervals = _Intervals(daemon)
         accepted = sum(_episode(listener, number, intervals) for number in range(_EPISODES))
-        events = traced.events(_PORT, accepted)
+        events = traced.events(accepted)
         until_figure(daemon, 0, "accept_length", port=str(_PORT))
         inet = intervals.longest["inet"] + _LATE_SECONDS
         waits = [_wait(event) for event in events if event.waited is not None]

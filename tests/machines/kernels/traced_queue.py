@@ -30,19 +30,19 @@ class Event:
 
 
 class TracedQueue(Program):
-    """Traces all listeners from the start of the `with` block to its end."""
+    """Traces the listeners at a port from the start of the `with` block to its end."""
 
-    def __init__(self, log: Path) -> None:
-        super().__init__(["bpftrace", "-B", "line", "-q", str(_SCRIPT)], log)
+    def __init__(self, port: int, log: Path) -> None:
+        super().__init__(["bpftrace", "-B", "line", "-q", str(_SCRIPT), str(port)], log)
 
     def __enter__(self) -> Self:
         super().__enter__()
         return self.wait_until(lambda: "traced\n" in self.log)
 
-    def events(self, port: int, accepted: int) -> Sequence[Event]:
-        """What has happened at a port, once so many connections were accepted there."""
+    def events(self, accepted: int) -> Sequence[Event]:
+        """What has happened, once so many connections were accepted."""
         return until(
-            lambda: _parse(self.log, port),
+            lambda: _parse(self.log),
             lambda found: sum(each.name == "accepted" for each in found) >= accepted,
         )
 
@@ -59,12 +59,12 @@ def full_episodes(events: Sequence[Event]) -> int:
     return sum(before.length <= before.limit < after.length for before, after in pairwise(events))
 
 
-def _parse(log: str, port: int) -> list[Event]:
+def _parse(log: str) -> list[Event]:
     found = []
     for line in log.splitlines():
-        name, *numbers = line.split()
-        if name in {"added", "accepted", "dropped"} and int(numbers[1]) == port:
-            nanoseconds, _, length, limit, *waited = map(int, numbers)
-            wait = waited[0] / _NANOSECONDS if waited else None
-            found.append(Event(name, nanoseconds / _NANOSECONDS, length, limit, wait))
+        match line.split():
+            case ["added" | "accepted" | "dropped" as name, *numbers]:
+                nanoseconds, length, limit, *waited = map(int, numbers)
+                wait = waited[0] / _NANOSECONDS if waited else None
+                found.append(Event(name, nanoseconds / _NANOSECONDS, length, limit, wait))
     return sorted(found, key=lambda event: event.seconds)
