@@ -33,7 +33,7 @@ from tests.kernel.limits import no_free_descriptor
 pytestmark = pytest.mark.netns
 
 
-def found(broker: BrokerClient, *, cookies: bool | None = None) -> dict[int, NamespaceRef]:
+def found(broker: BrokerClient, *, cookies: bool = True) -> dict[int, NamespaceRef]:
     """Return what is found, by inode; each namespace is there once."""
     refs = Discovery(broker, cookies=cookies).find(0.0)
     assert len({ref.inode for ref in refs}) == len(refs)
@@ -138,7 +138,7 @@ def test_a_namespace_with_a_link_to_it_is_entered_by_its_process() -> None:
 
 def test_without_the_directory_there_are_no_names(tmp_path: Path) -> None:
     with NamespacedProcess() as process, running_broker() as broker:
-        refs = {ref.inode: ref for ref in Discovery(broker, tmp_path / "missing").find(0.0)}
+        refs = {ref.inode: ref for ref in Discovery(broker, tmp_path / "missing", cookies=True).find(0.0)}
         assert refs[process.inode].target == NamespaceTarget(pid=process.pid)
 
 
