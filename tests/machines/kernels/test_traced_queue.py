@@ -63,6 +63,7 @@ def test_figures_are_what_the_kernel_did(seen: Callable[[str, object], None], tm
         waits = [_wait(event) for event in events if event.waited is not None]
         until(lambda: _histogram(daemon).cumulative_counts[-1], lambda count: count >= len(waits) * 0.9)
 
+        assert sum(event.name == "added" for event in events) == accepted
         dropped = sum(event.name == "dropped" for event in events)
         assert dropped > 0
         until(lambda: figure(daemon, "drops_total", port=str(_PORT)), equals(dropped))
