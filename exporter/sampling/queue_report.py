@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from exporter.config.model import Severity
 from exporter.sampling.history.accept import FULL
@@ -40,6 +40,11 @@ class _Report:
     told_critical: bool = False
     told_full: bool = False
 
+    @classmethod
+    def begin(cls, now: float, full_seconds: float) -> Self:
+        """Return that of a queue that is beyond a level since now."""
+        return cls(began=now, full_since=full_seconds, full_until=full_seconds, beyond_at=now, level_at=now)
+
     def may_learn_clients(self, now: float) -> bool:
         """Tell whether they may still become known."""
         return not self.clients and self.beyond_at == now and now - self.level_at < _CLIENTS_SECONDS
@@ -61,8 +66,7 @@ class QueueReport:
         if state.critical_or_full():
             report = self._reports.get(state)
             if report is None:
-                full = accept.full_seconds() or 0.0
-                report = _Report(accept.sampled, full, full, accept.sampled, accept.sampled)
+                report = _Report.begin(accept.sampled, accept.full_seconds() or 0.0)
                 self._reports[state] = report
                 state.observe_clients(())
             if (accept.ratio or 0.0) >= FULL > report.peak_ratio:
