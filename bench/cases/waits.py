@@ -29,7 +29,7 @@ def followed(sockets: Sockets, seconds: float, progress: Progress) -> CaseResult
         daemon = Daemon(stack, config=_CONFIG).wait_ready()
         _change(opened, _WARM_UP_SECONDS)
         used = CpuShare.measure(daemon, seconds, progress, lambda left: _change(opened, left))
-    workload = f"{sockets}, some wait"
+    workload = f"{sockets}, some wait, `export: full`"
     interval = Summary.of([page.value(_INTERVAL, source="oldest_wait") for page in used.pages])
     return CaseResult(
         (
