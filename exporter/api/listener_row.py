@@ -9,6 +9,7 @@ from exporter.api.queue_state import QueueState
 from exporter.config.model import Queue, Severity
 from exporter.metrics.listener_metrics import GAUGES_AND_COUNTERS, KEY_LABELS
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
+from exporter.sampling.history.accept import FULL
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import ACCEPT
 from exporter.sampling.sampler import Sampler
@@ -23,7 +24,6 @@ _METRICS: Final = {
 }
 _OWNER: Final = tuple(fact for fact in OWNER_FACTS if fact.label)
 _LEVELS: Final = tuple((queue, severity) for queue in Queue for severity in Severity)
-_FULL: Final = 1.0
 
 # By the label of a namespace and the protocol (NamespaceSampler.healthy_sources).
 HealthySources = Mapping[str, Mapping[str, frozenset[str]]]
@@ -94,7 +94,7 @@ def _level_name(queue: Queue, severity: Severity) -> str:
 def state_of(state: ListenerState) -> QueueState | None:
     """Return the state of a listener, None where its queue cannot be read."""
     ratio = state.group.utilization
-    if ratio is not None and ratio >= _FULL:
+    if ratio is not None and ratio >= FULL:
         return QueueState.FULL
     histories = [history for history in (state.accept, state.syn_recv) if history is not None]
     for severity in (Severity.CRITICAL, Severity.WARNING):

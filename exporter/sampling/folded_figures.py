@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from exporter.listeners.group import ListenerGroup
+from exporter.sampling.history.accept import FULL
 from exporter.sampling.history.waits import WaitHistogram
 from exporter.sampling.listener_state import ListenerState
 
@@ -47,7 +48,7 @@ def oldest_waits(
         if state.folded_into is not None:
             longest = waits.get(state.folded_into)
             waits[state.folded_into] = max(longest or 0.0, waited) if waited is not None else longest
-            if waited is None and (group.utilization or 0.0) >= 1.0:
+            if waited is None and (group.utilization or 0.0) >= FULL:
                 unknown.add(state.folded_into)
     return waits | dict.fromkeys(unknown)
 
