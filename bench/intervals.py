@@ -11,7 +11,7 @@ from bench.exposition import Exposition
 
 # Those that read accept queues.
 SOURCES: Final = ("inet", "unix")
-_LONGEST: Final = "listen_queue_exporter_sample_interval_seconds"
+LONGEST: Final = "listen_queue_exporter_sample_interval_seconds"
 _USUAL: Final = "listen_queue_exporter_sample_interval_usual_seconds"
 _OLDEST: Final = "listen_queue_exporter_last_sample_timestamp_seconds"
 _SAMPLES: Final = "listen_queue_exporter_samples_total"
@@ -31,7 +31,7 @@ class Intervals:
     @classmethod
     def of(cls, page: Exposition) -> Self:
         """Read them. Raises ValueError where the page has none."""
-        longest = [value for source in SOURCES for value in page.values(_LONGEST, source=source)]
+        longest = [value for source in SOURCES for value in page.values(LONGEST, source=source)]
         usual = [value for source in SOURCES for value in page.values(_USUAL, source=source)]
         return cls(max(longest), max(usual, default=None))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -73,3 +74,11 @@ def measure(programs: Sequence[Program], rounds: Rounds, progress: Progress) -> 
             times[program.name].append(median(repetitions))
         progress((number + 1) / rounds.rounds)
     return CpuTimes({name: tuple(values) for name, values in times.items()})
+
+
+def repeat(step: Callable[[], object], pause: float, seconds: float) -> None:
+    """Do a step again and again for so many seconds, with a pause after each."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        step()
+        time.sleep(min(pause, left))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from bench.cpu_share import CpuShare
 from bench.daemon import Daemon, Scrapers
 from bench.results import CaseResult, Measurement, Summary
-from bench.timing import Progress
+from bench.timing import Progress, repeat
 from bench.workloads.sockets import OpenSockets, Sockets
 
 CPU_TABLE: Final = "All processes with the defaults, one scrape every 5 s"
@@ -28,8 +29,9 @@ def cpu_time(sockets: Sockets, seconds: float, progress: Progress) -> CaseResult
     with ExitStack() as stack:
         opened = stack.enter_context(OpenSockets(sockets))
         daemon = Daemon(stack).wait_ready()
-        _receive_segments(opened, _WARM_UP_SECONDS)
-        used = CpuShare.measure(daemon, seconds, progress, lambda left: _receive_segments(opened, left))
+        receive_segments = partial(repeat, opened.receive_segments, _SEGMENTS_SECONDS)
+        receive_segments(_WARM_UP_SECONDS)
+        used = CpuShare.measure(daemon, seconds, progress, receive_segments)
         resident = daemon.tree.memory()
     size = sockets.connections
     total = Summary.of([resident.total])
@@ -77,13 +79,6 @@ def lateness(sockets: Sockets, seconds: float, rounds: int, progress: Progress) 
         ),
         (("lateness", with_scrapers), ("lateness_without_scrapers", without_scrapers)),
     )
-
-
-def _receive_segments(opened: OpenSockets, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        opened.receive_segments()
-        time.sleep(min(_SEGMENTS_SECONDS, left))
 
 
 def _percentile(values: list[float]) -> float:

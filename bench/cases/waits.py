@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 from bench.cases.daemon import CPU_TABLE
 from bench.cpu_share import CpuShare
 from bench.daemon import Daemon
+from bench.intervals import LONGEST
 from bench.results import CaseResult, Measurement, Summary
-from bench.timing import Progress
+from bench.timing import Progress, repeat
 from bench.workloads.sockets import OpenSockets, Sockets
 
 INTERVAL_TABLE: Final = "Time between two looks at the connections that wait, with `export: full`"
@@ -19,7 +20,6 @@ _CONFIG: Final = "defaults: {export: full}\n"
 _WARM_UP_SECONDS: Final = 10.0
 _QUEUES: Final = 10
 _WAIT_SECONDS: Final = 0.3
-_INTERVAL: Final = "listen_queue_exporter_sample_interval_seconds"
 
 
 def followed(sockets: Sockets, seconds: float, progress: Progress) -> CaseResult:
@@ -27,10 +27,11 @@ def followed(sockets: Sockets, seconds: float, progress: Progress) -> CaseResult
     with ExitStack() as stack:
         opened = stack.enter_context(OpenSockets(sockets))
         daemon = Daemon(stack, config=_CONFIG).wait_ready()
-        _change(opened, _WARM_UP_SECONDS)
-        used = CpuShare.measure(daemon, seconds, progress, lambda left: _change(opened, left))
+        change = partial(repeat, partial(opened.change, _QUEUES), _WAIT_SECONDS)
+        change(_WARM_UP_SECONDS)
+        used = CpuShare.measure(daemon, seconds, progress, change)
     workload = f"{sockets}, some wait, `export: full`"
-    interval = Summary.of([page.value(_INTERVAL, source="oldest_wait") for page in used.pages])
+    interval = Summary.of([page.value(LONGEST, source="oldest_wait") for page in used.pages])
     return CaseResult(
         (
             Measurement(CPU_TABLE, workload, sockets.connections, "share of a core", "share", used.share),
@@ -38,10 +39,3 @@ def followed(sockets: Sockets, seconds: float, progress: Progress) -> CaseResult
         ),
         (("waits_cpu", used.share),),
     )
-
-
-def _change(opened: OpenSockets, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        opened.change(_QUEUES)
-        time.sleep(min(_WAIT_SECONDS, left))
