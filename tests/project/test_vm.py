@@ -9,12 +9,13 @@ from tools.vm.kernel import Kernel
 from tools.vm.machine import Settings, qemu_arguments
 from tools.vm.system import ENGINES, Installed
 
+QEMU = Path("/programs/.debian/usr/bin/qemu-system-x86_64")
 INSTALLED = Installed(Path("/cache/root"), Path("/cache/disk"))
 KERNEL = Kernel(Path("/cache/linux"), Path("/cache/initrd"), Path("/cache/modules"))
 
 
 def arguments(settings: Settings) -> list[str]:
-    return qemu_arguments(INSTALLED, KERNEL, Path("/folder"), settings)
+    return qemu_arguments(QEMU, INSTALLED, KERNEL, Path("/folder"), settings)
 
 
 def test_a_machine_has_no_network_and_keeps_nothing() -> None:
@@ -32,6 +33,12 @@ def test_the_disks_are_in_the_order_in_which_the_machine_expects_them() -> None:
         if word == "-drive"
     ]
     assert disks == ["/cache/disk", "/cache/modules", "/folder/input"]
+
+
+def test_qemu_that_was_unpacked_finds_its_data() -> None:
+    given = arguments(Settings())
+    folders = [given[index + 1] for index, word in enumerate(given) if word == "-L"]
+    assert folders == ["/programs/.debian/usr/share/qemu", "/programs/.debian/usr/share/seabios"]
 
 
 def test_words_for_the_kernel_come_last() -> None:

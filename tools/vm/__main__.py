@@ -32,9 +32,10 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--append", default="", help="words for the command line of the kernel")
     parser.add_argument("--results", type=Path, help="the folder for what the command leaves in $RESULTS")
+    parser.add_argument("--files", type=Path, help="a folder of files that the command finds in $FILES")
     parser.add_argument("command", nargs="+")
     given = parser.parse_args(arguments)
-    settings = machine.Settings(given.memory, given.seconds, given.append, given.results)
+    settings = machine.Settings(given.memory, given.seconds, given.append, given.results, given.files)
     try:
         installed = install(SYSTEMS[given.system], _CACHE)
         kernel = prepare(given.kernel, installed, _CACHE)

@@ -33,13 +33,15 @@ _SHOWN_LINES = 40
 class Settings:
     """How a machine is run: memory in MiB, time limit in seconds, further words for its kernel.
 
-    What the command leaves in $RESULTS is copied to `results`.
+    What the command leaves in $RESULTS is copied to `results`. It finds the content of the folder `files` in
+    $FILES.
     """
 
     memory: int = 2048
     seconds: float = 600.0
     append: str = ""
     results: Path | None = None
+    files: Path | None = None
 
 
 def run(installed: Installed, kernel: Kernel, command: Sequence[str], settings: Settings) -> int:
@@ -48,10 +50,15 @@ def run(installed: Installed, kernel: Kernel, command: Sequence[str], settings: 
     TIME_LIMIT where it took too long, NO_ANSWER where the machine ended without one. Raises
     debian.UnavailableError.
     """
+    qemu = shutil.which(_QEMU)
+    if qemu is None:
+        raise debian.UnavailableError(
+            f"{_QEMU} is not on PATH; tools/programs {_QEMU}:qemu-system-x86 gets it"
+        )
     with tempfile.TemporaryDirectory(prefix="machine-") as name:
         folder = Path(name)
-        _write_input(folder / "input", command)
-        arguments = qemu_arguments(installed, kernel, folder, settings)
+        _write_input(folder / "input", command, settings.files)
+        arguments = qemu_arguments(Path(qemu), installed, kernel, folder, settings)
         ended = _run_qemu(arguments, settings.seconds)
         if not ended:
             return TIME_LIMIT
@@ -69,21 +76,15 @@ def run(installed: Installed, kernel: Kernel, command: Sequence[str], settings: 
         return int(status.read_text())
 
 
-def qemu_arguments(installed: Installed, kernel: Kernel, folder: Path, settings: Settings) -> list[str]:
-    """The command line of qemu; nothing that is written to a disk of the machine stays.
-
-    Raises debian.UnavailableError.
-    """
-    qemu = shutil.which(_QEMU)
-    if qemu is None:
-        raise debian.UnavailableError(
-            f"{_QEMU} is not on PATH; tools/programs {_QEMU}:qemu-system-x86 gets it"
-        )
-    unpacked = Path(qemu).parents[2] if ".debian" in qemu else None
+def qemu_arguments(
+    qemu: Path, installed: Installed, kernel: Kernel, folder: Path, settings: Settings
+) -> list[str]:
+    """The command line of qemu; nothing that is written to a disk of the machine stays."""
+    unpacked = qemu.parents[2] if ".debian" in qemu.parts else None
     data = [word for each in _UNPACKED_DATA for word in ("-L", str(unpacked / each))] if unpacked else []
     disks = ((installed.disk, "snapshot=on,cache=unsafe"), (kernel.modules, "readonly=on"))
     return [
-        *(qemu, *data, "-nodefaults", "-display", "none", "-no-reboot", "-nic", "none"),
+        *(str(qemu), *data, "-nodefaults", "-display", "none", "-no-reboot", "-nic", "none"),
         *_accelerator(),
         *("-smp", str(os.cpu_count()), "-m", str(settings.memory)),
         *("-kernel", str(kernel.image), "-initrd", str(kernel.initrd)),
@@ -140,8 +141,8 @@ def _copy(source: io.BufferedReader) -> None:
         sys.stdout.buffer.flush()
 
 
-def _write_input(archive: Path, command: Sequence[str]) -> None:
-    """Pack the files of the working tree that git knows or would add, and the command."""
+def _write_input(archive: Path, command: Sequence[str], files: Path | None) -> None:
+    """Pack the files of the working tree that git knows or would add, further `files`, and the command."""
     listing = ["git", "-C", str(PROJECT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run([*listing, "--deduplicate"], capture_output=True, check=True)
     with tarfile.open(archive, "w") as packed:
@@ -149,6 +150,8 @@ def _write_input(archive: Path, command: Sequence[str]) -> None:
             path = PROJECT / name
             if path.is_symlink() or path.exists():
                 packed.add(path, name, recursive=False)
+        if files is not None:
+            packed.add(files, ".machine-files")
         content = shlex.join(command).encode()
         member = tarfile.TarInfo(".machine-command")
         member.size = len(content)

@@ -76,7 +76,7 @@ ENGINES = System(
             "fuse-overlayfs",
             "dbus-user-session",
         ),
-        *("lxc", "systemd-container", "iptables", "nftables", "ca-certificates"),
+        *("lxc", "systemd-container", "iptables", "nftables", "ca-certificates", "docker-compose"),
     ),
     newer={"sid": ("docker.io", "docker-cli", "containerd", "runc")},
 )
