@@ -59,8 +59,10 @@ soak: .venv/dev programs ## load the exporter for MINUTES (10), and fail where a
 
 test-engines: .venv/dev ## run real container engines in a virtual machine, and check how their containers are shown; needs root
 	@tools/programs qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs
+	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m tests.machines.images .debian/machines/images
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python -m tools.vm --system engines --memory 3072 --seconds 5400 \
-		--results .debian/machines/seen -- env PYTHONUNBUFFERED=1 pytest -p no:randomly -p no:cacheprovider --timeout=900 \
+		--files .debian/machines/images --results .debian/machines/seen -- \
+		env PYTHONUNBUFFERED=1 pytest -p no:randomly -p no:cacheprovider --timeout=900 \
 		--ignore tests/machines/kernels tests/machines $(ARGS)
 	@cat .debian/machines/seen/seen.txt
 

@@ -58,6 +58,11 @@ class Buildah:
         options = ("--network=host", "--signature-policy", str(self._policy))
         _output(self.command("build", *options, *map(str, arguments)), self._environment, cwd)
 
+    def save(self, image: str, archive: Path) -> None:
+        """Write an image as a file that `docker load` reads."""
+        target = f"docker-archive:{archive}:{image}"
+        self.run("push", "--quiet", "--signature-policy", str(self._policy), f"localhost/{image}", target)
+
     def container(self, image: str) -> tuple[str, Path]:
         """Make a container of an image, and return its name and the folder where its root is mounted."""
         name = self.run("from", "--pull-never", "--signature-policy", str(self._policy), image)
