@@ -88,20 +88,21 @@ _OPTIONS: Final = (
             valued=b"Cr",
             code=b"ep",
             valued_names=_names(
-                "--require --import --loader --experimental-loader --conditions --env-file --env-file-if- "
-                "exists --title --icu-data-dir --openssl-config --allow-fs-read --allow-fs-write --build- "
-                "snapshot-config --cpu-prof-dir --cpu-prof-interval --cpu-prof-name --debug-port "
-                "--diagnostic-dir --disable-proto --disable-warning --dns-result-order --experimental- "
-                "config-file --experimental-default-type --experimental-policy --experimental-sea-config "
-                "--heap-prof-dir --heap-prof-interval --heap-prof-name --heapsnapshot-near-heap-limit "
-                "--heapsnapshot-signal --input-type --inspect-port --inspect-publish-uid --localstorage- "
-                "file --max-http-header-size --network-family-autoselection-attempt-timeout --policy- "
-                "integrity --redirect-warnings --report-dir --report-directory --report-filename "
-                "--report-signal --secure-heap --secure-heap-min --snapshot-blob --stack-trace-limit "
-                "--test-concurrency --test-isolation --test-name-pattern --test-reporter --test-reporter- "
-                "destination --test-shard --test-skip-pattern --test-timeout --tls-cipher-list --tls- "
-                "keylog --trace-event-categories --trace-event-file-pattern --trace-require-module "
-                "--unhandled-rejections --use-largepages --v8-pool-size --watch-path "
+                "--require --import --loader --experimental-loader --conditions --env-file "
+                "--env-file-if-exists --title --icu-data-dir --openssl-config --allow-fs-read "
+                "--allow-fs-write --build-snapshot-config --cpu-prof-dir --cpu-prof-interval "
+                "--cpu-prof-name --debug-port --diagnostic-dir --disable-proto --disable-warning "
+                "--dns-result-order --experimental-config-file --experimental-default-type "
+                "--experimental-policy --experimental-sea-config --heap-prof-dir --heap-prof-interval "
+                "--heap-prof-name --heapsnapshot-near-heap-limit --heapsnapshot-signal --input-type "
+                "--inspect-port --inspect-publish-uid --localstorage-file --max-http-header-size "
+                "--network-family-autoselection-attempt-timeout --policy-integrity --redirect-warnings "
+                "--report-dir --report-directory --report-filename --report-signal --secure-heap "
+                "--secure-heap-min --snapshot-blob --stack-trace-limit --test-concurrency "
+                "--test-isolation --test-name-pattern --test-reporter --test-reporter-destination "
+                "--test-shard --test-skip-pattern --test-timeout --tls-cipher-list --tls-keylog "
+                "--trace-event-categories --trace-event-file-pattern --trace-require-module "
+                "--unhandled-rejections --use-largepages --v8-pool-size --watch-path"
             ),
             code_names=_names("--eval --print --run"),
             commands=_names("inspect debug"),

@@ -59,6 +59,8 @@ def test_a_name_that_was_cut_is_completed(executable: str, arguments: str, expec
         ("python3", "python3 -", "python3"),
         ("node", "node --require ./tracing.js --max-old-space-size=4096 server.js", "server.js"),
         ("node", "node --title x /app/index.js", "index.js"),
+        ("node", "node --env-file-if-exists .env app.js", "app.js"),
+        ("node", "node --tls-keylog keys --localstorage-file store app.js", "app.js"),
         ("node", "node -e x y", "node"),
         ("ruby3.1", "ruby -I lib bin/rails server", "rails"),
         ("perl", "perl -w /usr/bin/spamd", "spamd"),
