@@ -30,13 +30,18 @@ FINDINGS: Final[Mapping[str, str]] = {
     ),
     drops.OVERFLOW: "An accept queue overflowed, as ListenOverflows says, though no sample saw one full.",
     drops.SYN_QUEUE: (
-        "SYNs were dropped: ListenDrops rises and ListenOverflows does not, so it was the SYN queue."
+        "SYNs were dropped: ListenDrops rises and ListenOverflows does not, and SYN cookies are off, so it "
+        "was the SYN queue."
+    ),
+    drops.UNANSWERED: (
+        "SYNs were dropped, though SYN cookies are on and no accept queue overflowed: the host has no route "
+        "to who sent them, or no memory."
     ),
     drops.COOKIES_SENT: "A SYN queue was full, and SYN cookies were sent in its place.",
     drops.DEFER_ACCEPT: "Drops of a listener rise since it uses TCP_DEFER_ACCEPT; no client is lost.",
     drops.OTHER: (
-        "Drops of a listener rise, and those of its namespace do not: a scan of open ports, or repeated "
-        "SYNs. SYNs to closed ports count nowhere."
+        "Drops of a listener rise, and those of its namespace do not, or as another listener is full: a scan "
+        "of open ports, or repeated SYNs. SYNs to closed ports count nowhere."
     ),
     backlog.CAPPED: (
         "A queue fills, or lost clients before, and its backlog is net.core.somaxconn. A note where "

@@ -40,7 +40,7 @@ def backlogs(host: HostView) -> Iterator[Finding]:
             elif somaxconn is not None and limit <= somaxconn / 2 and loaded:
                 yield _small(listener, namespace, knob, somaxconn)
             elif limit < _TINY and listener.key.address in _EVERYWHERE:
-                yield _tiny(listener, knob, limit)
+                yield _tiny(listener, knob, limit, loaded=loaded)
 
 
 def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
@@ -82,7 +82,7 @@ def _small(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxco
     )
 
 
-def _tiny(listener: ListenerView, knob: Knob, limit: int) -> Finding:
+def _tiny(listener: ListenerView, knob: Knob, limit: int, *, loaded: bool) -> Finding:
     return finding_about(
         listener,
         name=TINY,
@@ -91,7 +91,7 @@ def _tiny(listener: ListenerView, knob: Knob, limit: int) -> Finding:
         certainty=Certainty.CERTAIN,
         evidence=(
             f"its backlog is {limit}: when {limit + 1} clients wait, the next one is dropped",
-            "nobody was lost so far, as far as the kernel counts",
+            *(() if loaded else ("nobody was lost so far, as far as the kernel counts",)),
         ),
         change=_larger(knob),
     )

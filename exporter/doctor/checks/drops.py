@@ -12,10 +12,13 @@ from exporter.kernel.procfs.counters import TcpCounters
 
 OVERFLOW: Final = "drops-overflow"
 SYN_QUEUE: Final = "drops-syn-queue"
+UNANSWERED: Final = "drops-unanswered"
 COOKIES_SENT: Final = "syn-queue-full"
 DEFER_ACCEPT: Final = "drops-defer-accept"
 OTHER: Final = "drops-other"
 _MAX_NAMES: Final = 3
+# net.ipv4.tcp_syncookies.
+_COOKIES_OFF: Final = 0
 
 
 def drops(host: HostView) -> Iterator[Finding]:
@@ -30,7 +33,9 @@ def drops(host: HostView) -> Iterator[Finding]:
         if rose.listen_overflows and not any(each.was_full for each in namespace.tcp):
             yield _overflow(namespace, rose, unexplained)
         elif _dropped_syns(rose):
-            yield _syn_queue(namespace, rose, unexplained)
+            yield (_syn_queue if _may_be_full(namespace, rose) else _unanswered)(namespace, rose, unexplained)
+        elif unexplained and rose.listen_overflows:
+            yield _beside_overflows(namespace, rose, unexplained)
         elif unexplained:
             yield _harmless(namespace, rose, unexplained)
         if rose.syn_queue_full_cookies and namespace.sysctls and namespace.sysctls.syncookies == 1:
@@ -38,14 +43,25 @@ def drops(host: HostView) -> Iterator[Finding]:
 
 
 def _dropped_syns(rose: TcpCounters) -> int:
-    """Return how many SYNs full SYN queues have cost: drops that are no overflow of an accept queue."""
+    """Return how many SYNs were dropped where no accept queue overflowed."""
     if rose.listen_overflows:
         return 0
     return rose.syn_queue_full_drops or rose.listen_drops or 0
 
 
+def _may_be_full(namespace: NamespaceView, rose: TcpCounters) -> bool:
+    """Tell whether a full SYN queue may have dropped SYNs: with SYN cookies it drops none.
+
+    Source: tcp_conn_request, net/ipv4/tcp_input.c.
+    """
+    cookies = namespace.sysctls.syncookies if namespace.sysctls is not None else None
+    return bool(rose.syn_queue_full_drops) or cookies in (None, _COOKIES_OFF)
+
+
 def _overflow(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
-    return Finding(
+    return _finding(
+        namespace,
+        dropped,
         name=OVERFLOW,
         title=f"an accept queue overflowed between two samples{_at(dropped)}",
         severity=Severity.CRITICAL,
@@ -55,14 +71,13 @@ def _overflow(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
             *_counts(dropped),
         ),
         change="give it a larger backlog, since the burst was short",
-        namespaces=(namespace.name,),
-        listener=dropped[0].key if len(dropped) == 1 else None,
-        process=dropped[0].owner.process if len(dropped) == 1 else "",
     )
 
 
 def _syn_queue(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
-    return Finding(
+    return _finding(
+        namespace,
+        dropped,
         name=SYN_QUEUE,
         title=f"SYNs are dropped because a SYN queue is full{_at(dropped)}",
         severity=Severity.CRITICAL,
@@ -73,9 +88,26 @@ def _syn_queue(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Li
             *_counts(dropped),
         ),
         change="sysctl -w net.ipv4.tcp_syncookies=1, and in /etc/sysctl.d; it counts at once",
-        namespaces=(namespace.name,),
-        listener=dropped[0].key if len(dropped) == 1 else None,
-        process=dropped[0].owner.process if len(dropped) == 1 else "",
+    )
+
+
+def _unanswered(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
+    return _finding(
+        namespace,
+        dropped,
+        name=UNANSWERED,
+        title=f"SYNs are dropped, though no queue is full{_at(dropped)}",
+        severity=Severity.WARNING,
+        certainty=Certainty.LIKELY,
+        evidence=(
+            f"ListenDrops rose by {rose.listen_drops or 0}; ListenOverflows and TCPReqQFullDrop did not",
+            "SYN cookies are on, so a full SYN queue drops none: the host cannot send an answer",
+            *_counts(dropped),
+        ),
+        change=(
+            "see who sends them (tcpdump 'tcp[13] == 2') and whether they have a route (ip route get "
+            "ADDRESS); where they have one, look for lack of memory in the log of the kernel"
+        ),
     )
 
 
@@ -85,7 +117,9 @@ def _cookies(namespace: NamespaceView, rose: TcpCounters) -> Finding:
     at = "" if fullest is None or not fullest.syn_recv else f", most likely that of {fullest.name}"
     flood = back < sent / 2
     likely = "most likely a flood of SYNs" if flood else "real clients in a burst"
-    return Finding(
+    return _finding(
+        namespace,
+        (),
         name=COOKIES_SENT,
         title=f"a SYN queue is full, and the kernel answers with SYN cookies{at}",
         severity=Severity.WARNING,
@@ -99,7 +133,6 @@ def _cookies(namespace: NamespaceView, rose: TcpCounters) -> Finding:
             if flood
             else "give the listener a larger backlog, which is also the size of its SYN queue"
         ),
-        namespaces=(namespace.name,),
     )
 
 
@@ -107,11 +140,31 @@ def _syn_recv_ratio(listener: ListenerView) -> float:
     return (listener.syn_recv or 0) / (listener.syn_recv_limit or 1)
 
 
+def _beside_overflows(
+    namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]
+) -> Finding:
+    full = [each for each in namespace.tcp if each.was_full]
+    return _finding(
+        namespace,
+        dropped,
+        name=OTHER,
+        title=f"drops rise{_at(dropped)}, while another accept queue overflows",
+        severity=Severity.NOTE,
+        certainty=Certainty.POSSIBLE,
+        evidence=(
+            *_counts(dropped),
+            f"ListenOverflows rose by {rose.listen_overflows}; seen full{_at(full)}, and nowhere else",
+        ),
+        change="see to the queue that is full first: what is lost elsewhere shows once that is not",
+    )
+
+
 def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
     number = sum(each.more_drops or 0 for each in dropped)
     deferred = (rose.defer_accept_drops or 0) >= number
-    one = len(dropped) == 1
-    return Finding(
+    return _finding(
+        namespace,
+        dropped,
         name=DEFER_ACCEPT if deferred else OTHER,
         title=f"drops rise{_at(dropped)}, but nobody is lost"
         + (": TCP_DEFER_ACCEPT counts each handshake as one" if deferred else ""),
@@ -129,9 +182,32 @@ def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
             if deferred
             else "nothing, unless it goes on: then see who ends at once (tcpdump 'tcp[13] & 4 != 0')"
         ),
+    )
+
+
+def _finding(  # noqa: PLR0913 # each is named where it is given
+    namespace: NamespaceView,
+    dropped: Sequence[ListenerView],
+    *,
+    name: str,
+    title: str,
+    severity: Severity,
+    certainty: Certainty,
+    evidence: tuple[str, ...],
+    change: str,
+) -> Finding:
+    """Return a finding about a namespace, or about the only listener in it that has dropped packets."""
+    only = dropped[0] if len(dropped) == 1 else None
+    return Finding(
+        name=name,
+        title=title,
+        severity=severity,
+        certainty=certainty,
+        evidence=evidence,
+        change=change,
         namespaces=(namespace.name,),
-        listener=dropped[0].key if one else None,
-        process=dropped[0].owner.process if one else "",
+        listener=only.key if only is not None else None,
+        process=only.owner.process if only is not None else "",
     )
 
 

@@ -68,4 +68,16 @@ def test_a_tiny_backlog_matters_only_where_everybody_can_connect() -> None:
     with listening_sockets.tcp("0.0.0.0", 8080, backlog=64):
         assert _TINY not in findings()
     with listening_sockets.tcp("0.0.0.0", 8080, backlog=5):
-        assert findings()[_TINY].severity is Severity.NOTE
+        tiny = findings()[_TINY]
+        assert tiny.severity is Severity.NOTE
+        assert "nobody was lost so far" in tiny.evidence[-1]
+
+
+@pytest.mark.netns
+def test_a_tiny_backlog_at_which_clients_wait_is_not_called_harmless() -> None:
+    write_sysctl("net.core.somaxconn", 8)
+    with listening_sockets.tcp("0.0.0.0", 8080, backlog=5) as listener, ExitStack() as stack:
+        for client in listening_sockets.clients(listener, 4):
+            stack.enter_context(client)
+        tiny = until(findings, lambda each: _TINY in each)[_TINY]
+    assert tiny.evidence == ("its backlog is 5: when 6 clients wait, the next one is dropped",)

@@ -19,7 +19,14 @@ from tests.integration.listening_sockets import TUN_IPV4
 
 _PORT = 8080
 _TCP_DEFER_ACCEPT = 9
-_ALL = {drops.OVERFLOW, drops.SYN_QUEUE, drops.COOKIES_SENT, drops.DEFER_ACCEPT, drops.OTHER}
+_ALL = {
+    drops.OVERFLOW,
+    drops.SYN_QUEUE,
+    drops.UNANSWERED,
+    drops.COOKIES_SENT,
+    drops.DEFER_ACCEPT,
+    drops.OTHER,
+}
 # No sample falls into a burst between the first one and the last.
 _SELDOM = 4.0
 
@@ -64,6 +71,55 @@ def test_a_flood_of_syns_is_told_by_the_setting_of_cookies(cookies: int, expecte
         found = findings(lambda: syn_flood(tun, TUN_IPV4, _PORT, 50))
     assert found.keys() & _ALL == {expected}
     assert found[expected].severity is (Severity.WARNING if cookies else Severity.CRITICAL)
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(("cookies", "expected"), [(1, drops.UNANSWERED), (2, drops.UNANSWERED)])
+def test_syns_of_clients_without_a_route_are_no_full_queue(cookies: int, expected: str) -> None:
+    write_sysctl("net.ipv4.tcp_syncookies", cookies)
+    packet = syn(ipaddress.ip_address("203.0.113.9"), 4000, ipaddress.ip_address(TUN_IPV4), _PORT)
+    with Tun() as tun, listening_sockets.tcp(TUN_IPV4, _PORT, backlog=8):
+        write_sysctl(f"net.ipv4.conf.{tun.name}.rp_filter", 0)
+
+        def send() -> None:
+            received = tun.tcp_counter("InSegs")
+            tun.send(packet)
+            until(lambda: tun.tcp_counter("InSegs"), lambda now: now > received)
+
+        found = findings(send)
+    assert found.keys() & _ALL == {expected}
+    assert found[expected].severity is Severity.WARNING
+    assert found[expected].listener is not None
+    assert found[expected].evidence[0] == (
+        "ListenDrops rose by 1; ListenOverflows and TCPReqQFullDrop did not"
+    )
+
+
+@pytest.mark.netns
+def test_drops_beside_a_full_queue_are_not_called_harmless() -> None:
+    packet = syn(ipaddress.ip_address("10.99.0.7"), 4000, ipaddress.ip_address(TUN_IPV4), _PORT)
+    with (
+        Tun() as tun,
+        listening_sockets.tcp(TUN_IPV4, _PORT, backlog=8),
+        listening_sockets.tcp("127.0.0.1", _PORT + 1, backlog=1) as full,
+        ExitStack() as stack,
+    ):
+
+        def both() -> None:
+            received = tun.tcp_counter("InSegs")
+            tun.send(packet)
+            tun.send(packet)
+            until(lambda: tun.tcp_counter("InSegs"), lambda now: now >= received + 2)
+            for client in listening_sockets.clients(full, 2):
+                stack.enter_context(client)
+            listening_sockets.refused_client(full).close()
+
+        found = findings(both)
+    assert found.keys() & _ALL == {drops.OTHER}
+    counts, overflows = found[drops.OTHER].evidence
+    assert counts.endswith(f":{_PORT} dropped 1 packet")
+    assert overflows.startswith("ListenOverflows rose by ")
+    assert f":{_PORT + 1}" in overflows
 
 
 @pytest.mark.netns
