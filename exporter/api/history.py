@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ class History:
         self._max_changes = max_changes
 
     def document(self, query: ListenerQuery) -> Document:
-        """Return what is asked for; where the request does not say how far back, all of the window.
+        """Return what is asked for; where the request does not say how far back, all that there is.
 
         Raises QueryError where clients are asked for, of whom nothing is kept.
         """
@@ -46,7 +47,7 @@ class History:
         to_unix = self._clock.wall() - now
         with sampler.lock:
             settings = sampler.config.recorder
-            wanted = settings.window_seconds if query.seconds is None else query.seconds
+            wanted = math.inf if query.seconds is None else query.seconds
             seconds = min(wanted, settings.window_seconds, sampler.recorder.seconds(now))
             matching = sum(query.selects(labels(state)) for state in sampler.published(now))
             recordings = sampler.recorder.recordings(

@@ -61,7 +61,10 @@ def columns() -> list[str]:
 
 
 def limit(state: ListenerState, queue: Queue) -> int | None:
-    """Return how many connections a queue admits, None where that is not known."""
+    """Return the limit that is published of a queue, None where that is not known.
+
+    That of the accept queue is the backlog, beside which each socket admits one connection more.
+    """
     return state.group.limit if queue is Queue.ACCEPT else state.syn_recv_limit()
 
 

@@ -125,7 +125,7 @@ class Overview:
 
 def known_since(sampler: Sampler, state: ListenerState | None, now: float) -> float:
     """Return from when on it is recorded what was in the queues of a listener."""
-    begin = now - sampler.config.recorder.window_seconds
+    begin = now - min(sampler.config.recorder.window_seconds, sampler.recorder.seconds(now))
     return begin if state is None else max(begin, state.since)
 
 

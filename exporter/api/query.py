@@ -81,8 +81,8 @@ def _yes_or_no(value: str) -> bool:
 
 def _seconds(value: str) -> float:
     found = durations.seconds(value)
-    if found is None:
-        raise QueryError(f"since: {value!r} is no duration, such as 30s, 10m or 24h")
+    if not found:
+        raise QueryError(f"since: {value!r} is no duration above 0, such as 30s, 10m or 24h")
     return found
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from exporter.api.figures import clock, duration, percent
 from exporter.api.spikes import spikes
 from exporter.cli import output, remote, table
 from exporter.cli.history_flags import HistoryFlags
@@ -29,19 +30,20 @@ def history(flags: HistoryFlags) -> int:
     query = urlencode({name: value for name, value in given.items() if value is not None})
     document = remote.document(flags.url, f"{_PATH}?{query}" if query else _PATH)
     if flags.json:
-        output.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        output.write(json.dumps(document, indent=2) + "\n")
         return 0
     try:
         lines = list(_lines(document))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        known = document["matching"] or document["listeners"] or document["episodes"]
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         # It comes from another host, so it may be anything that JSON has.
         message = (
             f"{remote.shown(flags.url)} is no listen-queue-exporter of this version: its {_PATH} is another"
         )
         raise RunError(message) from error
-    if not document["matching"] and not document["listeners"]:
+    if not known:
         raise RunError(f"no listener has the port {flags.port}" if flags.port else "no listener is open")
-    output.write("\n".join(lines) + "\n")
+    output.write("".join(f"{table.printable(line)}\n" for line in lines))
     return 0
 
 
@@ -51,18 +53,14 @@ def _lines(document: Entry) -> Iterator[str]:
         return
     end, seconds = float(document["time"]), float(document["since_seconds"])
     listeners: list[Entry] = document["listeners"]
-    if not listeners:
-        queues = (
-            f"the queues of {document['matching']:d} listeners" if document["matching"] > 1 else "the queue"
-        )
-        yield f"No connection was seen in {queues} in the last {_duration(seconds)}."
+    if not listeners and not document["omitted"]:
+        yield f"{_nothing_in(document['matching'])} in the last {duration(seconds)}."
     for entry in listeners:
         yield from listener_lines(entry, end - seconds, end)
     for entry in document["episodes"]:
-        yield (
-            f"{_clock(float(entry['at']))}  {_name(entry)}: {entry['queue']} beyond {entry['severity']},"
-            f" at most {_peak(entry)} in the minute around it"
-        )
+        at = float(entry["at"])
+        what = f"{entry['queue']} beyond {entry['severity']}, at most {_peak(entry)} in the minute around it"
+        yield f"{_date(at, end)}{clock(at)}  {_name(entry)}: {what}"
     if document["omitted"]:
         yield f"{document['omitted']} more have changed too often for one answer; ask for one --port."
     if document["dropped_changes"]:
@@ -72,20 +70,29 @@ def _lines(document: Entry) -> Iterator[str]:
         )
 
 
+def _nothing_in(matching: int) -> str:
+    if not matching:
+        return "No listener is open now that is asked for, and none had a connection"
+    queues = f"the queues of {matching:d} listeners" if matching > 1 else "the queue"
+    return f"No connection was seen in {queues}"
+
+
 def listener_lines(entry: Entry, begin: float, end: float) -> Iterator[str]:
     """Return what one queue did between two times, in Unix seconds: its peak, a bar for each part, spikes."""
     changes: list[Change] = entry["changes"]
     yield f"{_name(entry)}  {entry['queue']}: at most {_peak(entry)}"
     bars = _bars(changes, begin, end, entry["peak_length"] or 0)
-    yield f"  {_duration(end - begin)} ago [{bars}] now"
+    yield f"  {duration(end - begin)} ago [{bars}] now"
     for spike in spikes(changes, end)[:_SPIKES]:
-        yield f"  {_clock(spike.begin)}  {spike.length} for {_duration(spike.end - spike.begin)}"
+        yield f"  {clock(spike.begin)}  {spike.length} for {duration(spike.end - spike.begin)}"
 
 
 def _bars(changes: Sequence[Change], begin: float, end: float, peak: int) -> str:
     """Return a bar for each part of the time: the longest that the queue was in it."""
     highest = [0] * _WIDTH
     step = (end - begin) / _WIDTH
+    if step <= 0:
+        return " " * _WIDTH
     for change, following in pairwise([*changes, (end, 0, 0.0)]):
         first = int((max(float(change[0]), begin) - begin) / step)
         last = int((max(float(following[0]), begin) - begin) / step)
@@ -104,15 +111,13 @@ def _peak(entry: Entry) -> str:
     length, ratio, limit = entry["peak_length"], entry["peak_ratio"], entry["limit"]
     if length is None:
         return "unknown"
-    backlog = "" if limit is None else f", backlog {limit}"
-    return f"{length}{backlog}{'' if ratio is None else f' ({ratio:.0%} full)'}"
+    # An accept queue admits one connection more than its backlog; the limit of a SYN queue is what it admits.
+    name = "backlog" if entry["queue"] == "accept" else "limit"
+    most = "" if limit is None else f", {name} {limit}"
+    return f"{length}{most}{'' if ratio is None else f' ({percent(ratio)} full)'}"
 
 
-def _clock(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"  # noqa: PLR2004 # a minute
+def _date(time: float, now: float) -> str:
+    """Return the date of a time, empty where it is that of now."""
+    date, today = (datetime.fromtimestamp(each, UTC).astimezone().date() for each in (time, now))
+    return "" if date == today else f"{date:%Y-%m-%d} "

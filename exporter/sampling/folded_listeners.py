@@ -65,16 +65,22 @@ class _Folded:
 class FoldedListeners:
     """Finds the folded listener of each listener whose rule folds it, by the labels that both would have.
 
-    `make` returns a new state of a group. A listener is folded when its owner is known, or after the second
-    for which any listener waits for it. Many are gone before that. So one without an owner is folded at once
-    where that is evident: into the only folded listener at this address whose sockets were created by the
-    same user in the same cgroup, and whose owner would make the same rule match.
+    `make` returns a new state of a group, and `changed` is called when the queue of one has changed. A
+    listener is folded when its owner is known, or after the second for which any listener waits for it. Many
+    are gone before that. So one without an owner is folded at once where that is evident: into the only
+    folded listener at this address whose sockets were created by the same user in the same cgroup, and whose
+    owner would make the same rule match.
     """
 
     def __init__(
-        self, config: Config, make: Callable[[ListenerGroup], ListenerState], netns_number: str = ""
+        self,
+        config: Config,
+        make: Callable[[ListenerGroup], ListenerState],
+        changed: Callable[[ListenerState], None],
+        netns_number: str = "",
     ) -> None:
         self._make = make
+        self._note_changed = changed
         self._rules = RuleSet(config, netns_number)
         self._labels = config.labels
         self._peak_window = config.sampling.peak_window_seconds
@@ -144,6 +150,7 @@ class FoldedListeners:
         changed, self._changed = self._changed, set()
         for folded in changed:
             folded.state.observe_accept()
+            self._note_changed(folded.state)
 
     def expire(self, now: float) -> list[ListenerState]:
         """Remove those without a socket for REMEMBER_SECONDS, and the oldest of too many, and return them."""

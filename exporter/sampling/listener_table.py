@@ -45,7 +45,8 @@ class ListenerTable:
         self.sockets_version = 0
         self.mptcp = MptcpSockets()
         self._registries = {family: ListenerRegistry(netns, family.protocol) for family in FAMILIES}
-        self._folded = FoldedListeners(config, self._new_state, netns_number)
+        self._observers = observers or QueueObservers(config)
+        self._folded = FoldedListeners(config, self._new_state, self._observers.note_folded, netns_number)
         self._rules = RuleSet(config, netns_number)
         self._owners = SocketOwners(config.labels, self.mptcp)
         self._peak_window = config.sampling.peak_window_seconds
@@ -54,7 +55,6 @@ class ListenerTable:
         self._with_syn_recv: set[ListenerState] = set()
         self._matcher: Matcher | None = None
         self._expire_at = 0.0
-        self._observers = observers or QueueObservers(config)
 
     def update(self, family: SocketFamily, changes: Changes, now: float) -> None:
         """Take what a sample of a family's listeners found changed."""

@@ -22,6 +22,10 @@ class QueueObservers:
         self.recorder.note_accept(state)
         self._report.note(state)
 
+    def note_folded(self, state: ListenerState) -> None:
+        """Take the same of a folded listener; the report has what is told of those that it stands for."""
+        self.recorder.note_accept(state)
+
     def note_syn_recv(self, state: ListenerState) -> None:
         """Take what the newest sample has changed in the SYN queue of a listener."""
         self.recorder.note_syn_recv(state)

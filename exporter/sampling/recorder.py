@@ -68,6 +68,7 @@ class Recorder:
         self._crossed_at: dict[tuple[ListenerState, Queue, Severity], float] = {}
         self._episodes: deque[Episode] = deque()
         self._forget_at = 0.0
+        # From when on nothing was forgotten for its age.
         self._began: float | None = None
         self._settings = config.recorder
 
@@ -84,7 +85,7 @@ class Recorder:
             self._episodes.clear()
 
     def seconds(self, now: float) -> float:
-        """Return for how long changes were recorded so far."""
+        """Return how far back changes are there."""
         return 0.0 if self._began is None else now - self._began
 
     def note_accept(self, state: ListenerState) -> None:
@@ -106,6 +107,8 @@ class Recorder:
         self._forget_at = now + _FORGET_SECONDS
         self._end_episodes(now)
         begin = now - self._settings.window_seconds
+        if self._began is not None:
+            self._began = max(self._began, begin)
         for recordings in self._recordings.values():
             for state, recording in list(recordings.items()):
                 recording.forget_before(begin)
@@ -209,7 +212,7 @@ class Recorder:
         recording = recorded.recording
         before, number = _bytes([recording]), (len(recording) + 1) // 2
         self.dropped += number
-        recording.forget_oldest(number)
+        recording.lose_oldest(number)
         if len(recording):
             return before - _bytes([recording])
         del self._recordings[recorded.queue][recorded.state]

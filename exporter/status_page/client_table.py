@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from exporter.api.client_remarks import remarks
+from exporter.api.figures import counted, duration, number
 from exporter.status_page import listener_name
-from exporter.status_page.figures import counted, duration, number
 from exporter.status_page.markup import Markup, element, joined
 
 Document = Mapping[str, Any]

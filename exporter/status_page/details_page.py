@@ -7,11 +7,11 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from exporter.api.details import EPISODE_SECONDS, Details
+from exporter.api.figures import clock, counted, date_and_clock, duration, iso, number, percent
 from exporter.api.overview import WINDOW_SECONDS
 from exporter.status_page import html_page, listener_name
 from exporter.status_page.client_table import client_section
 from exporter.status_page.details_query import DetailsQuery, DetailsQueryError
-from exporter.status_page.figures import clock, counted, date_and_clock, duration, iso, number, percent
 from exporter.status_page.health import badge
 from exporter.status_page.html_page import Content, Site
 from exporter.status_page.markup import Markup, element, joined
@@ -106,7 +106,7 @@ def _figures(row: Document, document: Document) -> Markup:
 
 
 def _oldest_wait(row: Document) -> str:
-    return duration(row["accept_oldest_wait_seconds"]) if row["accept_length"] else "nobody waits"
+    return "nobody waits" if row["accept_length"] == 0 else duration(row["accept_oldest_wait_seconds"])
 
 
 def _list(figures: Mapping[str, str | None]) -> Markup:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from exporter.api.figures import counted, duration, number, percent
 from exporter.status_page import listener_name
-from exporter.status_page.figures import counted, duration, number, percent
 from exporter.status_page.markup import Markup, element, joined
 
 _WRONG: Final = ("full", "critical", "warning")

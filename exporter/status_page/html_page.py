@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from exporter.status_page.figures import date_and_clock, iso
+from exporter.api.figures import date_and_clock, iso
 from exporter.status_page.markup import Markup, element, joined
 from exporter.web.response import HttpResponse
 from exporter.web.route import PageLink, Route

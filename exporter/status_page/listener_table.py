@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from exporter.api.figures import UNKNOWN, counted, duration, number, percent
 from exporter.api.overview import WINDOW_SECONDS
 from exporter.status_page import listener_name
-from exporter.status_page.figures import UNKNOWN, counted, duration, number, percent
 from exporter.status_page.health import badge
 from exporter.status_page.markup import Markup, element, joined
 from exporter.status_page.search import DEFAULT_ORDER, MAX_SEARCH_LENGTH, Search

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
+from exporter.api.figures import duration
 from exporter.api.overview import Overview
 from exporter.status_page import html_page
-from exporter.status_page.figures import duration
 from exporter.status_page.health import health, verdict
 from exporter.status_page.html_page import Site
 from exporter.status_page.listener_table import listener_table, search_form

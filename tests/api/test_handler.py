@@ -58,7 +58,7 @@ def test_it_is_compressed_for_those_who_accept_that() -> None:
 def test_a_wrong_parameter_gets_400_and_one_line() -> None:
     response = respond("since=never")
     assert response.status == HTTPStatus.BAD_REQUEST
-    assert response.body == b"since: 'never' is no duration, such as 30s, 10m or 24h\n"
+    assert response.body == b"since: 'never' is no duration above 0, such as 30s, 10m or 24h\n"
 
 
 def test_what_is_wrong_for_what_there_is_now_gets_400_too() -> None:

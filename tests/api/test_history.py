@@ -104,6 +104,8 @@ def test_a_crossed_threshold_is_an_episode_with_the_minute_around_it() -> None:
     assert episode["peak_length"] == 6
     assert [change[1] for change in episode["changes"]] == [0, 6, 0]
     assert episode["at"] == episode["changes"][1][0]
+    # The changes of that time are forgotten, the minute around the crossing is not.
+    assert host.document()["episodes"] == document["episodes"]
     assert host.document("since=1m")["episodes"] == []
     assert host.document("since=1h&port=81")["episodes"] == []
 

@@ -140,6 +140,37 @@ def test_what_is_older_than_the_recorder_keeps_is_not_known() -> None:
         assert row["spans"] == [None] * (SPANS - 12) + [0.0] * 12
 
 
+@pytest.mark.parametrize("before", ["recorder: {enabled: false}", "recorder: {window: 1m}"])
+def test_what_was_not_recorded_before_a_reload_is_not_known(before: str) -> None:
+    made = quiet(before)
+    made.kernel.tcp.change(1, length=8)
+    made.tick()
+    made.kernel.tcp.change(1, length=0)
+    made.run_for(200.0)
+    made.configure("{}")
+    made.run_for(30.0)
+    recorded = 6 if "enabled" in before else 18
+    for row in document(made)["listeners"]:
+        assert row["spans"][: SPANS - recorded - 1] == [None] * (SPANS - recorded - 1)
+        assert row["spans"][1 - recorded :] == [0.0] * (recorded - 1)
+
+
+def test_a_folded_listener_has_a_peak() -> None:
+    made = Simulation("rules: [{name: all, match: {port: 80-90}, fold: true}]")
+    for cookie in (1, 2):
+        made.kernel.tcp.open(tcp(cookie, "10.0.0.1", 80 + cookie), length=0, limit=9)
+    made.run_for(3.0)
+    made.kernel.tcp.change(2, length=10)
+    made.tick()
+    (row,) = document(made)["listeners"]
+    assert (row["port"], row["state"], row["peak_length"]) == ("*", "full", 10)
+    assert (row["peak_ratio"], row["spans"][-1]) == (1.0, 1.0)
+    made.kernel.tcp.change(2, length=0)
+    made.run_for(30.0)
+    (row,) = document(made)["listeners"]
+    assert (row["state"], row["peak_ratio"], row["spans"][-1]) == ("ok", 1.0, 0.0)
+
+
 def test_half_open_connections_are_in_a_row() -> None:
     made = quiet()
     made.kernel.syn_recv_dump.counts = {endpoint("10.0.0.1", 80): 3}

@@ -53,7 +53,8 @@ def test_clients_are_asked_for_by_their_number() -> None:
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("since=10", "since: '10' is no duration, such as 30s, 10m or 24h"),
+        ("since=10", "since: '10' is no duration above 0, such as 30s, 10m or 24h"),
+        ("since=0s", "since: '0s' is no duration above 0, such as 30s, 10m or 24h"),
         ("since=-1s", "since: '-1s' is no duration"),
         (
             "ports=80",

@@ -80,7 +80,7 @@ def test_an_episode_says_what_was_crossed(capsys: pytest.CaptureFixture[str]) ->
 
 def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, DOCUMENT | {"listeners": [], "omitted": 2, "dropped_changes": 5})
-    assert lines[1:] == [
+    assert lines == [
         "2 more have changed too often for one answer; ask for one --port.",
         "5 older changes were dropped; recorder.max_mebibytes in the configuration allows no more.",
     ]
@@ -91,6 +91,14 @@ def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_names_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, DOCUMENT | {"listeners": [ENTRY | {"process": "a\x1b[2Jb\n", "changes": []}]})
     assert lines[0].startswith(r"[::]:80  a\x1b[2Jb\x0a  accept")
+    for name in ("queue", "limit"):
+        assert "\x1b" not in "".join(printed(capsys, DOCUMENT | {"listeners": [ENTRY | {name: "\x1b[2J"}]}))
+
+
+def test_the_limit_of_a_syn_queue_is_no_backlog(capsys: pytest.CaptureFixture[str]) -> None:
+    entry = ENTRY | {"queue": "syn_recv", "limit": 16}
+    lines = printed(capsys, DOCUMENT | {"listeners": [entry]})
+    assert lines[0] == "[::]:80  nginx  syn_recv: at most 16, limit 16 (100% full)"
 
 
 def test_an_unknown_length_is_not_an_empty_queue(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,9 +107,12 @@ def test_an_unknown_length_is_not_an_empty_queue(capsys: pytest.CaptureFixture[s
 
 
 def test_json_is_the_answer_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(DOCUMENT) as server:
+    document = DOCUMENT | {"listeners": [ENTRY | {"process": "caf\u00e9\x9b2J"}]}
+    with serving(document) as server:
         assert history.history(HistoryFlags(server.url, "80", "5m", json=True)) == 0
-    assert json.loads(capsys.readouterr().out) == DOCUMENT
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == document
+    assert shown.isascii()
     assert server.paths == ["/api/v1/history?port=80&since=5m"]
 
 
@@ -141,7 +152,34 @@ def test_by_default_the_exporter_of_this_host_is_asked_for_all_that_there_is() -
 
 def test_of_several_listeners_it_says_how_many_were_watched(capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = printed(capsys, DOCUMENT | {"listeners": [], "matching": 7, "since_seconds": 90.0})
-    assert line == "No connection was seen in the queues of 7 listeners in the last 2 min."
+    assert line == "No connection was seen in the queues of 7 listeners in the last 1.5 min."
+
+
+def test_a_crossing_of_a_listener_that_is_gone_is_told_with_its_date(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    at = END - 86_000.0
+    gone = {"listeners": [], "matching": 0, "episodes": [ENTRY | {"severity": "critical", "at": at}]}
+    nothing, episode = printed(capsys, DOCUMENT | gone)
+    assert nothing == (
+        "No listener is open now that is asked for, and none had a connection in the last 10 min."
+    )
+    date = datetime.fromtimestamp(at, UTC).astimezone().date()
+    assert episode.startswith(f"{date} {clock(at)}  [::]:80  nginx: accept beyond critical")
+
+
+@pytest.mark.parametrize(
+    ("length", "ratio", "shown"), [(4080, 0.9958, "99% full"), (1, 0.0002, "<1% full"), (0, 0.0, "0% full")]
+)
+def test_no_queue_with_a_place_left_is_called_full(
+    length: int, ratio: float, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = ENTRY | {"peak_length": length, "peak_ratio": ratio, "limit": 4096}
+    assert shown in printed(capsys, DOCUMENT | {"listeners": [entry]})[0]
+
+
+def test_no_time_at_all_has_no_bars(capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"[{' ' * 40}]" in printed(capsys, DOCUMENT | {"since_seconds": 0.0})[1]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +195,14 @@ def test_where_no_listener_matches_it_does_not_read_as_healthy(port: str | None,
 
 @pytest.mark.parametrize(
     "document",
-    [{}, {"listeners": [], "history": []}, DOCUMENT | {"listeners": [{}]}, DOCUMENT | {"time": None}],
+    [
+        {},
+        {"listeners": [], "history": []},
+        DOCUMENT | {"listeners": [{}]},
+        DOCUMENT | {"time": None},
+        DOCUMENT | {"listeners": [ENTRY | {"changes": [[END]]}]},
+        DOCUMENT | {"listeners": [ENTRY | {"changes": [[1e300, 1, 1.0]]}]},
+    ],
 )
 def test_what_is_no_history_is_told_in_one_line(document: dict[str, Any]) -> None:
     with (

@@ -26,16 +26,25 @@ class Change(NamedTuple):
 
 
 class Recording:
-    """The changes of one queue, in the order of time, in 20 bytes each."""
+    """The changes of one queue, in the order of time, in 20 bytes each.
 
-    __slots__ = ("_lengths", "_ratios", "_times")
+    Before the first one the queue was empty, or what was in it is lost (`lose_oldest`).
+    """
+
+    __slots__ = ("_has_lost", "_lengths", "_ratios", "_times")
 
     def __init__(
-        self, times: Iterable[float] = (), lengths: Iterable[int] = (), ratios: Iterable[float] = ()
+        self,
+        times: Iterable[float] = (),
+        lengths: Iterable[int] = (),
+        ratios: Iterable[float] = (),
+        *,
+        has_lost: bool = False,
     ) -> None:
         self._times = array("d", times)
         self._lengths = array("q", lengths)
         self._ratios = array("f", ratios)
+        self._has_lost = has_lost
 
     def __len__(self) -> int:
         """Return the number of changes."""
@@ -81,30 +90,41 @@ class Recording:
         It is 0 in those before the first change, and None in those of which nothing is known.
         """
         times, ratios = self._times, self._ratios
+        before = None if self._has_lost else 0.0
         found: list[float | None] = []
         after = 0
         for index in range(count):
             # What was found last before a span is the case at its beginning.
             first = bisect_right(times, begin + index * span_seconds, after) - 1
             after = bisect_left(times, begin + (index + 1) * span_seconds, after)
-            found.append(_highest(ratios[max(first, 0) : after]) if after else 0.0)
+            found.append(_highest(ratios[max(first, 0) : after]) if after else before)
         return found
 
     def forget_before(self, time: float) -> None:
         """Forget what was no longer the case at `time`."""
-        self.forget_oldest(bisect_right(self._times, time) - 1)
-
-    def forget_oldest(self, number: int) -> None:
-        """Forget so many changes."""
+        number = bisect_right(self._times, time) - 1
         if number > 0:
-            for each in (self._times, self._lengths, self._ratios):
-                del each[:number]
+            self._remove(number)
+
+    def lose_oldest(self, number: int) -> None:
+        """Forget so many changes, of a time that is asked for."""
+        self._has_lost = True
+        self._remove(number)
 
     def between(self, begin: float, end: float) -> Self:
         """Return a copy of the changes from that which was the case at `begin` until `end`."""
         first = self._in_force(begin)
         after = bisect_right(self._times, end)
-        return type(self)(self._times[first:after], self._lengths[first:after], self._ratios[first:after])
+        return type(self)(
+            self._times[first:after],
+            self._lengths[first:after],
+            self._ratios[first:after],
+            has_lost=self._has_lost and not first,
+        )
+
+    def _remove(self, number: int) -> None:
+        for each in (self._times, self._lengths, self._ratios):
+            del each[:number]
 
     def _in_force(self, time: float) -> int:
         """Return the index of the change that was the case at `time`, or of the first."""

@@ -101,6 +101,14 @@ def test_spans_begin_with_what_was_the_case() -> None:
     assert Recording().span_ratios(10.0, 5.0, 2) == [0.0, 0.0]
 
 
+def test_what_was_lost_is_not_an_empty_queue() -> None:
+    made = recording((1.0, 2, 0.25), (2.0, 8, 1.0), (5.5, 0, 0.0))
+    made.lose_oldest(2)
+    assert made.span_ratios(0.0, 2.0, 4) == [None, None, 0.0, 0.0]
+    assert made.between(0.0, 9.0).span_ratios(0.0, 2.0, 4) == [None, None, 0.0, 0.0]
+    assert made.between(6.0, 9.0).span_ratios(6.0, 1.0, 2) == [0.0, 0.0]
+
+
 def test_the_highest_from_a_time_on() -> None:
     made = recording((1.0, None, None), (2.0, 8, 1.0), (3.0, 2, 0.25), (9.0, None, None))
     assert (made.highest_ratio(), made.highest_length()) == (1.0, 8)

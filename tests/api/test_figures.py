@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.status_page.figures import counted, duration, iso, number, percent
+from exporter.api.figures import counted, duration, iso, number, percent
 
 
 @pytest.mark.parametrize(

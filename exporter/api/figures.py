@@ -8,6 +8,8 @@ from typing import Final
 UNKNOWN: Final = "unknown"
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
+# From here on no decimal place is shown.
+_TEN: Final = 10.0
 # The smallest share that is not shown as nothing at all.
 _HUNDREDTH: Final = 0.01
 
@@ -40,7 +42,7 @@ def duration(seconds: float | None) -> str:
         return f"{seconds * 1000:.0f} ms"
     if round(seconds, 1) < _MINUTE:
         return f"{seconds:.1f} s"
-    return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR else f"{seconds / _HOUR:.0f} h"
+    return f"{_short(seconds / _MINUTE)} min" if seconds < _HOUR else f"{_short(seconds / _HOUR)} h"
 
 
 def clock(unix_seconds: float) -> str:
@@ -56,6 +58,10 @@ def date_and_clock(unix_seconds: float) -> str:
 def iso(unix_seconds: float) -> str:
     """Return the same for programs (RFC 3339)."""
     return _local(unix_seconds).isoformat(timespec="milliseconds")
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0") if value < _TEN else f"{value:.0f}"
 
 
 def _local(unix_seconds: float) -> datetime:
