@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeVar
 
 from exporter.listeners.group import ListenerGroup
 from exporter.sampling.history.accept import FULL
@@ -10,6 +11,7 @@ from exporter.sampling.history.waits import WaitHistogram
 from exporter.sampling.listener_state import ListenerState
 
 States = Mapping[ListenerGroup, ListenerState]
+_Figure = TypeVar("_Figure")
 
 
 def syn_recv(
@@ -17,16 +19,15 @@ def syn_recv(
 ) -> dict[ListenerState, int | None]:
     """Return the half-open connections of listeners; None for those in `unknown`.
 
-    A folded listener has the sum, which is not known where one of its parts is not.
+    A folded listener has the sum, which is not known where one of its parts is not. Groups that are gone
+    since the answer was asked for are left out.
     """
     by_state: dict[ListenerState, int | None] = {}
-    for group, count in counts.items():
-        state = states[group]
+    for state, count in _present(states, counts):
         by_state[state] = count
         if state.folded_into is not None:
             by_state[state.folded_into] = (by_state.get(state.folded_into) or 0) + count
-    for group in unknown:
-        state = states[group]
+    for state in (states[group] for group in unknown if group in states):
         by_state[state] = None
         if state.folded_into is not None:
             by_state[state.folded_into] = None
@@ -43,6 +44,8 @@ def oldest_waits(
     waits: dict[ListenerState, float | None] = {}
     unknown: set[ListenerState] = set()
     for group in asked:
+        if group not in states:
+            continue
         state, waited = states[group], seconds.get(group)
         waits[state] = waited
         if state.folded_into is not None:
@@ -55,8 +58,14 @@ def oldest_waits(
 
 def count_waits(states: States, ended: Mapping[ListenerGroup, WaitHistogram]) -> None:
     """Give listeners the waits of connections that left their queues."""
-    for group, waits in ended.items():
-        state = states[group]
+    for state, waits in _present(states, ended):
         state.count_waits(waits)
         if state.folded_into is not None:
             state.folded_into.count_waits(waits)
+
+
+def _present(
+    states: States, figures: Mapping[ListenerGroup, _Figure]
+) -> Iterator[tuple[ListenerState, _Figure]]:
+    """Return figures by the states of their groups, without those of groups that a reload has removed."""
+    return ((states[group], figure) for group, figure in figures.items() if group in states)

@@ -40,12 +40,14 @@ def _creators(group: ListenerGroup) -> set[_Creator]:
 class _Folded:
     """A folded listener, and those that it is published for."""
 
-    __slots__ = ("creators", "group", "listeners", "state")
+    __slots__ = ("_shown", "creators", "group", "listeners", "state")
 
     def __init__(self, group: FoldedGroup, state: ListenerState) -> None:
         self.group = group
         self.state = state
         self.listeners: set[ListenerState] = set()
+        # One of them that has the owner which is published.
+        self._shown: ListenerState | None = None
         # Who created the sockets whose owner was found.
         self.creators: set[_Creator] = set()
 
@@ -55,11 +57,21 @@ class _Folded:
         Owners with equal labels may differ in what only the info metric shows, so the one that is published
         stays as long as one of the listeners has it.
         """
-        owners = {each.owner for each in self.listeners if each is not listener and each.group.members}
-        if self.state.owner is None or self.state.owner not in owners:
+        # There may be thousands of listeners, each of which is confirmed at once.
+        if self._shown is listener or self._shown is None or not self._shows(self._shown):
+            others = (each for each in self.listeners if each is not listener and self._shows(each))
+            self._shown = next(others, None)
+        if self._shown is None:
+            self._shown = listener
             self.state.set_owners((owner,), mptcp=listener.mptcp)
         creators = _creators(listener.group)
         self.creators = creators if len(self.creators) > _MAX_CREATORS else self.creators | creators
+
+    def _shows(self, listener: ListenerState) -> bool:
+        """Tell whether a listener is open, one of these, and has the owner that is published."""
+        shown = self.state.owner
+        open_here = listener in self.listeners and bool(listener.group.members)
+        return open_here and shown is not None and listener.owner == shown
 
 
 class FoldedListeners:
@@ -139,11 +151,12 @@ class FoldedListeners:
         self._move(listener, None)
 
     def fold_waiting(self, now: float) -> None:
-        """Fold the listeners whose owner was not found in time, without an owner."""
+        """Fold the listeners whose owner was not found in time, without an owner, and observe."""
         for listener in [each for each in self._waiting if now - each.since >= OWNER_WAIT_SECONDS]:
             self._waiting.discard(listener)
             if listener.group.members and listener.rule_match is not None:
                 self._fold(listener, UNKNOWN_OWNER, listener.rule_match)
+        self.observe()
 
     def observe(self) -> None:
         """Let histories take what changed since the last call."""

@@ -68,7 +68,6 @@ class ListenerTable:
     def published(self, now: float) -> list[ListenerState]:
         """Return the listeners that have series."""
         self._folded.fold_waiting(now)
-        self._folded.observe()
         return [state for state in (*self.states.values(), *self._folded.states) if state.published(now)]
 
     def nonempty(self, family: SocketFamily) -> Collection[ListenerGroup]:
@@ -130,7 +129,6 @@ class ListenerTable:
         """
         self._owners.take({cookie: owners[cookie] for cookie in owners.keys() & group.members.keys()})
         self._place(group, now)
-        self._folded.observe()
 
     def configure(self, config: Config, now: float) -> None:
         """Apply the rules of another configuration; histories go on."""
@@ -178,23 +176,20 @@ class ListenerTable:
                 self._folded.place(state)
             else:
                 self._folded.update(state)
-            state.observe_accept()
-            self._observers.note_accept(state)
-            self._nonempty.note(group, before)
+            self._observe(state, before)
         if changes.opened or changes.closed:
             for key in {group.key for group in changed}:
                 self._tell_apart(key)
 
     def _place(self, group: ListenerGroup, now: float) -> None:
-        before = group.key
-        registry = self._registries[family_of(group.key.protocol)]
+        before, registry = group.key, self._registries[family_of(group.key.protocol)]
         changed = registry.place(group, self._owners.places(group), now)
         if len(changed) > 1:
             self._matcher = None
             self._take_moved(changed, now)
         for each in changed:
             if each.members:
-                self._take_owners(each)
+                self._take_owners(each, renamed=each.key != before)
         for key in dict.fromkeys((before, *(each.key for each in changed))):
             self._tell_apart(key)
 
@@ -202,19 +197,21 @@ class ListenerTable:
         """Take that sockets moved from the first of these groups to the others."""
         empty_at = self._nonempty.seen_empty_at(groups[0], now)
         for group in groups:
-            if not group.members and not group.program:
-                self._nonempty.note(group, empty_at)
-                self._remove(self.states[group])
-                continue
             state = self.states.get(group) or self._add(group)
             self._folded.update(state)
-            state.observe_accept()
-            self._nonempty.note(group, empty_at)
+            self._observe(state, empty_at)
+            if not group.members and not group.program:
+                self._remove(state)
 
-    def _take_owners(self, group: ListenerGroup) -> None:
-        known = self._owners.of(group)
-        state = self.states[group]
-        if known is not None and known != GroupOwners(state.owners, state.mptcp, state.stale_path):
+    def _observe(self, state: ListenerState, empty_at: float) -> None:
+        state.observe_accept()
+        self._observers.note_accept(state)
+        self._nonempty.note(state.group, empty_at)
+
+    def _take_owners(self, group: ListenerGroup, *, renamed: bool) -> None:
+        known, state = self._owners.of(group), self.states[group]
+        before = GroupOwners(state.owners, state.mptcp, state.stale_path)
+        if known is not None and (renamed or known != before):
             state.set_owners(known.owners, mptcp=known.mptcp, stale_path=known.stale_path)
             state.apply_rules(self._rules, self._peak_window)
             self._folded.place(state)
@@ -228,7 +225,6 @@ class ListenerTable:
             for group in registry.expire(now):
                 self._remove(self.states[group])
         self._folded.fold_waiting(now)
-        self._folded.observe()
         self._with_syn_recv.difference_update(self._folded.expire(now))
 
     def _add(self, group: ListenerGroup) -> ListenerState:
@@ -246,5 +242,8 @@ class ListenerTable:
 
     def _remove(self, state: ListenerState) -> None:
         self._folded.remove(state)
-        self._with_syn_recv.discard(state)
+        if state in self._with_syn_recv:
+            self._with_syn_recv.discard(state)
+            state.observe_syn_recv(None)
+            self._observers.note_syn_recv(state)
         del self.states[state.group]

@@ -31,6 +31,8 @@ class _Report:
     # The seconds in which the listener was full, when the report began and now.
     full_since: float
     full_until: float
+    # Whether it is beyond a level, and when it was last.
+    beyond: bool
     beyond_at: float
     # When it was first beyond the highest level that it reached.
     level_at: float
@@ -43,7 +45,14 @@ class _Report:
     @classmethod
     def begin(cls, now: float, full_seconds: float) -> Self:
         """Return that of a queue that is beyond a level since now."""
-        return cls(began=now, full_since=full_seconds, full_until=full_seconds, beyond_at=now, level_at=now)
+        return cls(
+            began=now,
+            full_since=full_seconds,
+            full_until=full_seconds,
+            beyond=True,
+            beyond_at=now,
+            level_at=now,
+        )
 
     def may_learn_clients(self, now: float) -> bool:
         """Tell whether they may still become known."""
@@ -62,9 +71,8 @@ class QueueReport:
 
     def note(self, state: ListenerState) -> None:
         """Take what the newest sample has changed in the accept queue of a listener."""
-        accept = state.accept
+        accept, report = state.accept, self._reports.get(state)
         if state.critical_or_full():
-            report = self._reports.get(state)
             if report is None:
                 report = _Report.begin(accept.sampled, accept.full_seconds() or 0.0)
                 self._reports[state] = report
@@ -73,10 +81,11 @@ class QueueReport:
                 report.level_at = accept.sampled
                 report.clients = ()
                 state.observe_clients(())
+            report.beyond = True
             report.peak_length = max(report.peak_length, accept.length or 0)
             report.peak_ratio = max(report.peak_ratio, accept.ratio or 0.0)
-        elif state in self._reports:
-            self._reports[state].beyond_at = accept.sampled
+        elif report is not None and report.beyond:
+            report.beyond, report.beyond_at = False, accept.sampled
 
     def report(self, now: float) -> None:
         """Write what there is to tell; to be called often, it looks twice a second."""

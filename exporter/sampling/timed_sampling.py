@@ -30,7 +30,12 @@ def sample_for(
         sleep(max(0.0, min(due, left, _PAUSE_SECONDS)))
     for runner in sampler.runners:
         runner.schedule.run_now()
-    for slot in sampler.namespace_scheduler.slots:
+    slots = sampler.namespace_scheduler.slots
+    for slot in slots:
         slot.schedule.run_now()
-    sampler.sample()
+    # Not all namespaces are sampled at once.
+    for _ in range(len(slots) + 1):
+        sampler.sample()
+        if not any(slot.schedule.due is None for slot in slots):
+            break
     sampled()

@@ -41,10 +41,23 @@ class ThresholdState:
         self._covered = 0.0
         self._seconds = 0.0
 
-    def set_threshold(self, level: Level, hold: float, release: float, now: float) -> None:
-        """Take the level to compare with from the next update on; what is active now stays active."""
-        self._active = self.active(now)
+    def set_threshold(  # noqa: PLR0913 # the threshold, and what update() takes
+        self,
+        level: Level,
+        *,
+        hold: float,
+        release: float,
+        connections: int | None,
+        ratio: float | None,
+        now: float,
+        covered: float,
+    ) -> None:
+        """Take another level and compare the newest sample with it; what is active now stays active."""
+        # By the hold of before: beyond the new level it may never have been.
+        was_active = self.active(now)
         self.level = level
+        self.update(connections, ratio, now, covered)
+        self._active = was_active
         self._hold = hold
         self._release = release
 

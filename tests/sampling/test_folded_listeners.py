@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from exporter.listeners.registry import REMEMBER_SECONDS
@@ -412,3 +414,19 @@ def test_export_false_hides_what_is_folded(host: Host) -> None:
     host.simulation.configure(FTP.replace("fold: true", "fold: true, export: false"))
     host.tick()
     assert host.shown() == set()
+
+
+def seconds_to_fold(count: int) -> float:
+    """The processor time in which so many listeners are found and folded."""
+    made = Host(PORTS)
+    made.open(*range(1, count + 1))
+    began = time.process_time()
+    made.tick(3)
+    assert made.shown() == {("0.0.0.0", "*", "vsftpd")}
+    return time.process_time() - began
+
+
+def test_each_of_thousands_of_listeners_takes_as_long_as_one_of_hundreds() -> None:
+    few, many = min(seconds_to_fold(750) for _ in range(3)), seconds_to_fold(6000)
+    # Eight times as many; with all others looked at for each of them it would be 64 times as long.
+    assert many < 24 * few

@@ -84,6 +84,18 @@ def test_a_queue_that_is_full_again_and_again_has_not_cleared(caplog: pytest.Log
     assert lines(caplog)[1][1]["full"] == "20.00s"
 
 
+def test_a_queue_that_goes_on_moving_has_cleared(caplog: pytest.LogCaptureFixture) -> None:
+    made = simulation()
+    wait(made, 10, 1.0)
+    for _ in range(12):
+        wait(made, 1, 0.5)
+        wait(made, 0, 0.5)
+    (_, (message, fields)) = lines(caplog)
+    assert (message, fields["lasted"]) == ("accept queue has cleared", "1.0s")
+    wait(made, 10, LATER)
+    assert [each for each, _ in lines(caplog)][2:] == ["accept queue is full"]
+
+
 def test_a_critical_queue_is_told_after_hold_and_again_when_it_is_full(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

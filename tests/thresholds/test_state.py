@@ -19,8 +19,24 @@ ANY = Level(0.0, Unit.CONNECTIONS)
 
 def threshold_state(level: Level = TEN, hold: float = 0.0, release: float = 0.0) -> ThresholdState:
     made = ThresholdState()
-    made.set_threshold(level, hold, release, 0.0)
+    configure(made, 0.0, None, level, hold=hold, release=release)
     return made
+
+
+def configure(
+    made: ThresholdState,
+    now: float,
+    connections: int | None,
+    level: Level,
+    *,
+    hold: float = 0.0,
+    release: float = 0.0,
+) -> bool:
+    """Take another threshold after the newest sample, at `now`; tell whether it is active."""
+    made.set_threshold(
+        level, hold=hold, release=release, connections=connections, ratio=None, now=now, covered=now
+    )
+    return made.active(now)
 
 
 def feed(made: ThresholdState, now: float, connections: int | None, ratio: float | None = None) -> bool:
@@ -145,8 +161,7 @@ def test_seconds_are_the_time_that_samples_cover() -> None:
 def test_higher_level_ends_it_after_release() -> None:
     made = threshold_state(release=5.0)
     feed(made, 1.0, 10)
-    made.set_threshold(Level(20.0, Unit.CONNECTIONS), 0.0, 5.0, 2.0)
-    assert feed(made, 2.0, 10)
+    assert configure(made, 2.0, 10, Level(20.0, Unit.CONNECTIONS), release=5.0)
     assert not made.active(7.0)
     assert made.seconds(7.0) == 1.0
 
@@ -154,8 +169,7 @@ def test_higher_level_ends_it_after_release() -> None:
 def test_lower_level_begins_it_with_its_hold() -> None:
     made = threshold_state(Level(20.0, Unit.CONNECTIONS))
     feed(made, 1.0, 10)
-    made.set_threshold(TEN, 3.0, 0.0, 2.0)
-    assert not feed(made, 2.0, 10)
+    assert not configure(made, 2.0, 10, TEN, hold=3.0)
     assert made.active(5.0)
 
 
@@ -163,8 +177,15 @@ def test_longer_hold_leaves_an_active_threshold_active() -> None:
     made = threshold_state(hold=1.0)
     feed(made, 1.0, 10)
     assert made.active(2.0)
-    made.set_threshold(TEN, 60.0, 0.0, 2.0)
+    assert configure(made, 2.0, 10, TEN, hold=60.0)
     assert feed(made, 3.0, 10)
+
+
+def test_what_was_never_active_is_not_so_by_a_shorter_hold_and_a_higher_level() -> None:
+    made = threshold_state(hold=300.0)
+    feed(made, 1.0, 10)
+    assert not configure(made, 60.0, 10, Level(20.0, Unit.CONNECTIONS), release=600.0)
+    assert not feed(made, 61.0, 10)
 
 
 def test_listener_that_is_gone_exceeds_nothing() -> None:

@@ -43,8 +43,15 @@ class QueueHistory:
         levels = thresholds.levels
         for severity, state in self.threshold_states.items():
             level = levels[self._queue, severity]
-            state.set_threshold(level, thresholds.hold_seconds, thresholds.release_seconds, timeline.newest)
-            state.update(self.length, self.ratio, timeline.newest, timeline.covered)
+            state.set_threshold(
+                level,
+                hold=thresholds.hold_seconds,
+                release=thresholds.release_seconds,
+                connections=self.length,
+                ratio=self.ratio,
+                now=timeline.newest,
+                covered=timeline.covered,
+            )
 
     def observe(self, length: int | None, ratio: float | None) -> None:
         """Take what the newest sample found; None where it cannot tell, or the listener is gone."""

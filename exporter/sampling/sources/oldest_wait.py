@@ -118,8 +118,8 @@ class OldestWait(Source[OldestWaits]):
         """Return the clients of listeners that are full or critical, and whose clients are not known yet."""
         found: dict[ListenerState, tuple[WaitingClient, ...]] = {}
         for group in groups:
-            state = self._table.states[group]
-            if state.critical_or_full() and not state.clients:
+            state = self._table.states.get(group)
+            if state is not None and state.critical_or_full() and not state.clients:
                 known = (self._at_ports.known, self._redirected.known)
                 found[state] = most_waiting(each for waits in known for each in waits.connections(group))
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.config.model import Severity
+from exporter.kernel.processes.files import SocketFile, SocketFileState
 from exporter.kernel.records import FileId
 from tests.listeners.sockets import tcp, unix
 from tests.sampling.fake_access import FakeAccess
@@ -295,6 +296,39 @@ def test_a_program_that_takes_over_an_open_socket_starts_anew(simulation: Simula
     simulation.run_for(3.0)
     assert simulation.published() == [("0.0.0.0", "systemd")]
     assert simulation.listener("0.0.0.0").accept.full_seconds() == pytest.approx(4.0, abs=3.0)
+
+
+def test_a_full_queue_that_another_program_takes_over_is_told_and_recorded(
+    simulation: Simulation, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulation.host.run(1, b"systemd", 100)
+    simulation.kernel.tcp.open(tcp(1), length=10)
+    simulation.run_for(5.0)
+    simulation.host.run(20, b"shopd", 100)
+    simulation.run_for(5.0)
+    recordings = {
+        state.owner.process if state.owner is not None else "": [change.length for change in changes]
+        for state, _, changes in simulation.sampler.recorder.recordings(simulation.clock.now, 60.0)
+    }
+    assert recordings["shopd"][-1] == 10
+    assert recordings["systemd"][-1] is None
+    told = [record.__dict__["fields"]["process"] for record in caplog.records if "is full" in record.message]
+    assert told == ["systemd", "shopd"]
+
+
+def test_a_rule_for_the_address_applies_where_only_that_changes(simulation: Simulation) -> None:
+    """Without programs in labels a socket stays where it is, and its file may be renamed."""
+    simulation.configure(
+        "{labels: [unit], rules: [{name: app, match: {address: /run/app.sock}, accept: {warning: 1}}]}"
+    )
+    simulation.host.run(10, b"app", 700)
+    simulation.kernel.unix.open(unix(7, b"/run/app.sock.tmp", file=FileId(1, 1)))
+    simulation.run_for(3.0)
+    simulation.host.socket_files.default = SocketFile(SocketFileState.RENAMED, b"/run/app.sock")
+    simulation.host.socket_files.version += 1
+    simulation.run_for(3.0)
+    (state,) = simulation.sampler.published(simulation.clock.now)
+    assert (state.group.key.address, state.rule_match and state.rule_match.rule) == ("/run/app.sock", "app")
 
 
 def addresses(simulation: Simulation) -> list[tuple[str, int | None]]:
