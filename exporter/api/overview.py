@@ -135,7 +135,7 @@ def recorded(recording: Recording, length: int | None, since: float, now: float,
     `length` is that of now. A queue that has no changes was empty from `since` on, or is not known at all.
     """
     begin, seconds = now - WINDOW_SECONDS, WINDOW_SECONDS / count
-    if not len(recording) and length is None:
+    if not len(recording) and (length is None or recording.has_lost):
         return {"peak_length": None, "peak_ratio": None, "spans": [None] * count}
     ratios = recording.span_ratios(begin, seconds, count)
     unseen = min(count, max(0, int((since - begin) / seconds)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ _EPISODE_SECONDS: Final = 24 * 3600.0
 _EPISODES_PART: Final = 0.25
 # Where there is too much, so much is left, so that it is not sorted out again at once.
 _KEPT_PART: Final = 0.9
-# What an object with its arrays takes beside its changes.
+# What an object with its arrays takes beside its changes, and what a listener takes that has closed.
 _OBJECT_BYTES: Final = 400
+_LISTENER_BYTES: Final = 4096
 
 
 class _Recorded(NamedTuple):
@@ -64,6 +66,8 @@ class Recorder:
     def __init__(self, config: Config) -> None:
         self.dropped = 0
         self._recordings: dict[Queue, dict[ListenerState, Recording]] = {queue: {} for queue in Queue}
+        # When the last recording of a queue was lost, where there was no memory for any of it.
+        self._lost: dict[tuple[ListenerState, Queue], float] = {}
         self._crossings: deque[_Crossing] = deque()
         self._crossed_at: dict[tuple[ListenerState, Queue, Severity], float] = {}
         self._episodes: deque[Episode] = deque()
@@ -80,6 +84,7 @@ class Recorder:
             self._began = None
             for recordings in self._recordings.values():
                 recordings.clear()
+            self._lost.clear()
             self._crossings.clear()
             self._crossed_at.clear()
             self._episodes.clear()
@@ -114,7 +119,8 @@ class Recorder:
                 recording.forget_before(begin)
                 if recording.at_rest() and recording.newest() < begin:
                     del recordings[state]
-        self._fit()
+        self._lost = {key: at for key, at in self._lost.items() if at >= begin}
+        self._fit(now)
 
     def recordings(
         self,
@@ -124,7 +130,7 @@ class Recorder:
     ) -> list[tuple[ListenerState, Queue, Recording]]:
         """Return copies of the changes of the last `seconds`, of the queues that are asked for."""
         found = (
-            (state, queue, recording.between(now - seconds, now))
+            (state, queue, _part(state, queue, recording, now - seconds, now))
             for queue, recordings in self._recordings.items()
             for state, recording in recordings.items()
             if selects(state, queue)
@@ -137,8 +143,9 @@ class Recorder:
 
     def recording(self, state: ListenerState, queue: Queue, begin: float, now: float) -> Recording:
         """Return a copy of the changes of one queue from `begin` on; it has none where nobody has waited."""
-        recording = self._recordings[queue].get(state)
-        return Recording() if recording is None else recording.between(begin, now)
+        without = Recording(has_lost=(state, queue) in self._lost)
+        recording = self._recordings[queue].get(state, without)
+        return _part(state, queue, recording, begin, now)
 
     def episodes(self) -> list[Episode]:
         """Return the crossings of the last day whose minute is over, the oldest first."""
@@ -150,8 +157,10 @@ class Recorder:
         if recording is None:
             if not history.length:
                 return
-            recording = recordings[state] = Recording()
-            if history.sampled_before:
+            began = max(state.since, math.inf if self._began is None else self._began)
+            was_empty = began <= history.sampled_before and (state, queue) not in self._lost
+            recording = recordings[state] = Recording(has_lost=not was_empty)
+            if was_empty:
                 recording.add(history.sampled_before, 0, 0.0)
         if recording.add(history.sampled, history.length, history.ratio):
             for severity, threshold in history.threshold_states.items():
@@ -171,25 +180,28 @@ class Recorder:
             crossing = self._crossings.popleft()
             recording = self._recordings[crossing.queue].get(crossing.state)
             if recording is not None:
-                changes = recording.between(crossing.at - _AROUND_SECONDS, crossing.at + _AROUND_SECONDS)
-                self._episodes.append(
-                    Episode(crossing.state, crossing.queue, crossing.severity, crossing.at, changes)
-                )
+                state, queue = crossing.state, crossing.queue
+                begin, end = crossing.at - _AROUND_SECONDS, crossing.at + _AROUND_SECONDS
+                changes = _part(state, queue, recording, begin, end)
+                self._episodes.append(Episode(state, queue, crossing.severity, crossing.at, changes))
         while self._episodes and now - self._episodes[0].at > _EPISODE_SECONDS:
             self._episodes.popleft()
         recent = now - _AROUND_SECONDS
         self._crossed_at = {key: at for key, at in self._crossed_at.items() if at >= recent}
 
-    def _fit(self) -> None:
+    def _fit(self, now: float) -> None:
         allowed = self._settings.max_mebibytes * _MEBIBYTE
-        of_episodes = _bytes(episode.changes for episode in self._episodes)
+        closed = Counter(episode.state for episode in self._episodes if not episode.state.group.members)
+        of_episodes = _bytes(episode.changes for episode in self._episodes) + _LISTENER_BYTES * len(closed)
         while self._episodes and of_episodes > allowed * _EPISODES_PART:
             oldest = self._episodes.popleft()
-            of_episodes -= _bytes([oldest.changes])
             self.dropped += len(oldest.changes)
-        self._fit_recordings(allowed - of_episodes)
+            of_episodes -= _bytes([oldest.changes])
+            closed[oldest.state] -= 1
+            of_episodes -= _LISTENER_BYTES if closed[oldest.state] == 0 else 0
+        self._fit_recordings(allowed - of_episodes, now)
 
-    def _fit_recordings(self, allowed: float) -> None:
+    def _fit_recordings(self, allowed: float, now: float) -> None:
         used: Counter[str] = Counter()
         by_namespace: dict[str, list[_Recorded]] = {}
         for queue, recordings in self._recordings.items():
@@ -203,11 +215,11 @@ class Recorder:
         while used.total() > allowed * _KEPT_PART:
             ((netns, _),) = used.most_common(1)
             least = ordered[netns].popleft()
-            used[netns] -= self._halve(least)
+            used[netns] -= self._halve(least, now)
             if len(least.recording):
                 ordered[netns].append(least)
 
-    def _halve(self, recorded: _Recorded) -> int:
+    def _halve(self, recorded: _Recorded, now: float) -> int:
         """Forget the older half of a recording, and return how many bytes that frees."""
         recording = recorded.recording
         before, number = _bytes([recording]), (len(recording) + 1) // 2
@@ -216,7 +228,18 @@ class Recorder:
         if len(recording):
             return before - _bytes([recording])
         del self._recordings[recorded.queue][recorded.state]
+        self._lost[recorded.state, recorded.queue] = now
         return before
+
+
+def _part(state: ListenerState, queue: Queue, recording: Recording, begin: float, end: float) -> Recording:
+    """Return a copy of the changes between two times, with what is not known for lack of samples."""
+    part = recording.between(begin, end)
+    # Half-open connections are not asked for where there are none.
+    for gap_begin, gap_end in state.accept.gaps if queue is Queue.ACCEPT else ():
+        if begin < gap_end <= end and gap_begin >= state.since:
+            part.add_gap(max(begin, gap_begin), gap_end)
+    return part
 
 
 def _importance(recorded: _Recorded) -> tuple[float, float]:

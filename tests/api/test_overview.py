@@ -17,6 +17,12 @@ def document(made: Simulation, *words: str, order: str = "worst", max_rows: int 
     return Overview(made.sampler, made.clock.clock(), max_rows).document(words, order)
 
 
+def spans(made: Simulation, word: str) -> list[float | None]:
+    """The ratios of the only listener that has a word."""
+    (row,) = document(made, word)["listeners"]
+    return [None if ratio is None else round(ratio, 3) for ratio in row["spans"]]
+
+
 def places(found: list[dict[str, Any]]) -> list[str]:
     return [each["port"] or each["address"] for each in found]
 
@@ -153,6 +159,35 @@ def test_what_was_not_recorded_before_a_reload_is_not_known(before: str) -> None
     for row in document(made)["listeners"]:
         assert row["spans"][: SPANS - recorded - 1] == [None] * (SPANS - recorded - 1)
         assert row["spans"][1 - recorded :] == [0.0] * (recorded - 1)
+
+
+def test_the_time_in_which_a_source_failed_is_not_known() -> None:
+    made = quiet()
+    made.run_for(300.0)
+    made.kernel.tcp.change(1, length=8)
+    made.run_for(60.0)
+    made.kernel.tcp.error = KernelError("refused", "test")
+    made.run_for(120.0)
+    made.kernel.tcp.error = None
+    made.run_for(60.0)
+    full, empty = spans(made, "tcp"), spans(made, "unix")
+    assert full[-11:] == [0.8] * 11
+    assert full[-35:-13] == [None] * 22
+    assert full[-46:-37] == [0.8] * 9
+    assert None not in empty[-80:]
+
+
+@pytest.mark.parametrize("length", [0, 5])
+def test_what_was_before_the_recorder_was_switched_on_is_not_known(length: int) -> None:
+    made = quiet("recorder: {enabled: false}")
+    made.kernel.tcp.change(1, length=length)
+    made.run_for(60.0)
+    made.configure("{}")
+    made.tick()
+    made.kernel.tcp.change(1, length=6)
+    made.run_for(20.0)
+    assert spans(made, "tcp")[-3:] == [0.6] * 3
+    assert spans(made, "tcp")[:-5] == [None] * (SPANS - 5)
 
 
 def test_a_folded_listener_has_a_peak() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from exporter.config.model import Queue, Severity, Thresholds
 from exporter.sampling.history.peak import PeakWindow
 from exporter.sampling.history.timeline import SampleTimeline
@@ -35,6 +37,11 @@ class QueueHistory:
     def sampled_before(self) -> float:
         """The time of the sample before it, 0 where there was none."""
         return self._timeline.previous
+
+    @property
+    def gaps(self) -> Iterable[tuple[float, float]]:
+        """Between which samples so much time passed that nothing is known of it."""
+        return self._timeline.gaps
 
     def set_thresholds(self, thresholds: Thresholds, peak_window: float) -> None:
         """Take thresholds and the width of the window, in seconds; counters go on."""

@@ -28,10 +28,10 @@ class Change(NamedTuple):
 class Recording:
     """The changes of one queue, in the order of time, in 20 bytes each.
 
-    Before the first one the queue was empty, or what was in it is lost (`lose_oldest`).
+    Before the first one the queue was empty, or what was in it is not known (`has_lost`).
     """
 
-    __slots__ = ("_has_lost", "_lengths", "_ratios", "_times")
+    __slots__ = ("_lengths", "_ratios", "_times", "has_lost")
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Recording:
         self._times = array("d", times)
         self._lengths = array("q", lengths)
         self._ratios = array("f", ratios)
-        self._has_lost = has_lost
+        self.has_lost = has_lost
 
     def __len__(self) -> int:
         """Return the number of changes."""
@@ -90,7 +90,7 @@ class Recording:
         It is 0 in those before the first change, and None in those of which nothing is known.
         """
         times, ratios = self._times, self._ratios
-        before = None if self._has_lost else 0.0
+        before = None if self.has_lost else 0.0
         found: list[float | None] = []
         after = 0
         for index in range(count):
@@ -100,6 +100,17 @@ class Recording:
             found.append(_highest(ratios[max(first, 0) : after]) if after else before)
         return found
 
+    def add_gap(self, begin: float, end: float) -> None:
+        """Note that nothing is known of the time between two samples, which have no change in between."""
+        after = bisect_right(self._times, end)
+        if self.has_lost and not after:
+            return
+        if not after or self._times[after - 1] < end:
+            self._insert(
+                after, end, *((self._lengths[after - 1], self._ratios[after - 1]) if after else (0, 0.0))
+            )
+        self._insert(bisect_right(self._times, begin), begin, _UNKNOWN, math.nan)
+
     def forget_before(self, time: float) -> None:
         """Forget what was no longer the case at `time`."""
         number = bisect_right(self._times, time) - 1
@@ -108,7 +119,7 @@ class Recording:
 
     def lose_oldest(self, number: int) -> None:
         """Forget so many changes, of a time that is asked for."""
-        self._has_lost = True
+        self.has_lost = True
         self._remove(number)
 
     def between(self, begin: float, end: float) -> Self:
@@ -119,8 +130,13 @@ class Recording:
             self._times[first:after],
             self._lengths[first:after],
             self._ratios[first:after],
-            has_lost=self._has_lost and not first,
+            has_lost=self.has_lost and not first,
         )
+
+    def _insert(self, index: int, at: float, length: int, ratio: float) -> None:
+        self._times.insert(index, at)
+        self._lengths.insert(index, length)
+        self._ratios.insert(index, ratio)
 
     def _remove(self, number: int) -> None:
         for each in (self._times, self._lengths, self._ratios):

@@ -109,6 +109,22 @@ def test_what_was_lost_is_not_an_empty_queue() -> None:
     assert made.between(6.0, 9.0).span_ratios(6.0, 1.0, 2) == [0.0, 0.0]
 
 
+def test_a_gap_between_samples_is_not_known() -> None:
+    full = recording((1.0, 2, 0.25), (2.0, 8, 1.0))
+    full.add_gap(3.0, 7.0)
+    assert full.span_ratios(0.0, 1.0, 9) == [0.0, 0.25, 1.0, None, None, None, None, 1.0, 1.0]
+    changed = recording((2.0, 8, 1.0), (7.0, 1, 0.125))
+    changed.add_gap(2.0, 7.0)
+    assert lengths_of(changed) == [8, None, 1]
+    empty = recording()
+    empty.add_gap(2.0, 4.0)
+    assert empty.span_ratios(0.0, 1.0, 6) == [0.0, 0.0, None, None, 0.0, 0.0]
+    lost = recording((5.0, 1, 0.125))
+    lost.lose_oldest(0)
+    lost.add_gap(2.0, 4.0)
+    assert lost.span_ratios(0.0, 2.0, 4) == [None, None, 0.125, 0.125]
+
+
 def test_the_highest_from_a_time_on() -> None:
     made = recording((1.0, None, None), (2.0, 8, 1.0), (3.0, 2, 0.25), (9.0, None, None))
     assert (made.highest_ratio(), made.highest_length()) == (1.0, 8)
