@@ -142,7 +142,7 @@ def test_a_plain_terminal_has_the_table_anew(arguments: tuple[str, ...], term: s
         for accepted in listening_sockets.accept(listener, BACKLOG + 1):
             accepted.close()
         screen.until_shown("127.0.0.1:8080", "0/4", "ok")
-        screen.until_shown("1 listeners, all ok")
+        screen.until_shown("1 listener, all ok")
         screen.press("\x03")
         assert screen.wait() == 128 + signal.SIGINT
 

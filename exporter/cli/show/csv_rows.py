@@ -14,7 +14,7 @@ def csv_rows(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a line of names, and one of these values for each row; what is null is empty."""
     lines = io.StringIO(newline="")
     writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow(names)
+    writer.writerow(map(table.printable, names))
     writer.writerows([_field(row.get(name)) for name in names] for row in rows)
     return lines.getvalue()
 

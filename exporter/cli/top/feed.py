@@ -108,4 +108,7 @@ class RemoteFeed:
 
 def open_feed(flags: TopFlags, clock: Clock) -> Feed:
     """Return the one that the flags ask for. Raises RunError and UsageError."""
-    return HostFeed.of(flags, clock) if flags.url is None else RemoteFeed(flags.url)
+    if flags.url is None:
+        return HostFeed.of(flags, clock)
+    remote.check(flags.url)
+    return RemoteFeed(flags.url)

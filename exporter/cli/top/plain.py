@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from exporter.api.query import ListenerQuery
@@ -18,6 +19,7 @@ from exporter.cli.top.view import Reading, chosen_namespaces
 from exporter.errors import RunError
 
 _SECONDS: Final = 1.0
+_ROWS: Final = 24
 # ECMA-48: the cursor to the first cell, and all from there on erased.
 _CLEAR: Final = "\x1b[H\x1b[J"
 
@@ -49,7 +51,13 @@ def _text(feed: Feed, patterns: Patterns, rates: Rates, hint: str) -> str:
         *(f"not seen: {table.printable(each)}" for each in reading.not_seen),
         *listing(reading.listeners, terminal, peaks=True).splitlines(),
     ]
-    height = os.get_terminal_size(sys.stdout.fileno()).lines
-    if len(lines) >= height:
-        lines[height - 2 :] = [f"{len(lines) - height + 2} more"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(fitting(lines, os.get_terminal_size(sys.stdout.fileno()).lines)) + "\n"
+
+
+def fitting(lines: Sequence[str], rows: int) -> Sequence[str]:
+    """Return as many lines as a terminal has rows for, and how many more there are.
+
+    Terminals that do not tell their size, as serial consoles, have 0 rows.
+    """
+    shown = (rows or _ROWS) - 2
+    return lines if len(lines) < shown + 2 else [*lines[:shown], f"{len(lines) - shown} more"]

@@ -49,7 +49,8 @@ class Reading:
     def heading(self, listeners: Sequence[ShownListener]) -> str:
         """Return the line above these listeners, which are some of this reading or all."""
         counted = f"{len(listeners)} of " if len(listeners) < len(self.listeners) else ""
-        told = ", ".join([f"{counted}{len(self.listeners)} listeners", *_states(listeners)])
+        every = f"{len(self.listeners)} listener{'' if len(self.listeners) == 1 else 's'}"
+        told = ", ".join([f"{counted}{every}", *_states(listeners)])
         return f"{told}   {', '.join(self.rates)}"
 
     def chosen(self, order: Order, words: str, recent: Recent) -> list[ShownListener]:

@@ -64,14 +64,20 @@ def accepts_nothing(listener: ListenerView, seconds: float) -> Certainty | None:
 def _stuck(listener: ListenerView, namespace: NamespaceView, certainty: Certainty, seconds: float) -> Finding:
     cause, change = _cause(listener.processes)
     age = listener.oldest_wait_seconds
+    # Others may accept what comes to them (SO_REUSEPORT).
+    some = any(each.decreased or not each.shortest for each in listener.sockets)
+    what = f"{listener.name}: one of its {len(listener.sockets)} sockets" if some else listener.name
     if age is None:
-        seen = f"in all of the {seconds:.1f} s of this watch the queue stayed exactly full"
+        queue = "a queue" if some else "the queue"
+        seen = f"in all of the {seconds:.1f} s of this watch {queue} stayed exactly full"
+    elif some:
+        seen = f"the oldest connection was not accepted in {seconds:.1f} s, and has waited for {age:.1f} s"
     else:
         seen = f"nothing was accepted in {seconds:.1f} s: the oldest connection has waited for {age:.1f} s"
     return finding_about(
         listener,
         name=NOT_ACCEPTING,
-        title=f"{listener.name} accepts no connection",
+        title=f"{what} accepts no connection",
         severity=Severity.CRITICAL,
         certainty=certainty,
         evidence=(

@@ -34,7 +34,8 @@ def backlogs(host: HostView) -> Iterator[Finding]:
                 continue
             knob = knob_of(listener.owner)
             loaded = load.busy(listener, namespace)
-            if somaxconn is not None and limit >= somaxconn:
+            # A larger one was granted before the setting was lowered.
+            if somaxconn is not None and limit == somaxconn:
                 if loaded or (knob.backlog or 0) > limit:
                     yield _capped(listener, namespace, knob, somaxconn)
             elif somaxconn is not None and limit <= somaxconn / 2 and loaded:

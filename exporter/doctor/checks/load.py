@@ -18,9 +18,14 @@ def busy(listener: ListenerView, namespace: NamespaceView) -> bool:
 
 
 def lost_before(listener: ListenerView, namespace: NamespaceView) -> bool:
-    """Tell whether a listener has dropped packets in a namespace where accept queues were full."""
-    overflows = namespace.counters.listen_overflows if namespace.counters is not None else None
-    return bool(listener.drops and overflows)
+    """Tell whether a listener has dropped packets in a namespace where accept queues were full.
+
+    With TCP_DEFER_ACCEPT each handshake counts as one of its drops.
+    """
+    counters = namespace.counters
+    if counters is None or not counters.listen_overflows:
+        return False
+    return (listener.drops or 0) > (counters.defer_accept_drops or 0)
 
 
 def count(number: int | None, word: str) -> str:

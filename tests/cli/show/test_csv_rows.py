@@ -32,6 +32,7 @@ def test_control_characters_are_written_as_bytes() -> None:
         r"x\x1b[2J\x0d\x0ay",
         r"['\x1b']",
     ]
+    assert csv_rows(["a\x1b"], []) == "a\\x1b\r\n"
 
 
 def test_the_rows_of_these_tests_have_the_columns_of_the_document() -> None:

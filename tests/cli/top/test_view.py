@@ -34,7 +34,7 @@ def ports(listeners: list[ShownListener]) -> list[str]:
 def test_heading_counts_what_is_wrong() -> None:
     assert heading(*ROWS) == "3 listeners, 1 full   overflows -, SYN cookies -"
     assert heading(row(state=None), row(state="critical")).startswith("2 listeners, 1 critical, 1 unknown ")
-    assert heading(ROWS[1]).startswith("1 listeners, all ok ")
+    assert heading(ROWS[1]).startswith("1 listener, all ok ")
     assert heading().startswith("0 listeners   ")
     found = reading(*ROWS)
     assert found.heading(found.listeners[1:]).startswith("2 of 3 listeners, all ok ")

@@ -64,6 +64,27 @@ def test_a_service_that_accepts_slowly_is_not_stuck() -> None:
 
 
 @pytest.mark.netns
+def test_one_socket_of_several_that_accepts_nothing_is_not_the_whole_service() -> None:
+    with ExitStack() as stack:
+        hung, served = (
+            stack.enter_context(listening_sockets.tcp("127.0.0.1", _PORT, 64, reuse_port=True))
+            for _ in range(2)
+        )
+        served.settimeout(0.2)
+        waiting = 0
+        while not waiting:
+            connect(stack, _PORT, 1)
+            try:
+                stack.enter_context(served.accept()[0])
+            except TimeoutError:
+                waiting += 1
+        finding = until(long_watch, lambda each: NOT_ACCEPTING in each)[NOT_ACCEPTING]
+        assert ": one of its 2 sockets accepts no connection" in finding.title
+        assert finding.evidence[0].startswith("the oldest connection was not accepted in 3.")
+        del hung
+
+
+@pytest.mark.netns
 def test_a_process_that_was_stopped_is_named_with_the_command_that_continues_it() -> None:
     with services.slow(_PORT, 3, 0.01) as service, ExitStack() as stack:
         service.send_signal(signal.SIGSTOP)

@@ -11,13 +11,14 @@ from exporter.doctor.finding import Certainty, Severity
 from testbed.namespace import write_sysctl
 from testbed.waiting import until
 from tests.doctor import services
-from tests.doctor.diagnosis import found
+from tests.doctor.diagnosis import diagnosis, found
 from tests.doctor.watching import findings
 from tests.integration import listening_sockets
 
 _CAPPED = "backlog-capped"
 _SMALL = "backlog-small"
 _TINY = "backlog-tiny"
+_TCP_DEFER_ACCEPT = 9
 
 
 @pytest.mark.netns
@@ -35,6 +36,37 @@ def test_a_full_queue_whose_backlog_is_somaxconn_is_capped() -> None:
     )
     assert "4 connections waited at most, of 4 that it holds" in finding["evidence"][1]
     assert "net.core.somaxconn=4096" in finding["change"]
+
+
+@pytest.mark.netns
+def test_a_backlog_that_is_larger_than_somaxconn_now_is_not_capped_by_it() -> None:
+    with listening_sockets.tcp("127.0.0.1", 8080, backlog=64) as listener, ExitStack() as stack:
+        write_sysctl("net.core.somaxconn", 8)
+        for client in listening_sockets.clients(listener, 60):
+            stack.enter_context(client)
+        assert not found().keys() & {_CAPPED, _SMALL}
+
+
+@pytest.mark.netns
+def test_drops_of_defer_accept_are_no_lost_clients() -> None:
+    """Beside one overflow of another listener."""
+    with (
+        listening_sockets.tcp("127.0.0.1", 8080, backlog=8) as deferring,
+        listening_sockets.tcp("127.0.0.1", 8081, backlog=1) as full,
+        ExitStack() as stack,
+    ):
+        deferring.setsockopt(socket.IPPROTO_TCP, _TCP_DEFER_ACCEPT, 30)
+        for _ in range(3):
+            (client,) = listening_sockets.clients(deferring, 1)
+            stack.enter_context(client).sendall(b"x")
+            stack.enter_context(listening_sockets.accept(deferring, 1)[0])
+        for client in listening_sockets.clients(full, 2):
+            stack.enter_context(client)
+        listening_sockets.refused_client(full).close()
+        for accepted in listening_sockets.accept(full, 2):
+            stack.enter_context(accepted)
+        ports = {each["listener"]["port"] for each in diagnosis()["findings"] if each.get("listener")}
+    assert "8080" not in ports
 
 
 @pytest.mark.netns
