@@ -95,8 +95,8 @@ class Answers(Generic[Key, Answer]):
             self.version += late is not None and not late.looked_up
         while self._repetitions and self._repetitions[0][0] <= now:
             at, _, key = heapq.heappop(self._repetitions)
-            entry = self._entries.get(key)
-            if entry is not None and entry.again == at:
+            if self._is_repeated(key, at):
+                entry = self._entries[key]
                 entry.asked, entry.again = True, None
                 due.append(key)
         return due
@@ -130,3 +130,11 @@ class Answers(Generic[Key, Answer]):
     def _repeat(self, key: Key, entry: Entry[Answer], at: float) -> None:
         entry.again = at
         heapq.heappush(self._repetitions, (at, next(self._numbers), key))
+        # Those of keys that were forgotten would stay until their time, for an hour.
+        if len(self._repetitions) > 2 * len(self._entries):
+            self._repetitions = [each for each in self._repetitions if self._is_repeated(each[2], each[0])]
+            heapq.heapify(self._repetitions)
+
+    def _is_repeated(self, key: Key, at: float) -> bool:
+        entry = self._entries.get(key)
+        return entry is not None and entry.again == at

@@ -109,13 +109,13 @@ class FoundOwners:
 
         `managers` are the processes that the search knew to hold sockets for others: of one that is known as
         such only since, it has not chosen the program that serves the socket. For those in `provisional` the
-        search goes on: the owner counts until that has ended.
+        search goes on: the owner counts until that has ended. Raises KernelError.
         """
         places = {inode: self._locate(inode, process) for inode, process in found.items()}
         locations = {place.location for place in places.values()}
         self._details.ask_names(locations.union(self._created.locations()))
         held_before = set(self.held)
-        holding = {process: self._programs.holds_for_others(process) for process in set(found.values())}
+        holding = {process: self._programs.read(process) for process in set(found.values())}
         changed, unknown = [], set()
         for inode in places.keys() & (self._searches_left.keys() | self.held):
             if inode not in provisional:
@@ -124,7 +124,6 @@ class FoundOwners:
             if holding[found[inode]] and found[inode] not in managers:
                 unknown.add(inode)
             if self._found.get(inode) != places[inode] or inode in self._details.unsettled:
-                self._programs.read(found[inode])
                 self._found[inode] = places[inode]
                 changed.append(inode)
         self._note_changed(changed)

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from exporter.owners.interpreter_options import Options
 from exporter.owners.interpreters import (
     BUSYBOX,
     JAVA,
     LOADER,
     LOADER_WITH_VALUE,
-    Options,
     is_interpreter,
     options_of,
 )
@@ -152,12 +152,15 @@ class _Read:
 def _read(options: Options, argument: bytes, following: bytes) -> _Read | None:
     """Read an argument; None where it is no option, but what runs."""
     name, equals, value = argument.partition(b"=")
+    if options.underscore_is_dash and name.startswith(b"--"):
+        name = name.replace(b"_", b"-")
     if not argument or name in options.code_names or (argument == b"-" and not options.dash_is_option):
         return _Read(ended=True)
     if name in options.naming_names:
         return _Read(ended=True, name=value if equals else following)
-    if argument in options.valued_names:
-        return _Read(values=1)
+    if name in options.valued_names and not equals:
+        # A value has no dash, and Deno's `--lock` needs none.
+        return _Read(values=not following.startswith(b"-"))
     if argument.startswith(b"--") or argument in options.commands:
         return _Read()
     if argument.startswith((b"-", b"+") if options.plus_is_option else b"-"):
@@ -166,9 +169,14 @@ def _read(options: Options, argument: bytes, following: bytes) -> _Read | None:
 
 
 def _read_letters(options: Options, letters: bytes, following: bytes) -> _Read:
-    values = 0
-    for position in range(len(letters)):
+    values = position = 0
+    while position < len(letters):
+        known = options.short_values.match(letters, position) if options.short_values else None
+        if known is not None:
+            position = known.end()
+            continue
         letter, rest = letters[position : position + 1], letters[position + 1 :]
+        position += 1
         if letter in options.code:
             return _Read(ended=True)
         if letter in options.naming:

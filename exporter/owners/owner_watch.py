@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from exporter.kernel.processes.process import Process, ProcessTable
-from exporter.owners.socket_holders import holds_for_others
 
 # Whether a process exists is one system call.
 _EXISTS_SECONDS: Final = 2.0
@@ -31,9 +30,13 @@ class _Watched:
 class OwnerWatch:
     """Looks at the processes that own sockets, some of them a step."""
 
-    def __init__(self, processes: ProcessTable) -> None:
-        """Take the processes of the host; none is watched yet."""
+    def __init__(self, processes: ProcessTable, holds_for_others: Callable[[Process], bool]) -> None:
+        """Take the processes of the host, and what tells which hold sockets for others.
+
+        None is watched yet.
+        """
         self._processes = processes
+        self._holds_for_others = holds_for_others
         self._watched: dict[int, _Watched] = {}
         self._due = 0.0
 
@@ -88,6 +91,6 @@ class OwnerWatch:
         """Tell whether a process is the one that was read, and has the name that it had."""
         process = watched.process
         # One that holds a socket may become the program that it holds it for.
-        watched.name_at = now + (_EXISTS_SECONDS if holds_for_others(process) else _READ_SECONDS)
+        watched.name_at = now + (_EXISTS_SECONDS if self._holds_for_others(process) else _READ_SECONDS)
         stat = self._processes.stat(process.pid)
         return stat is not None and (stat.started, stat.name) == (process.started, process.name)

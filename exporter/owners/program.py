@@ -6,7 +6,7 @@ The command name (`comm`) has 15 bytes, and is that of the interpreter where a s
 1. The command name, where it is whole and not that of an interpreter. A title such as `postgres: writer` is
    cut at its colon, since the rest changes.
 2. Where the command name has 15 bytes, the file name of the executable, of the first argument, or of the
-   script, if it begins with these bytes; of a title with blanks its first word.
+   script that the kernel has started, if it begins with these bytes; of a title with blanks its first word.
 3. For an interpreter what it runs (exporter.owners.interpreted): the file name of the script, the module
    (`python -m`), the main class or the archive (`java -jar`), or the program that the dynamic linker was told
    to run. Of a title that was written over the arguments it is the first word, or the path behind that where
@@ -97,7 +97,8 @@ def _completed(command: bytes, facts: ProgramFacts) -> bytes:
     """Return the whole name of which the command name has the first bytes, as far as it is found."""
     paths = [_without_mark(facts.executable)]
     if b" " not in command:
-        paths += facts.arguments[:2]
+        # The interpreter, the one option that the kernel passes to it, and the script (execve(2)).
+        paths += facts.arguments[:3]
     names = [file_name(path) for path in paths]
     found = next((name for name in names if name.startswith(command) and len(name) <= MAX_NAME_BYTES), b"")
     # A title that the program gave itself, of which only the first word stays the same.

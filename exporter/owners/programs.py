@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
+from exporter.kernel.errors import KernelError
 from exporter.kernel.processes.process import Process, ProcessTable
 from exporter.kernel.text import printable
+from exporter.owners.interpreted import file_name
 from exporter.owners.lookups import Lookups
 from exporter.owners.program import ProgramFacts, needs_arguments, program_name
 from exporter.owners.socket_holders import holds_for_others, is_manager
@@ -50,15 +53,23 @@ class Programs:
         """How many lookups hung."""
         return self._arguments.hung
 
-    def read(self, process: Process) -> None:
-        """Read what can be read of a process at once. Raises KernelError."""
+    def read(self, process: Process) -> bool:
+        """Read what can be read of a process at once, and return what `holds_for_others` tells then.
+
+        Raises KernelError.
+        """
         key = _id(process)
-        if needs_arguments(process.name) and key not in self._executables:
-            self._executables[key] = self._processes.executable(process.pid)
+        # A script may become a program of the same name.
+        if is_manager(self._executable(key)) or key not in self._executables:
+            self._executables[key] = self._read_executable(process.pid)
+        return self.holds_for_others(process)
 
     def holds_for_others(self, process: Process) -> bool:
-        """Tell whether a process opens sockets for the programs that it starts, as far as is known now."""
-        if holds_for_others(process):
+        """Tell whether a process opens sockets for the programs that it starts, as far as is known now.
+
+        The command name of a script is its own, and its executable is the shell that waits for a command.
+        """
+        if holds_for_others(process) or is_manager(self._executable(_id(process))):
             return True
         return needs_arguments(process.name) and is_manager(self._name(process, ""))
 
@@ -80,6 +91,19 @@ class Programs:
         self._executables = {key: path for key, path in self._executables.items() if key in keys}
         self._names = {key: name for key, name in self._names.items() if key[0] in keys}
         self._arguments.retain(keys)
+
+    def _read_executable(self, pid: int) -> bytes:
+        try:
+            return self._processes.executable(pid)
+        except KernelError as error:
+            # A program in a folder that is deep enough has a path of more than PATH_MAX.
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            return b""
+
+    def _executable(self, key: ProcessId) -> bytes:
+        """Return the file name of the program that a process was seen to run, empty where it is not known."""
+        return file_name(self._executables.get(key, b""))
 
     def _name(self, process: Process, unit: str) -> bytes:
         key = _id(process)

@@ -65,7 +65,7 @@ class OwnerSearch:
         self._new: set[int] = set()
         # Sockets for which new processes were not searched yet.
         self._not_looked_for: set[int] = set()
-        self._watch = OwnerWatch(self._processes)
+        self._watch = OwnerWatch(self._processes, sources.programs.holds_for_others)
         self._new_processes = NewProcesses()
         # The search of a cgroup is short, so the others wait for it; all processes wait for the new ones.
         self._short_search: Iterator[None] | None = None
@@ -247,4 +247,4 @@ class OwnerSearch:
         self._watch.set_owners(self._owners.by_process(), self._now)
 
     def _holders(self, sought: set[int]) -> SocketHolders:
-        return SocketHolders(self._processes, sought, self._programs.holds_for_others)
+        return SocketHolders(self._processes, sought, self._programs.read)

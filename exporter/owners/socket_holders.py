@@ -13,10 +13,11 @@ INIT_PID: Final = 1
 # between a container and its engine, and what waits for a command that has inherited a socket, as shells do.
 _MANAGERS: Final = re.compile(
     rb"(supervisor\.)?supervisord|circusd|runit|runsv(dir)?|s6-.*|svscan|supervise|upstart|openrc-.*|finit|dinit"
-    rb"|inetd|xinetd|tcpsvd|tcpserver|systemd-socket-.*|start_server|einhorn"
+    rb"|inetd|xinetd|tcpsvd|tcpserver|systemd-socket-activate|start_server|einhorn"
     rb"|systemfd|socketmaster|conmon(rs)?|containerd-shim.*|dockerd|podman|crun|runc|rootlesskit.*"
     rb"|lxc-start|\[lxc monitor\].*|systemd-nspawn|tini(-static)?|dumb-init|catatonit|docker-init"
-    rb"|sh|bash|dash|ash|ksh|mksh|zsh|.*\.sh|timeout|flock|su|sudo|doas|pkexec|runuser|setsid|script|strace|ltrace"
+    rb"|r?(sh|bash|dash|ash|ksh(93)?|zsh)|[lm]ksh|fish|t?csh|.*\.sh"
+    rb"|timeout|flock|su|sudo|doas|pkexec|runuser|setsid|script|strace|ltrace"
     rb"|unshare|nsenter|bwrap|firejail|xargs|make|(npm|npx|yarn|pnpm|nodemon|uv|poetry|pipenv)( .*)?"
 )
 # The same, where they serve no socket of their own either. A child of systemd that has not become its program
@@ -86,7 +87,7 @@ class SocketHolders:
 
     def _order(self, process: Process) -> OwnerOrder:
         rank, started, pid = owner_order(process)
-        return max(rank, int(self._is_known_manager(process))), started, pid
+        return rank or int(self._is_known_manager(process)), started, pid
 
     def _choose(self, held_by_pid: dict[int, set[int]]) -> Iterator[None]:
         """Choose the owner among several holders, and read its name and cgroup.
@@ -94,15 +95,14 @@ class SocketHolders:
         Seconds may have passed since the descriptors of a process were read: it may have ended, its pid may
         be that of another process, and the socket may have been passed on. So they are read again.
         """
-        alive = []
+        orders: dict[Process, OwnerOrder] = {}
         for pid in held_by_pid:
             process = self._processes.read(pid)
             if process is not None:
-                alive.append(process)
+                orders[process] = self._order(process)
                 yield
-        orders = {process: self._order(process) for process in alive}
         self.managers |= {process for process, (rank, *_) in orders.items() if rank}
-        for process in sorted(alive, key=orders.__getitem__):
+        for process in sorted(orders, key=orders.__getitem__):
             left = held_by_pid[process.pid] - self.found.keys()
             held: set[int] = set()
             for sockets in self._processes.sockets(process.pid) if left else ():

@@ -128,11 +128,13 @@ class FakeHost:
     """A ProcessTable, with the cgroups and the files of the same host.
 
     `full_searches` counts the calls of `pids`, with which a search of all processes begins. `read_pids` has
-    the pid of each process whose descriptors were read, before which `before_read` is called. `now` is the
-    time at which names of containers are looked up, in monotonic seconds.
+    the pid of each process whose descriptors were read, before which `before_read` is called. `executables`
+    has the paths of those that are not called as their process. `now` is the time at which names of
+    containers are looked up, in monotonic seconds.
     """
 
     processes: dict[int, tuple[Process, frozenset[int]]] = field(default_factory=dict)
+    executables: dict[int, bytes] = field(default_factory=dict)
     denied: set[int] = field(default_factory=set)
     cgroups: FakeCgroups = field(default_factory=FakeCgroups)
     files: FakeFiles = field(default_factory=FakeFiles)
@@ -199,7 +201,9 @@ class FakeHost:
         return None if process is None else ProcessStat(process.started, process.name)
 
     def executable(self, pid: int) -> bytes:
-        return b"/bin/" + self.processes[pid][0].name if pid in self.processes else b""
+        if pid not in self.processes:
+            return b""
+        return self.executables.get(pid, b"/bin/" + self.processes[pid][0].name)
 
     def read(self, pid: int) -> Process | None:
         return self.processes[pid][0] if pid in self.processes else None

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from exporter.owners.interpreters import Options, options_of
+from exporter.owners.interpreter_options import Options
+from exporter.owners.interpreters import options_of
 
 # Deno and Bun have commands instead of options that give code.
 OPTION = re.compile(rb"--?[a-z][a-z0-9-]*[a-z]|--")
@@ -15,7 +16,10 @@ WORD = re.compile(rb"[a-z]+")
 
 @pytest.mark.parametrize(
     "interpreter",
-    [b"python3", b"ruby", b"php", b"node", b"bun", b"dotnet", b"mono", b"bash", b"tclsh", b"guile", b"R"],
+    [
+        *(b"python3", b"ruby", b"php", b"node", b"bun", b"deno", b"dotnet", b"mono", b"bash", b"zsh"),
+        *(b"tclsh", b"guile", b"R"),
+    ],
 )
 def test_each_name_of_an_option_is_whole(interpreter: bytes) -> None:
     options = options_of(interpreter) or Options()

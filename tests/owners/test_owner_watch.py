@@ -14,8 +14,11 @@ READ_SECONDS = 20.0
 
 
 def watching(host: FakeHost, inodes: Mapping[int, Collection[int]]) -> OwnerWatch:
-    """A watch of processes, by number, that own sockets; it begins at 0 seconds."""
-    watch = OwnerWatch(host)
+    """A watch of processes, by number, that own sockets; it begins at 0 seconds.
+
+    Those that are called `start` hold sockets for others.
+    """
+    watch = OwnerWatch(host, lambda process: process.name == b"start")
     watch.set_owners({host.processes[pid][0]: held for pid, held in inodes.items()}, 0.0)
     return watch
 
@@ -26,7 +29,7 @@ def changed(watch: OwnerWatch, now: float) -> set[int]:
 
 
 def test_nothing_is_due_where_no_process_is_watched(host: FakeHost) -> None:
-    watch = OwnerWatch(host)
+    watch = watching(host, {})
     assert not watch.due(1000.0)
     host.run(10, b"web", 1)
     watch = watching(host, {10: [1]})
@@ -61,8 +64,8 @@ def test_after_the_first_time_a_name_is_read_seldom(host: FakeHost) -> None:
 
 
 def test_the_name_of_one_that_holds_sockets_for_others_is_read_often(host: FakeHost) -> None:
-    """As systemd-socket-activate it may become the program."""
-    host.run(10, b"systemd-socket-", 1)
+    """As systemd-socket-activate, or a script, it may become the program."""
+    host.run(10, b"start", 1)
     watch = watching(host, {10: [1]})
     assert changed(watch, LOOK_SECONDS) == set()
     host.run(10, b"shopd", 1)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
+import pytest
+
+from exporter.kernel.errors import KernelError
 from exporter.kernel.processes.process import Process
 from exporter.owners.programs import ProcessId, Programs
 from tests.owners.fake_host import FakeHost, FakeLookups
@@ -22,11 +27,10 @@ class Executables(FakeHost):
 
 def test_a_name_that_tells_all_needs_no_arguments() -> None:
     arguments = FakeLookups[ProcessId, tuple[bytes, ...]](pending={ProcessId(10, 100, b"nginx")})
-    host = Executables()
-    programs = Programs(host, arguments)
+    programs = Programs(FakeHost(), arguments)
     nginx = Process(10, 100, b"nginx")
-    programs.read(nginx)
-    assert (programs.name(nginx, ""), programs.settled(nginx), host.reads) == ("nginx", True, 0)
+    assert not programs.read(nginx)
+    assert (programs.name(nginx, ""), programs.settled(nginx)) == ("nginx", True)
 
 
 def test_what_an_interpreter_runs_is_waited_for() -> None:
@@ -87,6 +91,52 @@ def test_a_manager_is_known_by_its_command_name_or_its_script() -> None:
         assert programs.holds_for_others(PYTHON)
     arguments.answers[ID] = (b"python3", b"/srv/app.py", b"supervisord")
     assert not programs.holds_for_others(PYTHON)
+
+
+@pytest.mark.parametrize("shell", [b"/bin/dash", b"/usr/bin/rbash", b"/usr/bin/fish", b"/bin/tcsh"])
+def test_a_script_is_a_manager_until_it_becomes_another_program(shell: bytes) -> None:
+    """Which may have its name, so that its executable is read each time."""
+    host = FakeHost()
+    programs = Programs(host, FakeLookups())
+    food = Process(10, 10, b"food")
+    host.run(10, b"food")
+    host.executables[10] = shell
+    assert not programs.holds_for_others(food), "nothing was read yet"
+    assert programs.read(food)
+    assert programs.holds_for_others(food)
+    assert programs.name(food, "") == "food"
+    del host.executables[10]
+    assert not programs.read(food)
+    assert not programs.holds_for_others(food)
+
+
+class Unreadable(FakeHost):
+    """A host whose executables cannot be read; `errno` says why."""
+
+    errno = 0
+
+    def executable(self, pid: int) -> bytes:
+        raise KernelError(f"cannot read /proc/{pid}/exe", "error", self.errno)
+
+
+def test_a_path_that_is_too_long_keeps_nothing_from_being_found() -> None:
+    """Anybody may start a program from a deep folder."""
+    host = Unreadable()
+    programs = Programs(host, FakeLookups())
+    host.errno = errno.ENAMETOOLONG
+    assert not programs.read(PYTHON)
+    host.errno = errno.EIO
+    with pytest.raises(KernelError):
+        programs.read(Process(11, 11, b"nginx"))
+
+
+def test_a_command_name_that_was_cut_is_completed_to_tell_a_manager() -> None:
+    host = FakeHost()
+    programs = Programs(host, FakeLookups())
+    for pid, executable in ((10, b"systemd-socket-activate"), (11, b"systemd-socket-proxyd")):
+        host.run(pid, b"systemd-socket-")
+        host.executables[pid] = b"/usr/bin/" + executable
+    assert [programs.read(host.processes[pid][0]) for pid in (10, 11)] == [True, False]
 
 
 def test_it_is_looked_after_lookups_that_hang() -> None:

@@ -470,13 +470,22 @@ def test_an_engine_gives_no_name_to_what_its_containers_run(host: FakeHost, owne
 
 
 @pytest.mark.parametrize(
-    "manager", [b"systemd", b"supervisord", b"conmon", b"(shopd)", b"run.sh", b"systemd-socket-"]
+    ("manager", "executable"),
+    [
+        *((name, b"/bin/" + name) for name in (b"systemd", b"supervisord", b"conmon", b"(shopd)")),
+        *((name, b"/bin/" + name) for name in (b"fish", b"tcsh", b"rbash")),
+        (b"run.sh", b"/bin/dash"),
+        (b"systemd-socket-", b"/usr/bin/systemd-socket-activate"),
+        # A script.
+        (b"shop-wrapper", b"/bin/dash"),
+    ],
 )
 def test_a_process_that_holds_sockets_for_others_is_no_owner_beside_one_that_serves(
-    host: FakeHost, owners: OwnerSearch, manager: bytes
+    host: FakeHost, owners: OwnerSearch, manager: bytes, executable: bytes
 ) -> None:
     host.run(1, b"init", 1)
     host.run(10, manager, 1)
+    host.executables[10] = executable
     host.run(20, b"shopd", 1)
     owners.set_sockets(without_cgroup(1), 0.0)
     search(owners)
@@ -500,6 +509,33 @@ def test_a_program_that_gets_a_socket_later_is_its_owner_soon(host: FakeHost, ow
     search(owners, 3 * LOOK_SECONDS)
     assert process_of(owners, 1) == "shopd"
     assert set(host.read_pids) == {1, 20}
+
+
+def test_a_script_is_the_owner_until_the_program_that_it_waits_for_runs(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    host.run(1, b"systemd", 1)
+    host.run(10, b"shop-wrapper", 1)
+    host.executables[10] = b"/bin/dash"
+    owners.set_sockets(without_cgroup(1), 0.0)
+    search(owners)
+    assert process_of(owners, 1) == "shop-wrapper"
+    host.run(20, b"shopd", 1)
+    search(owners, LOOK_SECONDS)
+    assert process_of(owners, 1) == "shopd"
+
+
+def test_a_proxy_that_systemd_activates_is_the_owner_of_its_socket(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """It accepts connections itself; no older search has to find it."""
+    host.run(1, b"systemd", 1)
+    owners.set_sockets(without_cgroup(1), 0.0)
+    search(owners)
+    host.run(20, b"systemd-socket-", 1)
+    host.executables[20] = b"/usr/lib/systemd/systemd-socket-proxyd"
+    search(owners, LOOK_SECONDS)
+    assert process_of(owners, 1) == "systemd-socket-proxyd"
 
 
 def test_a_socket_that_is_passed_to_an_old_process_is_found_by_a_full_search(

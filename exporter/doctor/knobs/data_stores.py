@@ -41,10 +41,10 @@ DATA_STORES: Final = (
         "MariaDB",
         ("mariadbd",),
         "`back_log`",
-        "150",
-        150,
+        "50 + a fifth of `max_connections`, at most 900",
+        None,
         "restart",
-        "https://mariadb.com/docs/ent/ref/mdb/system-variables/back_log/",
+        _GITHUB + "MariaDB/server/blob/main/sql/mysqld.cc",
     ),
     Knob(
         "RabbitMQ",

@@ -100,10 +100,11 @@ LANGUAGES: Final = (
         "Rust (tokio::net::TcpListener)",
         (),
         "`TcpSocket::listen()` in place of `TcpListener::bind()`",
-        "128; net.core.somaxconn for unix sockets",
-        128,
+        "128 from mio 1.2 on, net.core.somaxconn with mio 1.1, 1024 before; for unix sockets "
+        "net.core.somaxconn, and 1024 before mio 1.1",
+        None,
         "restart",
-        _GITHUB + "tokio-rs/mio/blob/master/src/net/tcp/listener.rs",
+        _GITHUB + "tokio-rs/mio/blob/master/CHANGELOG.md",
     ),
     Knob(
         "C, after Stevens (UNIX Network Programming)",

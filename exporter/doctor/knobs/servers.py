@@ -31,10 +31,11 @@ SERVERS: Final = (
         "HAProxy",
         ("haproxy",),
         "`backlog` of the frontend or of `bind`",
-        "its `maxconn`, else 1024",
+        "its `maxconn`, else that of `global`",
         None,
         "restart",
-        _GITHUB + "haproxy/haproxy/blob/master/src/listener.c",
+        _GITHUB + "haproxy/haproxy/blob/master/src/listener.c "
+        "(maxconn: " + _GITHUB + "haproxy/haproxy/blob/master/src/proxy.c)",
     ),
     Knob(
         "Envoy",

@@ -47,6 +47,22 @@ def test_a_program_has_the_row_of_what_runs_and_else_that_of_its_language(owner:
     assert knob_of(owner).service == service
 
 
+@pytest.mark.parametrize(
+    ("service", "depends_on"),
+    [
+        ("MariaDB", "`max_connections`"),
+        ("HAProxy", "that of `global`"),
+        ("php-fpm", "PHP 8.2"),
+        ("Rust (tokio::net::TcpListener)", "mio 1.1"),
+    ],
+)
+def test_a_default_that_depends_on_a_setting_or_a_version_is_no_number(service: str, depends_on: str) -> None:
+    """The doctor would say that the program asks for it."""
+    (row,) = (knob for knob in KNOBS if knob.service == service)
+    assert row.backlog is None
+    assert depends_on in row.default
+
+
 def test_rows_have_names_of_their_own() -> None:
     assert len({knob.service for knob in KNOBS}) == len(KNOBS)
 
