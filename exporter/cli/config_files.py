@@ -23,8 +23,6 @@ class ConfigFiles:
 
     def load_config(self) -> Config:
         """Return the configuration. Raises ConfigError, and RunError where reading takes too long."""
-        # Before it is read, so that a change in between is seen later.
-        self.changes.look()
         return self.config.load() if self.config else Config()
 
     def reloads(

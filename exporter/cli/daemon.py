@@ -70,11 +70,23 @@ def run(flags: RunFlags, signals: ProcessSignals) -> int:
 
     Raises ConfigError, UsageError or RunError before anything is started.
     """
+    log_writer, limit = LogWriter(output.STANDARD_ERROR), LogLimit(SYSTEM_CLOCK.monotonic)
+    # Its lines are kept until there may be threads.
+    logs.set_up(flags.log_level, flags.log_format, log_writer, limit)
+    try:
+        return _run(flags, signals, log_writer, limit)
+    finally:
+        log_writer.flush(_LOG_SECONDS)
+
+
+def _run(flags: RunFlags, signals: ProcessSignals, log_writer: LogWriter, limit: LogLimit) -> int:
     check_telemetry_path(flags.telemetry_path)
     paths = [path for path in (flags.config_file, flags.web_config_file) if path]
     named = NamedFiles(paths)
     config_file = ConfigFile(flags.config_file, named.read) if flags.config_file else None
     changes = FileChanges(paths, named.content, flags.auto_reload_seconds)
+    # Before they are read, so that a change in between is seen later.
+    changes.look()
     files = ConfigFiles(config_file, WebAccess(flags.web_config_file, named.content), changes)
     named.add(files.web.paths)
     config = files.load_config()
@@ -99,28 +111,26 @@ def run(flags: RunFlags, signals: ProcessSignals) -> int:
         named.read_by(brokers.files.read_host_file)
     sampler = Sampler(config, host_environment(brokers, sandboxes=sandboxes))
     supervision = Supervision(None if brokers is None else brokers.broker.supervisor)
-    daemon = Daemon(flags, files, sampler, service_manager, supervision, clock=SYSTEM_CLOCK)
-    try:
-        return asyncio.run(daemon.serve(sockets, signals))
-    finally:
-        daemon.log_writer.flush(_LOG_SECONDS)
+    daemon = Daemon(flags, files, sampler, service_manager, supervision, log_writer, limit, SYSTEM_CLOCK)
+    return asyncio.run(daemon.serve(sockets, signals))
 
 
 class Daemon:
     """The running exporter: the sampler's thread, the server in this one, and the signals."""
 
-    def __init__(  # noqa: PLR0913 # these are its parts
+    def __init__(  # noqa: PLR0913, PLR0917 # these are its parts
         self,
         flags: RunFlags,
         files: ConfigFiles,
         sampler: Sampler,
         service_manager: ServiceManager,
         supervision: Supervision,
-        *,
+        log_writer: LogWriter,
+        limit: LogLimit,
         clock: Clock,
     ) -> None:
         """Only the log runs yet."""
-        self.log_writer = LogWriter(output.STANDARD_ERROR)
+        self._log_writer = log_writer
         self._service_manager = service_manager
         self._sampler = sampler
         self._clock = clock
@@ -128,14 +138,13 @@ class Daemon:
         self._limits = limits_of_clients(flags)
         self._web = files.web
         self._reloads = files.reloads(sampler.configure, service_manager, self.status, clock)
-        limit = LogLimit(clock.monotonic)
         page = Page(
             sampler,
             lambda: self._reloads.last,
             build_info(),
             clock,
             ProcessCollector(registry=None),
-            log_lines=lambda: LogLines(unwritten=self.log_writer.dropped, repeated=limit.left_out),
+            log_lines=lambda: LogLines(unwritten=log_writer.dropped, repeated=limit.left_out),
         )
         self._allowance = CpuAllowance(self._client_share)
         self._page_threads = ThreadPoolExecutor(1, "page")
@@ -145,8 +154,7 @@ class Daemon:
         status_pages = StatusPages(documents, self._document_threads, self._allowance)
         router = build_router(flags, pages, documents, status_pages, sampler, self._reloads)
         self._responder = self._web.guard(router, self._client_share)
-        logs.set_up(flags.log_level, flags.log_format, self.log_writer, limit)
-        self.log_writer.start()
+        log_writer.start()
 
     async def serve(self, sockets: Sequence[socket.socket], signals: ProcessSignals) -> int:
         """Serve until a signal or a failure ends it, and return the exit status."""
@@ -183,7 +191,7 @@ class Daemon:
         def end() -> None:
             time.sleep(_FORCED_STOP_SECONDS)
             log.warning("ended while something was still at work")
-            self.log_writer.flush(_LOG_SECONDS)
+            self._log_writer.flush(_LOG_SECONDS)
             os._exit(self._status())
 
         threading.Thread(target=end, name="end", daemon=True).start()
@@ -228,8 +236,10 @@ class Daemon:
             failed = [runner for runner in self._sampler.runners if not runner.healthy(now)]
             namespaces = len(self._sampler.namespaces)
         parts = [f"{len(listeners)} listeners, {full} full; network namespaces: {namespaces}"]
-        if self._reloads.error is not None:
-            first, *_ = self._reloads.error.splitlines()
+        # Read once: the thread that reloads may change it.
+        error = self._reloads.error
+        if error is not None:
+            first, *_ = error.splitlines()
             parts.append(f"configuration not reloaded: {first}")
         if failed:
             parts.append("cannot see: " + ", ".join(f"{runner.name} of {runner.netns}" for runner in failed))

@@ -15,7 +15,7 @@ from typing import Final
 
 # What waits to be written, at most; an hour of an unusually long log.
 _MAX_WAITING_BYTES: Final = 256 * 1024
-_MAX_LINE_BYTES: Final = 16 * 1024
+MAX_LINE_BYTES: Final = 16 * 1024
 _CUT: Final = b"..."
 
 
@@ -43,8 +43,8 @@ class LogWriter:
     def write(self, line: str) -> None:
         """Have a line written, without waiting. To be called by one thread at a time, as logging does."""
         encoded = line.encode("utf-8", errors="backslashreplace")
-        if len(encoded) > _MAX_LINE_BYTES:
-            encoded = encoded[:_MAX_LINE_BYTES] + _CUT
+        if len(encoded) > MAX_LINE_BYTES:
+            encoded = encoded[:MAX_LINE_BYTES] + _CUT
         encoded += b"\n"
         if self._accepted_bytes - self._finished_bytes + len(encoded) > self._max_waiting_bytes:
             self._refused += 1

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from exporter.cli.log_limit import LogLimit
-from exporter.cli.log_writer import LogWriter
+from exporter.cli.log_writer import MAX_LINE_BYTES, LogWriter
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -23,6 +23,8 @@ _LEVELS = {
     "warn": logging.WARNING,
     "error": logging.ERROR,
 }
+# Values so short are left as they are where a line is too long.
+_SHORT_VALUE = 100
 _RESERVED = frozenset({"ts", "level", "msg", "exception"})
 
 _UNSAFE_IN_KEY = re.compile(r'[\s="\\]|[^\x21-\x7e]')
@@ -35,8 +37,18 @@ class _Formatter(logging.Formatter):
     """Converts a record to an ordered mapping of scalars, and a subclass that to a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without a newline."""
-        return self._line(_values(record))
+        """Return the line, without a newline; of one that is too long values are cut, the longest first.
+
+        The writer would cut the line itself, which is no JSON then.
+        """
+        values = _values(record)
+        while len((line := self._line(values)).encode(errors="backslashreplace")) > MAX_LINE_BYTES:
+            texts = {name: value for name, value in values.items() if isinstance(value, str)}
+            name, text = max(texts.items(), key=lambda item: len(item[1]))
+            if len(text) <= _SHORT_VALUE:
+                break
+            values[name] = f"{text[: len(text) // 2]}..."
+        return line
 
     def _line(self, values: Mapping[str, _Scalar]) -> str:
         raise NotImplementedError

@@ -7,7 +7,7 @@ import http.client
 import json
 from typing import Any, Final
 from urllib.error import HTTPError
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 from exporter.cli.table import printable
@@ -20,15 +20,30 @@ _LOGIN_HINT: Final = "; --url may have a user and a password, as in http://user:
 _UNAUTHORIZED: Final = http.HTTPStatus.UNAUTHORIZED
 
 
+def check(url: str) -> SplitResult:
+    """Return the parts of the URL of an exporter. Raises UsageError for one that cannot be asked."""
+    # A password may stand in front of the host.
+    given = url.rpartition("@")[2]
+    wrong = UsageError(f"--url: {given!r} is no address of an exporter, such as http://localhost:10511")
+    try:
+        parts = urlsplit(url)
+        # ValueError also for a port that is none, and for a name with an empty or too long label.
+        _ = parts.port
+        host = (parts.hostname or "").encode("idna")
+    except ValueError as error:
+        raise wrong from error
+    if not host or parts.scheme not in ("http", "https") or " " in url or not url.isprintable():
+        raise wrong
+    return parts
+
+
 def document(url: str, path: str) -> dict[str, Any]:
     """Return the JSON object that the exporter at `url` has at `path`, with a query or without.
 
     User and password may stand in the URL. Raises UsageError for a URL that is none, and RunError where the
     exporter does not answer, or answers something else.
     """
-    address = urlsplit(url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise UsageError(f"--url: {url!r} is no address of an exporter, such as http://localhost:10511")
+    address = check(url)
     request = Request(shown(url).rstrip("/") + path)  # noqa: S310 # the scheme was checked
     if address.username is not None:
         user = f"{unquote(address.username)}:{unquote(address.password or '')}"

@@ -24,10 +24,10 @@ _RELOAD = "/-/reload"
 _LISTENERS = "/api/v1/listeners"
 _HISTORY = "/api/v1/history"
 _OTHERS = frozenset({_READY, _HEALTHY, _RELOAD, _LISTENERS, _HISTORY, *PATHS})
-# RFC 3986, section 3.3, without percent-encoding, which the router does not decode.
 # Far below what a client may send as a header.
 _MAX_PATH_LENGTH = 512
 _SHOWN_LENGTH = 40
+# RFC 3986, section 3.3, without percent-encoding, which the router does not decode.
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 

@@ -55,7 +55,8 @@ rules:
       process: "vsftpd"
     fold: true
 
-  # The rest of what runs in one container namespace and belongs to one service.
+  # The other keys of a match, all of which have to fit: jobs in pods that share the exporter's own network
+  # namespace, whose name is host.
   - name: batch
     match:
       netns: host

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from heapq import merge
+from itertools import filterfalse, product, takewhile
 
 from exporter.config.coverage import Coverage
 from exporter.config.model import Match
 from exporter.config.namespaces import OWN, may_match_name, may_match_number
-from exporter.config.patterns import PatternSet, is_literal, literal_parts
+from exporter.config.patterns import is_literal, literal_parts, pattern_set
+from exporter.config.prefix_index import PrefixIndex
+from exporter.config.ranges import overlap
 from exporter.kernel.family import AddressForm, address_form
 
 
@@ -18,51 +21,58 @@ def first_with_same_labels(matches: Sequence[Match], labels: Sequence[str]) -> l
     A folded listener has the labels netns, protocol, address (of IPs only) and those about its owner that
     `labels` names. Matches differ in a label where no value of it can match both.
     """
-    found: list[int | None] = []
-    earlier = _Earlier(labels[0] if labels else "")
     coverages = list(map(Coverage.of, matches))
+    indexes = [PrefixIndex(prefixes) for prefixes in _prefixes_by_label(matches, coverages, labels)]
+    found: list[int | None] = []
     for position, match in enumerate(matches):
-        coverage = coverages[position]
         same = (
             other
-            for other in earlier.candidates(match)
-            if _have_common_address(coverages[other], coverage) and _may_share(matches[other], match, labels)
+            for other in _candidates(indexes, position)
+            if _have_common_address(coverages[other], coverages[position])
+            and _may_share(matches[other], match, labels)
         )
         found.append(next(same, None))
-        earlier.add(position, match)
     return found
 
 
-class _Earlier:
-    """Positions of matches by their names for one label, so that not every pair has to be compared."""
+def _candidates(indexes: Sequence[PrefixIndex], position: int) -> Iterator[int]:
+    """Yield in ascending order the earlier positions that may have the same value of one label, at least.
 
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._all: list[int] = []
-        self._any_name: list[int] = []
-        self._by_name: dict[str, list[int]] = {}
+    That is the label for which they are fewest: to compare all pairs takes minutes for some thousand rules.
+    """
+    overlapping = (index.overlapping(position) for index in indexes)
+    fewest = min(overlapping, key=lambda candidates: sum(map(len, candidates)))
+    return takewhile(lambda candidate: candidate < position, merge(*fewest))
 
-    def add(self, position: int, match: Match) -> None:
-        """Add a match; positions ascend."""
-        self._all.append(position)
-        names = self._names(match)
-        if not names:
-            self._any_name.append(position)
-        for name in names:
-            self._by_name.setdefault(name, []).append(position)
 
-    def candidates(self, match: Match) -> Iterator[int]:
-        """Yield the positions of matches that may have a name in common with this one, in ascending order."""
-        names = self._names(match)
-        if not names:
-            yield from self._all
-            return
-        found = {position for name in names for position in self._by_name.get(name, ())}
-        yield from sorted(found.union(self._any_name))
+def _prefixes_by_label(
+    matches: Sequence[Match], coverages: Sequence[Coverage], labels: Sequence[str]
+) -> Iterator[list[list[str]]]:
+    """Yield for each label the prefixes of every match: two that share no prefix differ in that label.
 
-    def _names(self, match: Match) -> tuple[str, ...]:
-        names = match.owners.get(self._label, ())
-        return names if all(map(is_literal, names)) else ()
+    A match without prefixes may have any value.
+    """
+    yield [_of_addresses(match, coverage) for match, coverage in zip(matches, coverages, strict=True)]
+    yield [_of_namespaces(match) for match in matches]
+    for label in labels:
+        yield [_of_names(match.owners.get(label, ())) for match in matches]
+
+
+def _of_addresses(match: Match, coverage: Coverage) -> list[str]:
+    if any(address_form(protocol) is AddressForm.PATH for protocol in coverage.protocols):
+        return []
+    bits = ((net, f"{int(net.network_address):0{net.max_prefixlen}b}") for net in match.networks)
+    return [f"{net.version}{digits[: net.prefixlen]}" for net, digits in bits]
+
+
+def _of_namespaces(match: Match) -> list[str]:
+    # One that is matched by its number has a name as well.
+    return [] if any(map(may_match_number, match.netns)) else _of_names(match.netns)
+
+
+def _of_names(globs: Sequence[str]) -> list[str]:
+    # No name has a NUL, so one with a NUL behind it begins with another such only where both are equal.
+    return [f"{glob}\0" if is_literal(glob) else literal_parts(glob)[0] for glob in globs]
 
 
 def _may_share(one: Match, other: Match, labels: Sequence[str]) -> bool:
@@ -77,11 +87,7 @@ def _have_common_address(one: Coverage, other: Coverage) -> bool:
     protocols = one.protocols & other.protocols
     if any(address_form(protocol) is AddressForm.PATH for protocol in protocols):
         return True
-    return bool(protocols) and _have_common_ip(one, other)
-
-
-def _have_common_ip(one: Coverage, other: Coverage) -> bool:
-    return any(first <= end and start <= last for first, last in one.ips for start, end in other.ips)
+    return bool(protocols) and overlap(one.ips, other.ips)
 
 
 def _may_have_common_namespace(some: Sequence[str], others: Sequence[str]) -> bool:
@@ -103,14 +109,11 @@ def _may_match_number_and_name(some: Sequence[str], others: Sequence[str]) -> bo
 
 
 def _may_have_common_name(some: Sequence[str], others: Sequence[str]) -> bool:
-    return any(_may_match_the_same(one, other) for one, other in product(some, others))
-
-
-def _may_match_the_same(one: str, other: str) -> bool:
-    """Return whether there may be a name that both globs match; certain only where one has no wildcard."""
-    if is_literal(one):
-        return PatternSet((other,)).matches(one)
-    if is_literal(other):
-        return PatternSet((one,)).matches(other)
-    left, right = literal_parts(one)[0], literal_parts(other)[0]
-    return left.startswith(right) or right.startswith(left)
+    """Return whether there may be a name that both match; certain only where one has no wildcard."""
+    for ours, theirs in ((some, others), (others, some)):
+        if any(map(pattern_set(tuple(theirs)).matches, filter(is_literal, ours))):
+            return True
+    left, right = (
+        [literal_parts(glob)[0] for glob in filterfalse(is_literal, globs)] for globs in (some, others)
+    )
+    return any(one.startswith(other) or other.startswith(one) for one, other in product(left, right))

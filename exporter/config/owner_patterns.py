@@ -10,7 +10,7 @@ from typing import Final
 from exporter.config.patterns import escaped, is_literal, literal_parts
 from exporter.owners.cgroup_location import UNIT_SUFFIXES
 from exporter.owners.container_name_cache import SHORT_ID_DIGITS
-from exporter.owners.program import MAX_NAME_BYTES
+from exporter.owners.program import COMMAND_BYTES, MAX_NAME_BYTES
 from exporter.yamlfile.scalar import Scalar, WrongValueError
 from exporter.yamlfile.values import Format, ScalarValue, Text
 
@@ -51,8 +51,12 @@ _Reason = tuple[str, str] | None
 
 
 def _process(pattern: str) -> _Reason:
-    if "/" in pattern:
-        return "names of programs have no path", f'write "{pattern.rpartition("/")[2] or "*"}"'
+    if "/" in pattern and len(pattern.replace("*", "").encode()) > COMMAND_BYTES:
+        # Only a command name may have a slash, as that of a program that writes its path into its title.
+        begin = pattern.encode()[:COMMAND_BYTES].decode(errors="ignore")
+        name = pattern.rpartition("/")[2] or "*"
+        reason = f"names of programs have no path, and titles with one have {COMMAND_BYTES} bytes"
+        return reason, f'write "{name}", or "{begin}" where that is the title'
     if escaped(pattern) != pattern:
         return r"names have \x5c for a backslash", f"write '{escaped(pattern)}'"
     if is_literal(pattern) and len(pattern.encode()) > MAX_NAME_BYTES:

@@ -29,6 +29,17 @@ def _contains(ranges: Ranges, first: int, last: int) -> bool:
     return index >= 0 and last <= ranges[index][1]
 
 
+def overlap(one: Ranges, other: Ranges) -> bool:
+    """Return whether there is a number in both."""
+    few, many = sorted((one, other), key=len)
+    return any(_meets(many, first, last) for first, last in few)
+
+
+def _meets(ranges: Ranges, first: int, last: int) -> bool:
+    index = bisect_right(ranges, last, key=lambda each: each[0]) - 1
+    return index >= 0 and first <= ranges[index][1]
+
+
 def blocks(ranges: Ranges) -> Iterator[tuple[int, int]]:
     """Yield the fewest blocks that make up the ranges, each as its width in bits and its number.
 

@@ -84,7 +84,8 @@ class Namespaces:
         "name",
         "What the label netns of a container's namespace is: name for the name of its pod, or of the"
         " container where it is in none, or inode for the inode number. That is also the label where there"
-        " is no name, or where another namespace has it.",
+        " is no name, or where another namespace has it. What has a name under /run/netns keeps it with"
+        " inode.",
     )
 
     def selects(self, *names: str) -> bool:

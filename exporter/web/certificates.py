@@ -55,6 +55,9 @@ class Certificates:
         except ConfigError as error:
             self._note(str(error))
             return
+        except Exception as error:  # noqa: BLE001  (the next look may succeed)
+            self._note(f"{type(error).__name__}: {error}")
+            return
         self._stamps = stamps
         self._error, self._is_logged = None, False
 

@@ -52,8 +52,8 @@ class Connection:
         self.until_sent = ExitStack()
         self._channel = channel
         self._descriptor = channel.fileno()
-        self._router = router
-        self._registry = registry
+        self.is_persistent = True  # whether another request is served behind a response
+        self._router, self._registry = router, registry
         self._admission = registry.admission
         # For how long the client had asked nothing before; None for one that has had no response yet.
         self.idle_seconds = origin.idle_seconds
@@ -202,7 +202,7 @@ class Connection:
         self._send(response, close=False)
 
     def _send(self, response: HttpResponse, *, close: bool) -> None:
-        self._unsent = Unsent(*self._exchange.respond(response, close=close))
+        self._unsent = Unsent(*self._exchange.respond(response, close=close or not self.is_persistent))
         self._moved_at = self._loop.time()
         self._write()
 
@@ -229,7 +229,7 @@ class Connection:
         self._loop.remove_writer(self._descriptor)
         self._page_deadline = 0.0
         self.until_sent.close()
-        if self._exchange.may_continue:
+        if self._exchange.may_continue and self.is_persistent:
             self._exchange = Exchange(self._limits, self._exchange.rest)
             self._is_pipelined = self._exchange.received_bytes > 0
             self._enter(State.IDLE, self._limits.request_seconds(State.IDLE))

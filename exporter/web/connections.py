@@ -17,7 +17,7 @@ _MIN_TIMER_SECONDS: Final = 0.1
 _KEPT_IDLE_RATIO: Final = 0.125
 # What a client has sent is read before that, unless it has to wait.
 _SILENT_SECONDS: Final = 0.1
-_RESPONDING: Final = (State.ADMISSION, State.RESPONSE, State.SENDING)
+_RESPONDING: Final = (State.RESPONSE, State.SENDING)
 
 
 class Connections:
@@ -109,19 +109,22 @@ class Connections:
         """Return whether a response is made or sent."""
         return any(self._open[state] for state in _RESPONDING)
 
-    def close(self, *, responding: bool) -> None:
-        """Close all, or all to whom no response is made or sent."""
+    def end(self) -> None:
+        """Close all, those to whom a response is made or sent once that is done."""
         for state, connections in self._open.items():
-            if responding or state not in _RESPONDING:
-                for connection in list(connections):
+            for connection in list(connections):
+                if state in _RESPONDING:
+                    connection.is_persistent = False
+                else:
                     connection.abort()
-        if responding and self._timer is not None:
-            self._timer.cancel()
 
-    def close_idle(self) -> None:
-        """Close those that have asked for something, and wait for what their client asks next."""
-        for connection in list(self._open[State.IDLE]):
-            connection.abort()
+    def close(self) -> None:
+        """Close all, whatever state they are in."""
+        for connections in self._open.values():
+            for connection in list(connections):
+                connection.abort()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _set_timer(self, deadline: float) -> None:
         """Look at the deadlines at this time at the latest."""

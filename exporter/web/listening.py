@@ -11,6 +11,8 @@ from exporter.web.address import Address, ListenAddress
 from exporter.web.tcp_listener import OpenSocket, open_tcp
 from exporter.web.unix_listener import SocketFile, open_unix
 
+# IFNAMSIZ, include/uapi/linux/if.h.
+_DEVICE_BYTES = 16
 # Every address of IPv4, of IPv6, and of both.
 _WILDCARDS = ("", "::", "0.0.0.0")  # noqa: S104  (what is looked for)
 
@@ -41,7 +43,10 @@ def name_of(listener: socket.socket) -> str:
     name = listener.getsockname()
     if listener.family == socket.AF_UNIX:
         return f"unix:{name}"
-    return str(ListenAddress(*name[:2]))
+    host, _ = socket.getnameinfo(name, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+    device = listener.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, _DEVICE_BYTES).rstrip(b"\0")
+    # That of a link-local address is its zone.
+    return str(ListenAddress(host, name[1], "" if "%" in host else device.decode(errors="backslashreplace")))
 
 
 def _bind_one(address: Address, open_socket: OpenSocket, file: SocketFile) -> Iterator[socket.socket]:
@@ -61,16 +66,19 @@ def _check_overlap(addresses: Sequence[Address]) -> None:
 
 
 def _overlap(one: Address, other: Address) -> bool:
-    if one == other:
-        return not isinstance(one, ListenAddress) or one.port != 0
     if not (isinstance(one, ListenAddress) and isinstance(other, ListenAddress)):
+        return one == other
+    if one.port != other.port or not one.port:
         return False
-    if one.port != other.port or not one.port or one.device != other.device:
+    if one.device and other.device and one.device != other.device:
+        # One without a device conflicts with those of every device (inet_csk_bind_conflict() in the kernel).
         return False
     if {one.host, other.host} == {"0.0.0.0", "::"}:  # noqa: S104  (what is looked for)
         # The socket of :: accepts IPv4 as well.
         return True
-    return any(_contains(host, part) for host, part in ((one.host, other.host), (other.host, one.host)))
+    return one.host == other.host or any(
+        _contains(host, part) for host, part in ((one.host, other.host), (other.host, one.host))
+    )
 
 
 def _contains(host: str, part: str) -> bool:

@@ -84,16 +84,13 @@ class Passwords:
             comparing.add_done_callback(lambda _: self._waiting.pop(key))
         # The client may go; others may wait for the same.
         if await asyncio.shield(comparing) and wanted is not None:
-            self._right[user] = key
+            # Those of users that were removed are forgotten.
+            self._right = {name: kept for name, kept in self._right.items() if name in users} | {user: key}
             return True
         self._wrong[key] = None
         if len(self._wrong) > _MAX_WRONG:
             self._wrong.popitem(last=False)
         return False
-
-    def forget_others(self, users: Mapping[str, bytes]) -> None:
-        """Forget the passwords of all but these users."""
-        self._right = {user: key for user, key in self._right.items() if user in users}
 
     def _key(self, user: str, wanted: bytes, password: bytes) -> bytes:
         """Return what tells these three from others, and tells nobody what they are."""

@@ -49,11 +49,9 @@ class Server:
     def renew_connections(self) -> None:
         """Close the connections of before, as where their transport is another now.
 
-        A response that is under way is finished; its connection is closed when it must be idle again.
+        A response that is under way is finished; its connection is closed then.
         """
-        self._connections.close(responding=False)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._limits.page_seconds, self._connections.close_idle)
+        self._connections.end()
 
     async def stop(self) -> None:
         """Stop listening, give unfinished responses `stop_seconds`, then close every connection."""
@@ -61,7 +59,7 @@ class Server:
         until = loop.time() + self._limits.stop_seconds
         self._acceptor.stop()
         self._admission.close()
-        self._connections.close(responding=False)
+        self._connections.end()
         while self._connections.responding() and loop.time() < until:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
-        self._connections.close(responding=True)
+        self._connections.close()

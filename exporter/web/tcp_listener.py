@@ -129,6 +129,11 @@ def _run_error(address: ListenAddress, error: OSError) -> RunError:
             advice = "nobody can connect to a broadcast address; write one of an interface"
         case errno.ENODEV if address.device:
             return _no_interface(address, address.device)
+        case errno.EPERM if address.device:
+            # A port is refused with EACCES (ip(7)).
+            advice = (
+                "not permitted; before Linux 5.7, to bind to an interface takes the capability CAP_NET_RAW"
+            )
         case errno.EACCES | errno.EPERM:
             advice = (
                 "not permitted; choose a port from 1024 up with --web.listen-address, "

@@ -48,7 +48,8 @@ def build_context(tls: Tls, pems: dict[Pem, bytes]) -> ssl.SSLContext:
     context.maximum_version = _VERSIONS[tls.max_version]
     # A client that starts another handshake on a connection would cost more than it pays.
     context.options |= ssl.OP_NO_RENEGOTIATION
-    # Sessions are not resumed: Prometheus keeps its connection, and what is kept of others takes memory.
+    # Without tickets no session of TLS 1.3 is resumed: Prometheus keeps its connection, and to keep what
+    # others need takes memory. Those of TLS 1.2 have an ID all the same; certificates.py limits their number.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     if not tls.prefer_server_ciphers:
@@ -89,8 +90,10 @@ def _refusal(tls: Tls, error: ssl.SSLError) -> ConfigError:
 
 
 def _load_authorities(context: ssl.SSLContext, pem: Pem, content: bytes) -> None:
+    # Python takes ASCII alone; around certificates may be any text (RFC 7468, section 2).
+    text = content.decode("ascii", errors="backslashreplace")
     try:
-        context.load_verify_locations(cadata=content.decode("ascii"))
+        context.load_verify_locations(cadata=text)
     except (ssl.SSLError, ValueError) as error:
         raise _error(
             pem, "there is no certificate in PEM here; write one or more, one after the other"

@@ -15,8 +15,10 @@ from exporter.errors import RunError
 from exporter.web.address import UnixAddress
 from exporter.web.tcp_listener import BACKLOG
 
-# Whoever listens and is too busy to be connected to is alive.
-_ABSENT: Final = errno.ECONNREFUSED
+# What connect() answers where nobody listens, or the file has just gone.
+_STALE: Final = frozenset({errno.ECONNREFUSED, errno.ENOENT})
+# And where a process does, EAGAIN where its queue is full.
+_ALIVE: Final = frozenset({0, errno.EAGAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,17 @@ def _remove_stale(address: UnixAddress) -> None:
         raise RunError(f"cannot listen on {address}: the file is there and is no socket; choose another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)  # noqa: FBT003  (the standard library's signature)
-        if probe.connect_ex(address.path) != _ABSENT:
-            raise RunError(
-                f"cannot listen on {address}: another process listens there; "
-                f"`ss -lxp src {address.path}` names it; stop that, or choose another path"
-            )
+        answer = probe.connect_ex(address.path)
+    if answer in _ALIVE:
+        raise RunError(
+            f"cannot listen on {address}: another process listens there; "
+            f"`ss -lxp src {address.path}` names it; stop that, or choose another path"
+        )
+    if answer not in _STALE:
+        raise RunError(
+            f"cannot listen on {address}: a socket is there, and whether it is in use is not known "
+            f"({os.strerror(answer)}); remove the file where it is not, or choose another path"
+        )
     # Another exporter may have replaced it meanwhile.
     with contextlib.suppress(OSError):
         if os.path.samestat(os.lstat(address.path), found):

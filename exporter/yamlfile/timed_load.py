@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -29,15 +30,20 @@ class TimedLoad(Generic[T]):
 
         As long as one loading hangs no other one is begun.
         """
-        if self._loading is None:
-            self._loading = _Loading(self._load, self._name)
-        loading = self._loading
-        if not loading.ended(self._seconds):
+        until = time.monotonic() + self._seconds
+        if self._loading is not None:
+            # What it has read may be from before the files were changed.
+            self._wait(self._loading, until)
+        self._loading = loading = _Loading(self._load, self._name)
+        self._wait(loading, until)
+        self._loading = None
+        return loading.result()
+
+    def _wait(self, loading: _Loading[T], until: float) -> None:
+        if not loading.ended(max(0.0, until - time.monotonic())):
             raise RunError(
                 f"{self._name}: not read within {self._seconds:g} s: its file system does not answer"
             )
-        self._loading = None
-        return loading.result()
 
 
 class _Loading(Generic[T]):

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.cli.log_limit import LogLimit
-from exporter.cli.log_writer import LogWriter
+from exporter.cli.log_writer import MAX_LINE_BYTES, LogWriter
 from exporter.cli.logs import JsonFormatter, LogfmtFormatter, set_up
 
 # Any characters, surrogates included: names of files may be bytes that are no UTF-8.
@@ -104,6 +104,26 @@ def test_keys_are_escaped_and_differ_from_those_of_the_log() -> None:
     reserved: dict[str, object] = dict.fromkeys(("ts", "level", "msg", "exception"), 4)
     line = LogfmtFormatter().format(_record("a", fields=reserved))
     assert line.endswith('msg="a" ts_=4 level_=4 msg_=4 exception_=4')
+
+
+@pytest.mark.parametrize("character", ["x", "\n", "\U0001f600"])
+def test_of_a_line_that_is_too_long_values_are_cut(character: str) -> None:
+    """The line stays whole, and what is short in it."""
+    record = _record("failed", fields={"long": character * 30_000, "longer": character * 90_000, "port": 1})
+    line = JsonFormatter().format(record)
+    values = json.loads(line)
+    assert len(line) <= MAX_LINE_BYTES
+    assert (values["msg"], values["port"]) == ("failed", 1)
+    for name in ("long", "longer"):
+        assert re.fullmatch(f"{character}{{300,}}\\.\\.\\.", values[name])
+    logfmt = LogfmtFormatter().format(record)
+    assert len(logfmt.encode()) <= MAX_LINE_BYTES
+    assert logfmt.endswith(" port=1")
+
+
+def test_many_short_values_are_left_to_the_writer() -> None:
+    fields: dict[str, object] = {f"field{number}": "x" * 90 for number in range(1000)}
+    assert len(JsonFormatter().format(_record("a", fields=fields))) > MAX_LINE_BYTES
 
 
 @given(_TEXT, _FIELDS)

@@ -10,7 +10,10 @@ from contextlib import closing, contextmanager
 import pytest
 
 from exporter.cli import remote
-from exporter.errors import RunError
+from exporter.cli.top.feed import open_feed
+from exporter.cli.top_flags import TopFlags
+from exporter.errors import RunError, UsageError
+from exporter.sampling.clock import SYSTEM_CLOCK
 from tests.cli.json_server import serving
 
 
@@ -64,3 +67,42 @@ def test_the_password_is_not_shown() -> None:
     with serving(status=500, body=b"x") as server:
         found = refusal(server.url.replace("//", "//me:secret@"))
     assert found == f"{server.url} answers 500: x"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "",
+            "localhost:10511",
+            "ftp://localhost",
+            "http://",
+            "http://:10511",
+            "http://local host",
+            "http://a\n",
+        ),
+        *("http://[::1:10511", "http://localhost:abc", "http://localhost:99999"),
+        *("http://a..b", f"http://{'a' * 64}", "http://\udcff"),
+    ],
+)
+def test_what_is_no_url_is_wrong_use(url: str) -> None:
+    wrong = f"--url: {url!r} is no address of an exporter, such as http://localhost:10511"
+    with pytest.raises(UsageError) as raised:
+        remote.document(url, "/api")
+    assert str(raised.value) == wrong
+    with pytest.raises(UsageError) as raised:
+        open_feed(TopFlags(config_file=None, patterns=(), url=url, plain=False), SYSTEM_CLOCK)
+    assert str(raised.value) == wrong
+
+
+def test_the_password_of_a_wrong_url_is_not_shown() -> None:
+    with pytest.raises(UsageError, match=r"--url: 'localhost:abc' is no address"):
+        remote.check("http://me:secret@localhost:abc")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost", "https://host.example.:1/path", "http://[fe80::1%eth0]:1", "http://bücher.example"],
+)
+def test_what_may_be_one_is_asked(url: str) -> None:
+    assert remote.check(url).geturl() == url

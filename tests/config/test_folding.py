@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from ipaddress import ip_network
 from itertools import combinations
 
 import pytest
@@ -11,11 +13,11 @@ from hypothesis import strategies as st
 
 from exporter.config import ConfigError, parse
 from exporter.config.folding import first_with_same_labels
-from exporter.config.model import Match
+from exporter.config.model import Match, Network
 from tests.config.matches import MATCHES, OWNER_KEYS, Listener, selected
 
 LABELS = st.lists(st.sampled_from(OWNER_KEYS), unique=True)
-MANY = 4000
+MANY = 10_000
 MAX_SECONDS = 10.0
 
 
@@ -91,8 +93,38 @@ def test_rules_that_differ_in_no_label_may_not(one: str, other: str, labels: str
     parse(f"labels: {labels}\nrules: {folding.replace(', fold: true', '', 1)}", "c")
 
 
-def test_thousands_of_rules_that_fold_are_compared_in_a_moment() -> None:
-    matches = [Match(owners={"process": (f"program{number}",)}) for number in range(MANY)]
+def ip(number: int) -> Network:
+    return ip_network((10 << 24) + number)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda number: Match(owners={"process": (f"program{number}",)}),
+        lambda number: Match(addresses=(ip(number),)),
+        lambda number: Match(netns=(f"pod-{number}",)),
+        lambda number: Match(owners={"process": ("*",), "unit": (f"unit{number}.service",)}),
+        lambda number: Match(owners={"process": (f"program{number}-*",)}),
+    ],
+    ids=["process", "address", "netns", "unit", "pattern"],
+)
+def test_thousands_of_rules_that_fold_are_compared_in_a_moment(made: Callable[[int], Match]) -> None:
+    matches = [made(number) for number in range(MANY)]
     started = time.process_time()
-    assert first_with_same_labels(matches, ["process"]) == [None] * MANY
+    assert first_with_same_labels(matches, ["process", "unit"]) == [None] * MANY
+    assert time.process_time() - started < MAX_SECONDS
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda numbers: Match(owners={"process": tuple(f"program{number}" for number in numbers)}),
+        lambda numbers: Match(addresses=tuple(map(ip, numbers))),
+    ],
+    ids=["process", "address"],
+)
+def test_thousands_of_values_are_compared_in_a_moment(made: Callable[[range], Match]) -> None:
+    matches = [made(range(start, 2 * MANY, 2)) for start in (0, 1)]
+    started = time.process_time()
+    assert first_with_same_labels(matches, ["process"]) == [None, None]
     assert time.process_time() - started < MAX_SECONDS

@@ -22,8 +22,16 @@ def error(key: str, pattern: str) -> str:
 @pytest.mark.parametrize(
     ("key", "pattern", "reason", "advice"),
     [
-        ("process", "/usr/sbin/nginx", "names of programs have no path", 'write "nginx"'),
-        ("process", "*/", "names of programs have no path", 'write "*"'),
+        (
+            *("process", "/usr/sbin/amavisd*", "no path, and titles with one have 15 bytes"),
+            'write "amavisd*", or "/usr/sbin/amavi" where that is the title',
+        ),
+        (
+            "process",
+            "/usr/local/sbin/",
+            "names of programs have no path",
+            '"/usr/local/sbin" where that is the title',
+        ),
         ("process", "x" * 65, "names of programs have 64 bytes at most", "write its beginning and *"),
         ("unit", "nginx", "names of units end in one of .service, .socket", '"nginx.service" or "nginx.*"'),
         ("process", r"a\b*", r"names have \x5c for a backslash", r"write 'a\x5cb*'"),
@@ -53,6 +61,7 @@ def test_a_pattern_that_can_match_nothing_is_an_error(
             ("process", name)
             for name in ("victoria-metrics-prod", "MainThread", "nginx: *", "x" * 64, "x" * 65 + "*")
         ),
+        *(("process", name) for name in ("/usr/sbin/amavi", "/usr/sbin/amavi*", "/usr/*/?*", "*/")),
         *(
             ("unit", name)
             for name in ("a.service", "a.socket", "*", "web*", "a.*", "a.s?rvice", "a.serv*", "*.scope")

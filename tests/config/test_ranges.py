@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.config.ranges import Ranges, blocks, covers, merged
+from exporter.config.ranges import Ranges, blocks, covers, merged, overlap
 
 NUMBERS = st.integers(0, 100)
 PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS).map(lambda pair: (min(pair), max(pair))), max_size=5)
@@ -33,6 +33,14 @@ def test_ranges_cover_others_exactly_where_they_have_all_their_numbers(
     outer: list[tuple[int, int]], inner: list[tuple[int, int]]
 ) -> None:
     assert covers(merged(outer), merged(inner)) == (numbers(inner) <= numbers(outer))
+
+
+@each_set
+@given(PAIRS, PAIRS)
+def test_ranges_overlap_exactly_where_they_have_a_number_in_common(
+    one: list[tuple[int, int]], other: list[tuple[int, int]]
+) -> None:
+    assert overlap(merged(one), merged(other)) == bool(numbers(one) & numbers(other))
 
 
 @each_set

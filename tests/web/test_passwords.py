@@ -76,6 +76,22 @@ def test_another_hash_makes_a_known_password_unknown() -> None:
     assert [wanted for _, wanted in checks.compared] == [HASH, b"another"]
 
 
+def test_of_a_user_that_was_removed_nothing_is_known() -> None:
+    """So what is known is at most one password for each user."""
+    checks = CountedChecks()
+
+    async def ask() -> None:
+        passwords = Passwords(lambda: PLENTY, checks)
+        both = {**USERS, "other": b"hash"}
+        assert await passwords.are_right(both, "other", b"secret")
+        assert await passwords.are_right(USERS, "prometheus", b"secret")
+        assert await passwords.are_right(both, "other", b"secret")
+        assert await passwords.are_right(both, "prometheus", b"secret")
+
+    run(ask())
+    assert [wanted for _, wanted in checks.compared] == [b"hash", HASH, b"hash"]
+
+
 def test_a_name_that_nobody_has_takes_the_same_work_and_is_never_let_in() -> None:
     users = {"a": b"hash of a", "b": b"hash of b"}
     checks = CountedChecks()

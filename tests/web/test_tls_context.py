@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from exporter.web.certificates import Certificates
 from exporter.yamlfile.errors import ConfigError
+from exporter.yamlfile.file import content
 from testbed.certificates import Authority, encrypted
 from tests.web.tls_files import CLIENTS, SERVER, TlsFiles
 
@@ -99,6 +101,14 @@ def test_a_file_with_something_else(files: TlsFiles, name: str, wrong: str, cont
     assert wrong in error_of(files, f"{SERVER}, {CLIENTS}")
 
 
+def test_comments_may_have_any_characters(files: TlsFiles) -> None:
+    for name in ("server.crt", "server.key", "authority.crt"):
+        file = files.folder / name
+        file.write_bytes("# Zertifikat für Zürich\n".encode() + file.read_bytes() + b"\xff\n")
+    context = context_of(files, f"{SERVER}, {CLIENTS}")
+    assert len(context.get_ca_certs()) == 1
+
+
 def test_a_named_pipe_is_not_waited_for(files: TlsFiles) -> None:
     (files.folder / "server.key").unlink()
     os.mkfifo(files.folder / "server.key")
@@ -134,6 +144,32 @@ def test_broken_files_leave_the_old_ones_in_force_with_one_line(
     key.write_bytes(kept)
     certificates.check()
     files.authority.sign("server", "IP:127.0.0.1")
+    certificates.check()
+    assert certificates.context is not first
+
+
+def test_any_other_error_leaves_them_to_the_next_look(
+    files: TlsFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where there is no descriptor left: the thread that looks has to go on."""
+    errors: list[OSError] = []
+
+    def read(path: str) -> bytes:
+        if errors:
+            raise errors[0]
+        return content(path)
+
+    tls = files.load().config.tls
+    assert tls is not None
+    certificates = Certificates(tls, read)
+    first = certificates.context
+    files.authority.sign("server", "IP:127.0.0.1")
+    errors.append(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+    for _ in range(3):
+        certificates.check()
+    (record,) = caplog.records
+    assert record.message == "certificates not read again: OSError: [Errno 24] Too many open files"
+    errors.clear()
     certificates.check()
     assert certificates.context is not first
 
