@@ -60,13 +60,15 @@ def all_annotations() -> list[Builder[AnnotationQuery]]:
             "Exporter started",
             queries.exporters_only(f"changes({started}[$__rate_interval])"),
             "blue",
-            "{{instance}}",
+            queries.EXPORTER_LEGEND,
         ),
-        Annotation("Configuration read", f"changes({read}[$__rate_interval])", "purple", "{{instance}}"),
+        Annotation(
+            "Configuration read", f"changes({read}[$__rate_interval])", "purple", queries.EXPORTER_LEGEND
+        ),
         Annotation(
             "Alert",
             f"{alerts} or vector(0)",
             "red",
-            "{{alertname}} {{process}} {{address}} {{port}} {{netns}} {{instance}}",
+            "{{alertname}} {{process}} {{address}} {{port}} {{netns}} " + queries.EXPORTER_LEGEND,
         ),
     ]

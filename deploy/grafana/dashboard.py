@@ -21,7 +21,9 @@ UID: Final = "listen-queue"
 FILE: Final = Path(__file__).with_name("listen-queue.json")
 
 _ROWS: Final = (now, over_time, syn, drops, namespaces, exporter, full)
-_ALL_LISTENERS: Final = "&".join(f"var-{name}=$__all" for name in ("job", "instance", "netns", "process"))
+_ALL_LISTENERS: Final = "&".join(
+    f"var-{name}=$__all" for name in ("cluster", "job", "instance", "netns", "process")
+)
 
 # Fields that the SDK always writes and that newer versions of Grafana do not have, or not in that place: the
 # style of a dashboard, the footer of a table, the id of a variable, and the steps of interval variables.

@@ -8,7 +8,6 @@ from typing import Final
 
 from grafana_foundation_sdk.builders import prometheus, stat, statetimeline, timeseries
 from grafana_foundation_sdk.builders.common import (
-    GraphThresholdsStyleConfig,
     ReduceDataOptions,
     VizLegendOptions,
     VizTooltipOptions,
@@ -17,7 +16,6 @@ from grafana_foundation_sdk.builders.dashboard import DashboardLink, ThresholdsC
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
-    GraphTresholdsStyleMode,
     LegendDisplayMode,
     LegendPlacement,
     SortOrder,
@@ -99,12 +97,6 @@ def graph(title: str, description: str, unit: str, width: int, lines: Sequence[L
         if line.style:
             panel.override_by_query(line.reference, settings(line.style))
     return panel
-
-
-def with_threshold(panel: timeseries.Panel, at: float) -> timeseries.Panel:
-    """Add a dashed line at a constant value."""
-    style = GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED)
-    return panel.thresholds(colours.steps(colours.NONE, (at, colours.WARNING))).thresholds_style(style)
 
 
 def number(

@@ -1,4 +1,4 @@
-"""Parts of PromQL expressions. Every selector matches the selected jobs and instances."""
+"""Parts of PromQL expressions. Every selector matches the selected clusters, jobs and instances."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ from typing import Final
 
 # The labels that identify a listener, on which its series are matched.
 LISTENER: Final = "cluster, job, instance, netns, protocol, address, port, process"
-# The labels of a listener in a table.
-TABLE_LABELS: Final = "instance, netns, process, protocol, address, port"
+# Those that `labels` in the configuration adds to them. Two listeners may differ in these alone, as the
+# same path in two containers. Where a target has labels of these names, Prometheus renames the listener's.
+OWNER_LABELS: Final = (
+    *("unit", "container", "pod", "namespace", "user"),
+    *("exported_container", "exported_pod", "exported_namespace"),
+)
+# The labels of an exporter, of a namespace and of a listener in a table.
+EXPORTER_LABELS: Final = "cluster, job, instance"
+NETNS_LABELS: Final = f"{EXPORTER_LABELS}, netns"
+TABLE_LABELS: Final = f"{NETNS_LABELS}, process, protocol, address, port, {', '.join(OWNER_LABELS)}"
 
-# A listener in legends, after `with_listener_name`. Two containers may both have nginx at 0.0.0.0:80.
-LEGEND: Final = "{{process}} {{listener}} · {{netns}} · {{instance}}"
+# An exporter, a namespace and a listener in legends, the last after `with_listener_name`. Two containers may
+# both have nginx at 0.0.0.0:80. Where there is no label `cluster`, Grafana writes nothing in its place.
+EXPORTER_LEGEND: Final = "{{instance}} {{cluster}}"
+NETNS_LEGEND: Final = f"{{{{netns}}}} · {EXPORTER_LEGEND}"
+LEGEND: Final = f"{{{{process}}}} {{{{listener}}}} · {NETNS_LEGEND}"
 
-_EXPORTERS: Final = 'job=~"$job", instance=~"$instance"'
+_EXPORTERS: Final = 'cluster=~"$cluster", job=~"$job", instance=~"$instance"'
 _NAMESPACES: Final = f'{_EXPORTERS}, netns=~"$netns"'
 _LISTENERS: Final = f'{_NAMESPACES}, process=~"$process"'
 
@@ -84,11 +95,13 @@ def threshold_ratio(severity: str) -> str:
     wanted = ('queue="accept"', f'severity="{severity}"')
     share = of_exporters("listen_queue_threshold_ratio", *wanted)
     connections = of_exporters("listen_queue_threshold_connections", *wanted)
-    # Each socket admits one connection more than its backlog.
-    capacity = f"({of_listeners('listen_queue_accept_limit')} + {of_listeners('listen_queue_sockets')})"
+    # Each socket admits one connection more than its backlog. `info` has the labels of LISTENER only, so of
+    # listeners that differ in their owner alone the largest capacity counts.
+    sockets = f"{of_listeners('listen_queue_accept_limit')} + {of_listeners('listen_queue_sockets')}"
+    capacity = f"max by ({LISTENER}) ({sockets})"
     rule = "on (cluster, job, instance, rule) group_left ()"
     return (
-        f"{info} * {rule} {share} or on ({LISTENER}) "
+        f"{info} * {rule} {share} or on ({LISTENER}, rule) "
         f"{info} * {rule} {connections} / on ({LISTENER}) group_left () {capacity}"
     )
 

@@ -30,8 +30,14 @@ def variables() -> list[Builder[VariableModel]]:
     listeners = "listen_queue_accept_length"
     return [
         build.DatasourceVariable("datasource").label("Data source").type("prometheus").current(_DEFAULT),
-        _labels("job", f"label_values({exporters}, job)", all_value=".+"),
-        _labels("instance", f'label_values({exporters}{{job=~"$job"}}, instance)', all_value=".+"),
+        # Only where one server has several of them is there such a label; All has to include what has none.
+        _labels("cluster", f"label_values({exporters}, cluster)"),
+        _labels("job", f'label_values({exporters}{{cluster=~"$cluster"}}, job)', all_value=".+"),
+        _labels(
+            "instance",
+            f'label_values({exporters}{{cluster=~"$cluster", job=~"$job"}}, instance)',
+            all_value=".+",
+        ),
         _labels("netns", f"label_values({queries.of_exporters(listeners)}, netns)").label(
             "Network namespace"
         ),

@@ -52,8 +52,9 @@ _HEAD: Final = f"""\
 
 `process` is there by default; `labels` in the configuration chooses among
 {_OWNER_LABELS}.
-Sockets with equal `netns`, `protocol`, `address` and `port` are one listener (SO_REUSEPORT): its figures
-are sums, and ratios are those of the fullest socket.
+Sockets of one program with equal `netns`, `protocol`, `address` and `port` are one listener (SO_REUSEPORT),
+unix sockets only where they have one file too: its figures are sums, and ratios are those of the fullest
+socket. Without `process` in `labels` programs are not told apart.
 
 A rule with `fold: true` makes one listener of all that it matches at one `address`, with the same owner: its
 `port` is `*`, or its `address` where it is a unix socket. Its figures are those of a listener with so many

@@ -155,7 +155,9 @@ SOURCE_METRICS: Final = (
         _NAME,
         "listen_queue_exporter_last_sample_timestamp_seconds",
         "gauge",
-        "When the newest sample succeeded, in seconds since 1970; 0 is never.",
+        "When a source succeeded last, in the network namespace where that is longest ago, in seconds since "
+        "1970; 0 is never. It stands still while a source has nothing to ask, as oldest_wait where no "
+        "connection waits.",
         _oldest_success,
     ),
 )

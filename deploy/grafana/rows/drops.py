@@ -6,8 +6,6 @@ from deploy.grafana import colours, queries
 from deploy.grafana.panels import Line, graph, shades
 from deploy.grafana.rows.row import Row
 
-_NAMESPACE = "{{netns}} · {{instance}}"
-
 
 def row() -> Row:
     """The fourth row; it has all processes of the namespaces, since any of them may cause the overflows."""
@@ -35,10 +33,15 @@ def row() -> Row:
                     Line(
                         "overflows",
                         f"topk(10, {overflows})",
-                        f"overflows · {_NAMESPACE}",
+                        f"overflows · {queries.NETNS_LEGEND}",
                         shades(colours.CRITICAL),
                     ),
-                    Line("drops", f"topk(10, {drops})", f"drops · {_NAMESPACE}", shades(colours.FAINT)),
+                    Line(
+                        "drops",
+                        f"topk(10, {drops})",
+                        f"drops · {queries.NETNS_LEGEND}",
+                        shades(colours.FAINT),
+                    ),
                 ],
             ),
             graph(

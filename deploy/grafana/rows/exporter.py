@@ -7,11 +7,10 @@ from typing import Final
 from grafana_foundation_sdk.builders import statetimeline, table
 
 from deploy.grafana import colours, queries
-from deploy.grafana.panels import Line, graph, timeline, with_threshold
+from deploy.grafana.panels import Line, dashed, graph, timeline
 from deploy.grafana.rows.row import Row
 from deploy.grafana.tables import Label, Value, listing
 
-_DEFAULT_BUDGET: Final = 0.02
 _YES_NO: Final = {1: ("yes", colours.TEXT), 0: ("no", colours.CRITICAL)}
 
 
@@ -29,24 +28,38 @@ def row() -> Row:
     return Row(
         "The exporter",
         [
-            with_threshold(
-                graph(
-                    "CPU",
-                    "Time of one core that the exporter uses, without the small process that enters "
-                    "namespaces. The dashed line is the budget that it has by default (`cpu_budget: 2%`); "
-                    "it reads less often until it fits.",
-                    "percentunit",
-                    8,
-                    [Line("cpu", _process("cpu_seconds_total", counter=True), "{{instance}}")],
-                ).decimals(1),
-                _DEFAULT_BUDGET,
-            ),
+            graph(
+                "CPU",
+                "Time of one core that all processes of the exporter use together. The dashed line is the "
+                "budget that they have (`cpu_budget`): it samples less often until it fits.",
+                "percentunit",
+                8,
+                [
+                    Line(
+                        "cpu",
+                        f"sum without (process) ({queries.rate(of(f'{prefix}cpu_seconds_total'))})",
+                        queries.EXPORTER_LEGEND,
+                    ),
+                    Line(
+                        "budget",
+                        of(f"{prefix}cpu_budget_ratio"),
+                        f"budget · {queries.EXPORTER_LEGEND}",
+                        dashed(colours.WARNING),
+                    ),
+                ],
+            ).decimals(1),
             graph(
                 "Memory",
-                "Resident memory of the exporter.",
+                "Resident memory of the process that samples and serves.",
                 "bytes",
                 8,
-                [Line("memory", _process("resident_memory_bytes"), "{{instance}}")],
+                [
+                    Line(
+                        "memory",
+                        queries.exporters_only(of("process_resident_memory_bytes")),
+                        queries.EXPORTER_LEGEND,
+                    )
+                ],
             ),
             graph(
                 "Interval between samples",
@@ -123,15 +136,18 @@ def _exporters() -> table.Panel:
     build = queries.of_exporters("listen_queue_exporter_build_info")
     mapped = {"mappings": [colours.value_map(_YES_NO)], "custom.cellOptions": {"type": "color-text"}}
     host = Label("instance", "Host")
+    by = queries.EXPORTER_LABELS
     return listing(
         "Exporters",
         "Each exporter that was seen within a day. Configuration: whether the file was valid when it was "
         "last read. Left off: more than `max_listeners` or `namespaces.max` allow.",
         [
+            Label("cluster", "Cluster"),
+            Label("job", "Job"),
             host,
-            Value(f"max by (instance) ({queries.exporters_of_last_day('up')})", "Up", mapped),
+            Value(f"max by ({by}) ({queries.exporters_of_last_day('up')})", "Up", mapped),
             Label("version", "Version"),
-            Value(f"max by (instance, version) ({build})"),
+            Value(f"max by ({by}, version) ({build})"),
             Value(_each("config_last_reload_successful"), "Configuration valid", mapped),
             Value(_each("listeners"), "Listeners"),
             Value(_each("listeners_omitted"), "Left off"),
@@ -142,14 +158,9 @@ def _exporters() -> table.Panel:
     ).span(16)
 
 
-def _process(name: str, *, counter: bool = False) -> str:
-    metric = queries.of_exporters(f"process_{name}")
-    return queries.exporters_only(queries.rate(metric) if counter else metric)
-
-
 def _increase(name: str) -> str:
     return f"sum(increase({queries.of_exporters(f'listen_queue_exporter_{name}_total')}[$__rate_interval]))"
 
 
 def _each(name: str) -> str:
-    return f"max by (instance) ({queries.of_exporters(f'listen_queue_exporter_{name}')})"
+    return f"max by ({queries.EXPORTER_LABELS}) ({queries.of_exporters(f'listen_queue_exporter_{name}')})"

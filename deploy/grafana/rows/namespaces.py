@@ -12,7 +12,7 @@ from deploy.grafana.rows.row import Row
 from deploy.grafana.tables import Label, Value, as_share, listing
 
 _FULLEST: Final = (
-    f"max by (instance, netns) ({queries.of_namespaces('listen_queue_accept_peak_utilization_ratio')})"
+    f"max by ({queries.NETNS_LABELS}) ({queries.of_namespaces('listen_queue_accept_peak_utilization_ratio')})"
 )
 # Titles by the names of the metrics.
 _SYSCTLS: Final = {
@@ -45,7 +45,7 @@ def row() -> Row:
                 "the fullest.",
                 "percentunit",
                 16,
-                [Line("fullest", f"topk(10, {_FULLEST})", "{{netns}} · {{instance}}")],
+                [Line("fullest", f"topk(10, {_FULLEST})", queries.NETNS_LEGEND)],
             ).axis_soft_max(1),
             _sysctls(),
         ],
@@ -59,6 +59,8 @@ def _sysctls() -> table.Panel:
         "somaxconn bounds every backlog. tcp_syncookies: 0 never, 1 when a SYN queue is full, 2 always. "
         "tcp_abort_on_overflow: 1 resets the client. Unmatched are half-open connections of no listener.",
         [
+            Label("cluster", "Cluster"),
+            Label("job", "Job"),
             Label("instance", "Host"),
             Label("netns", "Netns"),
             fullest,
@@ -73,7 +75,7 @@ def _sysctls() -> table.Panel:
 
 
 def _each(name: str) -> str:
-    return f"max by (instance, netns) ({queries.of_namespaces(name)})"
+    return f"max by ({queries.NETNS_LABELS}) ({queries.of_namespaces(name)})"
 
 
 def _all(name: str) -> str:

@@ -13,7 +13,7 @@ from deploy.grafana.tables import HIDDEN, Label, Value, as_share, listing
 
 # The same dashboard, for the listener of one row of the table.
 _TO_LISTENER: Final = (
-    "/d/listen-queue?${datasource:queryparam}&${job:queryparam}&var-process=$__all"
+    "/d/listen-queue?${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}&var-process=$__all"
     "&var-instance=${__data.fields.Host:percentencode}"
     "&var-netns=${__data.fields.Netns:percentencode}"
     "&var-listener=${__data.fields.Listener:percentencode}&${__url_time_range}"
@@ -87,7 +87,7 @@ def _numbers() -> list[stat.Panel]:
             "Beyond warning",
             "Listeners whose accept queue or SYN queue is beyond the warning level of the exporter's "
             "configuration.",
-            f"sum(max by ({queries.LISTENER}) ({exceeded}))",
+            f"sum(max without (queue) ({exceeded}))",
             warning_from_1,
             "ListenQueueFilling",
         ),
@@ -139,6 +139,7 @@ def _listeners() -> table.Panel:
         "no port, no oldest wait and no SYN queue.",
         [
             Value(_each(exceeded), "State", _STATE),
+            Label("cluster", "Cluster", {"custom.width": 100}),
             Label("instance", "Host", {"custom.minWidth": 120}),
             Label("netns", "Netns", {"custom.width": 100}),
             Label("process", "Process", {"custom.width": 115}),
@@ -156,7 +157,7 @@ def _listeners() -> table.Panel:
             Label("listener", "Listener", HIDDEN),
         ],
         sort_by=utilization,
-        leave_out=["protocol"],
+        leave_out=["job", "protocol", *queries.OWNER_LABELS],
     ).height(12)
 
 

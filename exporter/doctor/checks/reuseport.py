@@ -42,7 +42,7 @@ def _finding(listener: ListenerView, others: float) -> Finding:
         certainty=Certainty.CERTAIN if steady else Certainty.LIKELY,
         evidence=(
             f"the fullest socket held {longest} connections of {holds}, the others about {others:.0f}",
-            "the kernel chooses the socket by a hash of the addresses, however full it is",
+            "the kernel chooses the socket by a hash of addresses and ports, however full it is",
         ),
         change=(
             "restart the worker that has the full socket (ss -ltnp shows it); a worker that does long "

@@ -65,6 +65,7 @@ def test_clusters_are_kept_apart_wherever_targets_are() -> None:
         of_targets = re.findall(r"(?:on|by|ignoring) \((.*\bjob\b.*?)\)", text)
         assert all(labels.startswith("cluster, job") for labels in of_targets), text
         assert text.count("job=%q") == text.count("cluster=%q,job=%q") == text.count("$labels.cluster")
+        assert text.count("$it :=") == text.count('range args "cluster" "job" "instance"')
 
 
 def test_the_alerts_have_the_names_that_users_rely_on() -> None:

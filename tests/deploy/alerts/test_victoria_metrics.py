@@ -42,6 +42,10 @@ def test_every_rule_is_evaluated_and_an_alert_names_the_listener(tmp_path: Path)
         rules = until(alerting.rules, bool)
         assert {rule["name"] for rule in rules} == {*shipped.alert_names(), *shipped.records()}
         until(lambda: unhealthy(alerting), equals([]))
+        # Here `$labels` has those of the rule too, such as `severity`, and not those of the series alone.
+        (text,) = descriptions(alerting, "ListenQueueFull")
+        assert text.startswith(f"{BACKLOG + 1} connections wait for ")
+        assert f"; the backlog is {BACKLOG}. The oldest has waited " in text
 
 
 def unhealthy(alerting: Vmalert) -> list[tuple[str, str]]:
@@ -50,4 +54,14 @@ def unhealthy(alerting: Vmalert) -> list[tuple[str, str]]:
         (rule["name"], rule["lastError"])
         for rule in alerting.rules()
         if rule["health"] != "ok" or rule["lastError"]
+    ]
+
+
+def descriptions(alerting: Vmalert, name: str) -> list[str]:
+    """The descriptions of the alerts of this name."""
+    return [
+        alert["annotations"]["description"]
+        for rule in alerting.rules()
+        if rule["name"] == name
+        for alert in rule["alerts"]
     ]

@@ -18,6 +18,8 @@ from tests.integration import listening_sockets
 from tests.integration.metric_values import until_figure
 from tests.integration.service import Service
 
+# Of the exporters of the busy host; the idle one has no such label.
+CLUSTER = "east"
 # Ports by the instance labels.
 EXPORTERS = {"web1:10511": 10511, "web2:10511": 10512}
 OTHER_NAMESPACE = "shop"
@@ -73,7 +75,7 @@ def busy_host(folder: Path, kind: type[Prometheus | VictoriaMetrics] = Prometheu
         for _ in range(_BACKLOG + 1):
             stack.enter_context(_unix_client(path))
         first, second = (stack.enter_context(_start_exporter(port, CONFIG)) for port in EXPORTERS.values())
-        server = stack.enter_context(kind(folder, EXPORTERS, RULES))
+        server = stack.enter_context(kind(folder, EXPORTERS, RULES, {"cluster": CLUSTER}))
         until(server.ready, equals(wanted=True))
         # The increase of a counter needs a scrape before and after.
         until(lambda: len(server.query('up{job="listen-queue"} == 1')), equals(len(EXPORTERS)))

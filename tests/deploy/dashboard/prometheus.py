@@ -110,9 +110,10 @@ class Server(Program):
 
 
 class Prometheus(Server):
-    """Prometheus with its data in `folder`, which scrapes exporters at these ports by instance.
+    """Prometheus with its data in `folder`, which scrapes exporters at these ports.
 
-    `labels` are further labels of the targets, as service discovery in a cluster adds them.
+    Each is named by its label `instance`, or by `cluster`, a slash and that. `labels` are further labels of
+    the targets, as service discovery in a cluster adds them.
     """
 
     def __init__(
@@ -133,10 +134,16 @@ class VictoriaMetrics(Server):
 
     port = victoria_metrics.PORT
 
-    def __init__(self, folder: Path, exporters: Mapping[str, int], rules: str = "groups: []\n") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        exporters: Mapping[str, int],
+        rules: str = "groups: []\n",
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
         rule_file = folder / "rules.yml"
         rule_file.write_text(rules)
-        options = victoria_metrics.flags(folder, _GLOBAL + _scraped(exporters, None))
+        options = victoria_metrics.flags(folder, _GLOBAL + _scraped(exporters, labels))
         super().__init__((programs.find("victoria-metrics"), *options), folder / "victoria-metrics.log")
         self._vmalert = victoria_metrics.Vmalert(folder, [rule_file])
 
@@ -153,9 +160,14 @@ class VictoriaMetrics(Server):
 
 def _scraped(exporters: Mapping[str, int], labels: Mapping[str, str] | None) -> str:
     return _EXPORTERS + "".join(
-        _TARGET.format(port=port, labels=json.dumps({"instance": name, **(labels or {})}))
+        _TARGET.format(port=port, labels=json.dumps({**_named_by(name), **(labels or {})}))
         for name, port in exporters.items()
     )
+
+
+def _named_by(name: str) -> dict[str, str]:
+    cluster, _, instance = name.rpartition("/")
+    return {"instance": instance, **({"cluster": cluster} if cluster else {})}
 
 
 def _numbers(pairs: list[list[Any]]) -> dict[float, float]:

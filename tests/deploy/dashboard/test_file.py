@@ -18,7 +18,6 @@ WIDTH = 24
 OTHER_METRICS = {
     "ALERTS",
     "up",
-    "process_cpu_seconds_total",
     "process_resident_memory_bytes",
     "process_start_time_seconds",
 }
@@ -45,7 +44,7 @@ def test_it_can_be_imported_into_any_grafana() -> None:
     assert "listen-queue" in dashboard["tags"]
     # Some versions of Grafana need `current`, but it must not have the values of one installation.
     chosen = {each["name"]: each["current"]["value"] for each in dashboard["templating"]["list"]}
-    every = {name: ["$__all"] for name in ("job", "instance", "netns", "process")}
+    every = {name: ["$__all"] for name in ("cluster", "job", "instance", "netns", "process")}
     assert chosen == {"datasource": "default", **every, "listener": ""}
     assert not [each["name"] for each in dashboard["templating"]["list"] if "options" in each]
 
@@ -127,6 +126,12 @@ def test_its_expressions_have_its_own_variables() -> None:
     asked += [each["query"] for each in dashboard["templating"]["list"]]
     for expression in asked:
         assert set(re.findall(r"\$\{?(\w+)", expression)) <= known, expression
+
+
+def test_every_selector_matches_the_chosen_clusters() -> None:
+    for query in (*file.targets(file.load()), *file.annotation_queries(file.load())):
+        for each in selectors(query.expression):
+            assert 'cluster=~"$cluster"' in each.matchers, query.place
 
 
 def test_variables_depend_on_earlier_ones_only() -> None:

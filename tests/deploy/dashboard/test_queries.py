@@ -131,7 +131,7 @@ def test_panels_show_the_selected_listeners_only(tmp_path: Path) -> None:
         (target, *_) = file.panel(dashboard, "Connections waiting")["targets"]
         choice = Choice(dashboard, {"instance": ["web1:10511"], "listener": [path]})
         (series,) = server.query(choice.fill(target["expr"]))
-        assert legend(target, series) == f"waiting · php-fpm {path} · host · web1:10511"
+        assert legend(target, series) == f"waiting · php-fpm {path} · host · web1:10511 {hosts.CLUSTER}"
 
 
 @pytest.mark.netns
@@ -140,6 +140,8 @@ def test_an_exporter_that_is_down_is_counted_and_other_jobs_are_not(tmp_path: Pa
     with idle_host(tmp_path) as (server, stopped):
         ask = partial(_now, server, Choice(dashboard))
         until(partial(ask, "CPU", "cpu", label="instance"), lambda found: set(found) == set(EXPORTERS))
+        # The default of `cpu_budget`.
+        until(partial(ask, "CPU", "budget", label="instance"), equals(dict.fromkeys(EXPORTERS, 0.02)))
         until(partial(ask, "Memory", "memory", label="instance"), lambda found: set(found) == set(EXPORTERS))
         until(partial(ask, "Exporters down or blind"), equals({"": 0.0}))
         stopped.stop()

@@ -17,6 +17,7 @@ from tests.deploy.dashboard.prometheus import Server
 
 LISTENERS = (
     "State",
+    "Cluster",
     "Host",
     "Netns",
     "Process",
@@ -39,6 +40,7 @@ TCP_COLUMNS = {"Oldest wait", "SYN queue"}
 EXPECTED: dict[tuple[str, str], dict[str, object]] = {
     ("host", hosts.WEB): {
         "State": 2,
+        "Cluster": hosts.CLUSTER,
         "Process": "nginx",
         "Address": "0.0.0.0",
         "Port": "8080",

@@ -23,6 +23,7 @@ VALUES: tuple[dict[str, list[str]], ...] = (
     {"listener": ["0.0.0.0:80"]},
     {"listener": []},
     {
+        "cluster": ["east"],
         "job": ["a"],
         "instance": ["host.example:10511"],
         "netns": ["host"],
@@ -30,6 +31,7 @@ VALUES: tuple[dict[str, list[str]], ...] = (
         "listener": ["@x"],
     },
     {
+        "cluster": ["east", "we.st"],
         "job": ["a", "b|c"],
         "instance": ["[::1]:10511", "h2"],
         "netns": ["4026532178", "shop"],
@@ -69,6 +71,7 @@ def test_every_listener_is_an_option_that_shows_it_alone(tmp_path: Path) -> None
         for name in wanted:
             (found,) = server.query(Choice(dashboard, {"listener": [name]}).fill(target["expr"]))
             assert found.labels["listener"] == name
+        assert options(server, Choice(dashboard), "cluster") == []
         assert options(server, Choice(dashboard), "job") == ["listen-queue"]
         assert options(server, Choice(dashboard, {"job": ["listen-queue"]}), "instance") == ["one"]
         assert options(server, Choice(dashboard), "netns") == ["host"]
@@ -104,7 +107,7 @@ def test_prometheus_parses_every_query_with_any_values(tmp_path: Path) -> None:
             choice = Choice(dashboard, values)
             for query in (*file.targets(dashboard), *file.annotation_queries(dashboard)):
                 server.formatted(choice.fill(query.expression))
-            for name in ("job", "instance", "netns", "process", "listener"):
+            for name in ("cluster", "job", "instance", "netns", "process", "listener"):
                 options(server, choice, name)
         with pytest.raises(PrometheusError, match="parse error"):
             server.formatted("rate(up[5m)")
