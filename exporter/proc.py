@@ -1,7 +1,6 @@
 """Reading /proc, for the broker and for the kernel package alike.
 
-It imports nothing but the standard library, since the broker imports nothing else of the exporter. Functions
-raise OSError as the system call does. Source: https://docs.kernel.org/filesystems/proc.html,
+It imports nothing but the standard library. Functions raise OSError as the system call does. Source: https://docs.kernel.org/filesystems/proc.html,
 proc_pid_stat(5), proc_pid_fd(5), namespaces(7).
 """
 

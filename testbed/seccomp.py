@@ -41,7 +41,6 @@ _ARCHITECTURES = {
             "getsockopt": 55,
             "getdents64": 217,
             "openat": 257,
-            "openat2": 437,
             "pidfd_open": 434,
         },
     ),
@@ -50,7 +49,6 @@ _ARCHITECTURES = {
         {
             "ioctl": 29,
             "openat": 56,
-            "openat2": 437,
             "getdents64": 61,
             "read": 63,
             "socket": 198,

@@ -42,9 +42,9 @@ class Confinement:
             become(self.user_of_brokers)
         keep_only(self._held(), in_use=False)
 
-    def serve(self, capabilities: Collection[Capability], rules: Rules) -> None:
+    def serve(self, capabilities: Collection[int], rules: Rules) -> None:
         """Confine a broker, which the supervisor has forked, to what it needs of each. Raises OSError."""
-        keep_only(self._held().intersection({*capabilities, KILL}))
+        keep_only(self._held().intersection(capabilities))
         self.filter(rules)
 
     def filter(self, rules: Rules) -> None:

@@ -2,7 +2,7 @@
 
 It looks at files whose file systems others may serve, so each request has a time limit, and its supervisor
 ends and replaces a broker that exceeds it. It changes nothing, and parses nothing of what it reads but the
-start of a process.
+start of a process, its parent and its numbers in PID namespaces.
 """
 
 from __future__ import annotations

@@ -12,17 +12,17 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
-from exporter.broker.openat2 import Resolve, openat2
 from exporter.broker.process_files import MAX_FILE_BYTES, FileContent
 from exporter.broker.regular_file import expect_regular, read_found, read_whole
+from exporter.broker.rooted_path import Resolve, open_path
 
+# The names that are read of a directory; more than one host has containers.
+MAX_NAMES: Final = 1 << 16
 # Podman has one file for all containers of a host.
 MAX_RUNTIME_BYTES: Final = 8 << 20
-_AT_FDCWD: Final = -100
-# A kernel before Linux 5.6, or a filter that does not know the call.
-_NO_OPENAT2: Final = frozenset({errno.ENOSYS, errno.EPERM})
 
 _ID: Final = r"[0-9a-f]{64}"
 # Clients of containerd may choose the id (pkg/identifiers/validate.go), and it has no other name then.
@@ -80,7 +80,9 @@ class HostFileReader:
         self._resolve = resolve
 
     def read(self, file: HostFile) -> FileContent:
-        """Return the content of a file; of a directory the names in it, each followed by NUL but the last.
+        """Return the content of a file; of a directory names in it, each followed by NUL but the last.
+
+        Of a directory with more than MAX_NAMES entries some are left out.
 
         Raises OSError: EACCES for a file that is none of these, EFBIG where it is larger than 1 MiB, or than
         8 MiB where it is a runtime's, EINVAL or EISDIR where it is no regular file, and what the system calls
@@ -118,7 +120,8 @@ class HostFileReader:
     def _names(self, path: str) -> list[str]:
         found = self._found(path)
         try:
-            names = os.listdir(f"/proc/self/fd/{found}")  # noqa: PTH208  (only names are needed)
+            with os.scandir(f"/proc/self/fd/{found}") as entries:
+                names = [entry.name for entry in islice(entries, MAX_NAMES)]
             whole = _LOGS.fullmatch(path) or _DIRECTORIES.fullmatch(_path_of(found))
         finally:
             os.close(found)
@@ -128,13 +131,12 @@ class HostFileReader:
         """Return a descriptor of what a path leads to, which is not opened yet (O_PATH, open(2))."""
         if path.startswith(_PROC) or not path.startswith("/"):
             raise _failure(errno.EACCES)
-        real = self._resolve(path)
+        real = os.fsencode(self._resolve(path))
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            return openat2(_AT_FDCWD, os.fsencode(real), os.O_PATH, Resolve.NO_SYMLINKS)
-        except OSError as error:
-            if error.errno not in _NO_OPENAT2:
-                raise
-        return os.open(real, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return open_path(root, real, os.O_PATH, Resolve.NO_SYMLINKS)
+        finally:
+            os.close(root)
 
 
 def _path_of(descriptor: int) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter import proc
-from exporter.broker.openat2 import Resolve, openat2
+from exporter.broker.rooted_path import Resolve, open_path
 
 # What is read of an argument list, and of any other file.
 MAX_ARGUMENTS_BYTES: Final = 256 << 10
@@ -127,7 +127,7 @@ def _read_below_root(directory: int, path: bytes) -> FileContent:
     """Read a regular file by its path below the root of a process. Who may write there is not trusted."""
     with opened(directory, "root", os.O_PATH | os.O_DIRECTORY) as root:
         # Without O_NONBLOCK, opening a named pipe waits for a writer.
-        descriptor = openat2(root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY, Resolve.IN_ROOT)
+        descriptor = open_path(root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY, Resolve.IN_ROOT)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

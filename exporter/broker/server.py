@@ -1,4 +1,4 @@
-"""The broker: it answers a few kinds of request, and does not parse what it opens.
+"""The broker: it answers a few kinds of request, and parses the start of a process and nothing else.
 
 It also kills a process that keeps namespaces open and has stopped asking: what is open there would keep the
 namespaces, and the network devices, of containers that end meanwhile.

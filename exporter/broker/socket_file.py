@@ -8,19 +8,17 @@ device that the kernel tells of the socket (UDIAG_SHOW_VFS). Source: unix(7), ne
 
 from __future__ import annotations
 
-import ctypes
 import enum
 import errno
 import os
 import stat
-import sys
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from exporter import libc
 from exporter.broker.ancestors import other_roots
+from exporter.broker.file_system import BTRFS, OVERLAYFS, file_system_type
 from exporter.broker.process_files import ProcessFileReader, opened
 from exporter.broker.socket_name import SocketName
 
@@ -31,9 +29,8 @@ _INODE_MASK: Final = 0xFFFFFFFF
 # The path leads to nothing.
 _NOTHING: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 # File systems whose files have other device numbers by stat(2) than the kernel has for the whole of it:
-# overlayfs one for each layer, btrfs one for each subvolume (include/uapi/linux/magic.h).
-_SEVERAL_DEVICES: Final = frozenset({0x794C7630, 0x9123683E})
-_STATFS_BYTES: Final = 256
+# overlayfs one for each layer, btrfs one for each subvolume.
+_SEVERAL_DEVICES: Final = frozenset({OVERLAYFS, BTRFS})
 
 
 class SocketFileState(enum.IntEnum):
@@ -83,7 +80,7 @@ class BoundSocket:
         """Tell whether this is the status of its file, which lies in the open `directory`. Raises OSError."""
         if not stat.S_ISSOCK(status.st_mode) or (status.st_ino ^ self.inode) & _INODE_MASK:
             return False
-        return status.st_dev == self.device or _file_system_type(directory) in _SEVERAL_DEVICES
+        return status.st_dev == self.device or file_system_type(directory) in _SEVERAL_DEVICES
 
 
 class HeldSocket(NamedTuple):
@@ -212,12 +209,3 @@ def _other_name(directory: int, bound: BoundSocket) -> bytes | None:
     finally:
         os.close(readable)
     return None
-
-
-def _file_system_type(directory: int) -> int:
-    """Return f_type of fstatfs(2), which is the first field on every architecture. Raises OSError."""
-    buffer = ctypes.create_string_buffer(_STATFS_BYTES)
-    libc.call("fstatfs", directory, buffer)
-    # It has 32 bits on some architectures, and the known numbers fit into them.
-    narrow = int.from_bytes(buffer.raw[:4], sys.byteorder)
-    return narrow or int.from_bytes(buffer.raw[:8], sys.byteorder)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from exporter import proc
-from exporter.broker.openat2 import Resolve, openat2
 from exporter.broker.process_files import opened
+from exporter.broker.rooted_path import Resolve, open_path
 
 # Paths that each process resolves to something else; /dev/fd is a link to /proc/self/fd.
 _OWN: Final = re.compile(
@@ -72,7 +72,7 @@ class SocketName:
 
     def target(self) -> os.stat_result:
         """Return the status of what it leads to where its last component is a symbolic link."""
-        descriptor = openat2(self._root, self.path, os.O_PATH, Resolve.IN_ROOT)
+        descriptor = open_path(self._root, self.path, os.O_PATH, Resolve.IN_ROOT)
         try:
             return os.fstat(descriptor)
         finally:
@@ -108,14 +108,14 @@ class SocketName:
     def _open_directory(self, path: bytes) -> int:
         flags = os.O_PATH | os.O_DIRECTORY
         if self._link is None:
-            return openat2(self._root, path, flags, Resolve.IN_ROOT)
+            return open_path(self._root, path, flags, Resolve.IN_ROOT)
         with opened(self._process, self._link, flags) as start:
             if not path:
                 return os.dup(start)
             try:
-                return openat2(start, path, flags, Resolve.BENEATH)
+                return open_path(start, path, flags, Resolve.BENEATH)
             except OSError as error:
                 # A `..`, or a link to another place.
                 if error.errno != errno.EXDEV or not self.path:
                     raise
-        return openat2(self._root, posixpath.dirname(self.path), flags, Resolve.IN_ROOT)
+        return open_path(self._root, posixpath.dirname(self.path), flags, Resolve.IN_ROOT)

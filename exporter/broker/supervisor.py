@@ -24,7 +24,7 @@ from typing import Final, NoReturn
 from exporter import libc
 from exporter.broker import file_wire, wire
 from exporter.broker.access_timer import AccessTimer
-from exporter.broker.capabilities import Capability
+from exporter.broker.capabilities import KILL, Capability
 from exporter.broker.confinement import Confinement
 from exporter.broker.file_server import ACCESS_SECONDS, CAPABILITIES, serve_files
 from exporter.broker.process_name import BROKER, FILE_BROKER, SUPERVISOR
@@ -103,7 +103,7 @@ class _Supervisor:
             SupervisedBroker(
                 lambda: _fork(
                     BROKER,
-                    lambda: confinement.serve(tuple(Capability), profiles.broker(exporter)),
+                    lambda: confinement.serve((*Capability, KILL), profiles.broker(exporter)),
                     lambda: channels.serve(broker),
                     [broker.fileno()],
                 ),

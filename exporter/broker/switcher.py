@@ -18,6 +18,7 @@ from exporter import libc, proc
 from exporter.broker.wire import NamespaceTarget
 
 RUN_NETNS: Final = b"/run/netns/"
+_OWN: Final = "/proc/self/ns/net"
 # The exit status of a process that could not go back to its own namespace.
 NOT_RESTORED: Final = 3
 _CLONE_NEWNET: Final = 0x40000000
@@ -59,7 +60,7 @@ class NamespaceSwitcher:
     def __init__(self, calls: SystemCalls | None = None) -> None:
         """Open the namespace of this process. Raises OSError."""
         self._calls = SystemCalls() if calls is None else calls
-        self._original = proc.open_file("/proc/self/ns/net")
+        self._original = proc.open_file(_OWN)
         self._switched = False
         # Until the kernel says otherwise: its version does not tell what was added to it, or is filtered.
         self._has_pidfd = True
@@ -77,10 +78,11 @@ class NamespaceSwitcher:
             self._restore()
 
     def enter(self, target: NamespaceTarget) -> int | None:
-        """Enter a namespace, from whichever this process is in. Raises OSError; then nothing has changed.
+        """Enter a namespace, from whichever this process is in.
 
         Returns the pidfd of the process by which it was entered, for the caller to close; None where that was
-        a name, or where the kernel has no pidfd.
+        a name, or where the kernel has no pidfd. Raises OSError: ESRCH also where it is another namespace
+        than that of the target, which this process is in then.
         """
         if target.name:
             pidfd = None
@@ -88,6 +90,10 @@ class NamespaceSwitcher:
         else:
             pidfd = self._enter_process(target.pid, target.started)
         self._switched = True
+        if target.inode and os.stat(_OWN).st_ino != target.inode:  # noqa: PTH116
+            if pidfd is not None:
+                os.close(pidfd)
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
         return pidfd
 
     def open_in(self, target: NamespaceTarget) -> Opened:

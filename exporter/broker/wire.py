@@ -31,7 +31,7 @@ _REQUEST: Final = struct.Struct("=IH")
 _REPLY: Final = struct.Struct("=IiQHB")
 # Beside the bits of the files in a reply: one of its descriptors is a pidfd.
 _PIDFD_BIT: Final = 1 << 15
-_TARGET: Final = struct.Struct("=IQHB")
+_TARGET: Final = struct.Struct("=IQQHB")
 _ARGUMENTS: Final = struct.Struct("=II")
 _PORTION: Final = struct.Struct("=I")
 _NUMBER_BYTES: Final = 8
@@ -73,13 +73,15 @@ class NamespaceTarget:
     """One namespace to enter: by a process that is in it, or by a name under /run/netns.
 
     `started` tells it from a later one: the start of the process in clock ticks, or st_ctime of the file in
-    nanoseconds; 0 where that need not be checked. `files` are those of NAMESPACE_FILES to open.
+    nanoseconds; 0 where that need not be checked. `inode` is that of the namespace, 0 where any will do: a
+    process may enter another one at any time. `files` are those of NAMESPACE_FILES to open.
     """
 
     pid: int = 0
     started: int = 0
     name: bytes = b""
     files: Collection[str] = ()
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,6 @@ class BrokerRequest:
     """A request.
 
     `targets` belong to ENTER, `pids` to NAMESPACES, `pid` to SOCKETS, FILE and LINK, `file` to FILE and LINK.
-
     `start` is where the portion of a list begins (PIDS, SOCKETS, NAMES). `seconds` is how soon after WATCH
     the next request has to come, 0 where it may take as long as it likes.
     """
@@ -223,21 +224,20 @@ def _unpack_portion(payload: bytes) -> Portion:
     return Portion(struct.unpack(f"={count}Q", payload[_PORTION.size :]), following)
 
 
-def _pack_target(target: NamespaceTarget) -> bytes:
-    return _TARGET.pack(target.pid, target.started, bits(target.files), len(target.name)) + target.name
+def _pack_target(each: NamespaceTarget) -> bytes:
+    return _TARGET.pack(each.pid, each.started, each.inode, bits(each.files), len(each.name)) + each.name
 
 
 def _unpack_targets(message: bytes) -> tuple[NamespaceTarget, ...]:
     found = []
     at = _REQUEST.size
     while at < len(message):
-        pid, started, wanted, length = _TARGET.unpack_from(message, at)
+        pid, started, inode, wanted, length = _TARGET.unpack_from(message, at)
         at += _TARGET.size
-        name = message[at : at + length]
-        at += length
+        name, at = message[at : at + length], at + length
         if len(name) != length or bool(name) == bool(pid) or pid > _MAX_PID or not is_file_name(name):
             raise ValueError(f"no target: process {pid}, name {name!r}")
-        found.append(NamespaceTarget(pid, started, name, files(wanted)))
+        found.append(NamespaceTarget(pid, started, name, files(wanted), inode))
     if len(found) > MAX_TARGETS:
         raise ValueError(f"{len(found)} namespaces at once, at most {MAX_TARGETS}")
     return tuple(found)

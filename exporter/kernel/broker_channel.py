@@ -103,6 +103,9 @@ class BrokerChannel(Generic[ReplyT]):
         self._number = next_number(self._number)
         try:
             self._channel.send(pack(self._number))
+        except BlockingIOError as error:
+            # It has not taken those before.
+            raise self._silent(what) from error
         except OSError as error:
             raise self._unavailable(what, "is gone") from error
         return self._number
@@ -113,8 +116,7 @@ class BrokerChannel(Generic[ReplyT]):
             try:
                 reply, descriptors = self._receive(what)
             except BlockingIOError as error:
-                self._silent_until = self._clock() + _SILENCE_SECONDS
-                raise self._unavailable(what, "does not answer") from error
+                raise self._silent(what) from error
             if reply.number == number:
                 return reply, descriptors
             close_all(descriptors)
@@ -164,6 +166,11 @@ class BrokerChannel(Generic[ReplyT]):
             self._ended_processor_ns += self._processor_ns
         self._processor_ns = reply.processor_ns
         return reply, descriptors
+
+    def _silent(self, what: str) -> BrokerUnavailableError:
+        """Return the error for a broker that does not answer, which is left alone for some seconds now."""
+        self._silent_until = self._clock() + _SILENCE_SECONDS
+        return self._unavailable(what, "does not answer")
 
     def _unavailable(self, what: str, why: str) -> BrokerUnavailableError:
         return BrokerUnavailableError(what, f"the {self._broker} {why}")

@@ -44,8 +44,9 @@ class MethodFallback:
             # Where procfs worked, no error of sock_diag is a reason to stop using it.
             if self._setting is not Method.AUTO or not (retrying or isinstance(error, UnavailableError)):
                 raise
+            answer = procfs()
             self._retry_at = now + _RETRY_SECONDS
             self.method = Method.PROCFS
-            return procfs()
+            return answer
         self.method = Method.SOCK_DIAG
         return answer

@@ -6,6 +6,7 @@ To add one: a module with its rows in exporter/kernel/sock_diag, and a descripti
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,8 +37,8 @@ class SocketFamily:
     `protocol` is the value of the label `protocol`, `source` the name of the source that reads them.
     `has_syn_queue` tells whether there are half-open connections, and connections in the accept queue whose
     wait is known; `needs_segments` whether a queue grows only when a TCP segment comes in. `rows` is how
-    sock_diag shows them, `table` how /proc/net does, None where it does not. `optional` is set where a kernel
-    may be built without the family: then it has no listeners, and that is no failure.
+    sock_diag shows them. `table` makes what reads them from /proc/net, which may remember what it has read:
+    one for each namespace. It is None where /proc/net does not show them.
     """
 
     protocol: str
@@ -46,8 +47,7 @@ class SocketFamily:
     has_syn_queue: bool
     needs_segments: bool
     rows: ListenerRows
-    table: ProcfsTable | None
-    optional: bool = False
+    table: Callable[[], ProcfsTable] | None
 
 
 TCP: Final = SocketFamily(
@@ -57,7 +57,7 @@ TCP: Final = SocketFamily(
     has_syn_queue=True,
     needs_segments=True,
     rows=TcpRows(),
-    table=TcpTable(),
+    table=TcpTable,
 )
 UNIX: Final = SocketFamily(
     protocol="unix",
@@ -66,7 +66,7 @@ UNIX: Final = SocketFamily(
     has_syn_queue=False,
     needs_segments=False,
     rows=UnixRows(),
-    table=UnixTable(),
+    table=UnixTable,
 )
 FAMILIES: Final = (TCP, UNIX)
 

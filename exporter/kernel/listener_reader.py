@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import replace
 from typing import Final
 
-from exporter.kernel.errors import KernelError, UnavailableError
+from exporter.kernel.errors import KernelError
 from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.family import SocketFamily
 from exporter.kernel.procfs.comparison import TableComparison
 from exporter.kernel.procfs.files import ProcfsFiles
-from exporter.kernel.records import UNCHANGED, Changes, Method
+from exporter.kernel.procfs.table import ProcfsTable
+from exporter.kernel.records import Changes, Method
 from exporter.kernel.sock_diag.comparison import DumpComparison
 from exporter.kernel.sock_diag.diag_socket import DiagSockets
 from exporter.kernel.sock_diag.dump import RepeatedDump
@@ -35,6 +35,7 @@ class ListenerReader:
         self._family = family
         self._sockets = sockets
         self._files = files
+        self._table = None if family.table is None else family.table()
         self._requests = tuple(RepeatedDump(request) for request in family.rows.requests)
         self._interfaces = InterfaceNames(sockets)
         self._dumps = DumpComparison(family.rows, self._interfaces)
@@ -49,21 +50,12 @@ class ListenerReader:
 
         What has changed before an error is returned by the next read that succeeds.
         """
-        try:
-            if self._family.table is None:
-                return self._dump(now)
-            return self.fallback.ask(now, sock_diag=lambda: self._dump(now), procfs=self._read_table)
-        except UnavailableError as error:
-            if self._family.optional and error.errno == errno.ENOENT:
-                # sock_diag has no handler of a family that is not in the kernel (net/core/sock_diag.c).
-                return self._none()
-            raise
-
-    def _none(self) -> Changes:
-        """Return that every known listener closed."""
-        closed = tuple(self._last.known)
-        self._dumps = self._last = DumpComparison(self._family.rows, self._interfaces)
-        return Changes(closed=closed) if closed else UNCHANGED
+        table = self._table
+        if table is None:
+            return self._dump(now)
+        return self.fallback.ask(
+            now, sock_diag=lambda: self._dump(now), procfs=lambda: self._read_table(table)
+        )
 
     def _dump(self, now: float) -> Changes:
         read_names = now >= self._names_at
@@ -86,21 +78,30 @@ class ListenerReader:
             second = self._dumps.update(self._datagrams())
         except KernelError:
             return first
-        return Changes(
-            first.opened + second.opened, first.updated + second.updated, first.closed + second.closed
-        )
+        return _both(first, second)
 
     def _datagrams(self) -> list[bytes]:
         if len(self._requests) == 1:
             return self._requests[0].read(self._sockets)
         return [datagram for request in self._requests for datagram in request.read(self._sockets)]
 
-    def _read_table(self) -> Changes:
-        assert self._family.table is not None  # noqa: S101  (asked for only where there is one)
-        changes = self._tables.update(self._family.table.listeners(self._files))
+    def _read_table(self, table: ProcfsTable) -> Changes:
+        changes = self._tables.update(table.listeners(self._files))
         if self._last is self._tables:
             return changes
         # The two methods know a socket by different numbers.
         changes = replace(changes, closed=tuple(self._dumps.known))
         self._last, self._dumps = self._tables, DumpComparison(self._family.rows, self._interfaces)
         return changes
+
+
+def _both(first: Changes, second: Changes) -> Changes:
+    """Return what two dumps changed one after the other: each listener is closed and opened once at most."""
+    gone = set(second.closed)
+    # The second may have closed what the first has opened, which nobody knows yet.
+    unknown = {listener.cookie for listener, _ in first.opened}.difference(first.closed)
+    return Changes(
+        tuple(pair for pair in first.opened if pair[0].cookie not in gone) + second.opened,
+        tuple(reading for reading in first.updated if reading.cookie not in gone) + second.updated,
+        tuple({*first.closed, *second.closed} - unknown),
+    )

@@ -60,7 +60,7 @@ class FileId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listening socket: what does not change as long as it exists.
+    """A listening socket: all but its queue. Where any of it changes, it counts as another.
 
     `cookie` is the kernel's number that is never used twice (sock_gen_cookie); with procfs the inode stands
     in for it. `address` and `port` are the text for the labels. `bound_to` tells sockets with one address

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 # The first releases that admit one more: mainline, and those of each stable series before it.
 _MAINLINE: Final = (6, 13)
-_STABLE: Final = {(6, 12): 10, (6, 6): 72, (6, 1): 125, (5, 15): 177}
+_STABLE: Final = {(6, 12): 10, (6, 6): 72, (6, 1): 125, (5, 15): 177, (5, 10): 234, (5, 4): 290}
 _RELEASE: Final = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 # Debian's release does not tell the stable one that it was made from, as in "6.1.0-31-amd64".
 _DEBIAN: Final = re.compile(r"Debian (\d+\.\d+\.\d+)")

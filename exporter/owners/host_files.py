@@ -6,14 +6,11 @@ import errno
 import os
 from collections.abc import Callable
 from itertools import islice
-from typing import Final, Protocol
+from typing import Protocol
 
-from exporter.broker.host_files import HostFile, RuntimeDirectory, RuntimeFile
+from exporter.broker.host_files import MAX_NAMES, HostFile, RuntimeDirectory, RuntimeFile
 from exporter.broker.regular_file import read_found
 from exporter.kernel.errors import KernelError
-
-# More than one host has containers.
-_MAX_NAMES: Final = 1 << 16
 
 
 class FileReader(Protocol):
@@ -51,7 +48,7 @@ class HostFiles:
     def names(self, path: str) -> list[str]:
         """Return the names in a directory, 65,536 at most. Raises OSError."""
         with os.scandir(path) as entries:
-            return [entry.name for entry in islice(entries, _MAX_NAMES)]
+            return [entry.name for entry in islice(entries, MAX_NAMES)]
 
 
 class ProtectedHostFiles:

@@ -11,19 +11,30 @@ from pathlib import Path
 
 import pytest
 
-from exporter.broker.capabilities import ENTER, Capability, keep_only, permitted
+from exporter.broker import supervisor
+from exporter.broker.capabilities import ENTER, KILL, Capability, keep_only, permitted
+from exporter.broker.confinement import Confinement
+from exporter.broker.process_name import FILE_BROKER
+from exporter.broker.user import User
 from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.opened import OpenedDescriptors
-from testbed import syscalls
-from tests.broker.broker_processes import broker_of, open_one, running_broker, status, supervisor_of
+from testbed import privileges, syscalls
+from tests.broker.broker_processes import (
+    broker_of,
+    open_one,
+    running_broker,
+    status,
+    supervisor_of,
+    wait_for_child,
+)
 from tests.broker.namespaced_process import NamespacedProcess, give_name, hide_named
 
 ALL = frozenset(Capability)
 _SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
-def mask(*capabilities: Capability) -> int:
+def mask(*capabilities: int) -> int:
     return sum(1 << capability for capability in capabilities)
 
 
@@ -56,6 +67,20 @@ def test_the_exporter_has_none_and_the_broker_has_three() -> None:
         with pytest.raises(PermissionError):
             # A process that may read this may trace the broker, and so use its capabilities.
             Path(f"/proc/{broker_of(supervising)}/fd/0").readlink()
+
+
+@pytest.mark.netns
+def test_where_the_brokers_stay_root_one_of_them_may_kill_the_exporter() -> None:
+    """It is of another user then (exporter/broker/confinement.py)."""
+    confinement = Confinement(ENTER, User(privileges.NOBODY, privileges.NOBODY))
+    started = supervisor.start(confinement)
+    supervising = started.supervisor
+    (files,) = wait_for_child(supervising, FILE_BROKER)
+    for pid in (supervising, broker_of(supervising)):
+        assert held(pid)["CapPrm"] == mask(*ENTER, KILL)
+    assert held(files)["CapPrm"] == mask(Capability.SYS_PTRACE)
+    started.channel.close()
+    os.waitpid(supervising, 0)
 
 
 @pytest.mark.netns

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from exporter.broker.host_files import HostFileReader, NamedFile, RuntimeDirectory, RuntimeFile
+from exporter.broker.host_files import MAX_NAMES, HostFileReader, NamedFile, RuntimeDirectory, RuntimeFile
 from tests.broker.namespaced_process import descriptors
 
 ID = "0123456789abcdef" * 4
@@ -138,6 +139,16 @@ def test_of_a_directory_those_names_are_told_that_a_runtime_gives(tmp_path: Path
     assert names(tmp_path / "io.containerd.runtime.v2.task") == ["moby"]
     assert failure(HostFileReader(), RuntimeDirectory(b"/proc/1/root")) == errno.EACCES
     assert failure(HostFileReader(), RuntimeDirectory(os.fsencode(tmp_path / "x"))) == errno.ENOENT
+
+
+def test_of_a_directory_without_end_a_part_is_read(tmp_path: Path) -> None:
+    """Anybody may have a directory by such a name, and make others read it."""
+    store = tmp_path / "1935db59/names"
+    store.mkdir(parents=True)
+    for number in range(MAX_NAMES + 10):
+        os.mknod(store / str(number))
+    assert len(names(store)) == MAX_NAMES
+    shutil.rmtree(store)
 
 
 def test_what_the_user_has_named_is_read_anew_each_time(tmp_path: Path) -> None:

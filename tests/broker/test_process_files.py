@@ -20,7 +20,7 @@ from exporter.broker.process_files import (
     ProcessFile,
     ProcessFileReader,
 )
-from testbed import seccomp, syscalls
+from testbed import syscalls
 from tests.broker.bound_sockets import start_ticks
 from tests.broker.namespaced_process import descriptors
 
@@ -153,12 +153,3 @@ def test_nothing_is_read_of_a_process_that_started_at_another_time(file: Process
     for pid, started in ((os.getpid(), start_ticks("self") + 1), (2**31 - 1, 1)):
         with pytest.raises(ProcessLookupError):
             READER.read(pid, started, file)
-
-
-@pytest.mark.netns
-def test_without_openat2_there_are_no_users() -> None:
-    seccomp.deny_call("openat2", errno.ENOSYS)
-    with pytest.raises(OSError, match="not implemented") as failed:
-        read_own(ProcessFile.PASSWD)
-    assert failed.value.errno == errno.ENOSYS
-    assert read_own(ProcessFile.CMDLINE).content

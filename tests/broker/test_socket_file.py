@@ -21,7 +21,7 @@ from exporter.broker.socket_file import (
     SocketFileState,
     find_socket,
 )
-from testbed import privileges, seccomp, syscalls
+from testbed import privileges, syscalls
 from tests.broker.bound_sockets import Holder, Holding, start_ticks
 
 pytestmark = pytest.mark.netns
@@ -322,14 +322,6 @@ def test_a_process_that_started_at_another_time_is_not_looked_at(folder: Path) -
 def test_a_name_that_is_no_path_has_no_file(path: bytes) -> None:
     answer = find_socket(READER, HeldSocket(os.getpid(), 1, BoundSocket(path, 1, 1)))
     assert answer == SocketFile(UNKNOWN, errno=errno.EINVAL)
-
-
-@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])
-def test_without_openat2_no_path_is_resolved(folder: Path, number: int) -> None:
-    """Before Linux 5.6, or with a filter that forbids what it does not know."""
-    with Holding(f"{folder}/x.sock") as holder:
-        seccomp.deny_call("openat2", number)
-        assert found(holder) == SocketFile(UNKNOWN, bytes(folder / "x.sock"), number)
 
 
 def test_a_process_of_another_user_cannot_be_looked_at_without_capabilities(folder: Path) -> None:

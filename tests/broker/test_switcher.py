@@ -8,6 +8,7 @@ import select
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -151,6 +152,24 @@ def test_after_entering_the_process_is_back_in_its_own_namespace() -> None:
         with pytest.raises(ZeroDivisionError), switcher.entered():
             switcher.enter(NamespaceTarget(pid=1 // (own_cookie() == process.cookie)))
         assert own_cookie() != process.cookie
+
+
+@pytest.mark.parametrize("calls", [None, Linux57(), Linux52()], ids=["pidfd", "5.7", "5.2"])
+def test_a_process_that_has_entered_another_namespace_is_refused(calls: Linux57 | None) -> None:
+    """It was seen in one, and what is opened would be taken for that."""
+    hide_named()
+    with NamespacedProcess() as process, NamespacedProcess() as other:
+        give_name("web", process.pid)
+        switcher = NamespaceSwitcher(calls)
+        before = descriptors()
+        for target in (NamespaceTarget(pid=process.pid), NamespaceTarget(name=b"web")):
+            with switcher.entered():
+                with pytest.raises(ProcessLookupError):
+                    switcher.open_in(replace(target, inode=other.inode))
+                for descriptor in switcher.open_in(replace(target, inode=process.inode)).descriptors:
+                    os.close(descriptor)
+            assert own_cookie() not in (process.cookie, other.cookie)
+        assert descriptors() == before
 
 
 def test_a_process_that_started_at_another_time_is_another_process() -> None:

@@ -28,10 +28,9 @@ names = st.binary(min_size=1, max_size=255).filter(
 files = st.sets(st.sampled_from(NAMESPACE_FILES)).map(
     lambda chosen: tuple(name for name in NAMESPACE_FILES if name in chosen)
 )
-by_process = st.builds(
-    NamespaceTarget, pid=st.integers(1, 2**31 - 1), started=st.integers(0, U64), files=files
-)
-by_name = st.builds(NamespaceTarget, name=names, started=st.integers(0, U64), files=files)
+identity = {"started": st.integers(0, U64), "inode": st.integers(0, U64), "files": files}
+by_process = st.builds(NamespaceTarget, pid=st.integers(1, 2**31 - 1), **identity)
+by_name = st.builds(NamespaceTarget, name=names, **identity)
 targets = st.lists(by_process | by_name, max_size=wire.MAX_TARGETS).map(tuple)
 numbers = st.integers(0, U32)
 entering = st.builds(BrokerRequest, numbers, st.just(RequestType.ENTER), targets)
@@ -93,7 +92,7 @@ def enter_request(*packed: bytes) -> bytes:
 
 
 def packed_target(pid: int = 0, name: bytes = b"", length: int | None = None) -> bytes:
-    return struct.pack("=IQHB", pid, 0, 0, len(name) if length is None else length) + name
+    return struct.pack("=IQQHB", pid, 0, 0, 0, len(name) if length is None else length) + name
 
 
 @given(entering | listing | locating | opening | reading | watching)
@@ -208,7 +207,7 @@ def test_a_reply_with_something_unknown_is_malformed(kind: int, payload: bytes) 
 @pytest.mark.parametrize("bits", [1 << len(NAMESPACE_FILES), U16])
 def test_an_unknown_file_of_a_namespace_is_refused(bits: int) -> None:
     with pytest.raises(MalformedMessageError):
-        wire.unpack_request(enter_request(struct.pack("=IQHB", 1, 0, bits, 0)))
+        wire.unpack_request(enter_request(struct.pack("=IQQHB", 1, 0, 0, bits, 0)))
     with pytest.raises(MalformedMessageError):
         wire.unpack_reply(struct.pack("=IiQHB", 1, 0, 0, bits, 0))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from testbed import figures
@@ -60,3 +62,35 @@ def test_a_row_in_the_name_of_a_socket(name: str) -> None:
         until(lambda: addresses(daemon.metrics()), equals({"@important", "@other"}))
         figures.note("no sample failed")
         assert not figure(daemon, "exporter_sample_errors_total", source="unix", reason="malformed")
+
+
+def bind_beside_a_half_closed_pair() -> object:
+    """The kernel counts the end that is closed, and no longer shows it."""
+    kept, closed = socket.socketpair()
+    closed.close()
+    return kept, listening_sockets.unix(f"\0a\n{FORGED}")
+
+
+@pytest.mark.fault(
+    "method procfs: the same by a user who keeps one end of a socket pair whose other end is closed",
+    "a listener can be made up, since the kernel counts that end too; every other listener stays",
+)
+def test_a_row_in_the_name_of_a_socket_beside_a_half_closed_pair() -> None:
+    with (
+        listening_sockets.unix("\0important"),
+        listening_sockets.unix("\0other"),
+        running(config=CONFIG) as daemon,
+    ):
+        others = {"@important", "@other"}
+        until(lambda: addresses(daemon.metrics()), equals(others))
+        with Tenant(bind_beside_a_half_closed_pair):
+            until(lambda: addresses(daemon.metrics()), lambda shown: len(shown) > len(others))
+            taken = figure(daemon, "exporter_samples_total", source="unix") or 0.0
+            until(
+                lambda: figure(daemon, "exporter_samples_total", source="unix") or 0.0,
+                lambda now: now > taken + 40,
+            )
+            shown = addresses(daemon.metrics())
+            assert others < shown
+            figures.note(f"made up: {len(shown - others) - 1}")
+        until(lambda: addresses(daemon.metrics()), equals(others))

@@ -93,11 +93,13 @@ def tcp_info(last_data_sent: int) -> bytes:
     return attribute(_INFO, struct.pack("=44x I 184x", last_data_sent))
 
 
-def unix_row(cookie: int, *, name: bytes = b"/run/a\0", length: int = 0, limit: int = 128) -> bytes:
-    """A unix listener's row."""
+def unix_row(
+    cookie: int, *, name: bytes = b"/run/a\0", length: int = 0, limit: int = 128, more: bytes = b""
+) -> bytes:
+    """A unix listener's row; `more` are further attributes."""
     payload = struct.pack("=BBBB IQ", socket.AF_UNIX, socket.SOCK_STREAM, LISTEN, 0, cookie, cookie)
     payload += attribute(_UNIX_NAME, name) + attribute(_UNIX_RQLEN, struct.pack("=II", length, limit))
-    return message(payload, kind=20)
+    return message(payload + more, kind=20)
 
 
 def datagram(messages: Iterable[bytes]) -> bytes:

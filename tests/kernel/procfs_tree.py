@@ -15,6 +15,7 @@ PROTOCOLS_TITLE = "protocol  size sockets  memory press maxhdr  slab module     
 UNIX_TITLE = "Num       RefCount Protocol Flags    Type St Inode Path"
 
 LISTENING = 0x10000
+_SYN_RECV = 3
 
 
 def put(root: Path, name: str, content: str | bytes) -> Path:
@@ -25,8 +26,10 @@ def put(root: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-# The columns behind the inode: reference count, address, retransmission timeout and others.
+# The columns behind the inode: reference count, address, retransmission timeout and others. A half-open
+# connection has the first two.
 LINUX_COLUMNS = " 1 0000000000000000 100 0 0 10 0"
+REQUEST_COLUMNS = " 0 0000000000000000"
 GVISOR_COLUMNS = " 1 0000000000000000 0 0 0 0 -1"
 
 
@@ -39,9 +42,11 @@ def tcp_line(  # the columns that differ
     uid: int = 0,
     inode: int = 1,
     peer_port: int = 0,
-    columns: str = LINUX_COLUMNS,
+    columns: str | None = None,
 ) -> str:
     """A line of net/tcp or net/tcp6, after get_tcp4_sock and get_openreq4."""
+    if columns is None:
+        columns = REQUEST_COLUMNS if state == _SYN_RECV else LINUX_COLUMNS
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     packed = socket.inet_pton(family, address)
     words = struct.unpack(f"={len(packed) // 4}I", packed)

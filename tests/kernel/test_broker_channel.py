@@ -43,6 +43,12 @@ def ask(ends: Ends) -> int:
     return ends.channel.send("cannot ask", lambda number: b"%d" % number)
 
 
+def fill(ends: Ends) -> None:
+    """Ask until the broker takes no more."""
+    for _ in range(100_000):
+        ask(ends)
+
+
 def test_a_request_is_made_of_its_number(ends: Ends) -> None:
     assert [ask(ends), ask(ends)] == [1, 2]
     assert [ends.broker.recv(9), ends.broker.recv(9)] == [b"1", b"2"]
@@ -58,6 +64,23 @@ def test_descriptors_come_with_the_reply_and_those_of_other_replies_are_closed(e
     assert reply == BrokerReply(number)
     assert descriptors() == before + len(received) == before + 1
     os.close(received[0])
+
+
+def test_a_broker_that_takes_no_more_requests_is_left_alone_for_a_while() -> None:
+    """One that stays stopped: requests that need no answer, or that are repeated, fill its socket."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    now = [1000.0]
+    channel = BrokerChannel(ours, "broker", wire.unpack_reply, 0.01, lambda: now[0])
+    ends = Ends(channel, theirs)
+    with pytest.raises(BrokerUnavailableError, match="does not answer"):
+        fill(ends)
+    theirs.recv(9)
+    with pytest.raises(BrokerUnavailableError, match="does not answer"):
+        ask(ends)
+    now[0] += 10.0
+    ask(ends)
+    channel.close()
+    theirs.close()
 
 
 @pytest.mark.parametrize("expected", [0, 2])

@@ -145,6 +145,21 @@ def test_an_error_of_procfs_is_raised(methods: Methods) -> None:
         MethodFallback(Method.PROCFS).ask(0.0, sock_diag=methods.sock_diag, procfs=broken)
 
 
+def test_where_procfs_does_not_work_either_it_is_not_the_method_in_force(methods: Methods) -> None:
+    """Else it would be asked alone for a minute, although it never worked."""
+
+    def broken() -> str:
+        raise MalformedReplyError("net/tcp")
+
+    fallback = MethodFallback(Method.AUTO)
+    methods.fault = MISSING
+    with pytest.raises(MalformedReplyError):
+        fallback.ask(0.0, sock_diag=methods.sock_diag, procfs=broken)
+    assert fallback.method is Method.SOCK_DIAG
+    methods.fault = None
+    assert methods.ask(fallback, 0.1) == "from sock_diag"
+
+
 def test_while_sock_diag_is_tried_again_no_error_of_it_is_raised(methods: Methods) -> None:
     """Whatever kind it is: procfs worked."""
     fallback = MethodFallback(Method.AUTO)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError
+from exporter.kernel.errors import MalformedReplyError, UnavailableError
 from exporter.kernel.family import FAMILIES, TCP, UNIX, SocketFamily
 from exporter.kernel.listener_reader import ListenerReader
 from exporter.kernel.netns.namespace import own_namespace
@@ -20,8 +21,9 @@ from exporter.kernel.records import UNCHANGED, Listener, Method, QueueReading
 from exporter.kernel.sock_diag.syn_recv import REQUEST as SYN_RECV_REQUEST
 from exporter.kernel.sock_diag.tcp import TcpRows
 from testbed import programs, seccomp
-from tests.kernel.datagrams import done, error, tcp_row
+from tests.kernel.datagrams import done, error, inet_row, tcp_row
 from tests.kernel.fake_kernel import FakeFiles, FakeKernel
+from tests.kernel.procfs_tree import unix_contents, unix_line
 
 MINUTE = 60.0
 
@@ -47,7 +49,7 @@ class Host:
     def __init__(self) -> None:
         self.kernel = FakeKernel(done())
         self.table = Table()
-        self.family = replace(TCP, table=self.table)
+        self.family = replace(TCP, table=lambda: self.table)
 
     def sock_diag(self, *cookies: int) -> None:
         """Have a dump show these listeners."""
@@ -138,6 +140,22 @@ def test_where_the_second_of_two_dumps_fails_the_first_one_counts(host: Host) ->
     assert opened_and_closed(reader, 4.0) == ({3}, set())
     host.sock_diag(1, 3)
     assert opened_and_closed(reader, 4.05) == (set(), {2})
+
+
+def test_what_the_second_of_two_dumps_opens_again_is_opened_once(host: Host) -> None:
+    """Sockets that become other listeners between the two: one was new, one had changed before."""
+    reader = host.reader(Method.AUTO)
+    reader.read(0.0)
+    ports = [{1: 81, 3: 80}, {1: 82, 3: 82, 4: 80}]
+    dumps = [[inet_row(cookie, port=port) for cookie, port in each.items()] for each in ports]
+    host.kernel.following = [(*rows, done()) for rows in dumps]
+    changes = reader.read(4.0)
+    assert sorted((listener.cookie, listener.port) for listener, _ in changes.opened) == [
+        (1, "82"),
+        (3, "82"),
+        (4, "80"),
+    ]
+    assert (changes.updated, sorted(changes.closed)) == ((), [1, 2])
 
 
 def test_over_several_changes_every_listener_is_open_once(host: Host) -> None:
@@ -254,29 +272,17 @@ def identities(family: SocketFamily, method: Method) -> set[object]:
     }
 
 
-@pytest.fixture
-def optional(host: Host) -> Host:
-    """Listeners of a family that a kernel may be built without, and that /proc/net does not show."""
-    host.family = replace(TCP, table=None, optional=True)
-    return host
-
-
-def test_a_family_that_is_not_in_the_kernel_has_no_listeners(optional: Host) -> None:
-    reader = optional.reader(Method.AUTO)
-    assert opened_and_closed(reader, 0.0) == ({1, 2}, set())
-    optional.break_sock_diag(MISSING)
-    assert opened_and_closed(reader, 1.0) == (set(), {1, 2})
-    assert reader.read(2.0) is UNCHANGED
-    assert reader.fallback.method is Method.SOCK_DIAG
-    optional.sock_diag(3)
-    assert opened_and_closed(reader, 3.0) == ({3}, set())
-
-
-@pytest.mark.parametrize("number", [errno.EPERM, errno.EINVAL, errno.ENOBUFS])
-def test_a_family_that_may_not_be_read_is_no_family_without_listeners(optional: Host, number: int) -> None:
-    optional.break_sock_diag(error(-number))
-    with pytest.raises(KernelError, match=errno.errorcode[number]):
-        optional.reader(Method.AUTO).read(0.0)
+def test_what_was_read_in_one_namespace_proves_nothing_in_another() -> None:
+    """There the same line may be a part of a name."""
+    other = unix_line(2, b"/b")
+    forged = unix_line(8, b"\0a\n" + unix_line(9, b"/forged"))
+    first, second = (
+        ListenerReader(UNIX, FakeKernel(), FakeFiles(unix_contents(lines, len(lines))), Method.PROCFS)
+        for lines in ([other], [forged, other])
+    )
+    assert [listener.address for listener, _ in first.read(0.0).opened] == ["/b"]
+    with pytest.raises(MalformedReplyError):
+        second.read(0.0)
 
 
 @pytest.mark.netns
@@ -296,3 +302,25 @@ def test_the_names_of_interfaces_are_read_each_second() -> None:
         assert [listener.address for listener, _ in changes.opened] == ["0.0.0.0%new"]
         assert changes.closed == (opened["80"].cookie,)
         assert reader.read(12.0) is UNCHANGED
+
+
+@pytest.mark.netns
+def test_a_socket_that_becomes_another_listener_is_closed_and_opened() -> None:
+    programs.output("ip", "link", "set", "lo", "up")
+    with socket.socket() as unbound, socket.create_server(("127.0.0.1", 80)) as bound:
+        unbound.listen()
+        reader = own_namespace().listeners(TCP, Method.AUTO)
+        before = {listener.inode: listener for listener, _ in reader.read(10.0).opened}
+        unbound.shutdown(socket.SHUT_RDWR)
+        unbound.listen()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
+        bound.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT
+        changes = reader.read(10.1)
+        after = {listener.inode: listener for listener, _ in changes.opened}
+        assert sorted(changes.closed) == sorted(listener.cookie for listener in before.values())
+        assert before.keys() == after.keys()
+        inode = os.fstat(unbound.fileno()).st_ino
+        port = str(unbound.getsockname()[1])
+        assert after[inode].port == port != before[inode].port
+        assert after[os.fstat(bound.fileno()).st_ino].address == "127.0.0.1%lo"
+        assert reader.read(10.2) is UNCHANGED

@@ -11,7 +11,12 @@ from exporter.kernel.syn_queue import SynQueueBound, beyond_backlog
     ("release", "version", "more"),
     [
         ("4.18.0-553.el8.x86_64", "#1 SMP", 0),
-        ("5.10.0-35-cloud-amd64", "#1 SMP Debian 5.10.237-1 (2025-05-19)", 0),
+        ("5.4.0-208-generic", "#228-Ubuntu SMP", 0),
+        ("5.4.289", "#1 SMP", 0),
+        ("5.4.290", "#1 SMP", 1),
+        ("5.10.0-34-cloud-amd64", "#1 SMP Debian 5.10.233-1 (2025-02-02)", 0),
+        ("5.10.0-35-cloud-amd64", "#1 SMP Debian 5.10.237-1 (2025-05-19)", 1),
+        ("5.10.234", "#1 SMP", 1),
         ("5.15.176", "#1 SMP", 0),
         ("5.15.177", "#1 SMP", 1),
         ("6.1.0-28-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 (2024-11-22)", 0),

@@ -9,6 +9,7 @@ import platform
 import pwd
 import signal
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -44,10 +45,18 @@ def open_socket(family: int) -> None:
     socket.socket(family, socket.SOCK_DGRAM).close()
 
 
+def write_by_openat2(path: str) -> None:
+    """Its flags lie in memory, where a filter cannot see them (struct open_how)."""
+    how = struct.pack("=QQQ", os.O_WRONLY, 0, 0)
+    arguments = (ctypes.c_long(437), ctypes.c_long(-100), path.encode(), how, ctypes.c_size_t(len(how)))
+    syscalls.call("syscall", *arguments)
+
+
 ATTACKS: dict[str, Callable[[], object]] = {
     "execute": lambda: os.execv("/bin/true", ["true"]),  # noqa: S606
     "write a file": lambda: os.open("/dev/null", os.O_WRONLY),
     "create a file": lambda: os.open("/run/of-nobody", os.O_RDONLY | os.O_CREAT),
+    "write a file by openat2": lambda: write_by_openat2("/dev/null"),
     "remove a file": lambda: Path("/run/not-there").unlink(),
     "end another": lambda: os.kill(os.getppid(), signal.SIGTERM),
     "trace another": lambda: syscalls.call("ptrace", 16, os.getppid(), None, None),
@@ -118,6 +127,12 @@ def test_the_file_broker_has_no_socket_and_enters_nothing() -> None:
     }
     found = outcomes(install(profiles.file_broker), ATTACKS | refused)
     assert found == dict.fromkeys(ATTACKS | refused, "EPERM")
+
+
+def test_the_supervisor_opens_files_for_reading_only() -> None:
+    """Its filter holds for the brokers too, whatever they may beside that."""
+    writes = {name: call for name, call in ATTACKS.items() if "a file" in name}
+    assert outcomes(install(profiles.supervisor), writes) == dict.fromkeys(writes, "EPERM")
 
 
 def test_what_works_here_is_found_out_by_trying() -> None:

@@ -33,7 +33,7 @@ def test_what_an_earlier_call_began_is_not_returned() -> None:
     disk = Disk()
     timed = TimedLoad("a.yaml", disk.read, 0.5)
     for _ in range(2):
-        with pytest.raises(RunError, match="not read within 0.5 s"):
+        with pytest.raises(RunError, match=r"not read within 0\.5 s"):
             timed.load()
     assert disk.readings == 1
     disk.content = "after"

@@ -84,6 +84,8 @@ class NamespaceAccess:
         """
         with closing(attach_all(self._broker, remotes, self._keep)) as attached:
             for remote, error in attached:
+                if error is not None:
+                    self.detach(remote)
                 if isinstance(error, NamespaceGoneError):
                     self._discovery.forget(remote.target)
                 yield remote, error
@@ -119,7 +121,9 @@ class NamespaceAccess:
 
     def _keep(self, remote: RemoteNamespace) -> bool:
         """Watch for the end of a namespace that is attached; tell whether it is to stay so."""
-        # The source that needed it may have found it gone, and closed it.
+        # What it was kept by is closed, where it was attached anew, or closed by the source that needed it.
+        self._ends.discard(remote)
+        self._kept.discard(remote)
         if not remote.attached or len(self._kept) >= self.max_kept:
             return False
         if remote.pidfd is None and not remote.path_name:
@@ -129,7 +133,6 @@ class NamespaceAccess:
             self._ends.add(remote)
         except KernelError:
             # Nobody would tell when it ends.
-            self._kept.discard(remote)
             return False
         self._kept.add(remote)
         return True

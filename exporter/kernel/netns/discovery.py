@@ -82,7 +82,7 @@ class Discovery:
         self, pids: Mapping[int, int], names: Mapping[int, NamespaceTarget], own: int
     ) -> list[NamespaceRef]:
         unnamed = {inode: pid for inode, pid in pids.items() if inode != own and inode not in names}
-        self._targets = {pid: self._targets.get(pid) or self._target(pid) for pid in unnamed.values()}
+        self._targets = {pid: self._target(pid, inode) for inode, pid in unnamed.items()}
         return [
             *(
                 NamespaceRef(inode, target.name, target, pids.get(inode, 0))
@@ -92,8 +92,11 @@ class Discovery:
             *(NamespaceRef(inode, b"", self._targets[pid], pid) for inode, pid in unnamed.items()),
         ]
 
-    def _target(self, pid: int) -> NamespaceTarget:
-        return NamespaceTarget(pid=pid, started=0 if self._cookies else self._start_ticks(pid))
+    def _target(self, pid: int, inode: int) -> NamespaceTarget:
+        known = self._targets.get(pid)
+        if known is not None and known.inode == inode:
+            return known
+        return NamespaceTarget(pid, 0 if self._cookies else self._start_ticks(pid), inode=inode)
 
     def _start_ticks(self, pid: int) -> int:
         """Return when a process started, in clock ticks; _NEVER where it has ended meanwhile."""
@@ -118,5 +121,5 @@ class Discovery:
         for each in named:
             # The mount of a namespace keeps its inode, which is made anew for another with the number.
             started = 0 if self._cookies else each.changed
-            found.setdefault(each.inode, NamespaceTarget(name=each.name, started=started))
+            found.setdefault(each.inode, NamespaceTarget(0, started, each.name, inode=each.inode))
         return found

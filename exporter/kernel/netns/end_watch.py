@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -77,11 +78,14 @@ class EndWatch:
             raise from_os_error("cannot watch a network namespace", error) from error
 
     def discard(self, watched: Watched) -> None:
-        """Watch it no more; to be called before its pidfd is closed."""
-        if watched.pidfd is not None and self._by_pidfd.pop(watched.pidfd, None) is not None:
-            self._epoll.unregister(watched.pidfd)
-        if self._by_name.get(watched.path_name) is watched:
-            del self._by_name[watched.path_name]
+        """Watch it no more, whether its pidfd is open or closed by now."""
+        for number in [number for number, each in self._by_pidfd.items() if each is watched]:
+            del self._by_pidfd[number]
+            # The kernel has done so when it was closed.
+            with suppress(OSError):
+                self._epoll.unregister(number)
+        for name in [name for name, each in self._by_name.items() if each is watched]:
+            del self._by_name[name]
 
     def ended(self) -> list[Watched]:
         """Return those whose process or name is gone, until they are discarded; does not wait."""

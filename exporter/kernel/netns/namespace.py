@@ -64,9 +64,10 @@ class Namespace:
         return both
 
     def waiting_in(self, cgroup_ids: Collection[int]) -> list[WaitingConnection]:
-        """Return those on all ports, of listeners created in these cgroups; of all where none is given.
+        """Return those on all ports, of listeners created in these cgroups.
 
-        The kernel sends each connection of these listeners, accepted ones too. Raises KernelError.
+        Of all listeners, where none is given or very many are. The kernel sends each connection of theirs,
+        accepted ones too. Raises KernelError.
         """
         return self._waiting(accept_wait.request_in_cgroups(cgroup_ids)).found
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from exporter import proc
@@ -48,35 +49,44 @@ class ProcessActivity:
         return known and (self.open_files or 0) >= (self.max_open_files or 0)
 
 
-def activities(pid: int, started: int) -> Iterator[ProcessActivity]:
+def activities(pid: int, started: int, root: str = "/proc") -> Iterator[ProcessActivity]:
     """Yield what a process that started then, and its children, do; nothing where it is gone or hidden."""
     with suppress(OSError, ValueError):
-        if proc.start_ticks(proc.read_file(f"/proc/{pid}/stat")) != started:
+        if proc.start_ticks(proc.read_file(f"{root}/{pid}/stat")) != started:
             return
-        children = proc.read_file(f"/proc/{pid}/task/{pid}/children").split()[:_MAX_CHILDREN]
-        for each in (pid, *map(int, children)):
+        for each in (pid, *islice(_children(f"{root}/{pid}/task"), _MAX_CHILDREN)):
             # A child may end meanwhile.
             with suppress(OSError, ValueError):
-                yield _activity(each)
+                yield _activity(root, each)
 
 
-def _activity(pid: int) -> ProcessActivity:
-    stat = proc.read_file(f"/proc/{pid}/stat")
+def _children(threads: str) -> Iterator[int]:
+    """Yield the children of a process: each is that of the thread which has forked it. Raises OSError."""
+    for thread in os.listdir(threads):  # noqa: PTH208  (only names are needed)
+        # A thread may end meanwhile, and a kernel without CONFIG_PROC_CHILDREN has no such file.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield from map(int, proc.read_file(f"{threads}/{thread}/children").split())
+
+
+def _activity(root: str, pid: int) -> ProcessActivity:
+    directory = f"{root}/{pid}"
+    stat = proc.read_file(f"{directory}/stat")
     name = proc.command_name(stat).decode("utf-8", errors="backslashreplace")
-    return ProcessActivity(pid, name, proc.state(stat).decode(), _open_files(pid), _max_open_files(pid))
+    state = proc.state(stat).decode()
+    return ProcessActivity(pid, name, state, _open_files(directory), _max_open_files(directory))
 
 
-def _open_files(pid: int) -> int | None:
+def _open_files(directory: str) -> int | None:
     """Return the number of open files, None where the kernel does not tell it."""
     with suppress(OSError):
         # Before Linux 6.2 it is 0, and a process that listens has one file at least.
-        return os.stat(f"/proc/{pid}/fd").st_size or None  # noqa: PTH116  (no path is made for it)
+        return os.stat(f"{directory}/fd").st_size or None  # noqa: PTH116  (no path is made for it)
     return None
 
 
-def _max_open_files(pid: int) -> int | None:
+def _max_open_files(directory: str) -> int | None:
     with suppress(OSError, ValueError):
-        lines = proc.read_file(f"/proc/{pid}/limits").splitlines()
+        lines = proc.read_file(f"{directory}/limits").splitlines()
         columns = [line.removeprefix(_LIMIT).split() for line in lines if line.startswith(_LIMIT)]
         return int(columns[0][0]) if columns else None
     return None

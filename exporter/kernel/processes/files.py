@@ -37,8 +37,7 @@ __all__ = [
     "UserDatabase",
 ]
 
-# A process that has ended or hides itself, a file that is missing or none to be read, and a kernel without
-# openat2(2), or a filter that forbids it.
+# A process that has ended or hides itself, and a file that is missing or none to be read.
 _NOT_TOLD: Final = frozenset(
     {
         errno.ESRCH,
@@ -49,7 +48,6 @@ _NOT_TOLD: Final = frozenset(
         errno.ELOOP,
         errno.EINVAL,
         errno.EFBIG,
-        errno.ENOSYS,
     }
 )
 

@@ -84,7 +84,7 @@ def syn_recv(files: ProcfsFiles) -> dict[Endpoint, int]:
 
 
 def _rows(files: ProcfsFiles, *states: bytes) -> Iterator[_Row]:
-    """Yield each row in one of these states once. Raises KernelError.
+    """Yield each row in one of these states once, of SYN_RECV the half-open ones. Raises KernelError.
 
     A connection that comes while the file is read moves those that are behind it in its bucket of the hash
     table, and the kernel shows one of them again (tcp_seek_last_pos, net/ipv4/tcp_ipv4.c).
@@ -104,7 +104,9 @@ def _rows(files: ProcfsFiles, *states: bytes) -> Iterator[_Row]:
                 raise MalformedReplyError(f"/proc/{name}: cannot read {line!r}")
             # Both ends, and of listeners that share theirs the inode.
             identity = match.group(1, 2, 3, 7)
-            if match[4] in states and identity not in shown:
+            # A connection by TCP Fast Open is a socket in this state already, and in the accept queue.
+            opened = match[4] == _SYN_RECV and int(match[8] or 0) > 0
+            if match[4] in states and identity not in shown and not opened:
                 shown.add(identity)
                 endpoint = Endpoint(family, _packed(match[1]), int(match[2], 16), 0)
                 length = int(match[5], 16)

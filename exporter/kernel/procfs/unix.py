@@ -64,7 +64,13 @@ class UnixTable(ProcfsTable):
     have that of somebody else taken for a part of a name. A name is at most 108 bytes long, and stays as it
     is. So most lines are rows for certain: those that were there before, and those after a socket that was
     there before, that has no name, or a long one. Of the others the kernel's count of sockets tells how many
-    are rows. Where that leaves a doubt, nothing of the file is used.
+    are rows at most: with more than that, some belong to a name, and where it is open which, nothing of the
+    file is used.
+
+    The kernel counts a socket until nothing refers to it (unix_sock_destructor), and shows it until it is
+    closed (unix_release_sock). Who closes one end of a pair of sockets and keeps the other can make up a
+    listener. To refuse each line that may be two things would be no way out: it is most of those behind
+    short names, on any host. No listener of somebody else is lost by it.
     """
 
     def __init__(self) -> None:

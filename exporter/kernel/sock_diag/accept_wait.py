@@ -49,9 +49,10 @@ def request_at_ports(ports: Collection[int]) -> bytes:
 def request_in_cgroups(cgroup_ids: Collection[int]) -> bytes:
     """Return the request for connections on all ports whose listener was created in one of these cgroups.
 
-    All that may wait for accept, where none is given.
+    All that may wait for accept, where none is given, or more than a filter may have.
     """
-    attribute = socket_filter.in_cgroups(cgroup_ids) if cgroup_ids else b""
+    filtered = 0 < len(cgroup_ids) <= socket_filter.MAX_CGROUPS
+    attribute = socket_filter.in_cgroups(cgroup_ids) if filtered else b""
     return tcp_request(_STATE_BITS, (_INET_DIAG_INFO,), attribute)
 
 

@@ -5,6 +5,9 @@ at its position, and only rows that are new are decoded. A listener that is miss
 next dump lacks it too: sockets that open and close on one port make the kernel skip and repeat rows, and
 sock_diag does not set NLM_F_DUMP_INTR to tell of it.
 
+A socket may become another listener: bound to another interface after listen(2), or, where it was never
+bound, on another port after shutdown(2) and listen(2). Then it is closed, and opened again.
+
 A listener that is bound to an interface has the name of it in its address. A row has the index alone, and the
 interface may be renamed or removed while the listener exists.
 """
@@ -12,6 +15,7 @@ interface may be renamed or removed while the listener exists.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import zip_longest
 
@@ -23,20 +27,23 @@ from exporter.kernel.text import ip_address
 
 
 class DumpComparison:
-    """The listeners of one family in one namespace, as the last dump showed them.
-
-    `known` has the cookies of the listeners that are open.
-    """
+    """The listeners of one family in one namespace, as the last dump showed them."""
 
     def __init__(self, rows: ListenerRows, interfaces: InterfaceNames) -> None:
         """Take what names the interfaces of the namespace. Start with no listener known."""
         self._rows = rows
         self._interfaces = interfaces
         self._last: list[bytes] = []
-        self.known: set[int] = set()
-        # Those that are bound to an interface.
+        # As their rows have them.
+        self._listeners: dict[int, Listener] = {}
+        # Those that are bound to an interface, with the name of that.
         self._bound: dict[int, Listener] = {}
         self._missing: set[int] = set()
+
+    @property
+    def known(self) -> AbstractSet[int]:
+        """The cookies of the listeners that are open."""
+        return self._listeners.keys()
 
     @property
     def any_missing(self) -> bool:
@@ -61,22 +68,22 @@ class DumpComparison:
             entered += [row for row in _all_messages(fresh) if self._rows.cookie(row) in renamed]
         opened: dict[int, tuple[Listener, QueueReading]] = {}
         for row in entered:
-            reading = self._rows.reading(row)
-            if reading.cookie in self.known and reading.cookie not in renamed:
+            listener, reading = self._rows.listener(row), self._rows.reading(row)
+            if reading.cookie not in renamed and self._listeners.get(reading.cookie) == listener:
                 updated[reading.cookie] = reading
             else:
-                opened[reading.cookie] = (self._rows.listener(row), reading)
+                opened[reading.cookie] = (listener, reading)
         bound = self._with_names(listener for listener, _ in opened.values())
         missing = self._close_missing(fresh, left, updated)
         # One that this dump lacks keeps its name until it is there again, or closed.
-        reopened = renamed & opened.keys()
+        reopened = self.known & opened.keys()
         for cookie in reopened:
             updated.pop(cookie, None)
         self._last = fresh
-        self.known.update(opened)
-        self.known.difference_update(missing)
-        for cookie in missing:
+        for cookie in (*missing, *reopened):
+            self._listeners.pop(cookie, None)
             self._bound.pop(cookie, None)
+        self._listeners.update((cookie, listener) for cookie, (listener, _) in opened.items())
         self._bound |= bound
         return Changes(
             tuple((bound.get(cookie, listener), reading) for cookie, (listener, reading) in opened.items()),
@@ -107,7 +114,7 @@ class DumpComparison:
 
     def _different_rows(self, fresh: list[bytes]) -> tuple[dict[int, QueueReading], set[bytes], list[bytes]]:
         """Return new readings of sockets at their old positions, rows that left, and rows that are new."""
-        cookie_of, read = self._rows.cookie, self._rows.reading
+        cookie_of, read, same_listener = self._rows.cookie, self._rows.reading, self._rows.same_listener
         updated: dict[int, QueueReading] = {}
         before: list[bytes] = []
         after: list[bytes] = []
@@ -115,7 +122,12 @@ class DumpComparison:
             if old == new:
                 continue
             for old_row, new_row in different_messages(old, new):
-                if old_row and new_row and (cookie := cookie_of(new_row)) == cookie_of(old_row):
+                if (
+                    old_row
+                    and new_row
+                    and (cookie := cookie_of(new_row)) == cookie_of(old_row)
+                    and same_listener(old_row, new_row)
+                ):
                     updated[cookie] = read(new_row)
                 else:
                     before.append(old_row)

@@ -22,11 +22,15 @@ class ListenerRows(ABC):
 
     @abstractmethod
     def listener(self, row: bytes) -> Listener:
-        """Decode what does not change. Raises MalformedReplyError.
+        """Decode all but the queue. Raises MalformedReplyError.
 
         A row has the index of the interface that a socket is bound to, and not its name: the address is the
         one without `%device`.
         """
+
+    @abstractmethod
+    def same_listener(self, old: bytes, new: bytes) -> bool:
+        """Tell whether two rows of one socket have the same listener. Raises MalformedReplyError."""
 
     @abstractmethod
     def reading(self, row: bytes) -> QueueReading:

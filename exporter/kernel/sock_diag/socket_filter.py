@@ -13,6 +13,8 @@ from typing import Final
 # A jump is counted in 16 bits, which ends at 5461 ports; but the kernel checks each jump by walking the
 # program (inet_diag_bc_audit), so that 1000 ports cost 2 ms and 5000 cost 40.
 MAX_PORTS: Final = 1000
+# 4096 do not fit into an attribute, whose length has 16 bits. To check them costs as much as of ports.
+MAX_CGROUPS: Final = 1000
 
 _INET_DIAG_REQ_BYTECODE: Final = 1
 _INET_DIAG_BC_JMP: Final = 1
@@ -32,7 +34,7 @@ def at_ports(ports: Collection[int]) -> bytes:
 
 
 def in_cgroups(cgroup_ids: Collection[int]) -> bytes:
-    """Return the attribute of a request for sockets of these cgroups; one at least."""
+    """Return the attribute of a request for sockets of 1 to MAX_CGROUPS cgroups."""
     return _any_of(_INET_DIAG_BC_CGROUP_COND, [_CGROUP_ID.pack(number) for number in sorted(cgroup_ids)])
 
 

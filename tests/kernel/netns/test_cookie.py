@@ -55,7 +55,7 @@ def test_without_cookies_namespaces_are_found_and_read(tmp_path: Path) -> None:
         seccomp.deny_socket_option(SO_NETNS_COOKIE, errno.ENOPROTOOPT)
         access = NamespaceAccess(broker, tmp_path, read_cookie=read)
         (target,) = (ref.target for ref in access.find(0.0) if ref.inode == process.inode)
-        assert target == NamespaceTarget(pid=process.pid, started=started)
+        assert target == NamespaceTarget(process.pid, started, inode=process.inode)
         remote = access.namespace("a", target)
         for _, error in access.attach([(remote, ())]):
             assert error is None

@@ -45,7 +45,7 @@ def test_a_namespace_of_a_process_is_found_and_the_own_one_is_not() -> None:
     hide_named()
     with NamespacedProcess() as process, running_broker() as broker:
         refs = found(broker)
-        target = NamespaceTarget(pid=process.pid)
+        target = NamespaceTarget(pid=process.pid, inode=process.inode)
         assert refs[process.inode] == NamespaceRef(process.inode, b"", target, process.pid)
         assert own not in refs
         give_name("own", os.getpid())
@@ -85,7 +85,8 @@ def test_a_namespace_with_a_name_is_entered_by_its_name_also_without_a_process()
     hide_named()
     with NamespacedProcess() as process, running_broker() as broker:
         give_name("web", process.pid)
-        expected = NamespaceRef(process.inode, b"web", NamespaceTarget(name=b"web"), process.pid)
+        target = NamespaceTarget(name=b"web", inode=process.inode)
+        expected = NamespaceRef(process.inode, b"web", target, process.pid)
         assert found(broker)[process.inode] == expected
         process.end()
         assert found(broker)[process.inode] == replace(expected, pid=0)
@@ -109,7 +110,8 @@ def test_a_name_may_have_any_bytes() -> None:
     with NamespacedProcess() as process, running_broker() as broker:
         give_name(os.fsdecode(name), process.pid)
         ref = found(broker)[process.inode]
-        assert ref == NamespaceRef(process.inode, name, NamespaceTarget(name=name), process.pid)
+        target = NamespaceTarget(name=name, inode=process.inode)
+        assert ref == NamespaceRef(process.inode, name, target, process.pid)
         open_one(broker, ref.target).close()
 
 
@@ -132,14 +134,15 @@ def test_a_namespace_with_a_link_to_it_is_entered_by_its_process() -> None:
         Path("/run/netns/container").symlink_to(f"/proc/{process.pid}/ns/net")
         keep_only(())
         ref = found(broker)[process.inode]
-        assert ref == NamespaceRef(process.inode, b"", NamespaceTarget(pid=process.pid), process.pid)
+        target = NamespaceTarget(pid=process.pid, inode=process.inode)
+        assert ref == NamespaceRef(process.inode, b"", target, process.pid)
         open_one(broker, ref.target).close()
 
 
 def test_without_the_directory_there_are_no_names(tmp_path: Path) -> None:
     with NamespacedProcess() as process, running_broker() as broker:
         refs = {ref.inode: ref for ref in Discovery(broker, tmp_path / "missing", cookies=True).find(0.0)}
-        assert refs[process.inode].target == NamespaceTarget(pid=process.pid)
+        assert refs[process.inode].target == NamespaceTarget(pid=process.pid, inode=process.inode)
 
 
 def test_a_directory_of_names_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
@@ -166,7 +169,7 @@ def test_a_directory_that_only_root_may_read_is_read_by_the_broker() -> None:
 
 def test_where_namespaces_have_no_cookies_a_target_has_the_start_of_its_process() -> None:
     with NamespacedProcess() as process, running_broker() as broker:
-        target = NamespaceTarget(pid=process.pid, started=process.started())
+        target = NamespaceTarget(process.pid, process.started(), inode=process.inode)
         assert found(broker, cookies=False)[process.inode].target == target
         open_one(broker, target).close()
         assert found(broker, cookies=True)[process.inode].target.started == 0
@@ -192,14 +195,16 @@ def test_where_namespaces_have_no_cookies_a_name_that_is_given_again_is_another_
         assert after.name == before.name
         assert after != before
         open_one(broker, after).close()
-        assert found(broker, cookies=True)[second.inode].target == NamespaceTarget(name=b"web")
+        target = NamespaceTarget(name=b"web", inode=second.inode)
+        assert found(broker, cookies=True)[second.inode].target == target
 
 
 def test_a_number_that_another_process_has_got_is_looked_at_again_when_it_is_forgotten() -> None:
     with NamespacedProcess() as process, running_broker() as broker:
         pid, started = process.pid, process.started()
         finding = Discovery(broker, cookies=False)
-        assert found_target(finding, process) == NamespaceTarget(pid=pid, started=started)
+        target = NamespaceTarget(pid, started, inode=process.inode)
+        assert found_target(finding, process) == target
         process.end()
         until(uptime_ticks, lambda ticks: ticks > started + 2)
         until(Path(f"/proc/{pid}").exists, equals(wanted=False))
@@ -207,8 +212,8 @@ def test_a_number_that_another_process_has_got_is_looked_at_again_when_it_is_for
         with NamespacedProcess() as other:
             assert other.pid == pid
             until(lambda: found_target(finding, other), lambda target: target is not None)
-            finding.forget(NamespaceTarget(pid=pid, started=started))
-            assert found_target(finding, other) == NamespaceTarget(pid=pid, started=other.started())
+            finding.forget(target)
+            assert found_target(finding, other) == NamespaceTarget(pid, other.started(), inode=other.inode)
 
 
 def found_target(finding: Discovery, process: NamespacedProcess) -> NamespaceTarget | None:
@@ -241,7 +246,7 @@ def test_a_process_that_has_ended_gets_a_start_that_no_process_has() -> None:
         broker.namespaces(broker.pids())
         process.end()
         ref = found(broker, cookies=False)[process.inode]
-        assert ref.target == NamespaceTarget(pid=ended, started=1)
+        assert ref.target == NamespaceTarget(ended, 1, inode=ref.inode)
         (refused,) = broker.enter([ref.target])
         assert not isinstance(refused, OpenedDescriptors)
         assert refused.errno == errno.ESRCH

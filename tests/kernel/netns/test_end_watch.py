@@ -79,6 +79,25 @@ def test_a_process_has_ended_when_it_was_killed_and_not_before(watch: EndWatch) 
         process.reap()
 
 
+def test_what_was_closed_and_discarded_then_is_not_mixed_up_with_what_has_its_number(watch: EndWatch) -> None:
+    """As where a reader finds another namespace, and closes what was open."""
+    first, second = Sleeping(), Sleeping()
+    watch.add(first.watched)
+    first.kill()
+    first.reap()
+    number, first.watched.pidfd = first.watched.pidfd, None
+    assert number is not None
+    os.dup2(second.watched.pidfd or 0, number)
+    os.close(second.watched.pidfd or 0)
+    second.watched.pidfd = number
+    watch.add(second.watched)
+    watch.discard(first.watched)
+    second.kill()
+    until(watch.ended, equals([second.watched]))
+    watch.discard(second.watched)
+    second.reap()
+
+
 def test_what_was_discarded_is_not_reported(watch: EndWatch) -> None:
     process = Sleeping()
     watch.add(process.watched)

@@ -40,6 +40,27 @@ def test_a_stopped_process_and_its_children_are_told() -> None:
         master.wait()
 
 
+def test_a_child_that_another_thread_has_forked_is_told() -> None:
+    program = f"import threading; threading.Thread(target=lambda: exec({_MASTER!r})).start()"
+    master = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        _, child = until(
+            lambda: list(activities(master.pid, started(master.pid))), lambda each: len(each) == 2
+        )
+        os.kill(child.pid, signal.SIGKILL)
+    finally:
+        master.kill()
+        master.wait()
+
+
+def test_where_the_kernel_does_not_tell_children_the_process_itself_is_told(tmp_path: Path) -> None:
+    """It may be built without CONFIG_PROC_CHILDREN."""
+    own = os.getpid()
+    (tmp_path / f"{own}/task/{own}").mkdir(parents=True)
+    (tmp_path / f"{own}/stat").write_bytes(Path("/proc/self/stat").read_bytes())
+    assert [each.pid for each in activities(own, started(own), str(tmp_path))] == [own]
+
+
 def test_its_open_files_are_counted_where_the_kernel_tells_them() -> None:
     (own, *_) = activities(os.getpid(), started(os.getpid()))
     if not Path("/proc/self/fd").stat().st_size:

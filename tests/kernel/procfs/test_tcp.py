@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import socket
+import struct
+from contextlib import suppress
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.kernel.errors import KernelError, MalformedReplyError, UnavailableError, UnimplementedError
-from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.kernel.procfs.files import OWN_PROCFS, ProcfsFiles
 from exporter.kernel.procfs.table import Found
 from exporter.kernel.procfs.tcp import TcpTable, syn_recv
 from exporter.kernel.records import Endpoint
+from testbed import namespace
 from tests.kernel.fake_kernel import FakeFiles
-from tests.kernel.procfs_tree import GVISOR_COLUMNS, tcp_contents, tcp_line
+from tests.kernel.procfs_tree import GVISOR_COLUMNS, LINUX_COLUMNS, tcp_contents, tcp_line
 
 SYN_RECV = 3
 GOOD = tcp_line("127.0.0.1", 8000)
@@ -88,6 +92,33 @@ def test_syn_recv_connections_are_counted_by_endpoint() -> None:
         endpoint("::ffff:10.0.0.1", 80): 2,
         endpoint("fd00::1", 80): 1,
     }
+
+
+def test_a_fast_open_connection_is_in_the_accept_queue_and_not_half_open() -> None:
+    opened = tcp_line("10.0.0.1", 80, state=SYN_RECV, inode=0, peer_port=1, columns=LINUX_COLUMNS)
+    assert syn_recv(files([tcp_line("10.0.0.1", 80, length=1), opened])) == {}
+
+
+@pytest.mark.netns
+def test_the_kernel_shows_a_fast_open_connection_as_such() -> None:
+    # As client and server, without a cookie, of every listener (Documentation/networking/ip-sysctl.rst).
+    namespace.write_sysctl("net.ipv4.tcp_fastopen", 0x1 | 0x2 | 0x4 | 0x200 | 0x400)
+    # A filter that drops the SYN-ACK: SO_ATTACH_FILTER of socket(7), with a program that returns 0.
+    drop = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))
+    program = struct.pack("@HP", 1, ctypes.addressof(drop))
+    with (
+        socket.create_server(("127.0.0.1", 80)) as server,
+        socket.socket() as first,
+        socket.socket() as second,
+    ):
+        for client in (first, second):
+            client.setsockopt(socket.SOL_SOCKET, 26, program)
+            client.settimeout(0)
+        with suppress(BlockingIOError):
+            first.sendto(b"x", socket.MSG_FASTOPEN, server.getsockname())
+        second.connect_ex(server.getsockname())
+        assert syn_recv(OWN_PROCFS) == {endpoint("127.0.0.1", 80): 1}
+        assert [reading.length for _, reading in listeners(OWN_PROCFS)] == [1]
 
 
 def test_a_row_that_the_kernel_shows_again_counts_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.kernel.errors import MalformedReplyError
 from exporter.kernel.netns.namespace import own_namespace
-from exporter.kernel.sock_diag import accept_wait
+from exporter.kernel.sock_diag import accept_wait, socket_filter
 from testbed.waiting import equals, until
 from tests.kernel.datagrams import ESTABLISHED, LISTEN, attribute, datagram, inet_row, message, tcp_info
 from tests.kernel.diag_request import decoded
@@ -39,8 +39,9 @@ def test_the_time_is_found_in_the_tcp_info_of_an_old_kernel(more: bytes) -> None
     assert [connection.seconds for connection in accept_wait.waiting([row])] == [1.5]
 
 
-def test_without_a_cgroup_there_is_no_filter() -> None:
-    request = decoded(accept_wait.request_in_cgroups(()))
+@pytest.mark.parametrize("cgroups", [0, socket_filter.MAX_CGROUPS + 1, 4096])
+def test_without_a_cgroup_or_with_very_many_there_is_no_filter(cgroups: int) -> None:
+    request = decoded(accept_wait.request_in_cgroups(range(cgroups)))
     assert request.program == b""
     assert request.states == decoded(accept_wait.request_at_ports({80})).states
 

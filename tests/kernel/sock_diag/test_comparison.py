@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections import Counter
 
 import pytest
 
 from exporter.kernel.family import TCP, UNIX, SocketFamily
 from exporter.kernel.records import UNCHANGED, Changes, Listener, QueueReading
+from exporter.kernel.sock_diag.cached_socket import CachedSocket
 from exporter.kernel.sock_diag.comparison import DumpComparison
+from exporter.kernel.sock_diag.dump import dump
+from exporter.kernel.sock_diag.messages import messages
 from exporter.kernel.sock_diag.tcp import TcpRows
 from tests.kernel import recordings
-from tests.kernel.datagrams import datagram, inet_row, tcp_row, unix_row
+from tests.kernel.datagrams import attribute, datagram, inet_row, tcp_row, unix_row
 from tests.kernel.fake_interfaces import FakeInterfaces
 
 
@@ -179,3 +184,59 @@ def test_unix_listeners_are_compared_the_same_way() -> None:
     assert updated(comparison.update([unix_row(1, length=3), unix_row(2)])) == {1: 3}
     assert comparison.update([unix_row(1, length=3)]) == UNCHANGED
     assert comparison.update([unix_row(1, length=3)]).closed == (2,)
+
+
+@pytest.mark.parametrize("before", [[], [8], [8, 9]], ids=["in its place", "moved", "moved by two"])
+@pytest.mark.parametrize("length", [0, 3])
+def test_a_socket_that_becomes_another_listener_is_closed_and_opened(
+    comparison: DumpComparison, before: list[int], length: int
+) -> None:
+    comparison.update([datagram([inet_row(1), tcp_row(2)])])
+    changed = datagram([*rows(*before), inet_row(1, port=8001, length=length), tcp_row(2)])
+    changes = comparison.update([changed])
+    assert opened(changes) == [*before, 1]
+    assert [listener.port for listener, _ in changes.opened][-1] == "8001"
+    assert (changes.updated, changes.closed) == ((), (1,))
+    assert comparison.known == {1, 2, *before}
+    assert comparison.update([changed]) is UNCHANGED
+
+
+def test_a_socket_that_one_dump_lacked_may_listen_anew(
+    comparison: DumpComparison,
+) -> None:
+    comparison.update([inet_row(1)])
+    assert comparison.update([]) == UNCHANGED
+    changes = comparison.update([inet_row(1, port=8001)])
+    assert (opened(changes), changes.closed) == ([1], (1,))
+
+
+def test_a_unix_socket_that_another_user_gets_is_closed_and_opened() -> None:
+    """By fchown(2)."""
+    comparison = DumpComparison(UNIX.rows, FakeInterfaces())
+    comparison.update([unix_row(1, more=attribute(7, struct.pack("=I", 5)))])
+    changes = comparison.update([unix_row(1, length=1, more=attribute(7, struct.pack("=I", 6)))])
+    assert ([listener.uid for listener, _ in changes.opened], changes.closed) == ([6], (1,))
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("family", [TCP, UNIX], ids=lambda family: family.protocol)
+def test_where_only_the_queue_changes_the_kernels_rows_are_not_decoded(family: SocketFamily) -> None:
+    with socket.create_server(("127.0.0.1", 80)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind("\0a")
+        unix.listen()
+        sockets = CachedSocket()
+        (old,) = messages(b"".join(dump(family.rows.requests[0], sockets)))
+        listening = tcp if family is TCP else unix
+        with socket.socket(listening.family) as client:
+            client.connect(listening.getsockname())
+            (new,) = messages(b"".join(dump(family.rows.requests[0], sockets)))
+        assert family.rows.reading(new).length == 1
+
+        class NoListeners(type(family.rows)):  # type: ignore[misc]
+            """Rows whose listeners are not to be decoded."""
+
+            def listener(self, row: bytes) -> Listener:
+                """Fail."""
+                raise AssertionError(row)
+
+        assert NoListeners().same_listener(old, new)

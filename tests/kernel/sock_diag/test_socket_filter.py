@@ -46,6 +46,14 @@ def test_the_filter_may_have_max_ports() -> None:
         assert bytecode.passes(program, port) == (port in ports)
 
 
+def test_the_filter_may_have_max_cgroups() -> None:
+    cgroups = range(1, socket_filter.MAX_CGROUPS + 1)
+    program = decoded(accept_wait.request_in_cgroups(cgroups)).program
+    assert bytecode.is_accepted(program)
+    for cgroup in (1, 2, cgroups[-1], cgroups[-1] + 1):
+        assert bytecode.passes(program, 80, cgroup) == (cgroup in cgroups)
+
+
 @given(st.lists(PORTS, min_size=1, max_size=20))
 def test_neither_order_nor_repetition_of_ports_matters(ports: list[int]) -> None:
     program = program_for(ports)
