@@ -12,6 +12,8 @@ from deploy.grafana import queries
 from deploy.grafana.variables import PROMETHEUS
 
 _STEP: Final = "15s"
+# Without the cluster: in annotations Grafana writes the name of a label that there is not.
+_EXPORTER: Final = "{{instance}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,13 @@ def all_annotations() -> list[Builder[AnnotationQuery]]:
             "Exporter started",
             queries.exporters_only(f"changes({started}[$__rate_interval])"),
             "blue",
-            queries.EXPORTER_LEGEND,
+            _EXPORTER,
         ),
-        Annotation(
-            "Configuration read", f"changes({read}[$__rate_interval])", "purple", queries.EXPORTER_LEGEND
-        ),
+        Annotation("Configuration read", f"changes({read}[$__rate_interval])", "purple", _EXPORTER),
         Annotation(
             "Alert",
             f"{alerts} or vector(0)",
             "red",
-            "{{alertname}} {{process}} {{address}} {{port}} {{netns}} " + queries.EXPORTER_LEGEND,
+            "{{alertname}} {{process}} {{address}} {{port}} {{netns}} " + _EXPORTER,
         ),
     ]

@@ -18,7 +18,7 @@ NETNS_LABELS: Final = f"{EXPORTER_LABELS}, netns"
 TABLE_LABELS: Final = f"{NETNS_LABELS}, process, protocol, address, port, {', '.join(OWNER_LABELS)}"
 
 # An exporter, a namespace and a listener in legends, the last after `with_listener_name`. Two containers may
-# both have nginx at 0.0.0.0:80. Where there is no label `cluster`, Grafana writes nothing in its place.
+# both have nginx at 0.0.0.0:80. Where there is no label `cluster`, graphs have nothing in its place.
 EXPORTER_LEGEND: Final = "{{instance}} {{cluster}}"
 NETNS_LEGEND: Final = f"{{{{netns}}}} · {EXPORTER_LEGEND}"
 LEGEND: Final = f"{{{{process}}}} {{{{listener}}}} · {NETNS_LEGEND}"

@@ -13,7 +13,6 @@ from exporter.api.spikes import spikes
 from exporter.config.model import Level, Queue, Severity, Unit
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER
 from exporter.sampling.clock import Clock
-from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.history.recording import Recording
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.recorder import Episode
@@ -69,12 +68,7 @@ class Details:
             healthy = healthy_sources(sampler, now)
             state = next((each for each in readable(sampler, healthy, now) if labels(each) == wanted), None)
             since = known_since(sampler, state, now)
-            recordings = {
-                queue: recording
-                for _, queue, recording in sampler.recorder.recordings(
-                    now, WINDOW_SECONDS, lambda each, _queue: labels(each) == wanted
-                )
-            }
+            recordings = self._recordings(state, wanted, now)
             episodes = _worst(each for each in sampler.recorder.episodes() if labels(each.state) == wanted)
             listener = None if state is None else row(state, healthy)
             document = {
@@ -83,9 +77,8 @@ class Details:
                 "listener": listener,
                 **_known_of(state),
                 "queues": [
-                    _queue(state, queue, recordings.get(queue, Recording()), since, _Clocks(now, to_unix))
-                    for queue in Queue
-                    if _has(state, queue) or queue in recordings
+                    _queue(state, queue, recording, since, _Clocks(now, to_unix))
+                    for queue, recording in recordings.items()
                 ],
                 "episodes": [_episode(each, to_unix) for each in episodes[:_MAX_EPISODES]],
                 "episodes_omitted": max(0, len(episodes) - _MAX_EPISODES),
@@ -94,6 +87,24 @@ class Details:
         if state is not None and listener is not None and clients is not None:
             document["clients"] = self._who_waits(state, listener, clients)
         return document
+
+    def _recordings(
+        self, state: ListenerState | None, wanted: Mapping[str, str], now: float
+    ) -> dict[Queue, Recording]:
+        """Return what is recorded of each queue of a listener, which may be gone.
+
+        The caller holds the lock.
+        """
+        recorder = self._sampler.recorder
+        if state is not None:
+            return {
+                queue: recorder.recording(state, queue, now - WINDOW_SECONDS, now)
+                for queue in Queue
+                if state.history(queue) is not None
+            }
+        found = recorder.recordings(now, WINDOW_SECONDS, lambda each, _queue: labels(each) == wanted)
+        recordings = {queue: recording for _, queue, recording in found}
+        return {queue: recordings[queue] for queue in Queue if queue in recordings}
 
     def _who_waits(self, state: ListenerState, listener: Row, number: int) -> Document:
         try:
@@ -117,14 +128,10 @@ def _known_of(state: ListenerState | None) -> Document:
     }
 
 
-def _has(state: ListenerState | None, queue: Queue) -> bool:
-    return state is not None and (queue is Queue.ACCEPT or state.syn_recv is not None)
-
-
 def _queue(
     state: ListenerState | None, queue: Queue, recording: Recording, since: float, clocks: _Clocks
 ) -> Document:
-    history = None if state is None else _history(state, queue)
+    history = None if state is None else state.history(queue)
     length = None if history is None else history.length
     return {
         "queue": queue.value,
@@ -161,12 +168,8 @@ def _episode(episode: Episode, to_unix: float) -> Document:
     }
 
 
-def _history(state: ListenerState, queue: Queue) -> QueueHistory | None:
-    return state.accept if queue is Queue.ACCEPT else state.syn_recv
-
-
 def _thresholds(state: ListenerState, queue: Queue) -> list[Document]:
-    history = _history(state, queue)
+    history = state.history(queue)
     if history is None:
         return []
     return [

@@ -53,7 +53,7 @@ def _lines(document: Entry) -> Iterator[str]:
         return
     end, seconds = float(document["time"]), float(document["since_seconds"])
     listeners: list[Entry] = document["listeners"]
-    if not listeners and not document["omitted"]:
+    if not listeners and not document["omitted"] and not document["dropped_changes"]:
         yield f"{_nothing_in(document['matching'])} in the last {duration(seconds)}."
     for entry in listeners:
         yield from listener_lines(entry, end - seconds, end)

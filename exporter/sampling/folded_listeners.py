@@ -69,9 +69,8 @@ class _Folded:
 
     def _shows(self, listener: ListenerState) -> bool:
         """Tell whether a listener is open, one of these, and has the owner that is published."""
-        shown = self.state.owner
         open_here = listener in self.listeners and bool(listener.group.members)
-        return open_here and shown is not None and listener.owner == shown
+        return open_here and (listener.owner or UNKNOWN_OWNER) == self.state.owner
 
 
 class FoldedListeners:

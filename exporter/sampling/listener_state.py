@@ -76,6 +76,10 @@ class ListenerState:
         self._waits = NO_WAITS
         self.clients: tuple[WaitingClient, ...] = ()
 
+    def history(self, queue: Queue) -> QueueHistory | None:
+        """Return that of one of its queues; None where the family has no such queue."""
+        return self.accept if queue is Queue.ACCEPT else self.syn_recv
+
     def apply_rules(self, rules: RuleSet, peak_window: float) -> None:
         """Find the rule that applies, after the owner became known or the configuration changed."""
         self.set_rule(rules.match(self.group.key, self.owner or UNKNOWN_OWNER), peak_window)

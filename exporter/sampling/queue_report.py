@@ -105,6 +105,7 @@ class QueueReport:
             over = now - report.beyond_at
             if (over and not report.told_critical and not report.told_full) or over >= _CLEAR_SECONDS:
                 del self._reports[state]
+                state.observe_clients(())
                 _tell_end(state, report)
 
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from exporter.config.model import Config, Queue, Severity
 from exporter.sampling.history.queue import QueueHistory
 from exporter.sampling.history.recording import CHANGE_BYTES, Recording
+from exporter.sampling.known_changes import has_connections, known_changes
 from exporter.sampling.listener_state import ListenerState
 
 _MEBIBYTE: Final = 1 << 20
@@ -119,7 +120,11 @@ class Recorder:
                 recording.forget_before(begin)
                 if recording.at_rest() and recording.newest() < begin:
                     del recordings[state]
-        self._lost = {key: at for key, at in self._lost.items() if at >= begin}
+        self._lost = {
+            (state, queue): at
+            for (state, queue), at in self._lost.items()
+            if state.group.members and (at >= begin or has_connections(state, queue))
+        }
         self._fit(now)
 
     def recordings(
@@ -130,7 +135,7 @@ class Recorder:
     ) -> list[tuple[ListenerState, Queue, Recording]]:
         """Return copies of the changes of the last `seconds`, of the queues that are asked for."""
         found = (
-            (state, queue, _part(state, queue, recording, now - seconds, now))
+            (state, queue, known_changes(state, queue, recording, now - seconds, now))
             for queue, recordings in self._recordings.items()
             for state, recording in recordings.items()
             if selects(state, queue)
@@ -143,9 +148,11 @@ class Recorder:
 
     def recording(self, state: ListenerState, queue: Queue, begin: float, now: float) -> Recording:
         """Return a copy of the changes of one queue from `begin` on; it has none where nobody has waited."""
-        without = Recording(has_lost=(state, queue) in self._lost)
+        history = state.history(queue)
+        is_known = history is not None and history.length is not None and (state, queue) not in self._lost
+        without = Recording(has_lost=not is_known)
         recording = self._recordings[queue].get(state, without)
-        return _part(state, queue, recording, begin, now)
+        return known_changes(state, queue, recording, begin, now)
 
     def episodes(self) -> list[Episode]:
         """Return the crossings of the last day whose minute is over, the oldest first."""
@@ -182,7 +189,7 @@ class Recorder:
             if recording is not None:
                 state, queue = crossing.state, crossing.queue
                 begin, end = crossing.at - _AROUND_SECONDS, crossing.at + _AROUND_SECONDS
-                changes = _part(state, queue, recording, begin, end)
+                changes = known_changes(state, queue, recording, begin, end)
                 self._episodes.append(Episode(state, queue, crossing.severity, crossing.at, changes))
         while self._episodes and now - self._episodes[0].at > _EPISODE_SECONDS:
             self._episodes.popleft()
@@ -228,18 +235,9 @@ class Recorder:
         if len(recording):
             return before - _bytes([recording])
         del self._recordings[recorded.queue][recorded.state]
-        self._lost[recorded.state, recorded.queue] = now
+        if recorded.state.group.members:
+            self._lost[recorded.state, recorded.queue] = now
         return before
-
-
-def _part(state: ListenerState, queue: Queue, recording: Recording, begin: float, end: float) -> Recording:
-    """Return a copy of the changes between two times, with what is not known for lack of samples."""
-    part = recording.between(begin, end)
-    # Half-open connections are not asked for where there are none.
-    for gap_begin, gap_end in state.accept.gaps if queue is Queue.ACCEPT else ():
-        if begin < gap_end <= end and gap_begin >= state.since:
-            part.add_gap(max(begin, gap_begin), gap_end)
-    return part
 
 
 def _importance(recorded: _Recorded) -> tuple[float, float]:

@@ -55,6 +55,10 @@ class ThresholdState:
         """Take another level and compare the newest sample with it; what is active now stays active."""
         # By the hold of before: beyond the new level it may never have been.
         was_active = self.active(now)
+        if level != self.level and self.exceeded and not was_active:
+            # Since when it is beyond the new one is not known, other than now.
+            self._seconds = self.seconds(covered)
+            self._since, self._covered = now, covered
         self.level = level
         self.update(connections, ratio, now, covered)
         self._active = was_active

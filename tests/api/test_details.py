@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from exporter.api.details import EPISODE_SPANS, SPANS, Details
+from exporter.kernel.errors import KernelError
 from tests.api.test_clients import answering, waits
 from tests.listeners.sockets import tcp
 from tests.sampling.simulation import TICK_SECONDS, Simulation
-from tests.status_page.shown_host import busy
+from tests.status_page.shown_host import busy, quiet
 
 NGINX = {"netns": "host", "protocol": "tcp", "address": "10.0.0.1", "port": "80", "process": "nginx"}
 
@@ -113,3 +114,33 @@ def test_clients_are_there_where_they_are_asked_for() -> None:
     assert kernel.requests == []
     found = details.document(labels, clients=10)["clients"]
     assert [(each["address"], each["waiting"]) for each in found["addresses"]] == [("192.0.2.1", 2)]
+
+
+def test_the_time_in_which_a_source_failed_is_not_known() -> None:
+    """Also of a queue that was empty before and after."""
+    made = quiet()
+    made.run_for(60.0)
+    made.kernel.tcp.error = KernelError("refused", "test")
+    made.run_for(30.0)
+    made.kernel.tcp.error = None
+    made.run_for(60.0)
+    accept = document(made)["queues"][0]
+    assert accept["spans"][-85:-65] == [None] * 20
+    assert accept["spans"][-55:] == [0.0] * 55
+    assert accept["spans"][-140:-95] == [0.0] * 45
+
+
+def test_what_was_lost_for_lack_of_memory_is_not_known() -> None:
+    made = quiet("recorder: {max_mebibytes: 1}")
+    made.kernel.tcp.change(1, length=1)
+    made.tick()
+    made.kernel.tcp.change(1, length=0)
+    made.kernel.tcp.open(*(tcp(cookie, "10.0.0.2", cookie) for cookie in range(100, 160)), length=0, limit=4)
+    made.tick()
+    for number in range(1500):
+        for cookie in range(100, 160):
+            made.kernel.tcp.change(cookie, length=5 - number % 2)
+        made.tick()
+    accept = document(made)["queues"][0]
+    assert set(accept["spans"]) == {None}
+    assert accept["peak_length"] is None

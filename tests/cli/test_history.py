@@ -79,6 +79,7 @@ def test_an_episode_says_what_was_crossed(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, DOCUMENT | {"listeners": [], "omitted": 2})[0].startswith("2 more have changed")
     lines = printed(capsys, DOCUMENT | {"listeners": [], "omitted": 2, "dropped_changes": 5})
     assert lines == [
         "2 more have changed too often for one answer; ask for one --port.",

@@ -188,6 +188,15 @@ def test_what_was_never_active_is_not_so_by_a_shorter_hold_and_a_higher_level() 
     assert not feed(made, 61.0, 10)
 
 
+def test_hold_begins_anew_with_another_level() -> None:
+    made = threshold_state(hold=60.0)
+    feed(made, 1.0, 30)
+    assert not configure(made, 11.0, 30, Level(20.0, Unit.CONNECTIONS), hold=5.0)
+    assert not feed(made, 15.0, 30)
+    assert feed(made, 16.0, 30)
+    assert made.seconds(16.0) == 15.0
+
+
 def test_listener_that_is_gone_exceeds_nothing() -> None:
     made = threshold_state()
     feed(made, 1.0, 10)

@@ -58,7 +58,9 @@ def _history(listener: ShownListener, history: Mapping[str, Any]) -> Iterator[st
         return
     end, seconds = float(history["time"]), float(history["since_seconds"])
     kept = [each for each in history["listeners"] if key_of(ShownListener(each)) == key_of(listener)]
-    if not kept:
+    if not kept and not history["dropped_changes"]:
         yield "no connection has waited in any of its queues in the last minutes"
     for entry in kept:
         yield from listener_lines(entry, end - seconds, end)
+    if history["dropped_changes"]:
+        yield "older changes were dropped for lack of memory (recorder.max_mebibytes)"

@@ -41,7 +41,7 @@ def backlogs(host: HostView) -> Iterator[Finding]:
             elif somaxconn is not None and limit <= somaxconn / 2 and loaded:
                 yield _small(listener, namespace, knob, somaxconn)
             elif limit < _TINY and listener.key.address in _EVERYWHERE:
-                yield _tiny(listener, knob, limit, loaded=loaded)
+                yield _tiny(listener, knob, limit, lost=loaded or load.may_have_lost(listener, namespace))
 
 
 def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
@@ -83,7 +83,7 @@ def _small(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxco
     )
 
 
-def _tiny(listener: ListenerView, knob: Knob, limit: int, *, loaded: bool) -> Finding:
+def _tiny(listener: ListenerView, knob: Knob, limit: int, *, lost: bool) -> Finding:
     return finding_about(
         listener,
         name=TINY,
@@ -92,7 +92,7 @@ def _tiny(listener: ListenerView, knob: Knob, limit: int, *, loaded: bool) -> Fi
         certainty=Certainty.CERTAIN,
         evidence=(
             f"its backlog is {limit}: when {limit + 1} clients wait, the next one is dropped",
-            *(() if loaded else ("nobody was lost so far, as far as the kernel counts",)),
+            *(() if lost else ("nobody was lost so far, as far as the kernel counts",)),
         ),
         change=_larger(knob),
     )

@@ -20,12 +20,16 @@ def busy(listener: ListenerView, namespace: NamespaceView) -> bool:
 def lost_before(listener: ListenerView, namespace: NamespaceView) -> bool:
     """Tell whether a listener has dropped packets in a namespace where accept queues were full.
 
-    With TCP_DEFER_ACCEPT each handshake counts as one of its drops.
+    Not where all of them may be handshakes of TCP_DEFER_ACCEPT, each of which counts as one.
     """
-    counters = namespace.counters
-    if counters is None or not counters.listen_overflows:
-        return False
-    return (listener.drops or 0) > (counters.defer_accept_drops or 0)
+    deferred = namespace.counters.defer_accept_drops if namespace.counters is not None else None
+    return may_have_lost(listener, namespace) and (listener.drops or 0) > (deferred or 0)
+
+
+def may_have_lost(listener: ListenerView, namespace: NamespaceView) -> bool:
+    """Tell whether any client may have been lost at a listener so far."""
+    overflows = namespace.counters.listen_overflows if namespace.counters is not None else None
+    return bool(listener.drops and overflows)
 
 
 def count(number: int | None, word: str) -> str:

@@ -100,15 +100,17 @@ class Recording:
             found.append(_highest(ratios[max(first, 0) : after]) if after else before)
         return found
 
-    def add_gap(self, begin: float, end: float) -> None:
-        """Note that nothing is known of the time between two samples, which have no change in between."""
-        after = bisect_right(self._times, end)
+    def add_gap(self, begin: float, end: float | None) -> None:
+        """Note that nothing is known of the time between two samples, which have no change in between.
+
+        `end` is None where it is not over.
+        """
+        after = len(self) if end is None else bisect_right(self._times, end)
         if self.has_lost and not after:
             return
-        if not after or self._times[after - 1] < end:
-            self._insert(
-                after, end, *((self._lengths[after - 1], self._ratios[after - 1]) if after else (0, 0.0))
-            )
+        if end is not None and (not after or self._times[after - 1] < end):
+            in_force = (self._lengths[after - 1], self._ratios[after - 1]) if after else (0, 0.0)
+            self._insert(after, end, *in_force)
         self._insert(bisect_right(self._times, begin), begin, _UNKNOWN, math.nan)
 
     def forget_before(self, time: float) -> None:

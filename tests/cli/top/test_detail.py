@@ -9,7 +9,13 @@ from exporter.cli.top.detail import detail_lines, find
 from exporter.cli.top.recent import key_of
 from tests.cli.show.rows import member, row
 
-NONE: dict[str, Any] = {"enabled": True, "time": 1000.0, "since_seconds": 600.0, "listeners": []}
+NONE: dict[str, Any] = {
+    "enabled": True,
+    "time": 1000.0,
+    "since_seconds": 600.0,
+    "dropped_changes": 0,
+    "listeners": [],
+}
 
 
 def text(history: dict[str, Any] = NONE, **values: object) -> str:
@@ -46,6 +52,9 @@ def test_history_of_this_listener_alone() -> None:
 def test_where_there_is_no_history_it_says_so() -> None:
     assert "no connection has waited" in text()
     assert "recorder: {enabled: false}" in text(NONE | {"enabled": False})
+    dropped = text(NONE | {"dropped_changes": 3})
+    assert "no connection has waited" not in dropped
+    assert "older changes were dropped" in dropped
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:

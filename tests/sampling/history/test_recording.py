@@ -119,6 +119,9 @@ def test_a_gap_between_samples_is_not_known() -> None:
     empty = recording()
     empty.add_gap(2.0, 4.0)
     assert empty.span_ratios(0.0, 1.0, 6) == [0.0, 0.0, None, None, 0.0, 0.0]
+    going_on = recording((1.0, 2, 0.25))
+    going_on.add_gap(3.0, None)
+    assert going_on.span_ratios(0.0, 1.0, 5) == [0.0, 0.25, 0.25, None, None]
     lost = recording((5.0, 1, 0.125))
     lost.lose_oldest(0)
     lost.add_gap(2.0, 4.0)
