@@ -120,12 +120,12 @@ class HostFileReader:
     def _names(self, path: str) -> list[str]:
         found = self._found(path)
         try:
-            with os.scandir(f"/proc/self/fd/{found}") as entries:
-                names = [entry.name for entry in islice(entries, MAX_NAMES)]
             whole = _LOGS.fullmatch(path) or _DIRECTORIES.fullmatch(_path_of(found))
+            with os.scandir(f"/proc/self/fd/{found}") as entries:
+                names = (entry.name for entry in entries)
+                return list(islice(names if whole else filter(_NAMES.fullmatch, names), MAX_NAMES))
         finally:
             os.close(found)
-        return names if whole else [name for name in names if _NAMES.fullmatch(name)]
 
     def _found(self, path: str) -> int:
         """Return a descriptor of what a path leads to, which is not opened yet (O_PATH, open(2))."""

@@ -43,7 +43,7 @@ def open_path(directory: int, path: bytes, flags: int, resolve: Resolve) -> int:
     # The directories on the way, each in the one before it.
     opened: list[int] = []
     try:
-        for _ in range(_MAX_COMPONENTS):
+        for _ in range(_MAX_COMPONENTS + 1):
             if not left:
                 return opened.pop() if opened else _open(b".", flags, directory)
             name, here = left.popleft(), opened[-1] if opened else directory

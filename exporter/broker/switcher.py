@@ -90,10 +90,13 @@ class NamespaceSwitcher:
         else:
             pidfd = self._enter_process(target.pid, target.started)
         self._switched = True
-        if target.inode and os.stat(_OWN).st_ino != target.inode:  # noqa: PTH116
+        try:
+            if target.inode and os.stat(_OWN).st_ino != target.inode:  # noqa: PTH116
+                raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+        except OSError:
             if pidfd is not None:
                 os.close(pidfd)
-            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+            raise
         return pidfd
 
     def open_in(self, target: NamespaceTarget) -> Opened:

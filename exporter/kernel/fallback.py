@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from exporter.kernel.errors import KernelError, UnavailableError
+from exporter.kernel.errors import KernelError, UnavailableError, UnimplementedError
 from exporter.kernel.records import Method
 
 # A module may be loaded, or a filter lifted, while this program runs.
@@ -44,9 +44,17 @@ class MethodFallback:
             # Where procfs worked, no error of sock_diag is a reason to stop using it.
             if self._setting is not Method.AUTO or not (retrying or isinstance(error, UnavailableError)):
                 raise
-            answer = procfs()
-            self._retry_at = now + _RETRY_SECONDS
-            self.method = Method.PROCFS
+            try:
+                answer = procfs()
+            except UnimplementedError:
+                # It will not work the next time either, and is all that there is.
+                self._use_procfs(now)
+                raise
+            self._use_procfs(now)
             return answer
         self.method = Method.SOCK_DIAG
         return answer
+
+    def _use_procfs(self, now: float) -> None:
+        self._retry_at = now + _RETRY_SECONDS
+        self.method = Method.PROCFS

@@ -101,7 +101,7 @@ _OPTIONS: Final = (
     ),
     (
         # Here a value may stand in the same argument (-oerrexit).
-        re.compile(rb"r?ksh(93)?|mksh|r?zsh"),
+        re.compile(rb"r?ksh(93)?|[lm]ksh|r?zsh"),
         Options(
             valued=b"o",
             code=b"cs",

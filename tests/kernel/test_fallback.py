@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.kernel.errors import ForeignDatagramError, KernelError, MalformedReplyError, UnavailableError
+from exporter.kernel.errors import (
+    ForeignDatagramError,
+    KernelError,
+    MalformedReplyError,
+    UnavailableError,
+    UnimplementedError,
+)
 from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.records import Method
 
@@ -158,6 +164,19 @@ def test_where_procfs_does_not_work_either_it_is_not_the_method_in_force(methods
     assert fallback.method is Method.SOCK_DIAG
     methods.fault = None
     assert methods.ask(fallback, 0.1) == "from sock_diag"
+
+
+def test_what_procfs_will_never_tell_is_still_its_answer(methods: Methods) -> None:
+    """As in gVisor, which has no sock_diag either."""
+
+    def unimplemented() -> str:
+        raise UnimplementedError("/proc/net/tcp has no lengths")
+
+    fallback = MethodFallback(Method.AUTO)
+    methods.fault = MISSING
+    with pytest.raises(UnimplementedError):
+        fallback.ask(0.0, sock_diag=methods.sock_diag, procfs=unimplemented)
+    assert fallback.method is Method.PROCFS
 
 
 def test_while_sock_diag_is_tried_again_no_error_of_it_is_raised(methods: Methods) -> None:

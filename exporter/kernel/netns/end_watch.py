@@ -49,6 +49,8 @@ class EndWatch:
         self._directory = os.fsencode(directory)
         self._by_pidfd: dict[int, Watched] = {}
         self._by_name: dict[bytes, Watched] = {}
+        # By what each was added: its pidfd may have been closed, and be another's by now.
+        self._keys: dict[Watched, int | bytes] = {}
         try:
             self._epoll = select.epoll()
             self._inotify = libc.call("inotify_init1", os.O_CLOEXEC | os.O_NONBLOCK)
@@ -71,21 +73,24 @@ class EndWatch:
             if watched.pidfd is not None:
                 self._epoll.register(watched.pidfd, select.EPOLLIN)
                 self._by_pidfd[watched.pidfd] = watched
+                self._keys[watched] = watched.pidfd
             else:
                 self._watch_directory()
                 self._by_name[watched.path_name] = watched
+                self._keys[watched] = watched.path_name
         except OSError as error:
             raise from_os_error("cannot watch a network namespace", error) from error
 
     def discard(self, watched: Watched) -> None:
         """Watch it no more, whether its pidfd is open or closed by now."""
-        for number in [number for number, each in self._by_pidfd.items() if each is watched]:
-            del self._by_pidfd[number]
+        key = self._keys.pop(watched, None)
+        if isinstance(key, int) and self._by_pidfd.get(key) is watched:
+            del self._by_pidfd[key]
             # The kernel has done so when it was closed.
             with suppress(OSError):
-                self._epoll.unregister(number)
-        for name in [name for name, each in self._by_name.items() if each is watched]:
-            del self._by_name[name]
+                self._epoll.unregister(key)
+        elif isinstance(key, bytes) and self._by_name.get(key) is watched:
+            del self._by_name[key]
 
     def ended(self) -> list[Watched]:
         """Return those whose process or name is gone, until they are discarded; does not wait."""

@@ -67,8 +67,15 @@ class DumpComparison:
         if renamed:
             entered += [row for row in _all_messages(fresh) if self._rows.cookie(row) in renamed]
         opened: dict[int, tuple[Listener, QueueReading]] = {}
+        # Those of thousands may have moved and changed, where one opens in front of them.
+        moved = {self._rows.cookie(row): row for row in left} if entered else {}
         for row in entered:
-            listener, reading = self._rows.listener(row), self._rows.reading(row)
+            reading = self._rows.reading(row)
+            before = None if reading.cookie in renamed else moved.get(reading.cookie)
+            if before is not None and self._rows.same_listener(before, row):
+                updated[reading.cookie] = reading
+                continue
+            listener = self._rows.listener(row)
             if reading.cookie not in renamed and self._listeners.get(reading.cookie) == listener:
                 updated[reading.cookie] = reading
             else:

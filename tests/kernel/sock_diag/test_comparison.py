@@ -135,10 +135,13 @@ def test_another_order_is_no_change(comparison: DumpComparison, order: list[int]
     assert changes == UNCHANGED
 
 
-def test_a_row_that_moves_and_changes_is_one_change(comparison: DumpComparison) -> None:
+def test_a_row_that_moves_and_changes_is_one_change(comparison: DumpComparison, counted: CountedRows) -> None:
     comparison.update([datagram(rows(1, 2, 3))])
+    counted.calls.clear()
     changes = comparison.update([datagram([tcp_row(9), tcp_row(1), tcp_row(2, length=4), tcp_row(3)])])
     assert (opened(changes), updated(changes), changes.closed) == ([9], {2: 4}, ())
+    # All behind one that opens may have moved.
+    assert counted.calls["listener"] == 1
 
 
 def test_rows_of_different_lengths_may_move(comparison: DumpComparison) -> None:
