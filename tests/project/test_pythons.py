@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -30,6 +32,14 @@ def fake_python(folder: Path, version: str, *, status: int = 0) -> Path:
     program.write_text(f'#!/bin/sh\necho "{version} $0"\nexit {status}\n')
     program.chmod(0o755)
     return program
+
+
+def test_every_locked_package_works_with_the_first_of_the_oldest_python() -> None:
+    """As in Debian 12, which has an older patch of it than most."""
+    oldest = f"{pythons.supported()[0]}.0"
+    needs = {each.name: each.metadata["Requires-Python"] for each in metadata.distributions()}
+    newer = {name: need for name, need in needs.items() if need and not SpecifierSet(need).contains(oldest)}
+    assert newer == {}
 
 
 def test_a_python_on_path_is_taken_before_one_of_pyenv(tmp_path: Path) -> None:
