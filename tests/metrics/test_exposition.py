@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from hypothesis import example, given
@@ -82,7 +83,8 @@ def test_whole_families_go_through_prometheus_client(
 @example(10**15)
 @example(10**10 + 10)
 def test_whole_number_is_written_as_every_other(value: int) -> None:
-    assert whole_number(value).decode() == number(value)
+    # prometheus_client before 0.26 writes exponents of two digits as three, as in 1e+010.
+    assert whole_number(value).decode() == re.sub(r"e\+0(\d\d)$", r"e+\1", number(value))
 
 
 @pytest.mark.parametrize(
