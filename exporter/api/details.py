@@ -103,8 +103,7 @@ class Details:
                 if state.history(queue) is not None
             }
         found = recorder.recordings(now, WINDOW_SECONDS, lambda each, _queue: labels(each) == wanted)
-        recordings = {queue: recording for _, queue, recording in found}
-        return {queue: recordings[queue] for queue in Queue if queue in recordings}
+        return {queue: recording for _, queue, recording in found}
 
     def _who_waits(self, state: ListenerState, listener: Row, number: int) -> Document:
         try:

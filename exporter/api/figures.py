@@ -50,6 +50,11 @@ def clock(unix_seconds: float) -> str:
     return _local(unix_seconds).strftime("%H:%M:%S.%f")[:-3]
 
 
+def date(unix_seconds: float) -> str:
+    """Return the day on this host."""
+    return _local(unix_seconds).strftime("%Y-%m-%d")
+
+
 def date_and_clock(unix_seconds: float) -> str:
     """Return day and time on the host of the exporter, with its offset from UTC."""
     return _local(unix_seconds).strftime("%Y-%m-%d %H:%M:%S %z")

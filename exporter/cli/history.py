@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from exporter.api.figures import clock, duration, percent
+from exporter.api.figures import clock, date, duration, percent
 from exporter.api.spikes import spikes
 from exporter.cli import output, remote, table
 from exporter.cli.history_flags import HistoryFlags
@@ -60,7 +59,8 @@ def _lines(document: Entry) -> Iterator[str]:
     for entry in document["episodes"]:
         at = float(entry["at"])
         what = f"{entry['queue']} beyond {entry['severity']}, at most {_peak(entry)} in the minute around it"
-        yield f"{_date(at, end)}{clock(at)}  {_name(entry)}: {what}"
+        day = "" if date(at) == date(end) else f"{date(at)} "
+        yield f"{day}{clock(at)}  {_name(entry)}: {what}"
     if document["omitted"]:
         yield f"{document['omitted']} more have changed too often for one answer; ask for one --port."
     if document["dropped_changes"]:
@@ -115,9 +115,3 @@ def _peak(entry: Entry) -> str:
     name = "backlog" if entry["queue"] == "accept" else "limit"
     most = "" if limit is None else f", {name} {limit}"
     return f"{length}{most}{'' if ratio is None else f' ({percent(ratio)} full)'}"
-
-
-def _date(time: float, now: float) -> str:
-    """Return the date of a time, empty where it is that of now."""
-    date, today = (datetime.fromtimestamp(each, UTC).astimezone().date() for each in (time, now))
-    return "" if date == today else f"{date:%Y-%m-%d} "

@@ -31,9 +31,9 @@ class _Report:
     # The seconds in which the listener was full, when the report began and now.
     full_since: float
     full_until: float
-    # Whether it is beyond a level, and when it was last.
-    beyond: bool
-    beyond_at: float
+    # Whether it exceeds a level, and when it did so last.
+    exceeded: bool
+    exceeded_at: float
     # When it was first beyond the highest level that it reached.
     level_at: float
     peak_length: int = 0
@@ -49,14 +49,14 @@ class _Report:
             began=now,
             full_since=full_seconds,
             full_until=full_seconds,
-            beyond=True,
-            beyond_at=now,
+            exceeded=True,
+            exceeded_at=now,
             level_at=now,
         )
 
     def may_learn_clients(self, now: float) -> bool:
         """Tell whether they may still become known."""
-        return not self.clients and self.beyond_at == now and now - self.level_at < _CLIENTS_SECONDS
+        return not self.clients and self.exceeded_at == now and now - self.level_at < _CLIENTS_SECONDS
 
 
 class QueueReport:
@@ -81,11 +81,11 @@ class QueueReport:
                 report.level_at = accept.sampled
                 report.clients = ()
                 state.observe_clients(())
-            report.beyond = True
+            report.exceeded = True
             report.peak_length = max(report.peak_length, accept.length or 0)
             report.peak_ratio = max(report.peak_ratio, accept.ratio or 0.0)
-        elif report is not None and report.beyond:
-            report.beyond, report.beyond_at = False, accept.sampled
+        elif report is not None and report.exceeded:
+            report.exceeded, report.exceeded_at = False, accept.sampled
 
     def report(self, now: float) -> None:
         """Write what there is to tell; to be called often, it looks twice a second."""
@@ -94,7 +94,7 @@ class QueueReport:
         self._report_at = now + _REPORT_SECONDS
         for state, report in list(self._reports.items()):
             if state.critical_or_full():
-                report.beyond_at = now
+                report.exceeded_at = now
                 report.clients = state.clients or report.clients
             # Of a folded listener, that of the real port or name is told.
             if state.published_as().published(now):
@@ -102,7 +102,7 @@ class QueueReport:
                 report.full_until = state.accept.full_seconds() or report.full_until
                 if state.syn_recv is None or not report.may_learn_clients(now):
                     _tell(state, report)
-            over = now - report.beyond_at
+            over = now - report.exceeded_at
             if (over and not report.told_critical and not report.told_full) or over >= _CLEAR_SECONDS:
                 del self._reports[state]
                 state.observe_clients(())
@@ -122,7 +122,7 @@ def _tell(state: ListenerState, report: _Report) -> None:
 def _tell_end(state: ListenerState, report: _Report) -> None:
     if report.told_full or report.told_critical:
         times = {
-            "lasted": f"{report.beyond_at - report.began:.1f}s",
+            "lasted": f"{report.exceeded_at - report.began:.1f}s",
             "full": f"{report.full_until - report.full_since:.2f}s",
         }
         log.info("accept queue has cleared", extra={"fields": _fields(state, report) | times})

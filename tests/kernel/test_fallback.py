@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from exporter.kernel.errors import (
@@ -48,6 +50,15 @@ def methods() -> Methods:
 
 
 MISSING = UnavailableError("sock_diag dump failed", "ENOENT")
+
+
+def raising(error: KernelError) -> Callable[[], str]:
+    """A method that fails with `error` whenever it is asked."""
+
+    def ask() -> str:
+        raise error
+
+    return ask
 
 
 @pytest.mark.parametrize("method", [Method.AUTO, Method.SOCK_DIAG])
@@ -144,19 +155,14 @@ def test_after_another_setting_sock_diag_is_tried_at_once(methods: Methods) -> N
 
 
 def test_an_error_of_procfs_is_raised(methods: Methods) -> None:
-    def broken() -> str:
-        raise MalformedReplyError("net/tcp")
-
+    broken = raising(MalformedReplyError("net/tcp"))
     with pytest.raises(MalformedReplyError):
         MethodFallback(Method.PROCFS).ask(0.0, sock_diag=methods.sock_diag, procfs=broken)
 
 
 def test_where_procfs_does_not_work_either_it_is_not_the_method_in_force(methods: Methods) -> None:
     """Else it would be asked alone for a minute, although it never worked."""
-
-    def broken() -> str:
-        raise MalformedReplyError("net/tcp")
-
+    broken = raising(MalformedReplyError("net/tcp"))
     fallback = MethodFallback(Method.AUTO)
     methods.fault = MISSING
     with pytest.raises(MalformedReplyError):
@@ -168,10 +174,7 @@ def test_where_procfs_does_not_work_either_it_is_not_the_method_in_force(methods
 
 def test_what_procfs_will_never_tell_is_still_its_answer(methods: Methods) -> None:
     """As in gVisor, which has no sock_diag either."""
-
-    def unimplemented() -> str:
-        raise UnimplementedError("/proc/net/tcp has no lengths")
-
+    unimplemented = raising(UnimplementedError("/proc/net/tcp has no lengths"))
     fallback = MethodFallback(Method.AUTO)
     methods.fault = MISSING
     with pytest.raises(UnimplementedError):

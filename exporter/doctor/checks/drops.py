@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from exporter.doctor.checks import load
+from exporter.doctor.checks.subject import finding_about
 from exporter.doctor.finding import Certainty, Finding, Severity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
 from exporter.kernel.procfs.counters import TcpCounters
@@ -59,9 +60,8 @@ def _may_be_full(namespace: NamespaceView, rose: TcpCounters) -> bool:
 
 
 def _overflow(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
-    return _finding(
-        namespace,
-        dropped,
+    return finding_about(
+        _subject(namespace, dropped),
         name=OVERFLOW,
         title=f"an accept queue overflowed between two samples{_at(dropped)}",
         severity=Severity.CRITICAL,
@@ -75,9 +75,8 @@ def _overflow(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
 
 
 def _syn_queue(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
-    return _finding(
-        namespace,
-        dropped,
+    return finding_about(
+        _subject(namespace, dropped),
         name=SYN_QUEUE,
         title=f"SYNs are dropped because a SYN queue is full{_at(dropped)}",
         severity=Severity.CRITICAL,
@@ -92,9 +91,8 @@ def _syn_queue(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Li
 
 
 def _unanswered(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
-    return _finding(
-        namespace,
-        dropped,
+    return finding_about(
+        _subject(namespace, dropped),
         name=UNANSWERED,
         title=f"SYNs are dropped, though no queue is full{_at(dropped)}",
         severity=Severity.WARNING,
@@ -117,9 +115,8 @@ def _cookies(namespace: NamespaceView, rose: TcpCounters) -> Finding:
     at = "" if fullest is None or not fullest.syn_recv else f", most likely that of {fullest.name}"
     flood = back < sent / 2
     likely = "most likely a flood of SYNs" if flood else "real clients in a burst"
-    return _finding(
+    return finding_about(
         namespace,
-        (),
         name=COOKIES_SENT,
         title=f"a SYN queue is full, and the kernel answers with SYN cookies{at}",
         severity=Severity.WARNING,
@@ -144,9 +141,8 @@ def _beside_overflows(
     namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]
 ) -> Finding:
     full = [each for each in namespace.tcp if each.was_full]
-    return _finding(
-        namespace,
-        dropped,
+    return finding_about(
+        _subject(namespace, dropped),
         name=OTHER,
         title=f"drops rise{_at(dropped)}, while another accept queue overflows",
         severity=Severity.NOTE,
@@ -162,9 +158,8 @@ def _beside_overflows(
 def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
     number = sum(each.more_drops or 0 for each in dropped)
     deferred = (rose.defer_accept_drops or 0) >= number
-    return _finding(
-        namespace,
-        dropped,
+    return finding_about(
+        _subject(namespace, dropped),
         name=DEFER_ACCEPT if deferred else OTHER,
         title=f"drops rise{_at(dropped)}, but nobody is lost"
         + (": TCP_DEFER_ACCEPT counts each handshake as one" if deferred else ""),
@@ -185,30 +180,9 @@ def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
     )
 
 
-def _finding(  # noqa: PLR0913 # each is named where it is given
-    namespace: NamespaceView,
-    dropped: Sequence[ListenerView],
-    *,
-    name: str,
-    title: str,
-    severity: Severity,
-    certainty: Certainty,
-    evidence: tuple[str, ...],
-    change: str,
-) -> Finding:
-    """Return a finding about a namespace, or about the only listener in it that has dropped packets."""
-    only = dropped[0] if len(dropped) == 1 else None
-    return Finding(
-        name=name,
-        title=title,
-        severity=severity,
-        certainty=certainty,
-        evidence=evidence,
-        change=change,
-        namespaces=(namespace.name,),
-        listener=only.key if only is not None else None,
-        process=only.owner.process if only is not None else "",
-    )
+def _subject(namespace: NamespaceView, dropped: Sequence[ListenerView]) -> ListenerView | NamespaceView:
+    """Return the only listener that has dropped packets; the namespace where there are several, or none."""
+    return dropped[0] if len(dropped) == 1 else namespace
 
 
 def _at(dropped: Sequence[ListenerView]) -> str:

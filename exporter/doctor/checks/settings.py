@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from exporter.doctor.checks.subject import finding_about
 from exporter.doctor.finding import Certainty, Finding, Severity
 from exporter.doctor.host_view import HostView, NamespaceView
 from exporter.kernel.procfs.counters import Sysctls
@@ -37,7 +38,8 @@ def syn_backlog(host: HostView) -> Iterator[Finding]:
             continue
         worst = max(bound, key=lambda each: each.syn_recv or 0)
         near = (worst.syn_recv or 0) >= most / 2
-        yield Finding(
+        yield finding_about(
+            namespace,
             name=SYN_BACKLOG,
             title="net.ipv4.tcp_max_syn_backlog limits the SYN queues, since SYN cookies are off",
             severity=Severity.WARNING if near else Severity.NOTE,
@@ -48,7 +50,6 @@ def syn_backlog(host: HostView) -> Iterator[Finding]:
                 *((f"{worst.syn_recv} were half-open at once at {worst.name}",) if near else ()),
             ),
             change="sysctl -w net.ipv4.tcp_syncookies=1, and in /etc/sysctl.d: then it limits nothing",
-            namespaces=(namespace.name,),
         )
 
 
