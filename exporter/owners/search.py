@@ -73,12 +73,18 @@ class OwnerSearch:
         self._full_search: Iterator[None] | None = None
         self._times = SearchTimes()
         self._obstacle: UnavailableError | None = None
+        # Sockets that searches of all processes did not find; None before the first has ended.
+        self._unseen: set[int] | None = None
         self._now = 0.0
 
     @property
     def obstacle(self) -> UnavailableError | None:
-        """Why owners of sockets were not found; None where there is no reason, or none is missing."""
-        return self._obstacle if self._owners.missed() else None
+        """Why owners of sockets were not found; None where there is no reason, or none is missing.
+
+        A socket counts once two searches have missed it, or the first of all: one that was closed before the
+        search, with its process, may be among the listeners until they are sampled again.
+        """
+        return self._obstacle if self._owners.missed() & (self._unseen or set()) else None
 
     @property
     def hung_lookups(self) -> int:
@@ -224,8 +230,10 @@ class OwnerSearch:
             yield from holders.search(pids)
             yield from self._created.look_for(self._owners.without_owner(), self._now)
             self._keep(holders.found, holders)
+            missed_before = self._owners.missed()
             if self._owners.give_up(sought):
                 self._times.hold(self._now)
+            self._unseen = self._owners.missed() if self._unseen is None else missed_before
             self.unreadable_count = holders.denied_count
             self._obstacle = obstacle(self._processes, pids, holders.denied_count)
             # A socket may be newer than the read of its process, so it gets a search of its own.

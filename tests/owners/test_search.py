@@ -603,16 +603,40 @@ def test_an_obstacle_is_told_while_an_owner_is_missing(host: FakeHost, owners: O
     owners.set_sockets(without_cgroup(1, 2), 0.0)
     reasons.append(reason(owners))
     search(owners)
+    search(owners, RETRY_SECONDS)
     reasons.append(reason(owners))
     assert (process_of(owners, 1), process_of(owners, 2), owners.count_without_owner()) == ("mine", "", 1)
     assert owners.unreadable_count == 1
     host.denied = set()
-    search(owners, RETRY_SECONDS)
+    search(owners, 2 * RETRY_SECONDS)
     reasons.append(reason(owners))
     assert reasons == [None, None, "capabilities", None], (
         "not where no owner is missing, nor before the search"
     )
     assert owners.unreadable_count == 0
+
+
+def test_a_socket_that_closed_with_its_process_tells_of_no_obstacle(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """It is among the listeners until they are sampled again, but no process holds it."""
+    host.in_pid_namespace = True
+    host.run(10, b"web", 1)
+    owners.set_sockets(without_cgroup(1), 0.0)
+    search(owners)
+    host.processes.clear()
+    search(owners, LOOK_SECONDS)
+    assert owners.count_without_owner() == 1, "it was searched for"
+    assert reason(owners) is None
+    search(owners, LOOK_SECONDS + RETRY_SECONDS)
+    assert reason(owners) == "pid_namespace", "it is still open"
+
+
+def test_the_first_search_tells_of_an_obstacle(host: FakeHost, owners: OwnerSearch) -> None:
+    host.in_pid_namespace = True
+    owners.set_sockets(without_cgroup(1), 0.0)
+    search(owners)
+    assert reason(owners) == "pid_namespace"
 
 
 def test_a_process_that_protects_itself_is_counted_and_no_obstacle(
