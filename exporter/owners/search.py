@@ -30,7 +30,7 @@ from exporter.owners.search_times import SearchTimes
 from exporter.owners.socket_holders import INIT_PID, SocketHolders
 from exporter.owners.socket_paths import SocketPaths
 from exporter.owners.user_names import UserNames
-from exporter.owners.visibility import obstacle
+from exporter.owners.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,10 @@ class OwnerSources:
 
 
 class OwnerSearch:
-    """Searches for the owners of sockets.
-
-    `unreadable_count` is how many processes did not let their sockets be read in the last search of all.
-    """
+    """Searches for the owners of sockets."""
 
     def __init__(self, sources: OwnerSources) -> None:
         """Take what tells of owners; nothing is read yet."""
-        self.unreadable_count = 0
         self._processes = sources.processes
         self._programs = sources.programs
         self._details = OwnerDetails(
@@ -72,19 +68,18 @@ class OwnerSearch:
         self._new_search: Iterator[None] | None = None
         self._full_search: Iterator[None] | None = None
         self._times = SearchTimes()
-        self._obstacle: UnavailableError | None = None
-        # Sockets that searches of all processes did not find; None before the first has ended.
-        self._unseen: set[int] | None = None
+        self._visibility = Visibility(sources.processes)
         self._now = 0.0
 
     @property
     def obstacle(self) -> UnavailableError | None:
-        """Why owners of sockets were not found; None where there is no reason, or none is missing.
+        """Why owners of sockets were not found; None where there is no reason, or none is missing."""
+        return self._visibility.obstacle(self._owners.missed())
 
-        A socket counts once two searches have missed it, or the first of all: one that was closed before the
-        search, with its process, may be among the listeners until they are sampled again.
-        """
-        return self._obstacle if self._owners.missed() & (self._unseen or set()) else None
+    @property
+    def unreadable_count(self) -> int:
+        """How many processes did not let their sockets be read in the last search of all."""
+        return self._visibility.unreadable_count
 
     @property
     def hung_lookups(self) -> int:
@@ -166,7 +161,7 @@ class OwnerSearch:
 
     def _full_search_due(self, now: float) -> bool:
         # What nobody seems to hold is looked for where nothing keeps processes from being seen.
-        seldom = self._owners.held or (self._owners.given_up() if self._obstacle is None else ())
+        seldom = self._owners.held or (self._owners.given_up() if self._visibility.sees_all else ())
         return self._times.due(now, sought=bool(self._owners.sought()), held=bool(seldom))
 
     def _next_search(self, now: float) -> Iterator[None] | None:
@@ -230,12 +225,9 @@ class OwnerSearch:
             yield from holders.search(pids)
             yield from self._created.look_for(self._owners.without_owner(), self._now)
             self._keep(holders.found, holders)
-            missed_before = self._owners.missed()
             if self._owners.give_up(sought):
                 self._times.hold(self._now)
-            self._unseen = self._owners.missed() if self._unseen is None else missed_before
-            self.unreadable_count = holders.denied_count
-            self._obstacle = obstacle(self._processes, pids, holders.denied_count)
+            self._visibility.note(pids, holders.denied_count, self._owners.missed())
             # A socket may be newer than the read of its process, so it gets a search of its own.
             if not self._owners.missed().issuperset(self._owners.without_owner()):
                 self._times.search_now(self._now)

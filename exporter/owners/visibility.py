@@ -12,11 +12,49 @@ from exporter.owners.socket_holders import INIT_PID
 _WHAT: Final = "the processes of some sockets cannot be seen"
 
 
-def obstacle(processes: ProcessTable, pids: Collection[int], denied: int) -> UnavailableError | None:
+class Visibility:
+    """What keeps processes from being seen, as searches of all of them have found.
+
+    `unreadable_count` is how many did not let their sockets be read in the last search.
+    """
+
+    def __init__(self, processes: ProcessTable) -> None:
+        """Take the processes; nothing is read yet."""
+        self.unreadable_count = 0
+        self._processes = processes
+        self._obstacle: UnavailableError | None = None
+        # The sockets that the last search missed (None before the first), and those that count.
+        self._missed: set[int] | None = None
+        self._unseen: set[int] = set()
+
+    def note(self, pids: Collection[int], unreadable: int, missed: set[int]) -> None:
+        """Take what a search of all processes has found: which there are, and how many it could not read.
+
+        `missed` are the sockets whose owners no search has found. Raises KernelError.
+        """
+        self.unreadable_count = unreadable
+        self._obstacle = _obstacle(self._processes, pids, unreadable)
+        self._unseen = missed if self._missed is None else missed & self._missed
+        self._missed = missed
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether nothing keeps any process from being seen, as far as is known."""
+        return self._obstacle is None
+
+    def obstacle(self, missed: set[int]) -> UnavailableError | None:
+        """Return why the owners of these sockets were not found; None where there is no reason.
+
+        A socket counts once two searches have missed it, or the first of all: one that was closed before the
+        search, with its process, may be among the listeners until they are sampled again.
+        """
+        return self._obstacle if self._unseen & missed else None
+
+
+def _obstacle(processes: ProcessTable, pids: Collection[int], denied: int) -> UnavailableError | None:
     """Return why a search of all processes could not see each of them; None where it could.
 
-    `pids` are those that it found, `denied` is how many did not let their sockets be read. A process that
-    protects itself from one with every capability that helps is no obstacle. Raises KernelError.
+    A process that protects itself from one with every capability that helps is no obstacle.
     """
     if INIT_PID not in pids:
         # Nothing is denied there: procfs does not show them at all.

@@ -60,11 +60,15 @@ def zsh(line: str) -> list[str]:
         until(shown, lambda text: "ready> " in text)
         screen = ""
         os.write(terminal, f"{line}{_TAB}".encode())
+        typed = line.rpartition(" ")[2]
+
+        def completed(text: str) -> bool:
+            # The echo of the line may come in parts, each of which may end with a blank.
+            return text.partition(line)[2].rstrip("\r\n").endswith(" ")
+
         # It rings the bell where nothing, or more than one word, can follow.
-        start, _, typed = line.rpartition(" ")
-        until(shown, lambda text: "\a" in text or text.rstrip("\r\n").endswith(" "))
-        written = screen.partition(f"{start} {typed}")[2]
-        return [] if "\a" in screen else [typed + written.split(" ")[0]]
+        until(shown, lambda text: "\a" in text or completed(text))
+        return [] if "\a" in screen else [typed + screen.partition(line)[2].split(" ")[0]]
 
 
 def _zsh() -> tuple[int, int]:
