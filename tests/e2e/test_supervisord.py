@@ -19,6 +19,7 @@ CONFIG = """\
 nodaemon=true
 logfile=/dev/null
 logfile_maxbytes=0
+childlogdir={folder}
 pidfile={folder}/pid
 
 [unix_http_server]
