@@ -14,6 +14,8 @@ from typing import Final
 
 # The kernel allocates as much for each read of a file below /proc/sys.
 _READ_BYTES: Final = 8192
+# More than any number takes.
+SETTING_BYTES: Final = 64
 _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 _NETWORK_NAMESPACE: Final = re.compile(r"net:\[(\d+)\]")
 # The number of the column after the name in parentheses, counted from 0 (proc_pid_stat(5), field 22).
@@ -30,6 +32,14 @@ def open_file(path: str) -> int:
 def read_to_end(descriptor: int) -> bytes:
     """Read a file from where it stands to its end."""
     return b"".join(iter(lambda: os.read(descriptor, _READ_BYTES), b""))
+
+
+def read_setting(descriptor: int) -> bytes:
+    """Read a file below /proc/sys that has one number, from its beginning; what is longer is cut.
+
+    The kernel gives all of it at once (proc_sys_call_handler, fs/proc/proc_sysctl.c).
+    """
+    return os.read(descriptor, SETTING_BYTES)
 
 
 def read_descriptor(descriptor: int) -> bytes:

@@ -14,6 +14,7 @@ from typing import Final
 
 from exporter.kernel.errors import MalformedReplyError, UnavailableError, UnimplementedError
 from exporter.kernel.procfs.files import ProcfsFiles
+from exporter.proc import SETTING_BYTES
 
 _PAIR: Final = 2
 _SNMP: Final = "net/snmp"
@@ -157,10 +158,11 @@ def _places(names: bytes, wanted: tuple[bytes, ...]) -> tuple[int, tuple[int | N
 def _setting(files: ProcfsFiles, name: str) -> int | None:
     """Read a number, None where the file is missing or may not be read. Raises KernelError."""
     try:
-        text = files.read(name)
+        text = files.read_setting(name)
     except UnavailableError:
         return None
     try:
-        return int(text)
+        # A number that was cut would be another one.
+        return int(text if len(text) < SETTING_BYTES else b"")
     except ValueError as error:
         raise MalformedReplyError(f"/proc/{name}: {text.strip()!r} is no number") from error

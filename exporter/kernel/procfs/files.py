@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +32,17 @@ class ProcfsFiles(ABC):
 
     def read(self, name: str) -> bytes:
         """Read a whole file. Raises KernelError."""
+        return self._read(name, proc.read_to_end)
+
+    def read_setting(self, name: str) -> bytes:
+        """Read a file below sys that has one number; what is longer is cut. Raises KernelError."""
+        return self._read(name, proc.read_setting)
+
+    def _read(self, name: str, read: Callable[[int], bytes]) -> bytes:
         try:
             descriptor = self.open(name)
             try:
-                return proc.read_to_end(descriptor)
+                return read(descriptor)
             finally:
                 self.close(name, descriptor)
         except OSError as error:

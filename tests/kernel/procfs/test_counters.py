@@ -192,7 +192,7 @@ def test_a_setting_that_cannot_be_read_now_is_a_kernel_error(number: int) -> Non
     assert (type(failed.value), failed.value.errno) == (KernelError, number)
 
 
-@pytest.mark.parametrize("content", [b"", b"many\n", b"1 2\n", b"\xff\n", b"1" * 5000])
+@pytest.mark.parametrize("content", [b"", b"many\n", b"1 2\n", b"\xff\n", b"1" * 64, b"1" * 5000])
 def test_a_setting_that_is_no_number_is_malformed_and_its_file_is_named(content: bytes) -> None:
     files = settings_files()
     files.contents["sys/net/core/somaxconn"] = content
