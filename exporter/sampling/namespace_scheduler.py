@@ -168,7 +168,7 @@ class NamespaceScheduler:
         self._earliest = now
         sampling = self._config.sampling
         self.quiet_interval = self._shares().limit_to(
-            share, sampling.cpu_budget_ratio, sampling.interval_seconds, now
+            share, sampling.cpu_budget_ratio, sampling.interval_seconds, self.quiet_interval, now
         )
 
     def _shares(self) -> NamespaceShares:

@@ -23,6 +23,8 @@ _QUIET_PART: Final = 0.1
 _BUSY_PART: Final = 0.5
 # What sources may use that are not asked each time, unless their longest interval takes more.
 _SELDOM_PART: Final = 0.25
+# To follow each small change of an interval would cost as much as some samples.
+_LITTLE_LONGER: Final = 1.1
 
 
 class NamespaceShares:
@@ -49,11 +51,11 @@ class NamespaceShares:
         """Return the share that they would use at their longest intervals."""
         return sum(each.least_share() for each in self._consumers) + self._of_quiet
 
-    def limit_to(self, share: float, budget: float, interval: float, now: float) -> float:
+    def limit_to(self, share: float, budget: float, interval: float, present: float, now: float) -> float:
         """Divide `share` among them, of a `budget` for everything.
 
-        `interval` is the shortest one. Returns that of most quiet namespaces, 0 where none is quiet. Both are
-        in seconds, `now` is in monotonic ones.
+        `interval` is the shortest one, `present` that of most quiet namespaces until now. Returns the latter
+        from now on, 0 where none is quiet. All are in seconds, `now` is in monotonic ones.
         """
         limit_all(self._seldom, share * _SELDOM_PART, now)
         share -= sum(runner.share_in_force() for runner in self._seldom) + self._of_quiet
@@ -63,6 +65,8 @@ class NamespaceShares:
         used = min(busy_share, sum(slot.requested_share() for slot in self._busy))
         costs = [each.schedule.cost for each in self._quiet]
         intervals = even_intervals(costs, interval, max(share - used, share * _QUIET_PART))
+        usual = median_low(intervals) if intervals else 0.0
+        kept = present if usual <= present <= usual * _LITTLE_LONGER else usual
         for each, seconds in zip(self._quiet, intervals, strict=True):
-            each.set_min_interval(seconds, now)
-        return median_low(intervals) if intervals else 0.0
+            each.set_min_interval(kept if seconds == usual else seconds, now)
+        return kept
