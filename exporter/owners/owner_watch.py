@@ -74,7 +74,7 @@ class OwnerWatch:
                 if not same:
                     continue
             if now >= watched.sockets_at:
-                watched.sockets_at = now + _READ_SECONDS
+                watched.sockets_at = _next_read(pid, now)
                 yield from self._closed(watched)
 
     def _closed(self, watched: _Watched) -> Iterator[int | None]:
@@ -91,6 +91,12 @@ class OwnerWatch:
         """Tell whether a process is the one that was read, and has the name that it had."""
         process = watched.process
         # One that holds a socket may become the program that it holds it for.
-        watched.name_at = now + (_EXISTS_SECONDS if self._holds_for_others(process) else _READ_SECONDS)
+        often = self._holds_for_others(process)
+        watched.name_at = now + _EXISTS_SECONDS if often else _next_read(process.pid, now)
         stat = self._processes.stat(process.pid)
         return stat is not None and (stat.started, stat.name) == (process.started, process.name)
+
+
+def _next_read(pid: int, now: float) -> float:
+    """Return when a process is read again: not all that were found together at one time."""
+    return now + _READ_SECONDS - (now - pid) % _READ_SECONDS

@@ -63,9 +63,9 @@ class OwnerSearch:
         self._not_looked_for: set[int] = set()
         self._watch = OwnerWatch(self._processes, sources.programs.holds_for_others)
         self._new_processes = NewProcesses()
-        # The search of a cgroup is short, so the others wait for it; all processes wait for the new ones.
-        self._short_search: Iterator[None] | None = None
+        self._cgroup_search: Iterator[None] | None = None
         self._new_search: Iterator[None] | None = None
+        self._owner_search: Iterator[None] | None = None
         self._full_search: Iterator[None] | None = None
         self._times = SearchTimes()
         self._visibility = Visibility(sources.processes)
@@ -99,9 +99,12 @@ class OwnerSearch:
         """Return whether there is something to search for."""
         if self._owners.take_details(now):
             self._times.hold(now, at_once=True)
-        under_way = self._short_search or self._new_search or self._full_search
-        due = self._short_search_due(now) or self._new_processes_due(now) or self._full_search_due(now)
-        return bool(under_way or due)
+        return self._next_search(now) is not None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether there are sockets that no search of all processes has sought yet."""
+        return not self._owners.sought() <= self._owners.missed()
 
     def step(self, now: float, stop: Callable[[], bool]) -> bool:
         """Continue until `stop` returns true or nothing is pending. Return whether any search has ended.
@@ -153,9 +156,6 @@ class OwnerSearch:
             self._not_looked_for |= set(inodes) if self._new_processes.any_known else set()
         self._new = self._created.known(self._new.union(inodes))
 
-    def _short_search_due(self, now: float) -> bool:
-        return bool(self._new) or self._watch.due(now)
-
     def _new_processes_due(self, now: float) -> bool:
         return bool(self._not_looked_for or (self._owners.held and self._new_processes.due(now)))
 
@@ -165,34 +165,31 @@ class OwnerSearch:
         return self._times.due(now, sought=bool(self._owners.sought()), held=bool(seldom))
 
     def _next_search(self, now: float) -> Iterator[None] | None:
-        if self._short_search is None and self._short_search_due(now):
-            self._short_search = self._search_some()
+        if self._cgroup_search is None and self._new:
+            self._cgroup_search = self._search_cgroups()
         if self._new_search is None and self._new_processes_due(now):
             self._new_search = self._search_new_processes()
-        first = self._short_search or self._new_search
-        if first is None and self._full_search is None and self._full_search_due(now):
+        if first := self._cgroup_search or self._new_search:
+            return first
+        if self._full_search is None and self._full_search_due(now):
             self._full_search = self._search_all()
-        return first or self._full_search
-
-    def _search_some(self) -> Iterator[None]:
-        """Do what takes little: what is due of the cgroups of new sockets and of known owners."""
-        try:
-            if self._watch.due(self._now):
-                yield from self._look_at_owners()
-            if self._new:
-                yield from self._search_cgroups()
-        finally:
-            self._short_search = None
+        if self._owner_search is None and self._full_search is None and self._watch.due(now):
+            self._owner_search = self._look_at_owners()
+        full, owners = self._full_search, self._owner_search
+        return (full or owners) if self.urgent else (owners or full)
 
     def _search_cgroups(self) -> Iterator[None]:
         """Search the processes of the cgroups in which new sockets were created."""
-        new, self._new = self._new, set()
-        yield from self._created.look_for(self._owners.without_owner(), self._now)
-        pids = self._created.pids(new)
-        holders = self._holders(new.intersection(self._owners.without_owner()))
-        # Process 1 may have opened the socket for a service, which only a full search would find.
-        yield from holders.search(sorted(pids - {INIT_PID}))
-        self._keep_serving(holders)
+        try:
+            new, self._new = self._new, set()
+            yield from self._created.look_for(self._owners.without_owner(), self._now)
+            pids = self._created.pids(new)
+            holders = self._holders(new.intersection(self._owners.without_owner()))
+            # Process 1 may have opened the socket for a service, which only a full search would find.
+            yield from holders.search(sorted(pids - {INIT_PID}))
+            self._keep_serving(holders)
+        finally:
+            self._cgroup_search = None
 
     def _search_new_processes(self) -> Iterator[None]:
         """Search the processes that have started lately for sockets that are new, or held for others."""
@@ -210,10 +207,13 @@ class OwnerSearch:
     def _look_at_owners(self) -> Iterator[None]:
         """Search again for the owners of sockets whose owner has ended, is another program, or closed one."""
         changed: set[int] = set()
-        for pid in self._watch.changed(self._now):
-            changed |= {pid} if pid is not None else set()
-            yield
-        self._seek(self._owners.owned_by(changed), self._now)
+        try:
+            for pid in self._watch.changed(self._now):
+                changed |= {pid} if pid is not None else set()
+                yield
+            self._seek(self._owners.owned_by(changed), self._now)
+        finally:
+            self._owner_search = None
 
     def _search_all(self) -> Iterator[None]:
         try:

@@ -19,6 +19,26 @@ class BudgetConsumer(Protocol):
         """Slow it down until it fits into a share; `now` is in monotonic seconds."""
 
 
+class AtMost:
+    """A consumer that asks for no more than a share."""
+
+    def __init__(self, consumer: BudgetConsumer, share: float) -> None:
+        self._consumer = consumer
+        self._share = share
+
+    def requested_share(self) -> float:
+        """Return what the consumer would use, or the share."""
+        return min(self._consumer.requested_share(), self._share)
+
+    def least_share(self) -> float:
+        """Return what it uses however little it is given, or the share."""
+        return min(self._consumer.least_share(), self._share)
+
+    def limit_to(self, share: float, now: float) -> None:
+        """Slow the consumer down."""
+        self._consumer.limit_to(share, now)
+
+
 def divide(requested: Sequence[float], budget: float, least: Sequence[float] = ()) -> list[float]:
     """Divide `budget` (a share of one core) by max-min fairness, in the order of `requested`.
 

@@ -11,7 +11,7 @@ from typing import Final
 from exporter.config.model import Config
 from exporter.kernel.netns.host_label import HOST
 from exporter.sampling import source_report
-from exporter.sampling.budget import limit_all
+from exporter.sampling.budget import AtMost, limit_all
 from exporter.sampling.budget_report import BudgetReport
 from exporter.sampling.cpu_budget import CpuBudget, CpuUse
 from exporter.sampling.environment import Environment
@@ -29,6 +29,8 @@ from exporter.sampling.waiting import Waiting
 from exporter.sampling.walk_limit import WalkLimit
 
 _BUDGET_SECONDS: Final = 1.0
+# What finding out whether owners are still the same may use of what samples may, and queues go without.
+_RECHECK_PART: Final = 0.1
 # Sources that are due so close to each other run in one tick: to wake up costs as much as to ask.
 _TOGETHER_SECONDS: Final = 0.001
 
@@ -232,19 +234,17 @@ class Sampler:
             return
         self._next_budget_at = now + _BUDGET_SECONDS
         runners = (*self._periodic, self._owners_runner)
-        use = CpuUse(
-            samples=sum(runner.stats.cpu_seconds for runner in runners)
-            + self.namespace_scheduler.cpu_seconds(),
-            sampling=self._sampling_cpu(),
-        )
+        samples = sum(runner.stats.cpu_seconds for runner in runners) + self.namespace_scheduler.cpu_seconds()
+        use = CpuUse(samples, self._sampling_cpu())
         share = self.cpu_budget.share_for_samples(self.config.sampling.cpu_budget_ratio, use, now)
         quiet = now - self._last_waiting_at >= QUIET_SECONDS and bool(self.namespace_scheduler.slots)
         together = [runner for runner in self._own.runners if quiet and runner.every_slot]
         self.namespace_scheduler.join(together)
         self._slow_down(slowed=quiet)
-        alone = [runner for runner in runners if runner not in together]
+        alone = [runner for runner in self._periodic if runner not in together]
+        owners = AtMost(self._owners_runner, share if self.owners.urgent else share * _RECHECK_PART)
         # All namespaces together get what one other source gets, or what that leaves; so do all walks.
-        limit_all((*alone, self.namespace_scheduler, self._walks), share, now)
+        limit_all((*alone, owners, self.namespace_scheduler, self._walks), share, now)
         if self.cpu_budget.window is not None:
             longest = max(namespace.interval_seconds for namespace in self.namespaces)
             self._budget_report.note(self.cpu_budget.window, longest, now)

@@ -115,3 +115,23 @@ def test_the_sockets_are_read_as_far_as_they_are_held(host: FakeHost, later: int
     for number in range(later):
         assert changed(watch, (number + 1) * LOOK_SECONDS) == set()
     assert host.read_pids == [10]
+
+
+def test_processes_that_were_found_together_are_read_at_different_times(host: FakeHost) -> None:
+    """To read hundreds at once would leave queues unseen meanwhile."""
+    pids = range(100, 200)
+    for pid in pids:
+        host.run(pid, b"web", pid)
+    watch = watching(host, {pid: [pid] for pid in pids})
+    rounds = []
+    for number in range(1, 1 + round((LOOK_SECONDS + 3 * READ_SECONDS) / LOOK_SECONDS)):
+        host.read_pids.clear()
+        assert changed(watch, number * LOOK_SECONDS) == set()
+        rounds.append(list(host.read_pids))
+    first, *later = rounds
+    assert set(first) == set(pids)
+    assert max(map(len, later)) <= 11
+    period = round(READ_SECONDS / LOOK_SECONDS)
+    for start in range(0, len(later) - period + 1, period):
+        read = {pid for found in later[start : start + period] for pid in found}
+        assert read == set(pids), "and each of them within the time between two reads"

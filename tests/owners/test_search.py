@@ -234,7 +234,7 @@ def test_a_new_process_is_the_owner_of_a_new_socket_before_all_others_are_read(
     assert owners.pending(10.0)
     search_until_known(owners, 2)
     assert process_of(owners, 2) == "nginx"
-    assert set(host.read_pids) == {100, 200}, "whether the known owner still has its socket, and the new one"
+    assert set(host.read_pids) == {200}, "known owners are looked at later"
     search(owners, 10.0)
     assert set(host.read_pids) == {*range(10, 101), 200}
     assert (process_of(owners, 2), owners.count_without_owner()) == ("nginx", 0)
@@ -823,3 +823,52 @@ def test_other_answers_are_given_once_a_second(host: FakeHost, owners: OwnerSear
         owners.pending(tenths / 10)
         given.append(owners.take_changed() == {1})
     assert sum(given) == 3
+
+
+def test_only_a_socket_that_no_search_has_sought_is_urgent(host: FakeHost, owners: OwnerSearch) -> None:
+    assert not owners.urgent
+    owners.set_sockets(without_cgroup(1, 2), 0.0)
+    assert owners.urgent
+    host.run(10, b"web", 1)
+    search(owners)
+    assert (process_of(owners, 1), owners.count_without_owner()) == ("web", 1)
+    assert not owners.urgent, "the other was looked for"
+    owners.set_sockets(without_cgroup(1, 2, 3), 1.0)
+    assert owners.urgent
+
+
+def test_all_processes_are_searched_for_a_new_socket_before_more_known_owners_are_looked_at(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    pids = range(10, 60)
+    for pid in pids:
+        host.run(pid, b"web", pid)
+    owners.set_sockets(without_cgroup(*pids), 0.0)
+    search(owners)
+    assert owners.pending(LOOK_SECONDS)
+    owners.step(LOOK_SECONDS, lambda: True)
+    host.run(59, b"web", 59, 100)
+    owners.set_sockets(without_cgroup(*pids, 100), LOOK_SECONDS)
+    host.read_pids.clear()
+    while not process_of(owners, 100):
+        owners.step(LOOK_SECONDS, lambda: True)
+    assert host.read_pids[: len(pids)] == list(pids)
+
+
+def test_where_it_takes_long_to_look_at_known_owners_others_are_searched_for_in_between(
+    host: FakeHost, owners: OwnerSearch
+) -> None:
+    """Each time it is due again before it has ended."""
+    host.hides_init = True
+    for pid in range(10, 60):
+        host.run(pid, b"web", pid)
+    owners.set_sockets(without_cgroup(1, *range(10, 60)), 0.0)
+    search(owners)
+    searches = host.full_searches
+    for number in range(1, 201):
+        now = number * LOOK_SECONDS
+        assert owners.pending(now)
+        owners.step(now, lambda: True)
+        if host.full_searches > searches:
+            break
+    assert host.full_searches > searches

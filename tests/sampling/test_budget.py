@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sampling.budget import divide, limit_all
+from exporter.sampling.budget import AtMost, divide, limit_all
 
 TOLERANCE = 1e-9
 SHARES = st.floats(0.0, 2.0)
@@ -86,3 +86,15 @@ def test_what_a_consumer_takes_in_any_case_is_not_given_to_others() -> None:
     consumers = [Consumer(0.5, least=0.015), Consumer(0.5), Consumer(0.5)]
     limit_all(consumers, 0.02, 1000.0)
     assert [consumer.limit for consumer in consumers] == pytest.approx([0.015, 0.0025, 0.0025])
+
+
+@pytest.mark.parametrize(
+    ("requested", "least", "part"), [(0.5, 0.0, 0.002), (0.001, 0.0, 0.001), (0.5, 0.4, 0.002)]
+)
+def test_one_that_asks_for_no_more_than_a_share_leaves_the_rest_to_others(
+    requested: float, least: float, part: float
+) -> None:
+    consumer, other = Consumer(requested, least), Consumer(0.5)
+    limit_all([AtMost(consumer, 0.002), other], 0.02, 1000.0)
+    assert [consumer.limit, other.limit] == pytest.approx([part, 0.02 - part])
+    assert consumer.limited_at == 1000.0

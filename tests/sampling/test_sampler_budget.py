@@ -172,6 +172,23 @@ def test_busy_namespaces_keep_the_full_rate_while_quiet_ones_share_the_rest_even
     assert simulation.sampler.cpu_budget.exceeded_seconds == exceeded
 
 
+def test_to_find_out_whether_owners_are_the_same_leaves_most_of_the_budget_to_queues() -> None:
+    """It would use all that it is given: there is always a process to look at."""
+    simulation = ManyNamespaces(cost=0.0001)
+    for pid in range(1000, 2000):
+        simulation.host.run(pid, b"web", pid)
+        simulation.kernel.tcp.open(tcp(pid, port=pid))
+    simulation.run_loop_for(1.0)
+    simulation.walk_cost = 0.001
+    simulation.run_loop_for(30.0)
+    looked = len(simulation.host.read_pids)
+    _, quiet = simulation.rates(40.0)
+    assert len(simulation.host.read_pids) - looked > 20
+    assert min(quiet) > 0.7
+    assert simulation.sampler.cpu_budget.window is not None
+    assert not simulation.sampler.cpu_budget.window.exceeded
+
+
 def test_where_the_budget_is_too_small_busy_namespaces_leave_a_tenth_to_the_quiet_ones() -> None:
     """Three request 0.06 of a core each and have 0.09 together, of a budget of 0.1."""
     simulation = ManyNamespaces("sampling: {cpu_budget: 10%}", cost=0.003)

@@ -74,6 +74,11 @@ class Owners(Source[SearchStep]):
         return self._search.unreadable_count
 
     @property
+    def urgent(self) -> bool:
+        """Whether there are sockets for which no search has looked yet."""
+        return self._search.urgent
+
+    @property
     def hung_lookups(self) -> int:
         """How many lookups of what is known of owners hung."""
         return self._search.hung_lookups
@@ -101,10 +106,14 @@ class Owners(Source[SearchStep]):
         return pending or collected
 
     def ask(self, now: float) -> SearchStep:
-        """Search for 10 ms; the very first search goes on to its end, so that the first page has owners."""
-        until = self._clock.elapsed() + _STEP_SECONDS
+        """Search for 10 ms, or read one process where nothing is urgent.
+
+        The very first search goes on to its end, so that the first page has owners.
+        """
+        # A new socket waits for the next step, and more of the shortest ones fit into a small share.
+        until = self._clock.elapsed() + (_STEP_SECONDS if self.urgent else 0.0)
         to_the_end, self._first_search = self._first_search, False
-        ended = self._search.step(now, lambda: not to_the_end and self._clock.elapsed() > until)
+        ended = self._search.step(now, lambda: not to_the_end and self._clock.elapsed() >= until)
         ended = ended or self._search.has_changes() or not self._search.pending(now)
         if ended:
             self._ask_mptcp()

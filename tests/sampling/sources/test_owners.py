@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from exporter.config.model import Severity
@@ -9,7 +11,7 @@ from exporter.kernel.processes.files import SocketFile, SocketFileState
 from exporter.kernel.records import FileId
 from tests.listeners.sockets import tcp, unix
 from tests.sampling.fake_access import FakeAccess
-from tests.sampling.simulation import Simulation, listener_of
+from tests.sampling.simulation import TICK_SECONDS, Simulation, listener_of
 
 LONGER_THAN_A_STEP = 0.02
 
@@ -380,3 +382,26 @@ def test_a_unix_listener_that_restarts_goes_on_with_another_file(simulation: Sim
     simulation.tick(3)
     assert simulation.listener("/run/app.sock", "") is app
     assert app.accept.full_seconds() == pytest.approx(0.55, abs=0.1)
+
+
+def test_to_find_out_whether_owners_are_the_same_reads_one_process_at_a_time(
+    simulation: Simulation,
+) -> None:
+    """So that a new socket does not wait for long; for that ten milliseconds are read at once."""
+    for pid in range(10, 60):
+        simulation.host.run(pid, b"web", pid * 100)
+        simulation.kernel.tcp.open(tcp(pid, port=pid))
+    simulation.tick()
+    simulation.walk_cost = 0.0004
+    spent = [simulation.clock.spent]
+    for _ in range(round(4.0 / TICK_SECONDS)):
+        simulation.tick()
+        spent.append(simulation.clock.spent)
+    assert max(after - before for before, after in pairwise(spent)) == pytest.approx(0.0004)
+    simulation.kernel.tcp.open(tcp(77, port=77))
+    for _ in range(round(0.5 / TICK_SECONDS)):
+        before = simulation.clock.spent
+        simulation.tick()
+        if simulation.clock.spent - before > 0.01:
+            break
+    assert simulation.clock.spent - before > 0.01
