@@ -79,9 +79,9 @@ class ListenerTable:
         family = family_of(group.key.protocol)
         return self._nonempty.seen_empty_at(group, self.accept_timelines[family].newest)
 
-    def any_waiting(self) -> bool:
-        """Tell whether any queue holds a connection."""
-        return bool(self._with_syn_recv) or bool(self._nonempty)
+    def waiting(self) -> list[ListenerGroup]:
+        """Return the groups in whose queues there are connections; one may be there twice."""
+        return [*self._nonempty.of_all(), *(state.group for state in self._with_syn_recv)]
 
     def matcher(self) -> Matcher:
         """Return what finds the listener of a half-open connection, among families that have them."""

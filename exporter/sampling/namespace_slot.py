@@ -128,7 +128,7 @@ class NamespaceSlot:
         self.schedule.note_cost(seconds + in_broker, now)
 
     def _look_for_waiting(self, now: float) -> None:
-        if self.sampler.table.any_waiting():
+        if self.sampler.table.waiting():
             self._last_waiting_at = now
             if self.quiet:
                 # The budget is divided anew within a second; until then it is sampled at the full rate.

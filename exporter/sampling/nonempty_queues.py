@@ -17,9 +17,9 @@ class NonemptyQueues:
             family: {} for family in FAMILIES
         }
 
-    def __bool__(self) -> bool:
-        """Tell whether there is any."""
-        return any(self._seen_empty_at.values())
+    def of_all(self) -> list[ListenerGroup]:
+        """Return those of every family."""
+        return [group for groups in self._seen_empty_at.values() for group in groups]
 
     def of(self, family: SocketFamily) -> Collection[ListenerGroup]:
         """Return those of a family."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Final
 
 from exporter.config.model import Config
 from exporter.kernel.netns.host_label import HOST
+from exporter.listeners.group import ListenerGroup
 from exporter.sampling import source_report
 from exporter.sampling.budget import AtMost, limit_all
 from exporter.sampling.budget_report import BudgetReport
@@ -20,7 +22,7 @@ from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySamplers
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
-from exporter.sampling.namespace_slot import QUIET_SECONDS
+from exporter.sampling.own_namespace import OwnNamespace
 from exporter.sampling.queue_observers import QueueObservers
 from exporter.sampling.socket_requests import SocketRequests
 from exporter.sampling.source_runner import SourceRunner
@@ -54,12 +56,14 @@ class Sampler:
         shared = SharedBySamplers(self.lock, clock, self._walks, former)
         self.namespace_scheduler = NamespaceScheduler(config, environment, shared)
         self._clock = clock
-        self._own = NamespaceSampler(environment.own, config, shared)
+        own = NamespaceSampler(environment.own, config, shared)
+        self._own = OwnNamespace(own, self._is_exporters, clock.monotonic())
+        self._pid = os.getpid()
         self._owners_runner = SourceRunner(self.owners, HOST, config, self.lock, environment.broker_clock)
         self._namespaces: tuple[NamespaceSampler, ...] = ()
         self._set_namespaces()
         # In the order in which they run when several are due.
-        self._periodic = (*self._own.runners, self.namespace_scheduler.discovery_runner)
+        self._periodic = (*own.runners, self.namespace_scheduler.discovery_runner)
         self.cpu_budget = CpuBudget(environment.cpu_clocks)
         self.sandboxes = environment.sandboxes
         self._budget_report = BudgetReport()
@@ -70,16 +74,13 @@ class Sampler:
         self._thread: threading.Thread | None = None
         self._next_budget_at = clock.monotonic()
         self._due = clock.monotonic()
-        # When a connection was in a queue of the own namespace, and whether it is sampled as others are.
-        self._last_waiting_at = clock.monotonic() - QUIET_SECONDS
-        self._slowed = False
         # Whether listeners of some namespaces that there are at the start were not sampled yet.
         self._first_pass = True
 
     @property
     def namespaces(self) -> tuple[NamespaceSampler, ...]:
         """Every namespace that is sampled, the exporter's own first."""
-        return (self._own, *self.namespace_scheduler.samplers)
+        return (self._own.sampler, *self.namespace_scheduler.samplers)
 
     @property
     def runners(self) -> list[SourceRunner]:
@@ -132,7 +133,7 @@ class Sampler:
         self.namespace_scheduler.detach_ended(now)
         self.socket_requests.serve()
         self._run_due(self._periodic, now)
-        self._look_for_waiting(now)
+        self._own.look_for_waiting(now)
         more = self.namespace_scheduler.sample(now, source_report.report)
         self._set_namespaces()
         # Last, so that owners are found for what the others have just found, at the start for all at once.
@@ -211,22 +212,10 @@ class Sampler:
             return due
         return earliest
 
-    def _look_for_waiting(self, now: float) -> None:
-        """Sample the own namespace at the full rate from the sample on that sees a connection in a queue."""
-        if self._own.table.any_waiting():
-            self._last_waiting_at = now
-            if self._slowed:
-                self._slow_down(slowed=False)
-                for runner in self._own.runners:
-                    runner.set_min_interval(0.0, now)
-
-    def _slow_down(self, *, slowed: bool) -> None:
-        """Let the own namespace be sampled no more often than other quiet ones, or no longer so."""
-        self._slowed = slowed
-        seconds = self.namespace_scheduler.quiet_interval if slowed else None
-        for runner in self._own.runners:
-            if not runner.every_slot:
-                runner.slow_down(seconds or None)
+    def _is_exporters(self, group: ListenerGroup) -> bool:
+        """Tell whether all sockets of a group may be the exporter's: each scrape may be seen in its queue."""
+        inodes = [member.listener.inode for member in group.members.values()]
+        return all(self.owners.may_belong_to(inode, self._pid) for inode in inodes)
 
     def _keep_budget(self, now: float) -> None:
         """Slow down those that use more than their part of the budget."""
@@ -237,10 +226,9 @@ class Sampler:
         samples = sum(runner.stats.cpu_seconds for runner in runners) + self.namespace_scheduler.cpu_seconds()
         use = CpuUse(samples, self._sampling_cpu())
         share = self.cpu_budget.share_for_samples(self.config.sampling.cpu_budget_ratio, use, now)
-        quiet = now - self._last_waiting_at >= QUIET_SECONDS and bool(self.namespace_scheduler.slots)
-        together = [runner for runner in self._own.runners if quiet and runner.every_slot]
+        quiet = self._own.quiet(now) and bool(self.namespace_scheduler.slots)
+        together = self._own.follow(self.namespace_scheduler.quiet_interval if quiet else None)
         self.namespace_scheduler.join(together)
-        self._slow_down(slowed=quiet)
         alone = [runner for runner in self._periodic if runner not in together]
         owners = AtMost(self._owners_runner, share if self.owners.urgent else share * _RECHECK_PART)
         # All namespaces together get what one other source gets, or what that leaves; so do all walks.

@@ -13,7 +13,7 @@ from tests.sampling.simulation import Simulation
 def any_waiting(simulation: Simulation) -> bool:
     """After a second, in which everything is asked."""
     simulation.run_for(1.0)
-    return simulation.namespace.table.any_waiting()
+    return bool(simulation.namespace.table.waiting())
 
 
 def test_no_connection_waits_in_a_table_without_listeners(simulation: Simulation) -> None:
@@ -58,7 +58,7 @@ def test_an_answer_that_nothing_changed_changes_nothing_but_what_has_expired(sim
     version, states = table.sockets_version, dict(table.states)
     table.update(TCP, UNCHANGED, now)
     assert (table.sockets_version, table.states) == (version, states)
-    assert table.any_waiting()
+    assert table.waiting()
     table.update(TCP, UNCHANGED, now + 301.0)
     assert [group.key.port for group in table.states] == ["80"]
     assert table.sockets_version == version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 
 import pytest
@@ -137,6 +138,22 @@ def test_costly_namespaces_slow_a_cheap_one_down_to_its_equal_part_at_most() -> 
     assert all(slot.schedule.interval_in_force >= 50 * TICK_SECONDS for slot in slots)
 
 
+def test_a_connection_to_the_exporter_before_its_socket_was_searched_for_makes_it_no_busy_one() -> None:
+    """As by what asks from the start on whether it is ready."""
+    others = FakeAccess()
+    others.keep = True
+    others.add(*range(100))
+    others.costs = {str(inode): 0.0001 for inode in range(100)}
+    simulation = Simulation(others=others)
+    simulation.host.run(os.getpid(), b"exporter", 100)
+    simulation.kernel.tcp.open(tcp(1), length=1)
+    simulation.kernel.tcp.cost = 0.0001
+    simulation.run_loop_for(0.1)
+    simulation.kernel.tcp.change(1, length=0)
+    simulation.run_loop_for(10.0)
+    assert simulation.runner("inet").schedule.interval_in_force > 0.5
+
+
 def test_the_own_namespace_is_sampled_as_often_as_others_until_a_connection_waits() -> None:
     """From that very sample on it is at the full rate, and so for a minute after the last one."""
     others = FakeAccess()
@@ -165,6 +182,31 @@ def test_the_own_namespace_is_sampled_as_often_as_others_until_a_connection_wait
     assert counters.interval_in_force == 1.0
     simulation.run_loop_for(15.0)
     assert inet.interval_in_force == slots[0].schedule.interval_in_force > 0.5
+
+
+@pytest.mark.parametrize(("shared", "busy"), [(False, False), (True, True)])
+def test_a_connection_to_the_exporter_alone_makes_the_own_namespace_no_busy_one(
+    *, shared: bool, busy: bool
+) -> None:
+    """Each scrape may be seen in its queue. With SO_REUSEPORT another process may have a part of that."""
+    others = FakeAccess()
+    others.keep = True
+    others.add(*range(100))
+    others.costs = {str(inode): 0.0001 for inode in range(100)}
+    simulation = Simulation(others=others)
+    simulation.host.run(os.getpid(), b"exporter", 100)
+    simulation.kernel.tcp.open(tcp(1))
+    if shared:
+        simulation.host.run(20, b"exporter", 200)
+        simulation.kernel.tcp.open(tcp(2))
+    simulation.kernel.tcp.cost = 0.0001
+    simulation.run_loop_for(10.0)
+    inet = simulation.runner("inet").schedule
+    usual = inet.interval_in_force
+    assert usual > 0.5
+    simulation.kernel.tcp.change(1, length=1)
+    simulation.run_loop_for(usual + TICK_SECONDS)
+    assert (inet.interval_in_force == TICK_SECONDS) is busy
 
 
 def with_namespace(*, keep: bool = True) -> tuple[Simulation, FakeAccess]:
