@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 @contextmanager
 def no_free_descriptor(spare: int = 0) -> Iterator[None]:
     """Leave `spare` numbers of descriptors free, and no more, until the end."""
+    # What is garbage may have a descriptor, which would be free when it is collected.
+    gc.collect()
+    gc.disable()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # The lowest free number is the next that is given.
     lowest_free = os.dup(0)
@@ -25,3 +29,4 @@ def no_free_descriptor(spare: int = 0) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for descriptor in filled:
             os.close(descriptor)
+        gc.enable()
