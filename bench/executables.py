@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed import ruby
+
 _HERE = Path(__file__).parent
 _BUILT = _HERE.parent / "build" / "bench"
-_UNPACKED = _HERE.parent / ".debian" / "usr" / "lib"
-# Where Debian's packages put what Ruby's `require` finds, below /usr/lib.
-_RUBY_PATHS = (
-    "ruby/[0-9]*",
-    "ruby/vendor_ruby",
-    "*-linux-gnu/ruby/[0-9]*",
-    "*-linux-gnu/rubygems-integration/*/gems/raindrops-*/lib",
-    "*-linux-gnu/rubygems-integration/*/extensions/*/*/raindrops-*",
-)
 
 
 class ProgramUnavailableError(Exception):
@@ -63,18 +54,11 @@ def version(*command: str) -> str:
             capture_output=True,
             text=True,
             check=False,
-            env=ruby_environment(),
+            env=ruby.environment(),
         )
     except ProgramUnavailableError as missing:
         return str(missing)
     return next(iter((done.stdout or done.stderr).splitlines()), "unknown")
-
-
-def ruby_environment() -> dict[str, str]:
-    """Return an environment in which Ruby finds packages that are unpacked in .debian."""
-    paths: Iterable[Path] = (path for pattern in _RUBY_PATHS for path in sorted(_UNPACKED.glob(pattern)))
-    known = os.environ.get("RUBYLIB")
-    return {**os.environ, "RUBYLIB": ":".join([*map(str, paths), *([known] if known else [])])}
 
 
 def _compile(compiler: str, name: str) -> Path:

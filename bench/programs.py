@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TextIO, cast
 
-from bench.executables import ProgramUnavailableError, find, ruby_environment
-from testbed import syscalls
+from bench.executables import ProgramUnavailableError, find
+from testbed import ruby, syscalls
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _NODE_EXPORTER_PORT: Final = 9100
@@ -114,7 +114,7 @@ class Worker:
         self._process = subprocess.Popen(
             [find(command[0]), *command[1:]],
             cwd=_ROOT,
-            env=ruby_environment(),
+            env=ruby.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from testbed import programs
+from testbed import programs, ruby
 
 pytest_plugins = ["testbed.plugin", "testbed.fault_table"]
+
+# `make bench` may have fetched it.
+os.environ.update(ruby.environment())
 
 # Hypothesis limits the time of each example, and of drawing them, which a process that waits for a busy core
 # exceeds.
