@@ -19,6 +19,9 @@ from exporter.sampling.sources.source import Source
 
 # How long one step of the search may keep the other sources waiting.
 _STEP_SECONDS: Final = 0.01
+# The same where nothing is urgent: more of these fit into a small share, and a new socket waits for the next.
+# To read one process at a time would wake the broker for each.
+_SHORT_STEP_SECONDS: Final = 0.001
 # Where sockets come and go all the time, this many times what it takes to collect them passes before they
 # are collected again.
 _COLLECT_PAUSE: Final = 50
@@ -111,14 +114,13 @@ class Owners(Source[SearchStep]):
         return pending or collected
 
     def ask(self, now: float) -> SearchStep:
-        """Search for 10 ms, or read one process where nothing is urgent.
+        """Search for 10 ms, or 1 where nothing is urgent.
 
         The very first search goes on to its end, so that the first page has owners.
         """
-        # A new socket waits for the next step, and more of the shortest ones fit into a small share.
-        until = self._clock.elapsed() + (_STEP_SECONDS if self.urgent else 0.0)
+        until = self._clock.elapsed() + (_STEP_SECONDS if self.urgent else _SHORT_STEP_SECONDS)
         to_the_end, self._first_search = self._first_search, False
-        ended = self._search.step(now, lambda: not to_the_end and self._clock.elapsed() >= until)
+        ended = self._search.step(now, lambda: not to_the_end and self._clock.elapsed() > until)
         ended = ended or self._search.has_changes() or not self._search.pending(now)
         if ended:
             self._ask_mptcp()

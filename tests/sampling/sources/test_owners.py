@@ -384,9 +384,7 @@ def test_a_unix_listener_that_restarts_goes_on_with_another_file(simulation: Sim
     assert app.accept.full_seconds() == pytest.approx(0.55, abs=0.1)
 
 
-def test_to_find_out_whether_owners_are_the_same_reads_one_process_at_a_time(
-    simulation: Simulation,
-) -> None:
+def test_to_find_out_whether_owners_are_the_same_takes_short_steps(simulation: Simulation) -> None:
     """So that a new socket does not wait for long; for that ten milliseconds are read at once."""
     for pid in range(10, 60):
         simulation.host.run(pid, b"web", pid * 100)
@@ -397,10 +395,10 @@ def test_to_find_out_whether_owners_are_the_same_reads_one_process_at_a_time(
     for _ in range(round(4.0 / TICK_SECONDS)):
         simulation.tick()
         spent.append(simulation.clock.spent)
-    assert max(after - before for before, after in pairwise(spent)) == pytest.approx(0.0004)
+    assert 0.001 < max(after - before for before, after in pairwise(spent)) <= 0.0014
     simulation.kernel.tcp.open(tcp(77, port=77))
     spent = [simulation.clock.spent]
-    for _ in range(round(0.5 / TICK_SECONDS)):
+    for _ in range(round(1.0 / TICK_SECONDS)):
         simulation.tick()
         spent.append(simulation.clock.spent)
     assert max(after - before for before, after in pairwise(spent)) > 0.01
