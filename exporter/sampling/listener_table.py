@@ -81,7 +81,7 @@ class ListenerTable:
 
     def waiting(self) -> list[ListenerGroup]:
         """Return the groups in whose queues there are connections; one may be there twice."""
-        return [*self._nonempty.of_all(), *(state.group for state in self._with_syn_recv)]
+        return self._nonempty.of_all() + [state.group for state in self._with_syn_recv]
 
     def matcher(self) -> Matcher:
         """Return what finds the listener of a half-open connection, among families that have them."""

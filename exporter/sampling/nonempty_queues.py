@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import chain
 
 from exporter.kernel.family import FAMILIES, SocketFamily, family_of
 from exporter.listeners.group import ListenerGroup
@@ -19,7 +20,7 @@ class NonemptyQueues:
 
     def of_all(self) -> list[ListenerGroup]:
         """Return those of every family."""
-        return [group for groups in self._seen_empty_at.values() for group in groups]
+        return list(chain.from_iterable(self._seen_empty_at.values()))
 
     def of(self, family: SocketFamily) -> Collection[ListenerGroup]:
         """Return those of a family."""
