@@ -138,16 +138,22 @@ def test_costly_namespaces_slow_a_cheap_one_down_to_its_equal_part_at_most() -> 
     assert all(slot.schedule.interval_in_force >= 50 * TICK_SECONDS for slot in slots)
 
 
-def test_a_connection_to_the_exporter_before_its_socket_was_searched_for_makes_it_no_busy_one() -> None:
-    """As by what asks from the start on whether it is ready."""
+def beside_a_hundred_namespaces() -> Simulation:
+    """A sampler whose budget does not allow the full rate for all of them."""
     others = FakeAccess()
     others.keep = True
     others.add(*range(100))
     others.costs = {str(inode): 0.0001 for inode in range(100)}
     simulation = Simulation(others=others)
+    simulation.kernel.tcp.cost = 0.0001
+    return simulation
+
+
+def test_a_connection_to_the_exporter_before_its_socket_was_searched_for_makes_it_no_busy_one() -> None:
+    """As by what asks from the start on whether it is ready."""
+    simulation = beside_a_hundred_namespaces()
     simulation.host.run(os.getpid(), b"exporter", 100)
     simulation.kernel.tcp.open(tcp(1), length=1)
-    simulation.kernel.tcp.cost = 0.0001
     simulation.run_loop_for(0.1)
     simulation.kernel.tcp.change(1, length=0)
     simulation.run_loop_for(10.0)
@@ -156,13 +162,8 @@ def test_a_connection_to_the_exporter_before_its_socket_was_searched_for_makes_i
 
 def test_the_own_namespace_is_sampled_as_often_as_others_until_a_connection_waits() -> None:
     """From that very sample on it is at the full rate, and so for a minute after the last one."""
-    others = FakeAccess()
-    others.keep = True
-    others.add(*range(100))
-    others.costs = {str(inode): 0.0001 for inode in range(100)}
-    simulation = Simulation(others=others)
+    simulation = beside_a_hundred_namespaces()
     simulation.kernel.tcp.open(tcp(1))
-    simulation.kernel.tcp.cost = 0.0001
     simulation.run_loop_for(10.0)
     slots = simulation.sampler.namespace_scheduler.slots
     usual = slots[0].schedule.interval_in_force
@@ -189,17 +190,12 @@ def test_a_connection_to_the_exporter_alone_makes_the_own_namespace_no_busy_one(
     *, shared: bool, busy: bool
 ) -> None:
     """Each scrape may be seen in its queue. With SO_REUSEPORT another process may have a part of that."""
-    others = FakeAccess()
-    others.keep = True
-    others.add(*range(100))
-    others.costs = {str(inode): 0.0001 for inode in range(100)}
-    simulation = Simulation(others=others)
+    simulation = beside_a_hundred_namespaces()
     simulation.host.run(os.getpid(), b"exporter", 100)
     simulation.kernel.tcp.open(tcp(1))
     if shared:
         simulation.host.run(20, b"exporter", 200)
         simulation.kernel.tcp.open(tcp(2))
-    simulation.kernel.tcp.cost = 0.0001
     simulation.run_loop_for(10.0)
     inet = simulation.runner("inet").schedule
     usual = inet.interval_in_force
