@@ -12,9 +12,10 @@ from testbed import privileges, process_tree
 from testbed.program import Program
 from testbed.waiting import equals, until
 
-# Writes the PID of a child in a session of its own, which ignores SIGTERM.
+# Writes the PID of a child in a session of its own, which ignores SIGTERM. It starts no other: a shell in
+# vfork(2) does not stop, and a child that ends by itself may be gone when it is to be stopped.
 _FORKS = """\
-setsid sh -c 'trap "" TERM; echo $$; while :; do sleep 1; done' &
+setsid sh -c 'trap "" TERM; echo $$; exec sleep 1000' &
 wait
 """
 

@@ -9,12 +9,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from pyroute2 import IPRoute
 
 from exporter.errors import RunError, UsageError
 from exporter.web.address import ListenAddress, UnixAddress, parse_address
 from exporter.web.listening import bind, name_of
 from exporter.web.unix_listener import SocketFile
+from testbed import programs
 
 
 def test_unix_socket_has_mode_and_owner_and_goes_with_its_listener(tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_without_a_device_it_is_named_with_none(text: str) -> None:
 
 @pytest.mark.netns
 def test_a_link_local_address_is_named_with_its_interface() -> None:
-    with IPRoute() as route:
-        route.addr("add", index=socket.if_nametoindex("lo"), address="fe80::1", prefixlen=64)
+    # Without duplicate address detection, so that it can be used at once.
+    programs.output("ip", "address", "add", "fe80::1/64", "dev", "lo", "nodad")
     [listener] = bind([ListenAddress.parse("[fe80::1%lo]:10511")])
     assert name_of(listener) == "[fe80::1%lo]:10511"
     listener.close()
