@@ -108,6 +108,6 @@ class FileServer:
 def serve_files(channel: socket.socket, timer: AccessTimer, named: Sequence[str] = ()) -> None:
     """Be the file broker at this socket until the other side has closed its own.
 
-    `named` are the absolute paths of files that the user has named. Raises OSError.
+    `named` are the paths of files that the user has named. Raises OSError.
     """
     FileServer(ProcessFileReader(), timer, HostFileReader(named)).serve(channel)

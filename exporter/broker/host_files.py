@@ -75,7 +75,7 @@ class HostFileReader:
     """Reads files of this host, and waits for them as long as it takes."""
 
     def __init__(self, named: Sequence[str] = (), resolve: Callable[[str], str] = os.path.realpath) -> None:
-        """Take the absolute paths of files that the user has named, and what resolves the links of a path."""
+        """Take the paths of files that the user has named, and what resolves the links of a path."""
         self._named = named
         self._resolve = resolve
 

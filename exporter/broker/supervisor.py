@@ -43,12 +43,16 @@ ServeFiles = Callable[[socket.socket, AccessTimer], None]
 
 
 @dataclass(frozen=True, slots=True)
-class StartedBroker:
-    """The sockets to ask the broker and the file broker by, and the process that starts them again."""
+class StartedBrokers:
+    """The sockets to ask the broker and the file broker by, and the process that starts them again.
+
+    `capabilities` are those that the broker of namespaces was given.
+    """
 
     channel: socket.socket
     file_channel: socket.socket
     supervisor: int
+    capabilities: frozenset[Capability]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class _Channels:
 
 def start(
     confinement: Confinement, serve: Serve = serve, serve_files: ServeFiles = serve_files
-) -> StartedBroker:
+) -> StartedBrokers:
     """Start both brokers, confined to this.
 
     To be called before there are threads, or sockets that no other process should hold. `serve` and
@@ -90,7 +94,7 @@ def start(
                 kept,
             )
         opened.pop_all()
-    return StartedBroker(channel, file_channel, supervisor)
+    return StartedBrokers(channel, file_channel, supervisor, frozenset(confinement.capabilities))
 
 
 class _Supervisor:

@@ -18,18 +18,16 @@ from prometheus_client import ProcessCollector
 
 from exporter import __version__
 from exporter.api.documents import build_documents
-from exporter.cli import logs, output
 from exporter.cli.build import build_info
 from exporter.cli.client_limits import limits_of_clients
 from exporter.cli.config_files import ConfigFiles
+from exporter.cli.daemon_start import LOG_SECONDS, DaemonStart
 from exporter.cli.descriptors import raise_descriptor_limit
 from exporter.cli.file_changes import FileChanges
 from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.log_limit import LogLimit
 from exporter.cli.log_writer import LogWriter
 from exporter.cli.named_files import NamedFiles
-from exporter.cli.preload import preload
-from exporter.cli.privileges import Privileges
 from exporter.cli.routes import build_router, check_telemetry_path
 from exporter.cli.signals import ProcessSignals
 from exporter.cli.socket_owner import parse_owner
@@ -40,7 +38,7 @@ from exporter.config import ConfigFile
 from exporter.metrics.context import LogLines
 from exporter.metrics.page import Page
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
-from exporter.sampling.environment import host_environment
+from exporter.sampling.environment import Brokers, host_environment
 from exporter.sampling.sampler import Sampler
 from exporter.status_page.status_pages import StatusPages
 from exporter.web.address import parse_address
@@ -53,7 +51,6 @@ from exporter.web.unix_listener import SocketFile
 # SIGTERM promises an end within two seconds, with a sample and slow clients under way. What has not ended by
 # itself in the time of the last of these does not end at all.
 _STOP_SECONDS: Final = 0.5
-_LOG_SECONDS: Final = 0.2
 _FORCED_STOP_SECONDS: Final = 1.5
 # How long clients wait at the start: a page without listeners would look as if there were none.
 _FIRST_SAMPLE_SECONDS: Final = 3.0
@@ -65,30 +62,19 @@ _CLIENT_PART: Final = 0.8
 log = logging.getLogger(__name__)
 
 
-def run(flags: RunFlags, signals: ProcessSignals) -> int:
+def run(flags: RunFlags, signals: ProcessSignals, start: DaemonStart) -> int:
     """Sample and serve until a signal comes. Return 0 after SIGTERM or SIGINT, 1 where a part of it broke.
 
-    Raises ConfigError, UsageError or RunError before anything is started.
+    Raises ConfigError, UsageError or RunError before anything is sampled.
     """
-    log_writer, limit = LogWriter(output.STANDARD_ERROR), LogLimit(SYSTEM_CLOCK.monotonic)
-    # Its lines are kept until there may be threads.
-    logs.set_up(flags.log_level, flags.log_format, log_writer, limit)
-    try:
-        return _run(flags, signals, log_writer, limit)
-    finally:
-        log_writer.flush(_LOG_SECONDS)
-
-
-def _run(flags: RunFlags, signals: ProcessSignals, log_writer: LogWriter, limit: LogLimit) -> int:
     check_telemetry_path(flags.telemetry_path)
-    paths = [path for path in (flags.config_file, flags.web_config_file) if path]
-    named = NamedFiles(paths)
+    named, privileges = NamedFiles(start.files), start.privileges
     config_file = ConfigFile(flags.config_file, named.read) if flags.config_file else None
+    paths = [path for path in (flags.config_file, flags.web_config_file) if path]
     changes = FileChanges(paths, named.content, flags.auto_reload_seconds)
     # Before they are read, so that a change in between is seen later.
     changes.look()
     files = ConfigFiles(config_file, WebAccess(flags.web_config_file, named.content), changes)
-    named.add(files.web.paths)
     config = files.load_config()
     # All that is here stays until the end, and to collect garbage in it takes as long as an interval.
     gc.freeze()
@@ -98,20 +84,18 @@ def _run(flags: RunFlags, signals: ProcessSignals, log_writer: LogWriter, limit:
     addresses = [parse_address(text) for text in wanted]
     socket_file = SocketFile(flags.socket_mode, *parse_owner(flags.socket_owner))
     raise_descriptor_limit()
-    privileges = Privileges.wanted(flags.user, sandbox=flags.sandbox)
-    if privileges.user is not None:
-        preload()
-    brokers = privileges.start_brokers(named.paths)
     if privileges.user is not None:
         service_manager.connect()
     # Ports below 1024 need a capability, so this comes before the capabilities are dropped.
     sockets += bind(addresses, file=socket_file)
-    sandboxes = privileges.drop_all(brokers=brokers is not None)
+    sandboxes = privileges.drop_all(brokers=start.brokers is not None)
+    brokers = None if start.brokers is None else Brokers.of(start.brokers)
     if brokers is not None:
         named.read_by(brokers.files.read_host_file)
     sampler = Sampler(config, host_environment(brokers, sandboxes=sandboxes))
-    supervision = Supervision(None if brokers is None else brokers.broker.supervisor)
-    daemon = Daemon(flags, files, sampler, service_manager, supervision, log_writer, limit, SYSTEM_CLOCK)
+    supervision = Supervision(None if start.brokers is None else start.brokers.supervisor)
+    writer, limit = start.log_writer, start.log_limit
+    daemon = Daemon(flags, files, sampler, service_manager, supervision, writer, limit, SYSTEM_CLOCK)
     return asyncio.run(daemon.serve(sockets, signals))
 
 
@@ -191,7 +175,7 @@ class Daemon:
         def end() -> None:
             time.sleep(_FORCED_STOP_SECONDS)
             log.warning("ended while something was still at work")
-            self._log_writer.flush(_LOG_SECONDS)
+            self._log_writer.flush(LOG_SECONDS)
             os._exit(self._status())
 
         threading.Thread(target=end, name="end", daemon=True).start()

@@ -14,7 +14,7 @@ from exporter.errors import RunError
 from exporter.kernel.family import FAMILIES
 from exporter.kernel.netns.host_label import HOST
 from exporter.sampling.clock import Clock
-from exporter.sampling.environment import host_environment
+from exporter.sampling.environment import Brokers, host_environment
 from exporter.sampling.sampler import Sampler
 
 # After this a listener is printed without its owner.
@@ -36,8 +36,9 @@ def sampled_host(config_file: str | None, clock: Clock, adapt: Callable[[Config]
     config = ConfigFile(config_file).load() if config_file else Config()
     # It ends at once and listens nowhere, so it stays the user that has started it.
     privileges = Privileges()
-    brokers = privileges.start_brokers(timeout_seconds=_BROKER_SECONDS)
-    privileges.drop_all(brokers=brokers is not None)
+    started = privileges.start_brokers()
+    privileges.drop_all(brokers=started is not None)
+    brokers = None if started is None else Brokers.of(started, _BROKER_SECONDS)
     sampler = Sampler(adapt(config), host_environment(brokers, clock))
     _sample_all(sampler, clock)
     check(sampler)

@@ -5,7 +5,6 @@ Only what takes the signals is imported before that is done.
 
 from __future__ import annotations
 
-import gc
 import sys
 from functools import partial
 
@@ -86,12 +85,10 @@ def _status(argv: Sequence[str], signals: ProcessSignals) -> int:
 
 
 def _run(flags: Flags, signals: ProcessSignals) -> int:
-    # What is imported is no garbage, and to look for some in it takes an eighth of the time of the imports.
-    gc.disable()
-    try:
+    from exporter.cli.imports import without_garbage_collection  # noqa: PLC0415  (after the signals)
+
+    with without_garbage_collection():
         command = _command(flags, signals)
-    finally:
-        gc.enable()
     return command()
 
 
@@ -106,7 +103,7 @@ def _command(flags: Flags, signals: ProcessSignals) -> Callable[[], int]:
 
     match flags:
         case RunFlags():
-            from exporter.cli.daemon import run  # noqa: PLC0415
+            from exporter.cli.daemon_start import run  # noqa: PLC0415
 
             return partial(run, flags, signals)
         case CheckConfigFlags():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable, Sequence
 
 from exporter.broker.host_files import HostFile, NamedFile
@@ -13,22 +12,12 @@ from exporter.yamlfile.file import content, text, too_large, unreadable
 
 
 class NamedFiles:
-    """Reads files that were named at the start. `paths` are those that the file broker has to know."""
+    """Reads files that were named at the start."""
 
-    def __init__(self, given: Sequence[str]) -> None:
-        """Take the paths as the user has given them."""
-        self.paths: tuple[str, ...] = ()
-        self._indexes: dict[str, int] = {}
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Take the paths that the file broker was started with, in the same order."""
+        self._indexes = {path: index for index, path in enumerate(paths)}
         self._broker: Callable[[HostFile], bytes] | None = None
-        self.add(given)
-
-    def add(self, given: Sequence[str]) -> None:
-        """Take more paths, as those that a file names. The file broker knows those from before its start."""
-        for path in given:
-            self._indexes[path] = len(self.paths)
-            # The broker may have another working directory one day; the links in a path are followed each
-            # time.
-            self.paths += (os.path.abspath(path),)  # noqa: PTH100  (Path.resolve follows links)
 
     def read_by(self, broker: Callable[[HostFile], bytes]) -> None:
         """Have the file broker read what this process may not, from now on."""

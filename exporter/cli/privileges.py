@@ -11,15 +11,12 @@ from typing import Final
 from exporter.broker.capabilities import keep_only, permitted
 from exporter.broker.confinement import Confinement
 from exporter.broker.file_server import serve_files
-from exporter.broker.supervisor import start
+from exporter.broker.supervisor import StartedBrokers, start
 from exporter.broker.user import User, become, hide_from_user
 from exporter.cli.user import ROOT, wanted_user
 from exporter.errors import RunError
-from exporter.kernel.netns.broker_client import TIMEOUT_SECONDS, BrokerClient
-from exporter.kernel.processes.file_broker import FileBrokerClient
-from exporter.sampling.environment import Brokers, Sandboxes
 from exporter.sandbox import kinds, landlock, profiles, seccomp
-from exporter.sandbox.kinds import Kind
+from exporter.sandbox.kinds import Kind, Sandboxes
 
 _EXPORTER: Final = "exporter"
 _SUPERVISED: Final = ("supervisor", "broker", "file_broker")
@@ -42,14 +39,12 @@ class Privileges:
             raise RunError(f"cannot find out which sandbox the kernel has: {error}") from error
         return cls(becomes, found)
 
-    def start_brokers(
-        self, named_files: Sequence[str] = (), timeout_seconds: float = TIMEOUT_SECONDS
-    ) -> Brokers | None:
+    def start_brokers(self, named_files: Sequence[str] = ()) -> StartedBrokers | None:
         """Start the brokers; return None where they could see nothing that this process cannot.
 
-        `named_files` are those that the user has named, which are read again as they were at first. A broker
-        of namespaces that does not answer for `timeout_seconds` is given up. They are forked, so there must
-        be no threads yet, nor sockets, which they would inherit. Raises RunError.
+        `named_files` are those that the user has named, which are read again as they were at first. The
+        brokers are forked, so there must be no threads yet, nor sockets, which they would inherit. Raises
+        RunError.
         """
         try:
             # Before there is anything to take: capabilities, a channel to the broker.
@@ -61,16 +56,9 @@ class Privileges:
             return None
         confinement = Confinement(held, self.user, filtered=Kind.SECCOMP in self.kinds)
         try:
-            started = start(confinement, serve_files=partial(serve_files, named=tuple(named_files)))
+            return start(confinement, serve_files=partial(serve_files, named=tuple(named_files)))
         except OSError as error:
             raise RunError(f"cannot start the process that enters namespaces: {error}") from error
-        client = BrokerClient(
-            started.channel,
-            capabilities=held,
-            timeout_seconds=timeout_seconds,
-            supervisor=started.supervisor,
-        )
-        return Brokers(client, FileBrokerClient(started.file_channel))
 
     def drop_all(self, *, brokers: bool) -> Sandboxes:
         """Become the user and drop every capability, irrevocably; return what all processes are confined to.

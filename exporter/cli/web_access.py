@@ -38,11 +38,6 @@ class WebAccess:
         self._watch = CertificateWatch(self._settings.check_certificates)
         self.transport = ConfiguredTransport(self._settings)
 
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The files that it names now, which have to be readable later, too."""
-        return self._settings.config.paths
-
     def guard(self, router: Responder, client_share: Callable[[], float]) -> Responder:
         """Return what asks for passwords and the like before it hands a request on.
 

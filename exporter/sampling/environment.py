@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Final, Self
 
+from exporter.broker.supervisor import StartedBrokers
 from exporter.kernel.netns.access import NamespaceAccess
-from exporter.kernel.netns.broker_client import BrokerClient
+from exporter.kernel.netns.broker_client import TIMEOUT_SECONDS, BrokerClient
 from exporter.kernel.netns.namespace import Namespace, own_namespace
 from exporter.kernel.processes.brokered import BrokeredProcesses
 from exporter.kernel.processes.cgroups import CgroupTree
@@ -38,11 +39,9 @@ from exporter.owners.socket_paths import SocketPaths
 from exporter.owners.user_names import user_names
 from exporter.owners.workloads import Workloads
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
+from exporter.sandbox.kinds import Sandboxes
 
 _EXPORTER: Final = "exporter"
-
-# By the process and the kind.
-Sandboxes = Mapping[str, Mapping[str, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,17 @@ class Brokers:
 
     broker: BrokerClient
     files: FileBrokerClient
+
+    @classmethod
+    def of(cls, started: StartedBrokers, timeout_seconds: float = TIMEOUT_SECONDS) -> Self:
+        """Return what asks these; the first is given up when it does not answer for `timeout_seconds`."""
+        client = BrokerClient(
+            started.channel,
+            capabilities=started.capabilities,
+            timeout_seconds=timeout_seconds,
+            supervisor=started.supervisor,
+        )
+        return cls(client, FileBrokerClient(started.file_channel))
 
     def seconds(self) -> float:
         """Return the processor time that both have used, in seconds."""

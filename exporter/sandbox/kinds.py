@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -11,6 +12,9 @@ from exporter import libc
 from exporter.sandbox import landlock, profiles, seccomp
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
+
+# By the process and the kind, whether it is in force.
+Sandboxes = Mapping[str, Mapping[str, bool]]
 
 
 class Kind(enum.IntFlag):

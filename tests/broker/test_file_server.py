@@ -24,7 +24,7 @@ from exporter.broker.process_files import ProcessFile, ProcessFileReader
 from exporter.broker.process_name import FILE_BROKER
 from exporter.broker.socket_file import BoundSocket, HeldSocket, SocketFile, SocketFileState
 from exporter.broker.supervised import MAX_STUCK
-from exporter.broker.supervisor import StartedBroker
+from exporter.broker.supervisor import StartedBrokers
 from exporter.broker.wire import MAX_MESSAGE_BYTES
 from exporter.kernel.errors import AccessHungError, BrokerUnavailableError, KernelError
 from exporter.kernel.netns.broker_client import BrokerClient
@@ -293,7 +293,7 @@ def test_a_file_broker_that_is_killed_between_two_requests_is_replaced() -> None
 
 
 def test_a_socket_that_is_closed_ends_the_file_broker_alone() -> None:
-    started: StartedBroker = supervisor.start(Confinement())
+    started: StartedBrokers = supervisor.start(Confinement())
     (pid,) = wait_for_child(started.supervisor, FILE_BROKER)
     started.file_channel.close()
     until(lambda: state(pid), lambda letter: letter in {"", "Z"})

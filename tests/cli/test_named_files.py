@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 
 import pytest
@@ -48,11 +47,6 @@ def test_what_this_process_may_read_it_reads_itself(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         files.read(str(file))
     assert broker.asked == []
-
-
-def test_a_relative_path_is_passed_as_an_absolute_one(tmp_path: Path) -> None:
-    os.chdir(tmp_path)
-    assert NamedFiles(["a/../c.yaml"]).paths == (str(tmp_path / "c.yaml"),)
 
 
 @pytest.mark.netns
