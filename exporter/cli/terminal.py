@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self, TextIO
 
 from exporter.cli import colour
 
-# Of the size that terminals begin with, where one does not tell its own.
-_SIZE: Final = (80, 24)
+# The width that terminals begin with, where one does not tell its own.
+_COLUMNS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,18 @@ class Terminal:
 
     @classmethod
     def of(cls, stream: TextIO, environment: Mapping[str, str]) -> Self:
-        """Return what the standard output can show. COLUMNS is the width of a terminal where it is set."""
+        """Return what a stream can show. COLUMNS is the width of a terminal where it is set."""
         if not stream.isatty():
             return cls()
-        width = shutil.get_terminal_size(_SIZE).columns
+        width = _columns(stream, environment)
         return cls(width, colour.wanted(stream, environment), _has_blocks(stream.encoding))
+
+
+def _columns(stream: TextIO, environment: Mapping[str, str]) -> int:
+    given = environment.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
 
 
 def _has_blocks(encoding: str | None) -> bool:

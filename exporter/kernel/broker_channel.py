@@ -14,7 +14,6 @@ from exporter.kernel.errors import AccessHungError, BrokerUnavailableError
 
 # How long a broker that did not answer is not asked again, unless it sends something.
 _SILENCE_SECONDS: Final = 10.0
-_NEVER: Final = float("-inf")
 _TIMEVAL: Final = struct.Struct("@ll")
 _DESCRIPTOR: Final = struct.Struct("=i")
 
@@ -77,7 +76,7 @@ class BrokerChannel(Generic[ReplyT]):
         self._ancillary_bytes = socket.CMSG_LEN(max_descriptors * _DESCRIPTOR.size) if max_descriptors else 0
         self._number = BROKER_ENDED
         # Until when a broker that did not answer is left alone.
-        self._silent_until = _NEVER
+        self._silent_until: float | None = None
         # Of the broker that runs, as its last reply says, and of those before it.
         self._processor_ns = 0
         self._ended_processor_ns = 0
@@ -97,9 +96,9 @@ class BrokerChannel(Generic[ReplyT]):
         who asks cannot wait for it each time.
         """
         received = self._discard_received(what)
-        if not received and self._clock() < self._silent_until:
+        if not received and self._silent_until is not None and self._clock() < self._silent_until:
             raise self._unavailable(what, "does not answer")
-        self._silent_until = _NEVER
+        self._silent_until = None
         self._number = next_number(self._number)
         try:
             self._channel.send(pack(self._number))

@@ -59,7 +59,7 @@ class FoundOwners:
         self._searches_left = {inode: left for inode, left in self._searches_left.items() if inode in inodes}
         self.held &= inodes
         self._awaited &= inodes
-        self._details.unsettled &= inodes
+        self._details.forget_other_sockets(inodes)
         return inodes - self._found.keys() - self._searches_left.keys()
 
     def seek(self, inodes: Collection[int]) -> None:
@@ -123,13 +123,12 @@ class FoundOwners:
             (self.held.add if holding[found[inode]] else self.held.discard)(inode)
             if holding[found[inode]] and found[inode] not in managers:
                 unknown.add(inode)
-            if self._found.get(inode) != places[inode] or inode in self._details.unsettled:
+            if self._found.get(inode) != places[inode] or not self._details.is_settled(inode):
                 self._found[inode] = places[inode]
                 changed.append(inode)
         self._note_changed(changed)
         self._awaited |= unknown
-        self._details.unsettled |= unknown
-        self._details.changed -= unknown
+        self._details.unsettle(unknown)
         self.retain()
         if unknown:
             return Held.UNKNOWN_TO_SEARCH
@@ -147,7 +146,6 @@ class FoundOwners:
             # The owner that it had has ended.
             self._found.pop(inode, None)
             self.held.discard(inode)
-            self._details.unsettled.discard(inode)
             changed.append(inode)
         awaited, self._awaited = self._awaited, set()
         self._note_changed([*changed, *(awaited & self._found.keys())])
@@ -160,11 +158,10 @@ class FoundOwners:
         # Such a one may have a program that serves it, which is searched for before it is named.
         held = self._hold(settled)
         self._awaited |= held
-        details.unsettled -= settled - self._awaited
-        details.changed |= settled - self._awaited
+        details.settle(settled - self._awaited)
         if details.answers_changed(now):
-            held |= self._hold(self._found.keys() - details.unsettled)
-            details.changed |= self._listeners.keys() - details.unsettled
+            held |= self._hold(set(filter(details.is_settled, self._found)))
+            details.settle(set(filter(details.is_settled, self._listeners)))
         return bool(held)
 
     def retain(self) -> None:
@@ -177,7 +174,7 @@ class FoundOwners:
     def searched(self, inode: int) -> bool:
         """Tell whether a socket was searched for, and what is looked up of its owner is known."""
         searched = inode in self._found or self._searches_left.get(inode, MAX_SEARCHES) < MAX_SEARCHES
-        return not inode or (searched and inode not in self._details.unsettled)
+        return not inode or (searched and self._details.is_settled(inode))
 
     def owners_of(self, listeners: Iterable[Listener]) -> dict[int, SocketOwner]:
         """Return what is known of sockets, by their cookies, without those that were not searched for yet."""

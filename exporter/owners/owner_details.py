@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,8 +36,8 @@ class OwnerPlace:
 class OwnerDetails:
     """Asks for what is looked up of owners, and tells when the answers are there.
 
-    `unsettled` are the sockets, by inode, of which something is still looked up; `changed` those of which
-    something else is known than when they were taken last.
+    Sockets are told by inode. Those are unsettled of which something is still looked up, and those changed of
+    which something else is known than when they were taken last.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class OwnerDetails:
         container_names: ContainerNameLookups,
         user_names: UserNames,
     ) -> None:
-        self.unsettled: set[int] = set()
-        self.changed: set[int] = set()
+        self._unsettled: set[int] = set()
+        self._changed: set[int] = set()
         self._programs = programs
         self._socket_paths = socket_paths
         self._container_names = container_names
@@ -68,9 +69,36 @@ class OwnerDetails:
         """Note that other owners of sockets are known; each is changed once its details are known as well."""
         places = list(places)
         settled = self._settled(places)
-        self.changed |= settled
-        self.unsettled -= settled
-        self.unsettled |= {listener.inode for listener, _ in places} - settled
+        self._changed |= settled
+        self._unsettled -= settled
+        self._unsettled |= {listener.inode for listener, _ in places} - settled
+
+    def is_settled(self, inode: int) -> bool:
+        """Tell whether nothing is looked up of a socket."""
+        return inode not in self._unsettled
+
+    def settle(self, inodes: Iterable[int]) -> None:
+        """Note that everything was looked up of these."""
+        self._changed.update(inodes)
+        self._unsettled.difference_update(inodes)
+
+    def unsettle(self, inodes: Iterable[int]) -> None:
+        """Note that something is to be found out first of these, until they are noted again or settled."""
+        self._unsettled.update(inodes)
+        self._changed.difference_update(inodes)
+
+    def forget_other_sockets(self, inodes: AbstractSet[int]) -> None:
+        """Forget that something is looked up of others than these."""
+        self._unsettled &= inodes
+
+    def has_changed(self) -> bool:
+        """Tell whether `take_changed` has any socket to return."""
+        return bool(self._changed)
+
+    def take_changed(self) -> set[int]:
+        """Return the sockets that have changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
 
     def take_settled(self, place: Callable[[int], tuple[Listener, OwnerPlace]], now: float) -> set[int]:
         """Return the sockets of which everything was looked up meanwhile; they are not yet changed.
@@ -81,11 +109,11 @@ class OwnerDetails:
             lookups.poll()
         versions = self._lookup_versions()
         # There may be thousands of them, and each answer makes another version.
-        if not self.unsettled or versions == self._settled_versions or now < self._next_settled_look:
+        if not self._unsettled or versions == self._settled_versions or now < self._next_settled_look:
             return set()
         self._settled_versions = versions
-        self._next_settled_look = now + _SETTLED_PAUSE_SECONDS * len(self.unsettled)
-        return self._settled(map(place, self.unsettled))
+        self._next_settled_look = now + _SETTLED_PAUSE_SECONDS * len(self._unsettled)
+        return self._settled(map(place, self._unsettled))
 
     def answers_changed(self, now: float) -> bool:
         """Tell, once a second at most, whether any answer may be another one than before."""

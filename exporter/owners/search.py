@@ -124,12 +124,11 @@ class OwnerSearch:
 
     def has_changes(self) -> bool:
         """Return whether `take_changed` has any socket to return."""
-        return bool(self._details.changed)
+        return self._details.has_changed()
 
     def take_changed(self) -> set[int]:
         """Return the sockets of which something else is known than at the last call."""
-        changed, self._details.changed = self._details.changed, set()
-        return changed
+        return self._details.take_changed()
 
     def searched(self, inode: int) -> bool:
         """Return whether a socket was searched for, and what is looked up of its owner is known."""

@@ -48,6 +48,6 @@ class FirstSamples:
                     report(runner)
             else:
                 # They are asked together with the listeners when it is attached again, unless it is gone.
-                slot.others_wait = False
+                slot.ask_all_at_once()
                 slot.schedule.run_now()
         return bool(self._slots)

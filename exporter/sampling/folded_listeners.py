@@ -109,7 +109,7 @@ class FoldedListeners:
 
     def set_netns_number(self, netns_number: str) -> None:
         """Take the number of another namespace; to be configured after that."""
-        self._rules.netns_number = netns_number
+        self._rules.set_netns_number(netns_number)
 
     def configure(self, config: Config) -> None:
         """Take the rules of another configuration; every listener has to be placed again."""

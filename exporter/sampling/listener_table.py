@@ -132,7 +132,7 @@ class ListenerTable:
 
     def configure(self, config: Config, now: float) -> None:
         """Apply the rules of another configuration; histories go on."""
-        self._owners.labels = config.labels
+        self._owners.set_labels(config.labels)
         self._rules.configure(config)
         self._peak_window = config.sampling.peak_window_seconds
         self._folded.configure(config)
@@ -154,7 +154,7 @@ class ListenerTable:
 
     def reopen(self, config: Config, netns_number: str, now: float) -> None:
         """Take the configuration, and the number of another namespace with this label."""
-        self._rules.netns_number = netns_number
+        self._rules.set_netns_number(netns_number)
         self._folded.set_netns_number(netns_number)
         self.configure(config, now)
 

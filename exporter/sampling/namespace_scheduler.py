@@ -182,8 +182,8 @@ class NamespaceScheduler:
             attached = access.attach([(slot.remote, slot.file_names) for slot in slots])
             for slot, (_, error) in zip(slots, attached, strict=True):
                 if error is None:
-                    # One that does not stay attached is asked everything while it is.
-                    slot.others_wait &= access.keeps(len(self._slots))
+                    if not access.keeps(len(self._slots)):  # all has to be asked while it is attached
+                        slot.ask_all_at_once()
                     self._first_samples.sample(slot, now, report)
                 else:
                     self._handle_refusal(slot, error, now, report)

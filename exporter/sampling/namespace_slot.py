@@ -18,8 +18,9 @@ QUIET_SECONDS: Final = 60.0
 class NamespaceSlot:
     """A namespace whose sources are sampled together, on `schedule`. Times are monotonic seconds.
 
-    `others` are the sources that are not asked each time, and have a share of their own. `cpu_seconds` is the
-    processor time that the namespace has taken, with what the broker used for it.
+    `others` are the sources that are not asked each time, and have a share of their own; `others_wait` tells
+    that only the listeners were asked for yet. `cpu_seconds` is the processor time that the namespace has
+    taken, with what the broker used for it.
     """
 
     def __init__(
@@ -32,7 +33,6 @@ class NamespaceSlot:
         self.schedule = Schedule(interval)
         self.cpu_seconds = 0.0
         self.quiet = True
-        # Whether only the listeners were asked for, as at the start.
         self.others_wait = True
         self.file_names = {name for runner in sampler.runners for name in runner.file_names}
         self._clock = clock
@@ -67,6 +67,10 @@ class NamespaceSlot:
         changed = self._sample_others(now, self._clock.cpu())
         self._look_for_waiting(now)
         return changed
+
+    def ask_all_at_once(self) -> None:
+        """Have `sample` ask the other sources as well, where they still wait."""
+        self.others_wait = False
 
     def _sample_others(self, now: float, used: float) -> list[SourceRunner]:
         """Ask those of the other sources that are due; `used` is what `clock.cpu` tells now."""

@@ -27,12 +27,17 @@ class GroupOwners:
 
 
 class SocketOwners:
-    """The owners of sockets by their cookies. `labels` are the facts about owners that series have."""
+    """The owners of sockets by their cookies."""
 
     def __init__(self, labels: Collection[str], mptcp: MptcpSockets) -> None:
-        self.labels = labels
+        """Take the facts about owners that series have."""
+        self._labels = labels
         self._mptcp = mptcp
         self._owners: dict[int, SocketOwner] = {}
+
+    def set_labels(self, labels: Collection[str]) -> None:
+        """Take other facts about owners that series have."""
+        self._labels = labels
 
     def take(self, owners: Mapping[int, SocketOwner]) -> None:
         """Take what is known of sockets."""
@@ -49,7 +54,7 @@ class SocketOwners:
         for cookie, known in self._known(group):
             if known.owner.process:
                 address = known.address or group.members[cookie].listener.address
-                program = known.owner.process if _PROCESS in self.labels else ""
+                program = known.owner.process if _PROCESS in self._labels else ""
                 places[cookie] = Place(group.key._replace(address=address), program)
         return places
 
@@ -69,7 +74,7 @@ class SocketOwners:
         by_labels: dict[tuple[str, ...], list[ListenerState]] = {}
         for state in listeners:
             owner = state.owner or UNKNOWN_OWNER
-            labels = tuple(fact.of(owner) for fact in OWNER_FACTS if fact.name in self.labels)
+            labels = tuple(fact.of(owner) for fact in OWNER_FACTS if fact.name in self._labels)
             by_labels.setdefault(labels, []).append(state)
         for states in by_labels.values():
             first, *others = sorted(states, key=lambda state: (state.stale_path, _inode(state.group)))

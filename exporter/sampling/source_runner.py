@@ -133,7 +133,7 @@ class SourceRunner:
 
     def _count_cpu(self, used: float) -> float:
         after = self._clock.cpu()
-        self._source.stats.cpu_seconds += after - used
+        self._source.stats.count_cpu(after - used)
         return after
 
     def error_changed(self) -> bool:

@@ -31,13 +31,17 @@ class RuleMatch:
 class RuleSet:
     """The rules in the order of the file: the first that matches applies, else the defaults.
 
-    They apply to the listeners of one network namespace, which has `netns_number` beside its label.
+    They apply to the listeners of one network namespace.
     """
 
     def __init__(self, config: Config, netns_number: str = "") -> None:
         """Take the rules of a valid configuration, and the number of the namespace beside its label."""
-        self.netns_number = netns_number
+        self._netns_number = netns_number
         self.configure(config)
+
+    def set_netns_number(self, netns_number: str) -> None:
+        """Take the number of another namespace with the same label."""
+        self._netns_number = netns_number
 
     def configure(self, config: Config) -> None:
         """Take the rules of another configuration."""
@@ -47,7 +51,7 @@ class RuleSet:
     def match(self, key: ListenerKey, owner: Owner) -> RuleMatch:
         """Return what applies to a listener."""
         for rule in self._index.candidates(key, owner):
-            if matches(rule.match, key, owner, self.netns_number):
+            if matches(rule.match, key, owner, self._netns_number):
                 return RuleMatch(rule.name, rule.export, rule.thresholds, rule.fold)
         return self._defaults
 

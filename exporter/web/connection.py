@@ -50,22 +50,18 @@ class Connection:
         self.since = self._loop.time()
         self.deadline = self.since + limits.header_seconds
         self.until_sent = ExitStack()
-        self._channel = channel
-        self._descriptor = channel.fileno()
-        self.is_persistent = True  # whether another request is served behind a response
-        self._router, self._registry = router, registry
-        self._admission = registry.admission
+        self._channel, self._descriptor = channel, channel.fileno()
+        self._is_persistent = True  # whether another request is served behind a response
+        self._router, self._registry, self._admission = router, registry, registry.admission
         # For how long the client had asked nothing before; None for one that has had no response yet.
         self.idle_seconds = origin.idle_seconds
         self._is_admitted = origin.idle_seconds is not None  # before it was accepted
         # What of a request is waited for, and since when, while the state may be ADMISSION.
-        self._awaited = self.state
-        self._awaited_since = self.since
+        self._awaited, self._awaited_since = self.state, self.since
         self._exchange = Exchange(limits)
         self._is_pipelined = False  # the request has begun to arrive behind the one before
-        self._discards = 0
         self._unsent, self._moved_at = Unsent(), self.since
-        self._page_deadline = 0.0
+        self._discards, self._page_deadline = 0, 0.0
         self._task: asyncio.Task[None] | None = None
         self._loop.add_reader(self._descriptor, self._readable)
 
@@ -86,6 +82,10 @@ class Connection:
         self._enter(State.CLOSED, 0.0)
         self._cancel()
         self.until_sent.close()
+
+    def close_when_sent(self) -> None:
+        """Serve no request behind the one whose response is made or sent."""
+        self._is_persistent = False
 
     def expire(self) -> None:
         """End what takes longer than its deadline."""
@@ -202,7 +202,7 @@ class Connection:
         self._send(response, close=False)
 
     def _send(self, response: HttpResponse, *, close: bool) -> None:
-        self._unsent = Unsent(*self._exchange.respond(response, close=close or not self.is_persistent))
+        self._unsent = Unsent(*self._exchange.respond(response, close=close or not self._is_persistent))
         self._moved_at = self._loop.time()
         self._write()
 
@@ -229,7 +229,7 @@ class Connection:
         self._loop.remove_writer(self._descriptor)
         self._page_deadline = 0.0
         self.until_sent.close()
-        if self._exchange.may_continue and self.is_persistent:
+        if self._exchange.may_continue and self._is_persistent:
             self._exchange = Exchange(self._limits, self._exchange.rest)
             self._is_pipelined = self._exchange.received_bytes > 0
             self._enter(State.IDLE, self._limits.request_seconds(State.IDLE))

@@ -114,7 +114,7 @@ class Connections:
         for state, connections in self._open.items():
             for connection in list(connections):
                 if state in _RESPONDING:
-                    connection.is_persistent = False
+                    connection.close_when_sent()
                 else:
                     connection.abort()
 

@@ -14,7 +14,7 @@ from bench.workloads.containers import Containers
 from bench.workloads.entered_namespace import entered
 from bench.workloads.episodes import BACKLOG, PEAK_WINDOW_SECONDS, Episodes, Published, SlowListener
 from bench.workloads.namespaces import Namespaces, OpenNamespaces
-from testbed import process_tree, programs
+from testbed import privileges, process_tree, programs
 from testbed.waiting import until
 
 TWO = Namespaces(2, tcp=3, unix=1)
@@ -60,11 +60,8 @@ def test_its_processes_end_after_an_error_too() -> None:
 
 
 @pytest.mark.netns
-def test_a_namespace_that_cannot_be_made_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_flags: int) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr("testbed.syscalls.unshare", refuse)
+def test_a_namespace_that_cannot_be_made_is_an_error() -> None:
+    privileges.drop_to()
     with pytest.raises(RuntimeError, match="not permitted"), OpenNamespaces(TWO):
         pass
     assert process_tree.descendants(os.getpid()) == [os.getpid()]

@@ -30,23 +30,24 @@ def terminal(columns: int = 80, encoding: str = "utf-8") -> Iterator[TextIO]:
         os.close(ours)
 
 
-def of(stream: TextIO, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    # The size is that of the terminal behind the standard output of the process.
-    monkeypatch.setattr("sys.__stdout__", stream)
-    monkeypatch.delenv("COLUMNS", raising=False)
-    return Terminal.of(stream, environment)
-
-
-def test_a_terminal_has_its_width_colours_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_has_its_width_colours_and_blocks() -> None:
     with terminal(80) as stream:
-        assert of(stream, XTERM, monkeypatch) == Terminal(80, colours=True, blocks=True)
+        assert Terminal.of(stream, XTERM) == Terminal(80, colours=True, blocks=True)
     with terminal(132) as stream:
-        assert of(stream, XTERM, monkeypatch).width == 132
+        assert Terminal.of(stream, XTERM).width == 132
 
 
-def test_one_that_does_not_tell_its_width_has_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_tell_its_width_has_80_columns() -> None:
     with terminal(0) as stream:
-        assert of(stream, XTERM, monkeypatch).width == 80
+        assert Terminal.of(stream, XTERM).width == 80
+
+
+@pytest.mark.parametrize(
+    ("given", "width"), [("100", 100), ("", 132), ("0", 132), ("-1", 132), ("wide", 132)]
+)
+def test_columns_is_the_width_where_it_is_a_number(given: str, width: int) -> None:
+    with terminal(132) as stream:
+        assert Terminal.of(stream, XTERM | {"COLUMNS": given}).width == width
 
 
 @pytest.mark.parametrize(
@@ -58,17 +59,15 @@ def test_one_that_does_not_tell_its_width_has_80_columns(monkeypatch: pytest.Mon
         ({"TERM": "dumb"}, False),
     ],
 )
-def test_colours_can_be_unwanted(
-    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, *, colours: bool
-) -> None:
+def test_colours_can_be_unwanted(variables: dict[str, str], *, colours: bool) -> None:
     with terminal() as stream:
-        assert of(stream, XTERM | variables, monkeypatch).colours is colours
+        assert Terminal.of(stream, XTERM | variables).colours is colours
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
-def test_an_encoding_may_lack_blocks(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoding_may_lack_blocks(encoding: str) -> None:
     with terminal(encoding=encoding) as stream:
-        assert not of(stream, XTERM, monkeypatch).blocks
+        assert not Terminal.of(stream, XTERM).blocks
 
 
 def test_a_pipe_has_neither_width_nor_colours_nor_blocks() -> None:

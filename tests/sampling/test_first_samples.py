@@ -37,6 +37,10 @@ class Slot:
         assert now == NOW
         return []
 
+    def ask_all_at_once(self) -> None:
+        """Have them wait no longer."""
+        self.others_wait = False
+
     def sample_others(self, now: float) -> list[SourceRunner]:
         """Return one that is to be reported."""
         assert now == NOW

@@ -55,7 +55,7 @@ def new_slot(remote: FakeRemote, clock: FakeClock) -> NamespaceSlot:
 @pytest.fixture
 def slot(new_slot: NamespaceSlot) -> NamespaceSlot:
     """One whose sources are all asked from the first sample on."""
-    new_slot.others_wait = False
+    new_slot.ask_all_at_once()
     return new_slot
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -21,6 +22,19 @@ def descriptor() -> Iterator[int]:
     descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
     yield descriptor
     os.close(descriptor)
+
+
+def descriptors() -> set[int]:
+    """Those that this process has open, without that of the listing itself."""
+    return {number for number in map(int, os.listdir("/proc/self/fd")) if _is_open(number)}  # noqa: PTH208
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def seconds_of(waiting: Waiting, seconds: float) -> tuple[float, bool]:
@@ -79,40 +93,24 @@ def test_stopped_while_a_descriptor_is_readable_it_is_stopped(descriptor: int) -
     assert waiting.wait(DEADLINE_SECONDS)
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The descriptors that were opened to stop a wait."""
-    opened: list[int] = []
-    real = os.eventfd
-
-    def eventfd(value: int, flags: int) -> int:
-        opened.append(real(value, flags))
-        return opened[-1]
-
-    monkeypatch.setattr(os, "eventfd", eventfd)
-    return opened
+def opened_by(make: Callable[[], Waiting]) -> tuple[Waiting, set[int]]:
+    """One that was made, and the descriptors that were opened for it."""
+    # Garbage that still has descriptors would close them meanwhile.
+    gc.collect()
+    before = descriptors()
+    return make(), descriptors() - before
 
 
-def test_what_was_opened_is_closed_and_nothing_else(
-    descriptor: int, opened: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_opened_is_closed_and_nothing_else(descriptor: int) -> None:
     """Others go on using what they handed in."""
-    waiting = Waiting(descriptor)
-    closed: list[int] = []
-    real = os.close
-
-    def close(each: int) -> None:
-        closed.append(each)
-        real(each)
-
-    monkeypatch.setattr(os, "close", close)
+    before = descriptors()
+    waiting, opened = opened_by(lambda: Waiting(descriptor))
+    assert opened
     del waiting
-    monkeypatch.undo()
-    assert closed == opened
-    assert len(opened) == 1
+    assert descriptors() == before
 
 
-def test_no_other_program_inherits_what_is_opened(opened: list[int]) -> None:
-    waiting = Waiting()
-    assert [os.get_inheritable(each) for each in opened] == [False]
+def test_no_other_program_inherits_what_is_opened() -> None:
+    waiting, opened = opened_by(Waiting)
+    assert {os.get_inheritable(each) for each in opened} == {False}
     assert not waiting.wait(0.0)

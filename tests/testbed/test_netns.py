@@ -55,8 +55,7 @@ def test_it_has_the_listeners_and_the_waiting_clients_that_are_ordered() -> None
 
 
 @pytest.mark.netns
-def test_more_clients_than_fit_fail_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("testbed.netns._CONNECT_SECONDS", 0.1)
+def test_more_clients_than_fit_fail_the_test() -> None:
     with Namespaces() as namespaces:
         container = namespaces.container()
         container.listen_tcp(80, backlog=1)

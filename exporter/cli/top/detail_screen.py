@@ -36,7 +36,7 @@ class DetailScreen(Screen[None]):
         self._feed = feed
         self._key = key
         self._clients: list[str] = []
-        self._clients_at = float("-inf")
+        self._clients_at: float | None = None
         self._ended = threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -80,7 +80,7 @@ class DetailScreen(Screen[None]):
     def _read_clients(self, patterns: Patterns) -> None:
         """Read who waits, now and then: the kernel looks at every connection for it."""
         now = time.monotonic()
-        if now - self._clients_at < _CLIENTS_SECONDS:
+        if self._clients_at is not None and now - self._clients_at < _CLIENTS_SECONDS:
             return
         self._clients_at = now
         try:

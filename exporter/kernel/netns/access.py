@@ -39,6 +39,7 @@ class NamespaceAccess:
         named: Path = RUN_NETNS,
         max_kept: int | None = None,
         read_cookie: CookieReader = namespace_cookie,
+        ends: EndWatch | None = None,
     ) -> None:
         """Take a broker that may enter namespaces; `named` is the directory of ip-netns(8).
 
@@ -48,7 +49,7 @@ class NamespaceAccess:
         self._broker = broker
         self._read_cookie = read_cookie
         self._discovery = Discovery(broker, named, cookies=have_cookies(read_cookie))
-        self._ends = EndWatch(named)
+        self._ends = EndWatch(named) if ends is None else ends
         self._kept: set[RemoteNamespace] = set()
         # Whether the broker kills this process where it does not ask in time.
         self._watched = False

@@ -80,7 +80,7 @@ class CgroupTree:
         self._prefix = b"/" + top if top and b".." not in top else b""
         self._paths: dict[int, bytes] = {}
         self._absent: frozenset[int] = frozenset()
-        self._walked = float("-inf")
+        self._walked: float | None = None
 
     @property
     def available(self) -> bool:
@@ -99,7 +99,9 @@ class CgroupTree:
         it. Raises KernelError.
         """
         unknown = set(ids) - self._paths.keys() - self._absent
-        if not self.available or not unknown or now - self._walked < _WALK_PAUSE_SECONDS:
+        if not self.available or not unknown:
+            return
+        if self._walked is not None and now - self._walked < _WALK_PAUSE_SECONDS:
             return
         self._walked = now
         found = self._top()

@@ -51,15 +51,15 @@ class RunningDaemons:
         # In how many more rounds the name of a process is read.
         self._rounds: dict[int, int] = {}
         self._daemons: dict[int, Daemon] = {}
-        self._listed = float("-inf")
-        self._read_all = float("-inf")
+        self._listed: float | None = None
+        self._read_all: float | None = None
 
     def find(self, now: float) -> Iterator[None]:
         """Look for daemons, in steps, unless that was done within a second (`now` in monotonic seconds)."""
-        if now - self._listed < _PAUSE_SECONDS:
+        if self._listed is not None and now - self._listed < _PAUSE_SECONDS:
             return
         self._listed = now
-        if now - self._read_all > _MAX_AGE_SECONDS:
+        if self._read_all is None or now - self._read_all > _MAX_AGE_SECONDS:
             self._read_all = now
             self._rounds, self._daemons = {}, {}
         try:

@@ -29,6 +29,10 @@ class SourceStats:
         """Count a sample that succeeded."""
         self.samples += 1
 
+    def count_cpu(self, seconds: float) -> None:
+        """Count processor time."""
+        self.cpu_seconds += seconds
+
     def count_missed(self, due_times: int) -> None:
         """Count due times that passed without a sample."""
         self.missed += due_times

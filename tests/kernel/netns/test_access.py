@@ -17,8 +17,9 @@ from exporter.broker.wire import MAX_TARGETS, NamespaceTarget
 from exporter.kernel.errors import BrokerUnavailableError, KernelError, NamespaceGoneError
 from exporter.kernel.family import TCP
 from exporter.kernel.netns.access import NamespaceAccess
+from exporter.kernel.netns.broker_client import BrokerClient
 from exporter.kernel.netns.cookie import NO_COOKIE
-from exporter.kernel.netns.end_watch import EndWatch
+from exporter.kernel.netns.end_watch import EndWatch, Watched
 from exporter.kernel.netns.remote import RemoteNamespace
 from exporter.kernel.procfs.counters import COUNTER_FILES
 from exporter.kernel.records import Method
@@ -237,12 +238,14 @@ def test_attaching_again_keeps_nothing_of_before(tmp_path: Path) -> None:
         assert access.detach_ended() == []
 
 
-def test_the_watch_ends_once_when_nothing_is_kept_any_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with NamespacedProcess(81) as process, running_broker() as broker:
-        asked: list[int] = []
-        monkeypatch.setattr(broker, "watch", asked.append)
+def test_the_watch_ends_once_when_nothing_is_kept_any_more(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    class Client(BrokerClient):
+        def watch(self, seconds: int) -> None:
+            asked.append(seconds)
+
+    with NamespacedProcess(81) as process, running_broker(client=Client) as broker:
         access = NamespaceAccess(broker, tmp_path)
         access.end_watch()
         remote = found(access, process)
@@ -267,17 +270,18 @@ def test_the_watch_ends_later_where_the_broker_cannot_be_told(tmp_path: Path) ->
         access.end_watch()
 
 
-def test_what_cannot_be_watched_does_not_stay_attached(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_watch: EndWatch, _watched: object) -> None:
-        raise KernelError("cannot watch a network namespace", "ENOSPC")
+class RefusedWatch(EndWatch):
+    """One where the kernel has no watch left."""
 
+    def add(self, watched: Watched) -> None:
+        raise KernelError(f"cannot watch namespace {watched.path_name!r}", "ENOSPC")
+
+
+def test_what_cannot_be_watched_does_not_stay_attached(tmp_path: Path) -> None:
     with NamespacedProcess(81) as process, running_broker() as broker:
-        access = NamespaceAccess(broker, tmp_path)
+        access = NamespaceAccess(broker, tmp_path, ends=RefusedWatch(tmp_path))
         remote = found(access, process)
         before = descriptors()
-        monkeypatch.setattr(EndWatch, "add", refuse)
         assert attach(access, remote) == [None]
         assert not remote.attached
         assert descriptors() == before
