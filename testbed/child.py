@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import faulthandler
+import gc
 import os
 import pickle
 import select
@@ -186,6 +187,9 @@ def _be_init(body: Callable[[], Outcome], sender: Connection, timeout_seconds: f
 
 def _call(body: Callable[[], Outcome], sender: Connection, timeout_seconds: float | None) -> NoReturn:
     status = 1
+    # What is garbage since before the fork may have descriptors: they are not to be closed while a test counts
+    # those that it has.
+    gc.freeze()
     try:
         faulthandler.register(signal.SIGALRM, file=2, all_threads=True)
         signal.setitimer(signal.ITIMER_REAL, timeout_seconds or 0)
