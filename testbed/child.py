@@ -187,8 +187,8 @@ def _be_init(body: Callable[[], Outcome], sender: Connection, timeout_seconds: f
 
 def _call(body: Callable[[], Outcome], sender: Connection, timeout_seconds: float | None) -> NoReturn:
     status = 1
-    # What is garbage since before the fork may have descriptors: they are not to be closed while a test counts
-    # those that it has.
+    # What is garbage since before the fork may have descriptors: none is to be closed while a test counts
+    # those that it has open.
     gc.freeze()
     try:
         faulthandler.register(signal.SIGALRM, file=2, all_threads=True)
