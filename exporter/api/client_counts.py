@@ -22,18 +22,18 @@ class _Count:
     """`waiting` for accept, the oldest since so many seconds, and half-open."""
 
     waiting: int = 0
-    half_open: int = 0
+    syn_recv: int = 0
     oldest_seconds: float = 0.0
     addresses: int = 0
 
-    def add(self, waiting: int, half_open: int, oldest_seconds: float) -> None:
+    def add(self, waiting: int, syn_recv: int, oldest_seconds: float) -> None:
         self.waiting += waiting
-        self.half_open += half_open
+        self.syn_recv += syn_recv
         self.oldest_seconds = max(self.oldest_seconds, oldest_seconds)
 
     def document(self) -> Document:
         oldest = round(self.oldest_seconds, 3) if self.waiting else None
-        return {"waiting": self.waiting, "half_open": self.half_open, "oldest_wait_seconds": oldest}
+        return {"waiting": self.waiting, "syn_recv": self.syn_recv, "oldest_wait_seconds": oldest}
 
 
 class ClientCounts:
@@ -51,7 +51,7 @@ class ClientCounts:
         """Count a connection from this address that has waited for accept for so long."""
         self._of(address).add(1, 0, seconds)
 
-    def add_half_open(self, address: bytes, count: int) -> None:
+    def add_syn_recv(self, address: bytes, count: int) -> None:
         """Count half-open connections from this address."""
         self._of(address).add(0, count, 0.0)
 
@@ -69,12 +69,12 @@ class ClientCounts:
         for address, count in self._by_address.items():
             padded = address[: _PREFIX_BYTES[len(address)]].ljust(len(address), bytes(1))
             for each in (networks[padded], total):
-                each.add(count.waiting, count.half_open, count.oldest_seconds)
+                each.add(count.waiting, count.syn_recv, count.oldest_seconds)
                 each.addresses += 1
         addresses, most_networks = _most(self._by_address, number), _most(networks, number)
         return {
             "waiting": total.waiting,
-            "half_open": total.half_open,
+            "syn_recv": total.syn_recv,
             "unseen": max(0, length - total.waiting),
             "addresses": [{"address": _text(address), **count.document()} for address, count in addresses],
             "networks": [
@@ -95,7 +95,7 @@ class ClientCounts:
 def _most(counts: Mapping[bytes, _Count], number: int) -> list[tuple[bytes, _Count]]:
     def order(entry: tuple[bytes, _Count]) -> tuple[int, int, float, int, bytes]:
         key, count = entry
-        return -count.waiting - count.half_open, -count.waiting, -count.oldest_seconds, len(key), key
+        return -count.waiting - count.syn_recv, -count.waiting, -count.oldest_seconds, len(key), key
 
     return sorted(counts.items(), key=order)[:number]
 

@@ -42,9 +42,9 @@ class _AskedNamespace:
 class ClientLists:
     """Asks the kernel who waits at listeners, in the thread that calls, with a socket of its own.
 
-    What is known of a listener has `waiting` and `half_open`, the connections that were found; `unseen`, how
+    What is known of a listener has `waiting` and `syn_recv`, the connections that were found; `unseen`, how
     many more its accept queue had when it was sampled; `addresses` and `networks` (IPv4 by /24, IPv6 by /64),
-    those with most connections first, each with `waiting`, `half_open` and `oldest_wait_seconds` (null where
+    those with most connections first, each with `waiting`, `syn_recv` and `oldest_wait_seconds` (null where
     none waits), a network with its number of `addresses`; how many of both are left out (`omitted`);
     `complete`, false where there were more connections than are read; and `shared`, true where some may be
     those of another program on the same port. What cannot be known has an `error` alone.
@@ -134,9 +134,9 @@ def _by_listener(
         if transparent or not connection.transparent:
             for each in counts:
                 each.add_waiting(connection.peer_address, connection.seconds)
-    for (local, peer), count in pending.half_open.items():
+    for (local, peer), count in pending.syn_recv.items():
         for each in at(local)[1]:
-            each.add_half_open(peer, count)
+            each.add_syn_recv(peer, count)
     return found
 
 

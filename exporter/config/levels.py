@@ -12,7 +12,7 @@ from exporter.yamlfile.values import Format, ScalarValue
 
 # The kernel counts the connections of a queue in 32 bits (include/net/sock.h, sk_ack_backlog).
 _CONNECTIONS = WholeNumber(0, 2**32 - 1, example="100", noun="whole number")
-# A queue can be longer than its limit; ten times the limit leaves room for every case.
+# A queue can be longer than its limit; ten times the limit covers every case.
 _SHARE = Percentage("the queue", high=1000, example="50%")
 
 

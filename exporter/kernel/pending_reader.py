@@ -29,10 +29,10 @@ def read_pending(
     """
     limit = _Limit(clock, until)
     with closing(dump(syn_recv.request_at_ports(ports), sockets)) as datagrams:
-        half_open = Counter(limit.rows(syn_recv.peers(limit.datagrams(datagrams))))
+        counts = Counter(limit.rows(syn_recv.peers(limit.datagrams(datagrams))))
     with closing(dump(accept_wait.request_at_ports(ports), sockets)) as datagrams:
         waiting = tuple(limit.rows(accept_wait.waiting(limit.datagrams(datagrams))))
-    return PendingConnections(waiting, half_open, limit.complete)
+    return PendingConnections(waiting, counts, limit.complete)
 
 
 class _Limit:

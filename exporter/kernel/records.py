@@ -115,12 +115,12 @@ class WaitingDump(NamedTuple):
 class PendingConnections:
     """Connections that no program has accepted yet: those that wait for accept, and half-open ones.
 
-    `half_open` counts the latter by where they arrived and the address of the client. Where `complete` is
+    `syn_recv` counts the latter by where they arrived and the address of the client. Where `complete` is
     False there were more than could be read.
     """
 
     waiting: Sequence[WaitingConnection]
-    half_open: Mapping[tuple[Endpoint, bytes], int]
+    syn_recv: Mapping[tuple[Endpoint, bytes], int]
     complete: bool
 
 

@@ -59,10 +59,10 @@ def _content(row: Document, clients: Document | None) -> Iterator[Markup]:
 
 
 def _total(row: Document, clients: Document) -> str:
-    waiting, half_open = clients["waiting"], clients["half_open"]
-    if waiting or half_open:
+    waiting, syn_recv = clients["waiting"], clients["syn_recv"]
+    if waiting or syn_recv:
         addresses = len(clients["addresses"]) + clients["omitted"]["addresses"]
-        connections = counted(half_open, "half-open connection")
+        connections = counted(syn_recv, "half-open connection")
         return f"{number(waiting)} waiting and {connections} of {counted(addresses, 'address', 'addresses')}."
     if row["accept_length"] == 0 == row["syn_recv"]:
         return "Nobody: no connection waits for accept or is half-open."
@@ -103,7 +103,7 @@ def _row(name: str, count: Document, addresses: str = "") -> Markup:
     cells = (
         listener_name.isolated(name),
         number(count["waiting"]),
-        number(count["half_open"]),
+        number(count["syn_recv"]),
         "" if oldest is None else duration(oldest),
         addresses,
     )

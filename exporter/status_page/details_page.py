@@ -72,7 +72,7 @@ def _sections(document: Document, wanted: DetailsQuery) -> Iterator[Markup]:
     )
     if row is None:
         text = "It is not open now, or cannot be read; the page of all listeners says what cannot be seen."
-        yield element("p", text, class_="verdict unseen")
+        yield element("p", text, class_="overall-state unseen")
     else:
         yield _figures(row, document)
         yield client_section(row, document["clients"], asked=wanted.clients is not None)

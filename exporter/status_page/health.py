@@ -16,7 +16,7 @@ _MAX_NAMESPACES: Final = 3
 Document = Mapping[str, Any]
 
 
-def verdict(document: Document) -> tuple[str, str]:
+def overall_state(document: Document) -> tuple[str, str]:
     """Return the class and the text of the one line that says how the host is."""
     counts = document["counts"]
     total = sum(counts.values())
@@ -35,12 +35,12 @@ def verdict(document: Document) -> tuple[str, str]:
 
 def health(document: Document, *, reload_failed: bool) -> Markup:
     """Return the section; `reload_failed` tells that the newest configuration is not in force."""
-    state, text = verdict(document)
+    state, text = overall_state(document)
     problems = list(_problems(document, reload_failed=reload_failed))
     return element(
         "section",
         element("h2", "Health", id="health"),
-        element("p", text, class_=f"verdict {state}"),
+        element("p", text, class_=f"overall-state {state}"),
         element("ul", *problems, class_="problems") if problems else None,
         *_exceeded(document),
         aria_labelledby="health",

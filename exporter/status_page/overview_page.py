@@ -8,7 +8,7 @@ from http import HTTPStatus
 from exporter.api.figures import duration
 from exporter.api.overview import Overview
 from exporter.status_page import html_page
-from exporter.status_page.health import health, verdict
+from exporter.status_page.health import health, overall_state
 from exporter.status_page.html_page import Site
 from exporter.status_page.listener_table import listener_table, search_form
 from exporter.status_page.markup import element, joined
@@ -35,7 +35,7 @@ class OverviewPage:
     def _content(self, search: Search) -> html_page.Content:
         document = self._overview.document(search.words, search.order)
         interval = duration(document["interval_seconds"])
-        _, text = verdict(document)
+        _, text = overall_state(document)
         return html_page.Content(
             title=text,
             time=document["time"],

@@ -16,17 +16,17 @@ def packed(address: str) -> bytes:
     return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
-def counted(*waits: tuple[str, float], half_open: dict[str, int] | None = None) -> ClientCounts:
+def counted(*waits: tuple[str, float], syn_recv: dict[str, int] | None = None) -> ClientCounts:
     counts = ClientCounts()
     for address, seconds in waits:
         counts.add_waiting(packed(address), seconds)
-    for address, count in (half_open or {}).items():
-        counts.add_half_open(packed(address), count)
+    for address, count in (syn_recv or {}).items():
+        counts.add_syn_recv(packed(address), count)
     return counts
 
 
 def figures(entries: list[dict[str, Any]], name: str) -> list[tuple[object, ...]]:
-    return [(each[name], each["waiting"], each["half_open"], each["oldest_wait_seconds"]) for each in entries]
+    return [(each[name], each["waiting"], each["syn_recv"], each["oldest_wait_seconds"]) for each in entries]
 
 
 def test_the_address_with_most_connections_is_first_with_its_oldest_wait() -> None:
@@ -34,7 +34,7 @@ def test_the_address_with_most_connections_is_first_with_its_oldest_wait() -> No
         ("192.0.2.1", 1.0),
         ("192.0.2.2", 3.0),
         ("192.0.2.2", 2.0),
-        half_open={"2001:db8::1": 5, "192.0.2.2": 1},
+        syn_recv={"2001:db8::1": 5, "192.0.2.2": 1},
     )
     document = counts.document(10, 3)
     assert figures(document["addresses"], "address") == [
@@ -47,7 +47,7 @@ def test_the_address_with_most_connections_is_first_with_its_oldest_wait() -> No
         ("192.0.2.0/24", 3, 1, 3.0),
     ]
     assert [each["addresses"] for each in document["networks"]] == [1, 2]
-    assert (document["waiting"], document["half_open"], document["unseen"]) == (3, 6, 0)
+    assert (document["waiting"], document["syn_recv"], document["unseen"]) == (3, 6, 0)
 
 
 def test_of_equally_many_the_one_that_has_waited_longest_is_first() -> None:

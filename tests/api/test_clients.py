@@ -59,7 +59,7 @@ def test_each_listener_has_its_own_clients() -> None:
     assert [each["address"] for each in by_port["8001"]["addresses"]] == ["192.0.2.2"]
     assert by_port["8002"] == {
         "waiting": 0,
-        "half_open": 0,
+        "syn_recv": 0,
         "unseen": 0,
         "addresses": [],
         "networks": [],

@@ -25,7 +25,7 @@ _DEADLINE_SECONDS = 120.0
 _PAUSE_SECONDS = 0.2
 _EVALUATIONS = 5
 # Several samples: the exporter has to see that the queue of the slow service is not always full.
-_ROOM_SECONDS = 0.25
+_FREE_SECONDS = 0.25
 _CONFIG = "sampling: {cpu_budget: 100%}\ndefaults: {release: 0s}\n"
 _TIME_FULL = re.compile(r"unless rate\([^)]*\) < 0\.95")
 
@@ -107,10 +107,10 @@ def test_a_service_whose_clients_all_ended_with_rst_is_called_stuck(folder: Path
 
 def _refill(clients: WaitingClients, backlog: int) -> None:
     """Replace the clients that were accepted, some samples later; the one worker accepts none meanwhile."""
-    room = backlog + 1 - clients.length()
-    if room > 0:
-        time.sleep(_ROOM_SECONDS)
-        clients.connect(room)
+    free = backlog + 1 - clients.length()
+    if free > 0:
+        time.sleep(_FREE_SECONDS)
+        clients.connect(free)
 
 
 def _without_time_full(rule_files: list[Path]) -> str:

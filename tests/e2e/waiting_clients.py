@@ -37,7 +37,7 @@ class WaitingClients:
         self._stack.close()
 
     def connect(self, count: int) -> None:
-        """Connect so many more; the queue must have room for them."""
+        """Connect so many more; they must fit into the queue."""
         for _ in range(count):
             client = self._new_socket()
             client.settimeout(DEADLINE_SECONDS)

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.xdist_group("listener load")]
 LENGTH = "listen_queue_accept_length"
 INTERVAL = "listen_queue_exporter_sample_interval_seconds"
 SHORTEST = 0.05
-MOST_SECONDS = 5.0
+MAX_SECONDS = 5.0
 RECOVERY_SECONDS = 10.0
 CHURNING = "127.0.0.9"
 WATCHED = "8080"
@@ -42,7 +42,7 @@ def open_listeners(count: int) -> list[socket.socket]:
     return kept
 
 
-def churn(alive: int, ports: Callable[[], int], most_each_second: float) -> None:
+def churn(alive: int, ports: Callable[[], int], max_each_second: float) -> None:
     """Open listeners, and close one at random for each beyond `alive`, until the process is killed."""
     may_open(alive + 100)
     kept: list[socket.socket] = []
@@ -58,17 +58,17 @@ def churn(alive: int, ports: Callable[[], int], most_each_second: float) -> None
             kept[position], kept[-1] = kept[-1], kept[position]
             kept.pop().close()
         if chosen.random() < 0.2:
-            time.sleep(1 / most_each_second / 5)
+            time.sleep(1 / max_each_second / 5)
 
 
-def start_churn(alive: int, ports: Callable[[], int], most_each_second: float = 10_000) -> int:
+def start_churn(alive: int, ports: Callable[[], int], max_each_second: float = 10_000) -> int:
     """Start a process that does it, and return its PID."""
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
             if os.getppid() == parent:
-                churn(alive, ports, most_each_second)
+                churn(alive, ports, max_each_second)
         finally:
             os._exit(1)
     return pid
@@ -88,11 +88,11 @@ def check_age(daemon: Daemon) -> Page:
         answer = daemon.request("/metrics")
         assert answer.status in {200, 503}, answer.text
         page = metrics(answer.text) if answer.status == 200 else None
-    assert max(intervals(page).values()) <= MOST_SECONDS, intervals(page)
+    assert max(intervals(page).values()) <= MAX_SECONDS, intervals(page)
     success = page.all("listen_queue_exporter_source_success", source="inet", netns="host")
     if set(success.values()) == {1.0}:
         sampled = page.value("listen_queue_exporter_last_sample_timestamp_seconds", source="inet")
-        assert asked - sampled <= MOST_SECONDS, f"{asked - sampled:.1f} s old"
+        assert asked - sampled <= MAX_SECONDS, f"{asked - sampled:.1f} s old"
     else:
         assert not page.all(LENGTH, protocol="tcp")
     return page
@@ -145,7 +145,7 @@ def test_a_burst_of_new_listeners() -> None:
             f"full rate after {recovered:.1f} s"
         )
         # A sample of 10,000 new listeners takes a second of processor time.
-        assert seen <= (MOST_SECONDS + 1.0) * slowdown
+        assert seen <= (MAX_SECONDS + 1.0) * slowdown
         assert recovered <= RECOVERY_SECONDS * slowdown
 
 
@@ -216,7 +216,7 @@ def test_ephemeral_listeners() -> None:
     config = f"rules: [{{name: data, match: {{address: {CHURNING}}}, fold: true}}]\n"
     with ExitStack() as stack:
         daemon = stack.enter_context(running(config=config))
-        churning = start_churn(100, lambda: 0, most_each_second=2000)
+        churning = start_churn(100, lambda: 0, max_each_second=2000)
         try:
             folded = until(daemon.metrics, lambda page: bool(page.all(LENGTH, address=CHURNING)))
             assert {dict(labels)["port"] for labels in folded.all(LENGTH, address=CHURNING)} == {"*"}

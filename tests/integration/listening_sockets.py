@@ -61,7 +61,7 @@ def unix(name: str | bytes, backlog: int = 16, kind: socket.SocketKind = socket.
 
 
 def clients(listener: socket.socket, count: int, address: str = "") -> list[socket.socket]:
-    """Connect so many clients, who wait until the listener accepts them; the queue must have room."""
+    """Connect so many clients, who wait until the listener accepts them; they must fit into the queue."""
     return [_client(listener, address) for _ in range(count)]
 
 

@@ -52,7 +52,7 @@ class _Stamp:
 class StampedAccepts:
     """So many clients connect at an even pace, and a server accepts them in batches after pauses.
 
-    Both run in threads from the start. The queue of the listener has to have room for all.
+    Both run in threads from the start. All of them have to fit into the queue of the listener.
     """
 
     def __init__(self, listener: socket.socket, count: int, seconds: float) -> None:

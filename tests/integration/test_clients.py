@@ -37,7 +37,7 @@ def shown(*flags: str, namespaces: bool = False) -> dict[str, Clients]:
 def counts(clients: Clients, name: str = "addresses") -> dict[str, tuple[int, int]]:
     """Waiting and half-open connections by address or network."""
     singular = {"addresses": "address", "networks": "network"}[name]
-    return {each[singular]: (each["waiting"], each["half_open"]) for each in clients[name]}
+    return {each[singular]: (each["waiting"], each["syn_recv"]) for each in clients[name]}
 
 
 def told(daemon: Daemon, **labels: str) -> Clients:
@@ -91,7 +91,7 @@ def test_clients_are_told_by_address_and_network_and_accepted_ones_are_not() -> 
             "127.0.1.0/24": (1, 0),
             "::/64": (1, 0),
         }
-        assert (found["waiting"], found["half_open"], found["complete"]) == (6, 6, True)
+        assert (found["waiting"], found["syn_recv"], found["complete"]) == (6, 6, True)
         assert all(
             each["oldest_wait_seconds"] is None if not each["waiting"] else each["oldest_wait_seconds"] >= 0
             for each in found["addresses"]

@@ -15,7 +15,7 @@ from tests.integration import listening_sockets
 from tests.integration.metric_values import until_sampled
 
 # Half a second on a machine that has nothing else to do; where it waits for a client, it never ends.
-MOST_SECONDS = 20.0
+MAX_SECONDS = 20.0
 BUSY = "sampling: {interval: 1ms, cpu_budget: 100%}\n"
 SIGNALS = pytest.mark.parametrize("number", [SIGTERM, SIGINT], ids=["SIGTERM", "SIGINT"])
 
@@ -23,7 +23,7 @@ SIGNALS = pytest.mark.parametrize("number", [SIGTERM, SIGINT], ids=["SIGTERM", "
 def expect_end(daemon: Daemon, number: Signals) -> None:
     """It ends soon, with status 0 and without an error in its log."""
     daemon.signal(number)
-    assert daemon.wait(MOST_SECONDS) == 0
+    assert daemon.wait(MAX_SECONDS) == 0
     assert "Traceback" not in daemon.log
     assert "level=error" not in daemon.log
 

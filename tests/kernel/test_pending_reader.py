@@ -19,7 +19,7 @@ LOCAL = Endpoint(socket.AF_INET, socket.inet_aton("127.0.0.1"), 8000, 0)
 CLIENTS = ("192.0.2.1", "192.0.2.2")
 
 
-def half_open(client: str) -> bytes:
+def syn_recv_row(client: str) -> bytes:
     return with_peer(inet_row(1, state=SYN_RECV), client)
 
 
@@ -37,11 +37,12 @@ def kernel(*dumps: tuple[bytes, ...]) -> FakeKernel:
 
 def test_waiting_connections_are_told_one_by_one_and_half_open_ones_counted() -> None:
     asked = kernel(
-        (half_open(CLIENTS[0]), half_open(CLIENTS[1]), half_open(CLIENTS[0])), (waiting(7, CLIENTS[1]),)
+        (syn_recv_row(CLIENTS[0]), syn_recv_row(CLIENTS[1]), syn_recv_row(CLIENTS[0])),
+        (waiting(7, CLIENTS[1]),),
     )
     found = read_pending({8000}, asked, lambda: 0.0, 2.0)
     first, second = map(socket.inet_aton, CLIENTS)
-    assert found.half_open == {(LOCAL, first): 2, (LOCAL, second): 1}
+    assert found.syn_recv == {(LOCAL, first): 2, (LOCAL, second): 1}
     assert [(each.local, each.peer_address, each.seconds) for each in found.waiting] == [(LOCAL, second, 1.5)]
     assert found.complete
     assert asked.requests == [syn_recv.request_at_ports({8000}), accept_wait.request_at_ports({8000})]
@@ -62,11 +63,11 @@ def test_no_more_rows_are_read_than_the_limit(more: int, *, complete: bool) -> N
 
 def test_half_open_connections_have_the_same_limit_and_hide_no_waiting_ones() -> None:
     flood = tuple(
-        datagram([half_open(CLIENTS[0])] * 100) for _ in range(pending_reader.MAX_CONNECTIONS // 100)
+        datagram([syn_recv_row(CLIENTS[0])] * 100) for _ in range(pending_reader.MAX_CONNECTIONS // 100)
     )
-    asked = kernel((*flood, half_open(CLIENTS[1])), (waiting(1),))
+    asked = kernel((*flood, syn_recv_row(CLIENTS[1])), (waiting(1),))
     found = read_pending({8000}, asked, lambda: 0.0, 2.0)
-    assert sum(found.half_open.values()) == pending_reader.MAX_CONNECTIONS
+    assert sum(found.syn_recv.values()) == pending_reader.MAX_CONNECTIONS
     assert len(found.waiting) == 1
     assert not found.complete
 

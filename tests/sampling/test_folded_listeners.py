@@ -256,7 +256,7 @@ def test_a_listener_without_an_owner_belongs_where_its_creator_does(host: Host) 
 
 
 @pytest.mark.parametrize(
-    "stranger",
+    "other",
     [
         tcp(9, port=30_009, uid=1000),
         tcp(9, port=30_009, cgroup_id=77),
@@ -264,9 +264,9 @@ def test_a_listener_without_an_owner_belongs_where_its_creator_does(host: Host) 
         tcp(9, port=8080),
     ],
 )
-def test_a_listener_of_another_creator_address_or_rule_does_not(host: Host, stranger: object) -> None:
+def test_a_listener_of_another_creator_address_or_rule_does_not(host: Host, other: object) -> None:
     host.hide_owners()
-    host.simulation.kernel.tcp.open(stranger)  # type: ignore[arg-type]  # drawn
+    host.simulation.kernel.tcp.open(other)  # type: ignore[arg-type]  # drawn
     host.tick(30)
     assert len(next(state for state in host.states() if is_folded(state)).group.members) == 3
     assert len(host.shown()) == 2

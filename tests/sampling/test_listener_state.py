@@ -27,16 +27,16 @@ def exceeded(state: ListenerState) -> dict[Severity, bool]:
 
 
 @pytest.mark.parametrize("fold", [False, True])
-@pytest.mark.parametrize("half_open", [0, 3])
+@pytest.mark.parametrize("connections", [0, 3])
 def test_a_syn_queue_can_be_compared_while_its_limit_is_known(
     fold: bool,  # noqa: FBT001
-    half_open: int,
+    connections: int,
 ) -> None:
     """Also an empty one, of which no half-open connection reminds, and one that stands for others."""
     simulation = Simulation(f"rules: [{{name: all, fold: {str(fold).lower()}}}]")
     kernel = simulation.kernel
-    if half_open:
-        kernel.syn_recv_dump.counts = {endpoint("10.0.0.1"): half_open}
+    if connections:
+        kernel.syn_recv_dump.counts = {endpoint("10.0.0.1"): connections}
     kernel.tcp.open(tcp(1))
     simulation.host.run(1, b"app", 100)
     simulation.run_for(1.5)
@@ -67,16 +67,16 @@ def test_half_open_connections_are_compared_with_a_new_backlog_at_once(simulatio
     assert exceeded(state) == {Severity.WARNING: True, Severity.CRITICAL: True}
 
 
-@pytest.mark.parametrize("half_open", [0, 4])
+@pytest.mark.parametrize("connections", [0, 4])
 def test_half_open_connections_are_compared_with_another_setting_at_once(
-    simulation: Simulation, half_open: int
+    simulation: Simulation, connections: int
 ) -> None:
     simulation.kernel.tcp.open(tcp(1))
     simulation.run_for(1.0)
     state = simulation.listener("0.0.0.0")
-    state.observe_syn_recv(half_open)
+    state.observe_syn_recv(connections)
     state.set_syn_queue_bound(SynQueueBound(1, 4))
-    assert exceeded(state) == dict.fromkeys(Severity, bool(half_open))
+    assert exceeded(state) == dict.fromkeys(Severity, bool(connections))
     assert known(state) == KNOWN
 
 

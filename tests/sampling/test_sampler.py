@@ -44,7 +44,7 @@ def test_sample_returns_when_the_next_is_due(simulation: Simulation) -> None:
 
 
 def test_costly_source_slows_itself_and_not_its_neighbours(simulation: Simulation) -> None:
-    """5 ms in each interval of 50 is a tenth of a core, and the budget leaves room for every sixth."""
+    """5 ms in each interval of 50 is a tenth of a core, and the budget suffices for every sixth."""
     simulation.kernel.unix.cost = 0.005
     simulation.kernel.tcp.cost = 0.0001
     simulation.run_for(5.0)

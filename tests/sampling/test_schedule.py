@@ -163,7 +163,7 @@ def test_interval_is_stretched_until_runs_fit() -> None:
 
 
 def test_stretched_schedule_requests_what_it_requested_before() -> None:
-    """So it gets its own interval back as soon as there is room."""
+    """So it gets its own interval back as soon as that fits."""
     schedule = costing(0.002)
     schedule.limit_to(0.01, NOW)
     assert schedule.requested_share() == pytest.approx(0.04)

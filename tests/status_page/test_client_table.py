@@ -46,7 +46,7 @@ def test_a_unix_socket_has_no_link_for_its_clients_have_no_address() -> None:
 
 def test_addresses_are_before_networks_of_several_and_each_has_its_figures() -> None:
     waits = [("192.0.2.7", 4.65), ("192.0.2.7", 1.0), ("192.0.2.9", 0.25)]
-    parsed = shown(clients(counted(*waits, half_open={"2001:db8::1": 3})))
+    parsed = shown(clients(counted(*waits, syn_recv={"2001:db8::1": 3})))
     table = parsed.text.partition("Addresses")[2]
     assert "3 waiting and 3 half-open connections of 3 addresses." in parsed.text
     assert table.startswith("2001:db8::103192.0.2.7204.7 s192.0.2.910250 ms192.0.2.0/24304.7 s2")

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.api.overview import Overview
 from exporter.kernel.errors import KernelError
-from exporter.status_page.health import health, verdict
+from exporter.status_page.health import health, overall_state
 from tests.sampling.simulation import Simulation
 from tests.status_page.shown_host import busy, quiet
 from tests.status_page.test_markup import Parsed
@@ -25,11 +25,11 @@ def text_of(made: Simulation) -> str:
 
 
 def test_none_over_its_threshold() -> None:
-    assert verdict(document(quiet())) == ("ok", "2 listeners, none over its threshold.")
+    assert overall_state(document(quiet())) == ("ok", "2 listeners, none over its threshold.")
 
 
 def test_the_worst_is_told_whatever_is_looked_for() -> None:
-    assert verdict(document(busy(), "app.sock")) == ("full", "Of 20 listeners: 1 full, 1 warning.")
+    assert overall_state(document(busy(), "app.sock")) == ("full", "Of 20 listeners: 1 full, 1 warning.")
 
 
 def test_what_is_over_its_threshold_has_its_figures() -> None:
@@ -43,7 +43,7 @@ def test_with_a_source_that_fails_nothing_is_ok() -> None:
     made = quiet()
     made.kernel.tcp.error = FAILED
     made.run_for(1.0)
-    assert verdict(document(made)) == (
+    assert overall_state(document(made)) == (
         "unseen",
         "Of 1 listener that can be seen, none is over its threshold.",
     )
@@ -53,17 +53,17 @@ def test_with_a_source_that_fails_nothing_is_ok() -> None:
 def test_where_nothing_can_be_seen_it_says_so() -> None:
     made = quiet()
     made.clock.now += 10.0
-    state, text = verdict(document(made))
+    state, text = overall_state(document(made))
     assert (state, text[:16]) == ("unseen", "No fresh sample:")
 
 
 def test_an_unreadable_queue_is_not_ok() -> None:
-    assert verdict(document(quiet()) | {"counts": {"ok": 1, "unknown": 1}})[0] == "unseen"
+    assert overall_state(document(quiet()) | {"counts": {"ok": 1, "unknown": 1}})[0] == "unseen"
 
 
 def test_no_listener_is_not_ok() -> None:
     made = quiet("defaults: {export: false}")
-    state, text = verdict(document(made))
+    state, text = overall_state(document(made))
     assert (state, text) == ("unseen", "No listener: nothing listens here, or the rules publish none of it.")
 
 

@@ -182,7 +182,7 @@ def test_the_script_shows_what_is_new_and_keeps_focus_scroll_and_what_is_typed(
         made.kernel.tcp.change(1, length=0)
         made.run_for(6.0)
         until(
-            lambda: browser.evaluate("document.querySelector('.verdict').textContent"),
+            lambda: browser.evaluate("document.querySelector('.overall-state').textContent"),
             equals("Of 20 listeners: 1 warning."),
         )
         assert browser.evaluate("document.title").endswith("Of 20 listeners: 1 warning.")

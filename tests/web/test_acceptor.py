@@ -22,9 +22,9 @@ from exporter.web.router import Responder
 from exporter.web.scrape import ScrapeHandler
 from exporter.web.server import Server
 from exporter.web.shared_pages import SharedPages
-from tests.web.crowd import SCRAPE, Crowd, Flood, Member, Scraper
 from tests.web.priced_socket import PricedSocket
 from tests.web.server_thread import router_of
+from tests.web.simulated_clients import SCRAPE, Flood, Scraper, SimulatedClient, SimulatedClients
 from tests.web.virtual_time import VirtualClock, VirtualLoop
 
 DEFAULTS = Limits()
@@ -101,14 +101,14 @@ class Served:
     share: float
 
 
-def served(*members: Member, page_seconds: float = 0.001, limits: Limits = DEFAULTS) -> Served:
+def served(*simulated: SimulatedClient, page_seconds: float = 0.001, limits: Limits = DEFAULTS) -> Served:
     """Serve these clients."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     # Pages are made in another thread, which has a processor of its own.
     clock, page_clock = VirtualClock(), VirtualClock()
     sockets = [PricedSocket(each, clock) for each in bind([ListenAddress("127.0.0.1", 0)])]
-    crowd = Crowd(sockets[0].getsockname()[1], *members)
+    clients = SimulatedClients(sockets[0].getsockname()[1], *simulated)
 
     async def serve() -> Served:
         allowance = CpuAllowance(lambda: SHARE, clock.now, clock.cpu)
@@ -122,11 +122,11 @@ def served(*members: Member, page_seconds: float = 0.001, limits: Limits = DEFAU
         await asyncio.sleep(FLOOD_SECONDS)
         used = clock.cpu() + page_clock.cpu() - cpu
         result = Served(clock.now(), used / (clock.now() - begun))
-        crowd.close()
+        clients.close()
         await server.stop()
         return result
 
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock, crowd)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock, clients)) as runner:
         return runner.run(serve())
 
 

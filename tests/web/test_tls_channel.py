@@ -84,10 +84,10 @@ def test_http_2_is_not_agreed_on(files: TlsFiles) -> None:
 
 def test_a_client_of_the_authority_is_served_and_others_are_not(files: TlsFiles) -> None:
     ours = files.authority.sign("client", "DNS:prometheus")
-    stranger = Authority(files.folder, "other").sign("stranger", "DNS:prometheus")
+    other = Authority(files.folder, "other").sign("client-of-another", "DNS:prometheus")
     with serving(files, f"{SERVER}, {CLIENTS}") as server:
         assert get(server, files.client(ours)) == TEXT_PAGE
-        for shown in (None, stranger):
+        for shown in (None, other):
             with pytest.raises(OSError, match="alert"):
                 get(server, files.client(shown))
 

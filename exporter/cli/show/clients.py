@@ -36,7 +36,7 @@ def _lines(row: Document, clients: Document) -> Iterator[str]:
         if counted:
             yield f"clients are not known: {table.printable(clients['error'])}"
         return
-    if clients["waiting"] or clients["half_open"]:
+    if clients["waiting"] or clients["syn_recv"]:
         yield _total(clients)
         yield from _client_table(clients).split("\n")
     elif counted and not clients["unseen"]:
@@ -48,7 +48,7 @@ def _total(clients: Document) -> str:
     addresses, networks = (
         len(clients[name]) + clients["omitted"][name] for name in ("addresses", "networks")
     )
-    found = f"{clients['waiting']:d} waiting and {clients['half_open']:d} half-open connections"
+    found = f"{clients['waiting']:d} waiting and {clients['syn_recv']:d} half-open connections"
     return f"{found}; addresses: {addresses}, in networks (/24, /64): {networks}"
 
 
@@ -68,7 +68,7 @@ def _client_table(clients: Document) -> str:
 def _figures(count: Document) -> tuple[str, str, str]:
     oldest = count["oldest_wait_seconds"]
     shown = table.NOTHING if oldest is None else f"{oldest:.1f}s"
-    return f"{count['waiting']:d}", f"{count['half_open']:d}", shown
+    return f"{count['waiting']:d}", f"{count['syn_recv']:d}", shown
 
 
 def _remarks(clients: Document) -> Iterator[str]:

@@ -137,9 +137,9 @@ def _performance(listener: ShownListener) -> Iterator[str]:
     yield _data(label, _Figures(length, most, listener.share), listener, "accept")
     limit = listener.number("syn_recv_limit")
     if limit is not None:
-        half_open = listener.number("syn_recv")
-        share = None if half_open is None or not limit else half_open / limit
-        yield _data(f"{label} syn_recv", _Figures(half_open, limit, share), listener, "syn_recv")
+        syn_recv = listener.number("syn_recv")
+        share = None if syn_recv is None or not limit else syn_recv / limit
+        yield _data(f"{label} syn_recv", _Figures(syn_recv, limit, share), listener, "syn_recv")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,16 +71,16 @@ def syn_recv(files: ProcfsFiles) -> dict[Endpoint, int]:
 
     That is an UnimplementedError where none is shown and the table has no length of any listener.
     """
-    half_open: Counter[Endpoint] = Counter()
+    counts: Counter[Endpoint] = Counter()
     lengths: list[int | None] = []
     for row in _rows(files, _LISTEN, _SYN_RECV):
         if row.state == _SYN_RECV:
-            half_open[row.endpoint] += 1
+            counts[row.endpoint] += 1
         else:
             lengths.append(row.length)
-    if lengths and not half_open and all(length is None for length in lengths):
+    if lengths and not counts and all(length is None for length in lengths):
         raise UnimplementedError("/proc/net/tcp shows neither queues nor half-open connections")
-    return dict(half_open)
+    return dict(counts)
 
 
 def _rows(files: ProcfsFiles, *states: bytes) -> Iterator[_Row]:

@@ -11,26 +11,26 @@ from exporter.cli.show import clients
 ROW: dict[str, Any] = {"accept_length": 4, "syn_recv": 1}
 KNOWN: dict[str, Any] = {
     "waiting": 4,
-    "half_open": 1,
+    "syn_recv": 1,
     "unseen": 0,
     "addresses": [
-        {"address": "192.0.2.7", "waiting": 3, "half_open": 0, "oldest_wait_seconds": 12.34},
-        {"address": "192.0.2.9", "waiting": 1, "half_open": 0, "oldest_wait_seconds": 1.0},
-        {"address": "2001:db8::1", "waiting": 0, "half_open": 1, "oldest_wait_seconds": None},
+        {"address": "192.0.2.7", "waiting": 3, "syn_recv": 0, "oldest_wait_seconds": 12.34},
+        {"address": "192.0.2.9", "waiting": 1, "syn_recv": 0, "oldest_wait_seconds": 1.0},
+        {"address": "2001:db8::1", "waiting": 0, "syn_recv": 1, "oldest_wait_seconds": None},
     ],
     "networks": [
         {
             "network": "192.0.2.0/24",
             "addresses": 2,
             "waiting": 4,
-            "half_open": 0,
+            "syn_recv": 0,
             "oldest_wait_seconds": 12.34,
         },
         {
             "network": "2001:db8::/64",
             "addresses": 1,
             "waiting": 0,
-            "half_open": 1,
+            "syn_recv": 1,
             "oldest_wait_seconds": None,
         },
     ],
@@ -38,7 +38,7 @@ KNOWN: dict[str, Any] = {
     "complete": True,
     "shared": False,
 }
-NONE = KNOWN | {"waiting": 0, "half_open": 0, "addresses": [], "networks": []}
+NONE = KNOWN | {"waiting": 0, "syn_recv": 0, "addresses": [], "networks": []}
 
 
 def printed(found: dict[str, Any], **figures: int | None) -> list[str]:

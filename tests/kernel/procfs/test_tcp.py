@@ -122,9 +122,9 @@ def test_the_kernel_shows_a_fast_open_connection_as_such() -> None:
 
 
 def test_a_row_that_the_kernel_shows_again_counts_once() -> None:
-    half_open = [tcp_line("10.0.0.1", 80, state=SYN_RECV, inode=0, peer_port=port) for port in (1, 2)]
+    rows = [tcp_line("10.0.0.1", 80, state=SYN_RECV, inode=0, peer_port=port) for port in (1, 2)]
     shared = [tcp_line("10.0.0.1", 80, inode=inode) for inode in (7, 8)]
-    found = files([*shared, shared[1], *half_open, *half_open])
+    found = files([*shared, shared[1], *rows, *rows])
     assert syn_recv(found) == {endpoint("10.0.0.1", 80): 2}
     assert [listener.inode for listener, _ in listeners(found)] == [7, 8]
 
@@ -176,8 +176,8 @@ def test_a_table_without_lengths_tells_nothing_of_half_open_connections(columns:
 
 
 def test_half_open_connections_that_are_shown_count_whatever_else_is_missing() -> None:
-    half_open = tcp_line("127.0.0.1", 8000, state=SYN_RECV)
-    assert syn_recv(files([GOOD_BUT_UNFILLED.format(GVISOR_COLUMNS), half_open])) == {
+    rows = tcp_line("127.0.0.1", 8000, state=SYN_RECV)
+    assert syn_recv(files([GOOD_BUT_UNFILLED.format(GVISOR_COLUMNS), rows])) == {
         endpoint("127.0.0.1", 8000): 1
     }
 

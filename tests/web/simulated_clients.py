@@ -23,7 +23,7 @@ _RECEIVED_BYTES = 1 << 20
 _CONNECT_MILLISECONDS = 50
 
 
-class Member(Protocol):
+class SimulatedClient(Protocol):
     """A client, or many."""
 
     def act(self, port: int, now: float) -> float:
@@ -35,22 +35,22 @@ class Member(Protocol):
         ...
 
 
-class Crowd:
+class SimulatedClients:
     """All clients of the server at a port of 127.0.0.1, until they are closed."""
 
-    def __init__(self, port: int, *members: Member) -> None:
+    def __init__(self, port: int, *clients: SimulatedClient) -> None:
         self._port = port
-        self._members = members
+        self._clients = clients
 
     def act(self, now: float) -> float:
         """Have each do what is due."""
-        return min((each.act(self._port, now) for each in self._members), default=_NEVER)
+        return min((each.act(self._port, now) for each in self._clients), default=_NEVER)
 
     def close(self) -> None:
         """Close all connections, and do nothing any more."""
-        for each in self._members:
+        for each in self._clients:
             each.close()
-        self._members = ()
+        self._clients = ()
 
 
 @dataclass
