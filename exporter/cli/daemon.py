@@ -46,7 +46,7 @@ from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.listening import bind, name_of
 from exporter.web.server import Server
 from exporter.web.shared_pages import SharedPages
-from exporter.web.unix_listener import SocketFile
+from exporter.web.unix_listener import SocketPermissions
 
 # SIGTERM promises an end within two seconds, with a sample and slow clients under way. What has not ended by
 # itself in the time of the last of these does not end at all.
@@ -82,7 +82,7 @@ def run(flags: RunFlags, signals: ProcessSignals, start: DaemonStart) -> int:
     sockets = service_manager.sockets()
     wanted = flags.listen_addresses or (() if sockets else (DEFAULT_LISTEN_ADDRESS,))
     addresses = [parse_address(text) for text in wanted]
-    socket_file = SocketFile(flags.socket_mode, *parse_owner(flags.socket_owner))
+    socket_file = SocketPermissions(flags.socket_mode, *parse_owner(flags.socket_owner))
     raise_descriptor_limit()
     if privileges.user is not None:
         service_manager.connect()

@@ -10,15 +10,15 @@ from typing import Any, Final
 
 from exporter.cli import table
 from exporter.cli.colour import Colour, painted
-from exporter.doctor.finding import Finding, Severity
+from exporter.doctor.finding import Finding, FindingSeverity
 from exporter.doctor.host_view import HostView
 from exporter.kernel.netns.host_label import HOST
 
 _WIDTH: Final = 80
 _COLOURS: Final = {
-    Severity.CRITICAL: Colour.RED,
-    Severity.WARNING: Colour.YELLOW,
-    Severity.NOTE: Colour.BOLD,
+    FindingSeverity.CRITICAL: Colour.RED,
+    FindingSeverity.WARNING: Colour.YELLOW,
+    FindingSeverity.NOTE: Colour.BOLD,
 }
 # More names of namespaces than this say less.
 _MAX_NAMES: Final = 5
@@ -49,15 +49,15 @@ def _summary(host: HostView, findings: Sequence[Finding]) -> str:
     of = f"{namespaces} namespace{'s' if namespaces > 1 else ''}"
     read = f"{tcp} TCP and {unix} unix listeners, {of}, watched for {host.seconds:.1f} s"
     counted = Counter(each.severity for each in findings)
-    counts = ", ".join(_counted(counted[each], each) for each in Severity if counted[each])
-    if counted[Severity.CRITICAL] or counted[Severity.WARNING]:
+    counts = ", ".join(_counted(counted[each], each) for each in FindingSeverity if counted[each])
+    if counted[FindingSeverity.CRITICAL] or counted[FindingSeverity.WARNING]:
         return f"{counts}: {read}."
     wrong = f"Nothing wrong{' in what could be read' if host.unseen else ''}"
     return f"{wrong}: {read}{f'; {counts}' if counts else ''}."
 
 
-def _counted(number: int, severity: Severity) -> str:
-    return f"{number} {severity}{'s' if number > 1 and severity is not Severity.CRITICAL else ''}"
+def _counted(number: int, severity: FindingSeverity) -> str:
+    return f"{number} {severity}{'s' if number > 1 and severity is not FindingSeverity.CRITICAL else ''}"
 
 
 def _seen(host: HostView) -> dict[str, int]:

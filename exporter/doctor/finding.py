@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.listeners.key import ListenerKey
 
 
-class Severity(enum.StrEnum):
+class FindingSeverity(enum.StrEnum):
     """How bad a finding is, the worst first.
 
     CRITICAL: clients are lost or wait now. WARNING: they were lost, or will be under load. NOTE: nobody is
@@ -45,7 +45,7 @@ class Finding:
 
     name: str
     title: str
-    severity: Severity
+    severity: FindingSeverity
     certainty: Certainty
     evidence: tuple[str, ...]
     change: str
@@ -56,7 +56,7 @@ class Finding:
     def order(self) -> tuple[int, int, str, tuple[str, ...]]:
         """Sort key: the worst first, of equals the surest, and then the same order in every run."""
         return (
-            list(Severity).index(self.severity),
+            list(FindingSeverity).index(self.severity),
             list(Certainty).index(self.certainty),
             self.name,
             self.namespaces if self.listener is None else self.listener,

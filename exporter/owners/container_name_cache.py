@@ -9,7 +9,7 @@ from exporter.owners.cgroup_location import CgroupLocation
 from exporter.owners.host_files import FileReader, HostFiles
 from exporter.owners.runtimes.daemon import Daemons
 from exporter.owners.runtimes.daemon_roots import find_roots
-from exporter.owners.runtimes.documents import Documents
+from exporter.owners.runtimes.documents import DocumentReader
 from exporter.owners.runtimes.lookup import look_up
 from exporter.owners.runtimes.names import NO_NAMES, ContainerNames
 from exporter.owners.runtimes.roots import DEFAULT_ROOTS
@@ -94,7 +94,7 @@ class ContainerNameCache:
         if self._daemons is not None and not all(entry.complete for entry in due):
             before = self._roots
             yield from self._daemons.find(now)
-            self._roots = find_roots(self._daemons.found, Documents(self._files))
+            self._roots = find_roots(self._daemons.found, DocumentReader(self._files))
             yield
             if self._roots != before:
                 yield from self._look_up([entry for entry in due if not entry.complete])
@@ -102,7 +102,7 @@ class ContainerNameCache:
             entry.end_lookup()
 
     def _look_up(self, entries: Iterable[_Entry]) -> Iterator[None]:
-        documents = Documents(self._files)
+        documents = DocumentReader(self._files)
         for entry in entries:
             entry.add(look_up(documents, self._roots, entry.location))
             yield

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from exporter.errors import UsageError
 from exporter.web.address import Address, ListenAddress
 from exporter.web.tcp_listener import OpenSocket, open_tcp
-from exporter.web.unix_listener import SocketFile, open_unix
+from exporter.web.unix_listener import SocketPermissions, open_unix
 
 # IFNAMSIZ, include/uapi/linux/if.h.
 _DEVICE_BYTES = 16
@@ -20,7 +20,7 @@ _WILDCARDS = ("", "::", "0.0.0.0")  # noqa: S104  (what is looked for)
 def bind(
     addresses: Sequence[Address],
     open_socket: OpenSocket = socket.socket,
-    file: SocketFile = SocketFile(),  # noqa: B008  (it is frozen)
+    file: SocketPermissions = SocketPermissions(),  # noqa: B008  (it is frozen)
 ) -> list[socket.socket]:
     """Open listening, non-blocking sockets: one for each address, or several for a host name.
 
@@ -49,7 +49,7 @@ def name_of(listener: socket.socket) -> str:
     return str(ListenAddress(host, name[1], "" if "%" in host else device.decode(errors="backslashreplace")))
 
 
-def _bind_one(address: Address, open_socket: OpenSocket, file: SocketFile) -> Iterator[socket.socket]:
+def _bind_one(address: Address, open_socket: OpenSocket, file: SocketPermissions) -> Iterator[socket.socket]:
     if isinstance(address, ListenAddress):
         return open_tcp(address, open_socket)
     return iter([open_unix(address, file)])

@@ -12,7 +12,7 @@ from typing import Final
 _KEPT_HEADERS: Final = 16
 
 
-class Format(enum.Enum):
+class TextFormat(enum.Enum):
     """A text format of the metrics page; the value is its content type."""
 
     TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -25,15 +25,15 @@ class Format(enum.Enum):
 
 
 _MEDIA_TYPES = {
-    Format.TEXT: ("text", "plain"),
-    Format.OPENMETRICS: ("application", "openmetrics-text"),
+    TextFormat.TEXT: ("text", "plain"),
+    TextFormat.OPENMETRICS: ("application", "openmetrics-text"),
 }
 
 # The versions of each format, best match first. Older releases of Prometheus request OpenMetrics 0.0.1 and
 # read 1.0.0.
 _VERSIONS = {
-    Format.TEXT: ("0.0.4",),
-    Format.OPENMETRICS: ("1.0.0", "0.0.1"),
+    TextFormat.TEXT: ("0.0.4",),
+    TextFormat.OPENMETRICS: ("1.0.0", "0.0.1"),
 }
 
 # How specific a media range is: no match, */*, type/*, type/subtype.
@@ -105,7 +105,7 @@ def _parse(header: str) -> list[_Element]:
     return elements
 
 
-def _specificity(element: _Element, offer: Format) -> int:
+def _specificity(element: _Element, offer: TextFormat) -> int:
     """Return how specific a media range is for the offer; with the version of the offer above _SUBTYPE.
 
     Only `version` tells formats apart: the page is the same for any `charset` and `escaping`. Raises
@@ -127,7 +127,7 @@ def _specificity(element: _Element, offer: Format) -> int:
     return _SUBTYPE + len(versions) - versions.index(version) if version in versions else _NO_MATCH
 
 
-def _quality(elements: list[_Element], offer: Format) -> tuple[float, int]:
+def _quality(elements: list[_Element], offer: TextFormat) -> tuple[float, int]:
     """Return the quality that the most specific range gives the offer, and how specific that range is."""
     ranked = [(_specificity(element, offer), element.quality) for element in elements]
     specificity, quality = max(ranked, default=(_NO_MATCH, 0.0))
@@ -135,7 +135,7 @@ def _quality(elements: list[_Element], offer: Format) -> tuple[float, int]:
 
 
 @lru_cache(_KEPT_HEADERS)
-def negotiate(accept: str | None) -> Format:
+def negotiate(accept: str | None) -> TextFormat:
     """Return the format for an Accept header, whatever it contains.
 
     That is OpenMetrics where a media range names it, with at least the quality of text: a client that sends
@@ -143,15 +143,15 @@ def negotiate(accept: str | None) -> Format:
     malformed one and one that accepts neither: RFC 9110 lets a server ignore the header in place of a 406.
     """
     if accept is None:
-        return Format.TEXT
+        return TextFormat.TEXT
     try:
         elements = _parse(accept)
-        text_quality, _ = _quality(elements, Format.TEXT)
-        quality, specificity = _quality(elements, Format.OPENMETRICS)
+        text_quality, _ = _quality(elements, TextFormat.TEXT)
+        quality, specificity = _quality(elements, TextFormat.OPENMETRICS)
     except _MalformedError:
-        return Format.TEXT
+        return TextFormat.TEXT
     openmetrics = specificity >= _SUBTYPE and quality > 0 and quality >= text_quality
-    return Format.OPENMETRICS if openmetrics else Format.TEXT
+    return TextFormat.OPENMETRICS if openmetrics else TextFormat.TEXT
 
 
 @lru_cache(_KEPT_HEADERS)

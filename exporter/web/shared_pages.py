@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
 from exporter.web.cpu_allowance import CpuAllowance
-from exporter.web.negotiation import Format
+from exporter.web.negotiation import TextFormat
 from exporter.web.request import Delivery
 
 # Level 1 is several times faster than the default and still makes a page of metrics ten times smaller.
@@ -78,12 +78,12 @@ class SharedPages:
         self._max_bytes = max_bytes
         self._clock = clock
         self._cpu = cpu
-        self._rendering: dict[Format, asyncio.Task[SharedPage]] = {}
-        self._newest: dict[Format, tuple[float, SharedPage]] = {}
+        self._rendering: dict[TextFormat, asyncio.Task[SharedPage]] = {}
+        self._newest: dict[TextFormat, tuple[float, SharedPage]] = {}
         # Those with readers, the oldest first.
         self._used: dict[SharedPage, None] = {}
 
-    async def newest(self, page_format: Format, *, compressed: bool = False) -> SharedPage:
+    async def newest(self, page_format: TextFormat, *, compressed: bool = False) -> SharedPage:
         """Return a page. Raises what rendering it raised.
 
         Where it is `compressed` too that is done with it: to hand over to a thread and back takes as long.
@@ -127,9 +127,9 @@ class SharedPages:
             if not page.readers:
                 self._used.pop(page, None)
 
-    async def _render(self, page_format: Format, *, compressed: bool) -> SharedPage:
+    async def _render(self, page_format: TextFormat, *, compressed: bool) -> SharedPage:
         at = self._clock()
-        openmetrics = page_format is Format.OPENMETRICS
+        openmetrics = page_format is TextFormat.OPENMETRICS
 
         def write() -> SharedPage:
             text = self._page.write(openmetrics=openmetrics)
@@ -157,7 +157,7 @@ class SharedPages:
         before = self._cpu()
         return make(), self._cpu() - before
 
-    def _forget(self, page_format: Format, page: SharedPage) -> None:
+    def _forget(self, page_format: TextFormat, page: SharedPage) -> None:
         """Keep no page that nobody reads: it takes as much memory as all else of an idle exporter."""
         if self._newest.get(page_format, (0.0, None))[1] is page:
             del self._newest[page_format]

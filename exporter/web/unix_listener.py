@@ -22,7 +22,7 @@ _ALIVE: Final = frozenset({0, errno.EAGAIN})
 
 
 @dataclass(frozen=True, slots=True)
-class SocketFile:
+class SocketPermissions:
     """Permissions and owner of the files of unix sockets; None leaves user or group as they are."""
 
     mode: int = 0o660
@@ -35,7 +35,7 @@ class UnixListener(socket.socket):
 
     _file: tuple[int, int] | None = None
 
-    def open(self, path: str, file: SocketFile) -> None:
+    def open(self, path: str, file: SocketPermissions) -> None:
         """Bind and listen. Raises OSError."""
         # So that nobody may connect before owner and mode are right.
         before = os.umask(0o777)
@@ -63,7 +63,7 @@ class UnixListener(socket.socket):
         super().close()
 
 
-def open_unix(address: UnixAddress, file: SocketFile) -> UnixListener:
+def open_unix(address: UnixAddress, file: SocketPermissions) -> UnixListener:
     """Open a listening unix socket, in place of one that nobody listens on. Raises RunError."""
     _remove_stale(address)
     listener = UnixListener(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.cli import report
-from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView, Unseen
 from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import Owner
@@ -19,7 +19,7 @@ _HOST = HostView(3.0, (_NAMESPACE,))
 _FINDING = Finding(
     name="queue-full",
     title="nginx at 0.0.0.0:80: its accept queue is full",
-    severity=Severity.CRITICAL,
+    severity=FindingSeverity.CRITICAL,
     certainty=Certainty.CERTAIN,
     evidence=("512 connections waited at most, of 512 that it holds; it was full for 3.0 s",),
     change="let it accept faster",
@@ -53,12 +53,14 @@ def test_a_finding_has_its_evidence_and_its_change() -> None:
 @pytest.mark.parametrize(
     ("severities", "beginning"),
     [
-        ((Severity.NOTE,), "Nothing wrong: 1 TCP"),
-        ((Severity.WARNING, Severity.NOTE, Severity.NOTE), "1 warning, 2 notes: 1 TCP"),
-        ((Severity.CRITICAL, Severity.CRITICAL), "2 critical: 1 TCP"),
+        ((FindingSeverity.NOTE,), "Nothing wrong: 1 TCP"),
+        ((FindingSeverity.WARNING, FindingSeverity.NOTE, FindingSeverity.NOTE), "1 warning, 2 notes: 1 TCP"),
+        ((FindingSeverity.CRITICAL, FindingSeverity.CRITICAL), "2 critical: 1 TCP"),
     ],
 )
-def test_the_first_line_counts_what_was_found(severities: tuple[Severity, ...], beginning: str) -> None:
+def test_the_first_line_counts_what_was_found(
+    severities: tuple[FindingSeverity, ...], beginning: str
+) -> None:
     found = [replace(_FINDING, severity=severity) for severity in severities]
     assert report.text(_HOST, found, colour=False).startswith(beginning)
 

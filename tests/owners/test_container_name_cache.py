@@ -9,7 +9,7 @@ import pytest
 
 from exporter.owners.cgroup_location import CgroupLocation, parse_cgroup_path
 from exporter.owners.container_name_cache import ContainerNameCache
-from exporter.owners.runtimes.daemon import Daemon
+from exporter.owners.runtimes.daemon import ContainerDaemon
 from exporter.owners.runtimes.names import ContainerNames
 from tests.owners.fake_host import FakeFiles, FakeHost, owner_of, search, without_cgroup
 from tests.owners.runtime_file_paths import (
@@ -146,9 +146,9 @@ def test_the_oldest_entries_are_removed_above_the_limit() -> None:
 class FakeDaemons:
     """Daemons that are found when they are looked for, each in a step; `looks` has when that was done."""
 
-    def __init__(self, *running: Daemon) -> None:
+    def __init__(self, *running: ContainerDaemon) -> None:
         self.running = running
-        self.found: tuple[Daemon, ...] = ()
+        self.found: tuple[ContainerDaemon, ...] = ()
         self.looks: list[float] = []
 
     def find(self, now: float) -> Iterator[None]:

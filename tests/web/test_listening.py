@@ -13,13 +13,13 @@ import pytest
 from exporter.errors import RunError, UsageError
 from exporter.web.address import ListenAddress, UnixAddress, parse_address
 from exporter.web.listening import bind, name_of
-from exporter.web.unix_listener import SocketFile
+from exporter.web.unix_listener import SocketPermissions
 from testbed import programs
 
 
 def test_unix_socket_has_mode_and_owner_and_goes_with_its_listener(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
-    [listener] = bind([UnixAddress(str(path))], file=SocketFile(0o620, os.getuid(), os.getgid()))
+    [listener] = bind([UnixAddress(str(path))], file=SocketPermissions(0o620, os.getuid(), os.getgid()))
     assert stat.S_IMODE(path.stat().st_mode) == 0o620
     assert name_of(listener) == f"unix:{path}"
     with socket.socket(socket.AF_UNIX) as client:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 
-from exporter.web.negotiation import Format, accepts_gzip, negotiate
+from exporter.web.negotiation import TextFormat, accepts_gzip, negotiate
 
 _PROMETHEUS_3 = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
@@ -39,7 +39,7 @@ _BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,ima
     ],
 )
 def test_openmetrics_where_it_is_named_with_at_least_the_quality_of_text(accept: str) -> None:
-    assert negotiate(accept) is Format.OPENMETRICS
+    assert negotiate(accept) is TextFormat.OPENMETRICS
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_openmetrics_where_it_is_named_with_at_least_the_quality_of_text(accept:
 )
 def test_text_for_any_other_header(accept: str | None) -> None:
     """None, only wildcards, a lower quality for OpenMetrics, or another version."""
-    assert negotiate(accept) is Format.TEXT
+    assert negotiate(accept) is TextFormat.TEXT
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_text_for_any_other_header(accept: str | None) -> None:
 )
 def test_text_for_a_malformed_header(accept: str) -> None:
     """Also where the element for OpenMetrics is well-formed."""
-    assert negotiate(accept) is Format.TEXT
+    assert negotiate(accept) is TextFormat.TEXT
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ _PIECES = st.sampled_from(
 
 @given(st.one_of(st.none(), st.text(), st.lists(_PIECES).map("".join)))
 def test_any_header_has_a_format_and_an_encoding(header: str | None) -> None:
-    assert negotiate(header) in Format
+    assert negotiate(header) in TextFormat
     assert accepts_gzip(header) in (True, False)
 
 
@@ -158,5 +158,5 @@ def test_a_long_header_takes_linear_time(piece: str) -> None:
 
 
 def test_content_types_are_those_of_prometheus_client() -> None:
-    assert Format.OPENMETRICS.content_type == CONTENT_TYPE_LATEST
-    assert Format.TEXT.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    assert TextFormat.OPENMETRICS.content_type == CONTENT_TYPE_LATEST
+    assert TextFormat.TEXT.content_type == "text/plain; version=0.0.4; charset=utf-8"

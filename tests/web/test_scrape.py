@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from exporter.web.limits import Limits
-from exporter.web.negotiation import Format
+from exporter.web.negotiation import TextFormat
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
 from exporter.web.scrape import ScrapeHandler
@@ -37,13 +37,13 @@ REQUEST = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 @pytest.mark.parametrize(
     ("accept", "page_format", "page"),
     [
-        ("*/*", Format.TEXT, TEXT_PAGE),
-        ("application/openmetrics-text;version=1.0.0", Format.OPENMETRICS, OPENMETRICS_PAGE),
-        ("\xff;q=;;;,", Format.TEXT, TEXT_PAGE),
+        ("*/*", TextFormat.TEXT, TEXT_PAGE),
+        ("application/openmetrics-text;version=1.0.0", TextFormat.OPENMETRICS, OPENMETRICS_PAGE),
+        ("\xff;q=;;;,", TextFormat.TEXT, TEXT_PAGE),
     ],
 )
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-def test_format_and_encoding(accept: str, page_format: Format, page: bytes, encoding: str) -> None:
+def test_format_and_encoding(accept: str, page_format: TextFormat, page: bytes, encoding: str) -> None:
     """Vary tells caches which headers of the request decide."""
     with ServerThread(metrics_router(SmallPage())) as server:
         response = server.request("/metrics", Accept=accept, Accept_Encoding=encoding)

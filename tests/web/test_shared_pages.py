@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from exporter.web.cpu_allowance import CpuAllowance
-from exporter.web.negotiation import Format
+from exporter.web.negotiation import TextFormat
 from exporter.web.shared_pages import SharedPages
 from tests.web.delivery import FakeDelivery
 from tests.web.metrics_pages import shared
@@ -32,7 +32,7 @@ class Numbered:
 def test_each_scrape_gets_a_page_of_its_own_moment() -> None:
     async def run() -> list[bytes]:
         pages = shared(Numbered())
-        return [(await pages.newest(Format.TEXT)).text for _ in range(3)]
+        return [(await pages.newest(TextFormat.TEXT)).text for _ in range(3)]
 
     assert asyncio.run(run()) == [b"demo 1\n", b"demo 2\n", b"demo 3\n"]
 
@@ -41,7 +41,7 @@ def test_scrapes_of_one_moment_share_one_page() -> None:
     async def run() -> set[int]:
         pages = shared(Numbered())
         return {
-            id(page.text) for page in await asyncio.gather(*(pages.newest(Format.TEXT) for _ in range(9)))
+            id(page.text) for page in await asyncio.gather(*(pages.newest(TextFormat.TEXT) for _ in range(9)))
         }
 
     assert len(asyncio.run(run())) == 1
@@ -55,13 +55,13 @@ def test_without_processor_time_the_newest_page_is_shared_for_a_second() -> None
         nonlocal now
         allowance = CpuAllowance(lambda: NOTHING, lambda: now)
         pages = SharedPages(Numbered(), allowance, ThreadPoolExecutor(1), clock=lambda: now)
-        read = [(await pages.newest(Format.TEXT)).text]
+        read = [(await pages.newest(TextFormat.TEXT)).text]
         # More than is there.
         pages.account.spend(1.0)
-        read.append((await pages.newest(Format.TEXT)).text)
-        read.append((await pages.newest(Format.OPENMETRICS)).text)
+        read.append((await pages.newest(TextFormat.TEXT)).text)
+        read.append((await pages.newest(TextFormat.OPENMETRICS)).text)
         now = 1.1
-        read.append((await pages.newest(Format.TEXT)).text)
+        read.append((await pages.newest(TextFormat.TEXT)).text)
         return read
 
     assert asyncio.run(run()) == [b"demo 1\n", b"demo 1\n", b"demo 2\n", b"demo 3\n"]
@@ -74,7 +74,7 @@ def test_processor_time_of_a_page_is_that_of_its_thread() -> None:
         taken = iter((7.0, 7.04))
         allowance = CpuAllowance(lambda: 0.1, lambda: 0.0, lambda: 0.0)
         pages = SharedPages(Numbered(), allowance, ThreadPoolExecutor(1), cpu=lambda: next(taken))
-        await pages.newest(Format.TEXT)
+        await pages.newest(TextFormat.TEXT)
         allowance.spend(0.02)
         return [pages.account.pause_seconds(), allowance.pause_seconds()]
 
@@ -85,7 +85,7 @@ def test_processor_time_of_a_page_is_that_of_its_thread() -> None:
 def test_compressed_page_is_made_once() -> None:
     async def run() -> set[int]:
         pages = shared(Numbered())
-        page = await pages.newest(Format.TEXT)
+        page = await pages.newest(TextFormat.TEXT)
         return {id(body) for body in await asyncio.gather(*(pages.compressed(page) for _ in range(9)))}
 
     assert len(asyncio.run(run())) == 1
@@ -94,7 +94,7 @@ def test_compressed_page_is_made_once() -> None:
 def test_page_and_its_compressed_form_are_made_in_one_step_of_the_thread() -> None:
     async def run() -> tuple[bytes, bytes, bytes]:
         pages = shared(Numbered())
-        page = await pages.newest(Format.TEXT, compressed=True)
+        page = await pages.newest(TextFormat.TEXT, compressed=True)
         return page.text, gzip.decompress(page.compressed), await pages.compressed(page)
 
     text, decompressed, compressed = asyncio.run(run())
@@ -110,7 +110,7 @@ def test_readers_of_the_oldest_page_are_disconnected_where_pages_take_too_much_m
         pages = SharedPages(Numbered(1000), allowance, ThreadPoolExecutor(1), max_bytes=3500)
         readers = [FakeDelivery() for _ in range(4)]
         for reader in readers:
-            page = await pages.newest(Format.TEXT)
+            page = await pages.newest(TextFormat.TEXT)
             reader.until_sent.enter_context(pages.read_by(page, reader))
         return [reader.aborted for reader in readers]
 
@@ -120,7 +120,7 @@ def test_readers_of_the_oldest_page_are_disconnected_where_pages_take_too_much_m
 def test_a_page_that_nobody_reads_is_forgotten() -> None:
     async def run() -> int:
         pages = shared(Numbered())
-        await pages.newest(Format.TEXT)
+        await pages.newest(TextFormat.TEXT)
         assert pages.kept == 1
         await asyncio.sleep(1.1)
         return pages.kept

@@ -21,7 +21,7 @@ from exporter.cli import table
 from exporter.cli.listener_flags import Patterns
 from exporter.cli.top.detail_screen import DetailScreen
 from exporter.cli.top.feed import Feed
-from exporter.cli.top.listener_table import ListenerTable
+from exporter.cli.top.listener_table import ListenersTable
 from exporter.cli.top.rates import Rates
 from exporter.cli.top.recent import Recent
 from exporter.cli.top.view import Order, Reading, chosen_namespaces
@@ -76,7 +76,7 @@ class TopApp(App[None]):
         yield Line(id="heading", markup=False)
         yield Line(id="mode", markup=False)
         yield Line(id="notes", markup=False)
-        yield ListenerTable(self._recent)
+        yield ListenersTable(self._recent)
         yield Input(placeholder="words that a listener must have", id="filter")
         yield Footer()
 
@@ -84,7 +84,7 @@ class TopApp(App[None]):
         """Begin to read."""
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
-        self.query_one(ListenerTable).focus()
+        self.query_one(ListenersTable).focus()
         self.run_worker(self._read, thread=True, group="feed")
 
     def on_unmount(self) -> None:
@@ -135,7 +135,7 @@ class TopApp(App[None]):
         self.query_one("#heading", Line).show(table.printable(heading))
         self.query_one("#mode", Line).show(table.printable("   ".join(mode)))
         self.query_one("#notes", Line).show("\n".join(map(table.printable, filter(None, notes))))
-        self.query_one(ListenerTable).show(chosen[:_MAX_ROWS], self.size.width - _SCROLLBAR, sort=sort)
+        self.query_one(ListenersTable).show(chosen[:_MAX_ROWS], self.size.width - _SCROLLBAR, sort=sort)
 
     def action_sort(self) -> None:
         """Sort by the next order."""
@@ -169,10 +169,10 @@ class TopApp(App[None]):
 
     def _end_filter(self) -> None:
         self.query_one(Input).display = False
-        self.query_one(ListenerTable).focus()
+        self.query_one(ListenersTable).focus()
 
     def on_data_table_row_selected(self) -> None:
         """Show the detail of the row."""
-        key = self.query_one(ListenerTable).selected
+        key = self.query_one(ListenersTable).selected
         if key is not None:
             self.push_screen(DetailScreen(self._feed, key))

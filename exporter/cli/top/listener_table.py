@@ -27,7 +27,7 @@ _STYLES: Final = {
 }
 
 
-class ListenerTable(DataTable[Text]):
+class ListenersTable(DataTable[Text]):
     """A row for each listener, with what `recent` has kept of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "detail")]

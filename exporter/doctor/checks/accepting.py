@@ -7,7 +7,7 @@ from typing import Final
 
 from exporter.doctor.checks import load
 from exporter.doctor.checks.subject import finding_about
-from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
 from exporter.kernel.processes.activity import ProcessActivity
 
@@ -78,7 +78,7 @@ def _stuck(listener: ListenerView, namespace: NamespaceView, certainty: Certaint
         listener,
         name=NOT_ACCEPTING,
         title=f"{what} accepts no connection",
-        severity=Severity.CRITICAL,
+        severity=FindingSeverity.CRITICAL,
         certainty=certainty,
         evidence=(
             seen,
@@ -118,7 +118,7 @@ def _full(listener: ListenerView, namespace: NamespaceView, seconds: float) -> F
         listener,
         name=QUEUE_FULL if tcp else UNIX_QUEUE_FULL,
         title=f"{listener.name}: its accept queue {full}",
-        severity=Severity.CRITICAL if lost or not tcp or always else Severity.WARNING,
+        severity=FindingSeverity.CRITICAL if lost or not tcp or always else FindingSeverity.WARNING,
         certainty=Certainty.CERTAIN,
         evidence=(
             *load.evidence(listener, namespace),
@@ -150,7 +150,7 @@ def _filling(listener: ListenerView, namespace: NamespaceView) -> Finding:
         listener,
         name=QUEUE_FILLING,
         title=f"{listener.name}: its accept queue is {'nearly' if nearly else 'half'} full",
-        severity=Severity.WARNING if nearly else Severity.NOTE,
+        severity=FindingSeverity.WARNING if nearly else FindingSeverity.NOTE,
         certainty=Certainty.CERTAIN,
         evidence=tuple(load.evidence(listener, namespace)),
         change="let it accept faster before its load grows: more workers or threads",

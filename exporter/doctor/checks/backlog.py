@@ -8,7 +8,7 @@ from typing import Final
 from exporter.doctor.checks import load
 from exporter.doctor.checks.accepting import accepts_nothing
 from exporter.doctor.checks.subject import finding_about
-from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
 from exporter.doctor.knobs.knob import Knob
 from exporter.doctor.knobs.lookup import knob_of
@@ -53,7 +53,7 @@ def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxc
         listener,
         name=CAPPED,
         title=f"{listener.name}: its backlog is capped by net.core.somaxconn",
-        severity=Severity.WARNING if loaded else Severity.NOTE,
+        severity=FindingSeverity.WARNING if loaded else FindingSeverity.NOTE,
         certainty=Certainty.CERTAIN if listener.was_full else Certainty.LIKELY,
         evidence=(
             f"its backlog is {somaxconn}, which is net.core.somaxconn here: the kernel grants no more",
@@ -73,7 +73,7 @@ def _small(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxco
         listener,
         name=SMALL,
         title=f"{listener.name}: its backlog is far below what the kernel would grant",
-        severity=Severity.WARNING,
+        severity=FindingSeverity.WARNING,
         certainty=Certainty.CERTAIN if listener.was_full else Certainty.LIKELY,
         evidence=(
             f"its backlog is {listener.limit}, and net.core.somaxconn here is {somaxconn}",
@@ -88,7 +88,7 @@ def _tiny(listener: ListenerView, knob: Knob, limit: int, *, lost: bool) -> Find
         listener,
         name=TINY,
         title=f"{listener.name}: reachable on every address with a tiny backlog",
-        severity=Severity.NOTE,
+        severity=FindingSeverity.NOTE,
         certainty=Certainty.CERTAIN,
         evidence=(
             f"its backlog is {limit}: when {limit + 1} clients wait, the next one is dropped",

@@ -7,7 +7,7 @@ from typing import Final
 
 from exporter.doctor.checks import load
 from exporter.doctor.checks.subject import finding_about
-from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
 from exporter.kernel.procfs.counters import TcpCounters
 
@@ -64,7 +64,7 @@ def _overflow(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
         _subject(namespace, dropped),
         name=OVERFLOW,
         title=f"an accept queue overflowed between two samples{_at(dropped)}",
-        severity=Severity.CRITICAL,
+        severity=FindingSeverity.CRITICAL,
         certainty=Certainty.CERTAIN if len(dropped) == 1 else Certainty.LIKELY,
         evidence=(
             f"ListenOverflows rose by {rose.listen_overflows} in this watch, and no sample saw a queue full",
@@ -79,7 +79,7 @@ def _syn_queue(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Li
         _subject(namespace, dropped),
         name=SYN_QUEUE,
         title=f"SYNs are dropped because a SYN queue is full{_at(dropped)}",
-        severity=Severity.CRITICAL,
+        severity=FindingSeverity.CRITICAL,
         certainty=Certainty.CERTAIN if rose.syn_queue_full_drops else Certainty.LIKELY,
         evidence=(
             f"ListenDrops rose by {rose.listen_drops or 0}, and ListenOverflows did not",
@@ -95,7 +95,7 @@ def _unanswered(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[L
         _subject(namespace, dropped),
         name=UNANSWERED,
         title=f"SYNs are dropped, though no queue is full{_at(dropped)}",
-        severity=Severity.WARNING,
+        severity=FindingSeverity.WARNING,
         certainty=Certainty.LIKELY,
         evidence=(
             f"ListenDrops rose by {rose.listen_drops or 0}; ListenOverflows and TCPReqQFullDrop did not",
@@ -119,7 +119,7 @@ def _cookies(namespace: NamespaceView, rose: TcpCounters) -> Finding:
         namespace,
         name=COOKIES_SENT,
         title=f"a SYN queue is full, and the kernel answers with SYN cookies{at}",
-        severity=Severity.WARNING,
+        severity=FindingSeverity.WARNING,
         certainty=Certainty.CERTAIN,
         evidence=(
             f"TCPReqQFullDoCookies rose by {rose.syn_queue_full_cookies} in this watch",
@@ -145,7 +145,7 @@ def _beside_overflows(
         _subject(namespace, dropped),
         name=OTHER,
         title=f"drops rise{_at(dropped)}, while another accept queue overflows",
-        severity=Severity.NOTE,
+        severity=FindingSeverity.NOTE,
         certainty=Certainty.POSSIBLE,
         evidence=(
             *_counts(dropped),
@@ -163,7 +163,7 @@ def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
         name=DEFER_ACCEPT if deferred else OTHER,
         title=f"drops rise{_at(dropped)}, but nobody is lost"
         + (": TCP_DEFER_ACCEPT counts each handshake as one" if deferred else ""),
-        severity=Severity.NOTE,
+        severity=FindingSeverity.NOTE,
         certainty=Certainty.LIKELY if deferred else Certainty.POSSIBLE,
         evidence=(
             *_counts(dropped),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from exporter.doctor.checks.subject import finding_about
-from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView
 
 UNBALANCED: Final = "reuseport-unbalanced"
@@ -38,7 +38,9 @@ def _finding(listener: ListenerView, others: float) -> Finding:
         listener,
         name=UNBALANCED,
         title=f"{listener.name}: one of its {len(listener.sockets)} sockets fills, the others have space",
-        severity=Severity.CRITICAL if fullest is not None and fullest.full else Severity.WARNING,
+        severity=FindingSeverity.CRITICAL
+        if fullest is not None and fullest.full
+        else FindingSeverity.WARNING,
         certainty=Certainty.CERTAIN if steady else Certainty.LIKELY,
         evidence=(
             f"the fullest socket held {longest} connections of {holds}, the others about {others:.0f}",

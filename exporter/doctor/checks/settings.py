@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from exporter.doctor.checks.subject import finding_about
-from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, NamespaceView
 from exporter.kernel.procfs.counters import Sysctls
 
@@ -42,7 +42,7 @@ def syn_backlog(host: HostView) -> Iterator[Finding]:
             namespace,
             name=SYN_BACKLOG,
             title="net.ipv4.tcp_max_syn_backlog limits the SYN queues, since SYN cookies are off",
-            severity=Severity.WARNING if near else Severity.NOTE,
+            severity=FindingSeverity.WARNING if near else FindingSeverity.NOTE,
             certainty=Certainty.CERTAIN,
             evidence=(
                 f"it is {sysctls.max_syn_backlog}, so a listener has {most} half-open connections at most",
@@ -65,7 +65,7 @@ def _somaxconn(host: HostView) -> Iterator[Finding]:
         yield Finding(
             name=SOMAXCONN_LOW,
             title=f"net.core.somaxconn is {value} in {_count(group)}, and {most} in this one",
-            severity=Severity.WARNING if capped else Severity.NOTE,
+            severity=FindingSeverity.WARNING if capped else FindingSeverity.NOTE,
             certainty=Certainty.CERTAIN,
             evidence=(
                 "each network namespace begins with the default of the kernel, not with that of the host",
@@ -85,7 +85,7 @@ def _syncookies(host: HostView) -> Iterator[Finding]:
             yield Finding(
                 name=COOKIES_OFF,
                 title="SYN cookies are off: a flood or a burst of clients locks others out",
-                severity=Severity.WARNING,
+                severity=FindingSeverity.WARNING,
                 certainty=Certainty.CERTAIN,
                 evidence=("net.ipv4.tcp_syncookies is 0", *_dropped_syns(group)),
                 change="sysctl -w net.ipv4.tcp_syncookies=1, and in /etc/sysctl.d; it counts at once",
@@ -95,7 +95,7 @@ def _syncookies(host: HostView) -> Iterator[Finding]:
             yield Finding(
                 name=COOKIES_FORCED,
                 title="SYN cookies are forced: connections lose TCP options that fit into none",
-                severity=Severity.WARNING,
+                severity=FindingSeverity.WARNING,
                 certainty=Certainty.CERTAIN,
                 evidence=("net.ipv4.tcp_syncookies is 2, which is for tests",),
                 change="sysctl -w net.ipv4.tcp_syncookies=1, and in /etc/sysctl.d; it counts at once",
@@ -111,7 +111,7 @@ def _abort(host: HostView) -> Iterator[Finding]:
         yield Finding(
             name=ABORT,
             title="tcp_abort_on_overflow is on: a full queue is an error, not a delay",
-            severity=Severity.WARNING,
+            severity=FindingSeverity.WARNING,
             certainty=Certainty.CERTAIN,
             evidence=(
                 "net.ipv4.tcp_abort_on_overflow is 1: clients get RST, where they would try again",

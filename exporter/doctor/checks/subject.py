@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import ListenerView, NamespaceView
 
 
@@ -11,7 +11,7 @@ def finding_about(  # noqa: PLR0913 # each is named where it is given
     *,
     name: str,
     title: str,
-    severity: Severity,
+    severity: FindingSeverity,
     certainty: Certainty,
     evidence: tuple[str, ...],
     change: str,

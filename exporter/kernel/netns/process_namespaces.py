@@ -21,7 +21,7 @@ _MAX_LIST_SECONDS: Final = 10.0
 _LOADAVG: Final = "/proc/loadavg"
 
 
-class Processes(Protocol):
+class ProcessLister(Protocol):
     """What is asked of the broker (exporter.kernel.netns.broker_client). Methods raise OSError."""
 
     def pids(self) -> list[int]:
@@ -34,7 +34,7 @@ class Processes(Protocol):
 class ProcessNamespaces:
     """Finds a process for each network namespace. One thread uses it."""
 
-    def __init__(self, processes: Processes, loadavg: str = _LOADAVG) -> None:
+    def __init__(self, processes: ProcessLister, loadavg: str = _LOADAVG) -> None:
         """Know no process yet; `loadavg` is the file that tells which process was forked last."""
         self._processes = processes
         self._loadavg = loadavg

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from exporter.owners.cgroup_location import CgroupLocation
-from exporter.owners.runtimes.documents import Documents, mapping_of
+from exporter.owners.runtimes.documents import DocumentReader, mapping_of
 from exporter.owners.runtimes.names import NO_NAMES, ContainerNames, name_of
 from exporter.owners.runtimes.roots import RuntimeRoots, covering
 
@@ -25,7 +25,7 @@ _CRI: Final = "io.kubernetes.cri."
 _NERDCTL: Final = "nerdctl/"
 
 
-def pod_names(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
+def pod_names(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
     """Return the names of a container of a pod."""
     for root in covering(roots.containerd, location):
         annotations = _annotations(documents, f"{root.path}/{_TASKS}/{_CRI_NAMESPACE}", location)
@@ -39,7 +39,7 @@ def pod_names(documents: Documents, roots: RuntimeRoots, location: CgroupLocatio
     return NO_NAMES
 
 
-def nerdctl_names(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
+def nerdctl_names(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
     """Return the name of a container of nerdctl."""
     stores = (
         f"{root.path}/{store}"
@@ -51,7 +51,7 @@ def nerdctl_names(documents: Documents, roots: RuntimeRoots, location: CgroupLoc
     return ContainerNames(name, runtime="containerd") if name else NO_NAMES
 
 
-def task_names(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
+def task_names(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
     """Return the name of a task, where it is one: others may use cgroups with such names, too."""
     for root in covering(roots.containerd, location):
         task = documents.container(f"{root.path}/{_TASKS}/{location.task}/config.json")
@@ -60,7 +60,7 @@ def task_names(documents: Documents, roots: RuntimeRoots, location: CgroupLocati
     return NO_NAMES
 
 
-def _stored_name(documents: Documents, store: str, location: CgroupLocation) -> str:
+def _stored_name(documents: DocumentReader, store: str, location: CgroupLocation) -> str:
     """Return the name of the file in a data store that contains the id of a container."""
     names = (
         documents.names_by_content(f"{store}/names/{namespace}").get(location.container_id)
@@ -69,7 +69,7 @@ def _stored_name(documents: Documents, store: str, location: CgroupLocation) -> 
     return next((name_of(name) for name in names if name), "")
 
 
-def _annotated_name(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> str:
+def _annotated_name(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> str:
     for root in covering(roots.containerd, location):
         for namespace in documents.names(f"{root.path}/{_TASKS}"):
             annotations = _annotations(documents, f"{root.path}/{_TASKS}/{namespace}", location)
@@ -79,6 +79,6 @@ def _annotated_name(documents: Documents, roots: RuntimeRoots, location: CgroupL
     return ""
 
 
-def _annotations(documents: Documents, tasks: str, location: CgroupLocation) -> Mapping[str, Any]:
+def _annotations(documents: DocumentReader, tasks: str, location: CgroupLocation) -> Mapping[str, Any]:
     task = documents.container(f"{tasks}/{location.container_id}/config.json")
     return mapping_of(task.get("annotations"))

@@ -18,7 +18,7 @@ from itertools import chain
 from typing import Any, Final
 
 from exporter.owners.cgroup_location import CgroupLocation
-from exporter.owners.runtimes.documents import Documents, mapping_of
+from exporter.owners.runtimes.documents import DocumentReader, mapping_of
 from exporter.owners.runtimes.names import NO_NAMES, ContainerNames, name_of
 from exporter.owners.runtimes.roots import RuntimeRoots, covering
 
@@ -30,7 +30,7 @@ _PREFIX: Final = "k8s"
 _PARTS: Final = 6
 
 
-def podman_names(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
+def podman_names(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
     """Return the name of a container of Podman."""
     listed = (
         _first_name(documents.containers(f"{root.path}/{driver}-containers/{file}"), location)
@@ -43,7 +43,7 @@ def podman_names(documents: Documents, roots: RuntimeRoots, location: CgroupLoca
     return ContainerNames(name, runtime="podman") if name else NO_NAMES
 
 
-def crio_names(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
+def crio_names(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
     """Return the names of a container of CRI-O."""
     for bundle in _bundles(roots, location):
         annotations = mapping_of(documents.container(f"{bundle}/config.json").get("annotations"))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Daemon:
+class ContainerDaemon:
     """A process that manages containers.
 
     `name` is its command name, `arguments` are those of /proc/<pid>/cmdline. `root` is where its file system
@@ -36,7 +36,7 @@ class Daemons(Protocol):
         ...
 
     @property
-    def found(self) -> Sequence[Daemon]:
+    def found(self) -> Sequence[ContainerDaemon]:
         """Those that were found last."""
         ...
 

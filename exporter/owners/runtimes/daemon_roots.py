@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from exporter.owners.runtimes.daemon import Daemon, options
-from exporter.owners.runtimes.documents import Documents, mapping_of, text_of
+from exporter.owners.runtimes.daemon import ContainerDaemon, options
+from exporter.owners.runtimes.documents import DocumentReader, mapping_of, text_of
 from exporter.owners.runtimes.roots import DEFAULT_ROOTS, Monitor, Root, RuntimeRoots
 from exporter.owners.runtimes.scope import ROOT_USER, in_container, location_of, scope_of
 
@@ -38,7 +38,7 @@ class _Found:
     monitors: dict[str, tuple[Monitor, ...]] = field(default_factory=dict)
 
 
-def find_roots(daemons: Iterable[Daemon], documents: Documents) -> RuntimeRoots:
+def find_roots(daemons: Iterable[ContainerDaemon], documents: DocumentReader) -> RuntimeRoots:
     """Return the default roots and those of these daemons, whose configuration is read."""
     found = _Found()
     for path in _STORAGE_CONFIGURATIONS:
@@ -58,7 +58,7 @@ def find_roots(daemons: Iterable[Daemon], documents: Documents) -> RuntimeRoots:
 class _DaemonRoots:
     """The roots of one daemon."""
 
-    def __init__(self, daemon: Daemon, documents: Documents, found: _Found) -> None:
+    def __init__(self, daemon: ContainerDaemon, documents: DocumentReader, found: _Found) -> None:
         self._daemon = daemon
         self._documents = documents
         self._found = found

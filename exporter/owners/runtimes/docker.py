@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from exporter.owners.cgroup_location import CgroupLocation
-from exporter.owners.runtimes.documents import Documents, mapping_of
+from exporter.owners.runtimes.documents import DocumentReader, mapping_of
 from exporter.owners.runtimes.names import NO_NAMES, ContainerNames, name_of
 from exporter.owners.runtimes.roots import RuntimeRoots, covering
 from exporter.owners.runtimes.scope import host_pod_uid
@@ -21,7 +21,7 @@ _REMAPPED: Final = re.compile(r"\d+\.\d+")
 _KUBERNETES: Final = "io.kubernetes."
 
 
-def docker_names(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
+def docker_names(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
     """Return the names of a container of Docker, also of one that Docker runs for Kubernetes."""
     for directory in _directories(documents, roots, location):
         container = documents.container(f"{directory}/containers/{location.container_id}/config.v2.json")
@@ -32,7 +32,7 @@ def docker_names(documents: Documents, roots: RuntimeRoots, location: CgroupLoca
     return NO_NAMES
 
 
-def _directories(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> Iterator[str]:
+def _directories(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> Iterator[str]:
     for root in covering(roots.docker, location):
         yield root.path
         yield from (f"{root.path}/{name}" for name in documents.names(root.path) if _REMAPPED.fullmatch(name))

@@ -31,7 +31,7 @@ _MAX_VALUES: Final = 100_000
 _MAX_DOTS: Final = 32
 
 
-class Documents:
+class DocumentReader:
     """Reads documents by absolute path. What is about many containers is read once by each instance."""
 
     def __init__(self, files: FileReader) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.owners.cgroup_location import CgroupLocation
-from exporter.owners.runtimes.documents import Documents
+from exporter.owners.runtimes.documents import DocumentReader
 from exporter.owners.runtimes.names import NO_NAMES, ContainerNames, name_of
 from exporter.owners.runtimes.scope import host_pod_uid
 
@@ -18,7 +18,7 @@ _CONTAINER_LOGS: Final = "/var/log/containers"
 _PARTS: Final = 3
 
 
-def kubelet_names(documents: Documents, location: CgroupLocation) -> ContainerNames:
+def kubelet_names(documents: DocumentReader, location: CgroupLocation) -> ContainerNames:
     """Return the names that the kubelet's logs give; the uid of a static pod is a hash without dashes."""
     container_id, pod_uid = location.container_id, host_pod_uid(location)
     names = NO_NAMES

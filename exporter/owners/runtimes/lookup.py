@@ -6,14 +6,14 @@ from exporter.owners.cgroup_location import CgroupLocation
 from exporter.owners.runtimes.containerd import nerdctl_names, pod_names, task_names
 from exporter.owners.runtimes.containers_storage import crio_names, podman_names
 from exporter.owners.runtimes.docker import docker_names
-from exporter.owners.runtimes.documents import Documents
+from exporter.owners.runtimes.documents import DocumentReader
 from exporter.owners.runtimes.kubelet import kubelet_names
 from exporter.owners.runtimes.names import NO_NAMES, ContainerNames
 from exporter.owners.runtimes.roots import RuntimeRoots
 from exporter.owners.runtimes.scope import host_pod_uid
 
 
-def look_up(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
+def look_up(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
     """Return the names of the container and of the pod at a location, as far as files have them.
 
     What is in no pod of this host has no name of Kubernetes, whatever a file says: labels come with an image.
@@ -22,7 +22,7 @@ def look_up(documents: Documents, roots: RuntimeRoots, location: CgroupLocation)
     return names if host_pod_uid(location) else ContainerNames(names.container, runtime=names.runtime)
 
 
-def _look_up(documents: Documents, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
+def _look_up(documents: DocumentReader, roots: RuntimeRoots, location: CgroupLocation) -> ContainerNames:
     if location.task:
         return task_names(documents, roots, location)
     kubernetes = kubelet_names(documents, location) if location.pod_uid else NO_NAMES

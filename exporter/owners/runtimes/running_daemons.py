@@ -12,7 +12,7 @@ from typing import Final
 
 from exporter import proc
 from exporter.kernel.errors import KernelError
-from exporter.owners.runtimes.daemon import Daemon
+from exporter.owners.runtimes.daemon import ContainerDaemon
 from exporter.owners.runtimes.scope import ROOT_USER
 
 _NAMES: Final = frozenset((b"dockerd", b"containerd", b"conmon", b"crio", b"nerdctl"))
@@ -45,12 +45,12 @@ class RunningDaemons:
 
     def __init__(self, arguments: Arguments = read_arguments, root: str = "/proc") -> None:
         """Take what returns the arguments of a process by its number and its start, and where procfs is."""
-        self.found: Sequence[Daemon] = ()
+        self.found: Sequence[ContainerDaemon] = ()
         self._arguments = arguments
         self._root = root
         # In how many more rounds the name of a process is read.
         self._rounds: dict[int, int] = {}
-        self._daemons: dict[int, Daemon] = {}
+        self._daemons: dict[int, ContainerDaemon] = {}
         self._listed: float | None = None
         self._read_all: float | None = None
 
@@ -82,7 +82,7 @@ class RunningDaemons:
     def _count_of_users(self) -> int:
         return sum(daemon.uid != ROOT_USER for daemon in self._daemons.values())
 
-    def _read(self, pid: int) -> Daemon | None:
+    def _read(self, pid: int) -> ContainerDaemon | None:
         """Return a daemon; None where the process is none, or has ended."""
         try:
             name = self._file(pid, "comm").removesuffix(b"\n")
@@ -101,7 +101,7 @@ class RunningDaemons:
         if sum(map(len, arguments)) > _MAX_ARGUMENT_BYTES:
             return None
         decoded = tuple(map(os.fsdecode, arguments))
-        return Daemon(name.decode(), pid, decoded, f"{self._root}/{pid}/root", uid, cgroup)
+        return ContainerDaemon(name.decode(), pid, decoded, f"{self._root}/{pid}/root", uid, cgroup)
 
     def _file(self, pid: int, name: str) -> bytes:
         return proc.read_file(f"{self._root}/{pid}/{name}")

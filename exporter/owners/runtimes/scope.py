@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from exporter.owners.cgroup_location import CgroupLocation, parse_cgroup_path
 from exporter.owners.cgroup_membership import parse_cgroup_membership
-from exporter.owners.runtimes.daemon import Daemon
+from exporter.owners.runtimes.daemon import ContainerDaemon
 
 ROOT_USER = 0
 # The cgroups of a user, in which that user may make others with any name (user@.service(5)).
@@ -50,7 +50,7 @@ class Scope:
 EVERY_CONTAINER = Scope(("",))
 
 
-def scope_of(daemon: Daemon) -> Scope:
+def scope_of(daemon: ContainerDaemon) -> Scope:
     """Return which containers a daemon may name."""
     location = location_of(daemon)
     if not location.path:
@@ -64,7 +64,7 @@ def scope_of(daemon: Daemon) -> Scope:
     return Scope((service,) if service else (), f"user-{daemon.uid}.slice")
 
 
-def location_of(daemon: Daemon) -> CgroupLocation:
+def location_of(daemon: ContainerDaemon) -> CgroupLocation:
     """Return where a daemon runs."""
     return parse_cgroup_membership(daemon.cgroup)
 

@@ -13,7 +13,7 @@ from exporter.sampling.walk_limit import CostEstimate
 _NOTHING: Final = ReferenceCounts({}, frozenset(), 0, proven=True)
 
 
-class RefCountReader(Protocol):
+class ReferenceReader(Protocol):
     """Reads the reference counts of listeners (exporter.kernel.procfs.refcount)."""
 
     def read(self, family: int, count: int) -> RefCounts:
@@ -27,7 +27,7 @@ class FamilyReferences:
     read them.
     """
 
-    def __init__(self, number: int, reader: RefCountReader, clock: Clock) -> None:
+    def __init__(self, number: int, reader: ReferenceReader, clock: Clock) -> None:
         """Take the number of the address family; nothing is read yet."""
         self.groups: Collection[ListenerGroup] = ()
         self.held: RefCounts = {}

@@ -10,7 +10,7 @@ from exporter.kernel.fallback import MethodFallback
 from exporter.kernel.procfs.tcp_activity import TcpActivity
 from exporter.kernel.records import Endpoint
 from exporter.sampling.mptcp_sockets import MptcpSockets
-from exporter.sampling.sources.family_references import RefCountReader
+from exporter.sampling.sources.family_references import ReferenceReader
 
 
 class SynRecvDump(Protocol):
@@ -31,7 +31,7 @@ class SynRecvReaders:
     """
 
     dump: SynRecvDump
-    ref_counts: RefCountReader
+    ref_counts: ReferenceReader
     activity: TcpActivity
     syn_repeats: Callable[[], int | None]
     mptcp: MptcpSockets

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter.doctor.checks.accepting import NOT_ACCEPTING, QUEUE_FILLING, QUEUE_FULL, UNIX_QUEUE_FULL
-from exporter.doctor.finding import Certainty, Finding, Severity
+from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from testbed.waiting import until
 from tests.doctor import services
 from tests.doctor.watching import findings
@@ -38,7 +38,7 @@ def test_a_service_that_accepts_nothing_is_certain_by_its_oldest_connection() ->
             stack.enter_context(client)
         found = until(long_watch, lambda each: NOT_ACCEPTING in each)
     finding = found[NOT_ACCEPTING]
-    assert (finding.severity, finding.certainty) == (Severity.CRITICAL, Certainty.CERTAIN)
+    assert (finding.severity, finding.certainty) == (FindingSeverity.CRITICAL, Certainty.CERTAIN)
     assert finding.listener is not None
     assert finding.listener.port == str(_PORT)
     assert finding.evidence[0].startswith("nothing was accepted in 3.")
@@ -121,9 +121,9 @@ def test_a_full_queue_of_a_service_that_accepts_is_full_and_not_stuck() -> None:
 
 @pytest.mark.netns
 @pytest.mark.parametrize(
-    ("waiting", "severity"), [(1, None), (4, None), (5, Severity.NOTE), (9, Severity.WARNING)]
+    ("waiting", "severity"), [(1, None), (4, None), (5, FindingSeverity.NOTE), (9, FindingSeverity.WARNING)]
 )
-def test_a_queue_that_stays_half_full_is_filling(waiting: int, severity: Severity | None) -> None:
+def test_a_queue_that_stays_half_full_is_filling(waiting: int, severity: FindingSeverity | None) -> None:
     """It holds 10."""
     with listening_sockets.tcp("127.0.0.1", _PORT, backlog=9) as listener, ExitStack() as stack:
         for client in listening_sockets.clients(listener, waiting):
@@ -154,7 +154,7 @@ def test_a_full_queue_of_a_unix_socket_is_critical_though_nothing_counts_it(tmp_
         for client in listening_sockets.clients(listener, 1):
             stack.enter_context(client)
         finding = findings()[UNIX_QUEUE_FULL]
-    assert (finding.severity, finding.certainty) == (Severity.CRITICAL, Certainty.CERTAIN)
+    assert (finding.severity, finding.certainty) == (FindingSeverity.CRITICAL, Certainty.CERTAIN)
     assert finding.listener is not None
     assert finding.listener.address == path
     assert "3 connections waited at most, of 3 that it holds" in finding.evidence[0]

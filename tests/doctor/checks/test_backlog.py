@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from exporter.doctor.finding import Certainty, Severity
+from exporter.doctor.finding import Certainty, FindingSeverity
 from testbed.namespace import write_sysctl
 from testbed.waiting import until
 from tests.doctor import services
@@ -101,7 +101,7 @@ def test_a_tiny_backlog_matters_only_where_everybody_can_connect() -> None:
         assert _TINY not in findings()
     with listening_sockets.tcp("0.0.0.0", 8080, backlog=5):
         tiny = findings()[_TINY]
-        assert tiny.severity is Severity.NOTE
+        assert tiny.severity is FindingSeverity.NOTE
         assert "nobody was lost so far" in tiny.evidence[-1]
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from exporter.doctor.checks import drops
-from exporter.doctor.finding import Certainty, Severity
+from exporter.doctor.finding import Certainty, FindingSeverity
 from testbed.flood import Tun, syn, syn_flood
 from testbed.namespace import write_sysctl
 from testbed.waiting import until
@@ -70,7 +70,7 @@ def test_a_flood_of_syns_is_told_by_the_setting_of_cookies(cookies: int, expecte
     with Tun() as tun, listening_sockets.tcp(TUN_IPV4, _PORT, backlog=4):
         found = findings(lambda: syn_flood(tun, TUN_IPV4, _PORT, 50))
     assert found.keys() & _ALL == {expected}
-    assert found[expected].severity is (Severity.WARNING if cookies else Severity.CRITICAL)
+    assert found[expected].severity is (FindingSeverity.WARNING if cookies else FindingSeverity.CRITICAL)
 
 
 @pytest.mark.netns
@@ -88,7 +88,7 @@ def test_syns_of_clients_without_a_route_are_no_full_queue(cookies: int, expecte
 
         found = findings(send)
     assert found.keys() & _ALL == {expected}
-    assert found[expected].severity is Severity.WARNING
+    assert found[expected].severity is FindingSeverity.WARNING
     assert found[expected].listener is not None
     assert found[expected].evidence[0] == (
         "ListenDrops rose by 1; ListenOverflows and TCPReqQFullDrop did not"
@@ -141,7 +141,7 @@ def test_handshakes_of_defer_accept_are_no_loss() -> None:
 
         found = findings(handshake)
     assert found.keys() & _ALL == {drops.DEFER_ACCEPT}
-    assert found[drops.DEFER_ACCEPT].severity is Severity.NOTE
+    assert found[drops.DEFER_ACCEPT].severity is FindingSeverity.NOTE
 
 
 @pytest.mark.netns
@@ -157,7 +157,10 @@ def test_a_repeated_syn_may_be_a_scan_and_is_no_loss() -> None:
 
         found = findings(twice)
     assert found.keys() & _ALL == {drops.OTHER}
-    assert (found[drops.OTHER].severity, found[drops.OTHER].certainty) == (Severity.NOTE, Certainty.POSSIBLE)
+    assert (found[drops.OTHER].severity, found[drops.OTHER].certainty) == (
+        FindingSeverity.NOTE,
+        Certainty.POSSIBLE,
+    )
 
 
 @pytest.mark.netns

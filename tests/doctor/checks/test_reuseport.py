@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from exporter.doctor.checks.reuseport import UNBALANCED
-from exporter.doctor.finding import Severity
+from exporter.doctor.finding import FindingSeverity
 from tests.doctor.watching import findings
 from tests.integration import listening_sockets
 
@@ -37,7 +37,7 @@ def test_a_full_socket_beside_an_empty_one_is_unbalanced() -> None:
             except TimeoutError:
                 waiting += 1
         finding = findings()[UNBALANCED]
-    assert finding.severity is Severity.CRITICAL
+    assert finding.severity is FindingSeverity.CRITICAL
     assert finding.evidence[0] == "the fullest socket held 4 connections of 4, the others about 0"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.doctor.checks import settings
-from exporter.doctor.finding import Certainty, Severity
+from exporter.doctor.finding import Certainty, FindingSeverity
 from testbed.namespace import write_sysctl
 from testbed.netns import Namespaces
 from tests.doctor.diagnosis import found as found_by_command
@@ -45,7 +45,7 @@ def test_a_setting_is_found(name: str, value: int, finding: str, others: set[str
         found = findings()
     assert finding in found
     assert not found.keys() & (_ALL - {finding} - others)
-    assert (found[finding].severity, found[finding].certainty) == (Severity.WARNING, Certainty.CERTAIN)
+    assert (found[finding].severity, found[finding].certainty) == (FindingSeverity.WARNING, Certainty.CERTAIN)
     assert found[finding].namespaces == ("host",)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from exporter.doctor.checks.backlog import CAPPED
-from exporter.doctor.finding import Severity
+from exporter.doctor.finding import FindingSeverity
 from exporter.doctor.knobs.lookup import KNOBS, knob_of
 from exporter.owners.owner import UNKNOWN_OWNER, Owner
 from testbed import programs, syscalls
@@ -87,7 +87,7 @@ def test_redis_asks_for_what_the_table_says(tmp_path: Path) -> None:
     write_sysctl("net.core.somaxconn", 128)
     with _redis(tmp_path):
         finding = until(findings, lambda found: CAPPED in found)[CAPPED]
-    assert finding.severity is Severity.NOTE
+    assert finding.severity is FindingSeverity.NOTE
     assert "Redis asks for 511 unless it is told otherwise" in finding.evidence
     assert finding.change.endswith("its own setting is `tcp-backlog`, for its unix socket too (default: 511)")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.owners.cgroup_location import CgroupLocation, parse_cgroup_path
 from exporter.owners.cgroup_membership import parse_cgroup_membership
 from exporter.owners.runtimes import scope
-from exporter.owners.runtimes.daemon import Daemon
+from exporter.owners.runtimes.daemon import ContainerDaemon
 from tests.fuzz.target import Target
 
 
@@ -23,7 +23,9 @@ def run(data: bytes) -> None:
     uid = scope.host_pod_uid(location)
     assert not uid or location.pod_uid
     for user in (0, 1000):
-        scope.scope_of(Daemon("dockerd", 1, ("dockerd",), "/proc/1/root", user, data)).covers(location)
+        scope.scope_of(ContainerDaemon("dockerd", 1, ("dockerd",), "/proc/1/root", user, data)).covers(
+            location
+        )
 
 
 def _check(location: CgroupLocation) -> None:

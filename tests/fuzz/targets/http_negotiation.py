@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from exporter.web.negotiation import Format, accepts_gzip, negotiate
+from exporter.web.negotiation import TextFormat, accepts_gzip, negotiate
 from tests.fuzz.target import Target, parts
 
 
 def run(data: bytes) -> None:
     """Negotiate, whatever the two headers are."""
     accept, encoding = (part.decode("latin-1") for part in parts(data, 2))
-    assert isinstance(negotiate(accept), Format)
+    assert isinstance(negotiate(accept), TextFormat)
     assert isinstance(accepts_gzip(encoding), bool)
 
 

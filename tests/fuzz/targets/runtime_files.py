@@ -6,9 +6,9 @@ import errno
 import os
 
 from exporter.owners.cgroup_location import CgroupLocation
-from exporter.owners.runtimes.daemon import Daemon
+from exporter.owners.runtimes.daemon import ContainerDaemon
 from exporter.owners.runtimes.daemon_roots import find_roots
-from exporter.owners.runtimes.documents import Documents
+from exporter.owners.runtimes.documents import DocumentReader
 from exporter.owners.runtimes.lookup import look_up
 from exporter.owners.runtimes.names import ContainerNames
 from tests.fuzz.target import Target, parts
@@ -54,10 +54,12 @@ def run(data: bytes) -> None:
     given = tuple(os.fsdecode(argument) for argument in arguments.split(b"\n"))
     files = _Files(content.replace(b"ID", _ID.encode()), [name for name in names if "\0" not in name])
     user = len(data) % 2 * 1000
-    daemons = [Daemon(name, 1, (name, *given), "/proc/1/root", user, b"0::/user.slice\n") for name in _NAMES]
-    roots = find_roots(daemons, Documents(files))
+    daemons = [
+        ContainerDaemon(name, 1, (name, *given), "/proc/1/root", user, b"0::/user.slice\n") for name in _NAMES
+    ]
+    roots = find_roots(daemons, DocumentReader(files))
     for where in _WHERE:
-        _check(look_up(Documents(files), roots, where))
+        _check(look_up(DocumentReader(files), roots, where))
 
 
 def _check(found: ContainerNames) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exporter.owners.runtimes.daemon import Daemon
+from exporter.owners.runtimes.daemon import ContainerDaemon
 from testbed.waiting import until
 from tests.owners.runtime_file_paths import CONTAINER_ID
 
@@ -16,12 +16,12 @@ USER_MANAGER = "/user.slice/user-1000.slice/user@1000.service"
 
 def daemon(
     name: str, *arguments: str, uid: int = 0, cgroup: str = "/system.slice/any.service", pid: int = 100
-) -> Daemon:
+) -> ContainerDaemon:
     """Return a daemon with these arguments; one of root unless told."""
-    return Daemon(name, pid, (name, *arguments), f"/proc/{pid}/root", uid, f"0::{cgroup}\n".encode())
+    return ContainerDaemon(name, pid, (name, *arguments), f"/proc/{pid}/root", uid, f"0::{cgroup}\n".encode())
 
 
-def rootless(name: str, *arguments: str, service: str = "app.slice/docker.service") -> Daemon:
+def rootless(name: str, *arguments: str, service: str = "app.slice/docker.service") -> ContainerDaemon:
     """Return a daemon of the user 1000."""
     return daemon(name, *arguments, uid=1000, cgroup=f"{USER_MANAGER}/{service}")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporter.owners.cgroup_location import CgroupLocation
-from exporter.owners.runtimes.documents import Documents
+from exporter.owners.runtimes.documents import DocumentReader
 from exporter.owners.runtimes.lookup import look_up
 from exporter.owners.runtimes.names import ContainerNames
 from exporter.owners.runtimes.roots import DEFAULT_ROOTS, RuntimeRoots
@@ -39,4 +39,4 @@ def names_in(
 ) -> ContainerNames:
     """Return the names that are found in these files."""
     disk = files if isinstance(files, FakeFiles) else files_of(files)
-    return look_up(Documents(disk), roots, where)
+    return look_up(DocumentReader(disk), roots, where)

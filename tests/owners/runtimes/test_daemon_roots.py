@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.owners.runtimes.daemon import Daemon
+from exporter.owners.runtimes.daemon import ContainerDaemon
 from exporter.owners.runtimes.daemon_roots import find_roots
-from exporter.owners.runtimes.documents import Documents
+from exporter.owners.runtimes.documents import DocumentReader
 from exporter.owners.runtimes.roots import DEFAULT_ROOTS, Monitor, RuntimeRoots
 from exporter.owners.runtimes.scope import EVERY_CONTAINER, scope_of
 from tests.owners.fake_host import FakeFiles
@@ -18,11 +18,11 @@ from tests.owners.runtimes.daemons import USER_MANAGER, conmon_of_podman, daemon
 PASSWD = b"root:x:0:0::/root:/bin/sh\nbroken:x:1000\nweb:x:1000:1000::/home/web:/bin/sh\n"
 
 
-def roots_of(*daemons: Daemon, files: dict[str, bytes | OSError] | None = None) -> RuntimeRoots:
-    return find_roots(daemons, Documents(FakeFiles({"/etc/passwd": PASSWD, **(files or {})})))
+def roots_of(*daemons: ContainerDaemon, files: dict[str, bytes | OSError] | None = None) -> RuntimeRoots:
+    return find_roots(daemons, DocumentReader(FakeFiles({"/etc/passwd": PASSWD, **(files or {})})))
 
 
-def added(kind: str, *daemons: Daemon, files: dict[str, bytes | OSError] | None = None) -> list[str]:
+def added(kind: str, *daemons: ContainerDaemon, files: dict[str, bytes | OSError] | None = None) -> list[str]:
     """Return the paths of roots of one kind that are not there by default."""
     roots = getattr(roots_of(*daemons, files=files), kind)
     return [root.path for root in roots if root not in getattr(DEFAULT_ROOTS, kind)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.owners.host_files import HostFiles
 from exporter.owners.runtimes.daemon_roots import find_roots
-from exporter.owners.runtimes.documents import Documents
+from exporter.owners.runtimes.documents import DocumentReader
 from exporter.owners.runtimes.lookup import look_up
 from exporter.owners.runtimes.names import NO_NAMES, name_of
 from tests.owners.fake_host import FakeFiles
@@ -49,7 +49,7 @@ def test_a_malformed_or_unreadable_file_gives_no_names(path: str, content: bytes
 
 @pytest.mark.parametrize("content", [*BROKEN, b"a = [" * 100_000, b"a." * 5000 + b"a = 1", b"[storage]\nx"])
 def test_a_malformed_configuration_is_empty(content: bytes | OSError) -> None:
-    documents = Documents(FakeFiles({"/x": content}))
+    documents = DocumentReader(FakeFiles({"/x": content}))
     assert documents.toml_configuration("/x").get("root") is None
     assert documents.json_configuration("/x").get("data-root") is None
 
@@ -104,7 +104,7 @@ def test_a_document_above_its_limit_is_empty() -> None:
         return b'{"Name": "/web"}'.ljust(length)
 
     files = FakeFiles({"/fits": padded(MAX_CONTAINER_BYTES), "/large": padded(MAX_CONTAINER_BYTES + 1)})
-    documents = Documents(files)
+    documents = DocumentReader(files)
     assert (documents.container("/fits"), documents.container("/large")) == ({"Name": "/web"}, {})
     toml = b"root = 'x'\n"
     files.files["/fits"] = toml.ljust(MAX_CONFIGURATION_BYTES, b"\n")
@@ -135,7 +135,7 @@ MEGABYTE = 1 << 20
     ],
 )
 def test_a_list_that_was_made_to_cost_takes_little_memory(content: bytes) -> None:
-    documents = Documents(FakeFiles({"/list": content}))
+    documents = DocumentReader(FakeFiles({"/list": content}))
     tracemalloc.start()
     documents.containers("/list")
     peak = tracemalloc.get_traced_memory()[1]
@@ -156,7 +156,7 @@ def test_a_list_that_was_made_to_cost_takes_little_memory(content: bytes) -> Non
 )
 def test_a_configuration_that_was_made_to_cost_takes_little_memory(content: bytes) -> None:
     """Anybody may start a program with the name of a daemon, and with such a file."""
-    documents = Documents(FakeFiles({"/etc/config.toml": content}))
+    documents = DocumentReader(FakeFiles({"/etc/config.toml": content}))
     tracemalloc.start()
     documents.toml_configuration("/etc/config.toml")
     peak = tracemalloc.get_traced_memory()[1]
@@ -178,7 +178,7 @@ def test_a_list_of_as_many_containers_as_a_host_has_is_read() -> None:
         }
         for number in range(2000)
     ]
-    documents = Documents(files_of({PODMAN: containers}))
+    documents = DocumentReader(files_of({PODMAN: containers}))
     assert len(documents.containers(PODMAN)) == len(containers)
 
 
@@ -186,7 +186,7 @@ def test_what_is_about_many_containers_is_read_once() -> None:
     containers = [{"id": f"{number:064x}", "names": [f"c{number}"]} for number in range(50)]
     names = {f"/names/c{number}": f"{number:064x}".encode() for number in range(50)}
     disk = files_of({PODMAN: containers, **names})
-    documents = Documents(disk)
+    documents = DocumentReader(disk)
     for _ in range(50):
         assert len(documents.containers(PODMAN)) == 50
         assert documents.names_by_content("/names")[f"{7:064x}"] == "c7"
@@ -199,7 +199,7 @@ def test_a_path_that_cannot_be_opened_leads_to_nothing(escape: str, tmp_path: Pa
     """Any user may run a program called dockerd, and write what it is told by its configuration."""
     file = tmp_path / "daemon.json"
     file.write_text(f'{{"data-root": "/a{escape}"}}')
-    documents = Documents(HostFiles())
+    documents = DocumentReader(HostFiles())
     path = str(documents.json_configuration(str(file))["data-root"])
     assert (documents.names(path), documents.text(path), documents.names_by_content(path)) == ([], "", {})
     assert (documents.container(path), documents.toml_configuration(path)) == ({}, {})
@@ -213,5 +213,5 @@ def test_keys_with_many_dots_take_a_short_time(line: bytes) -> None:
     """What tomllib takes for a key grows with the square of its dots."""
     content = (line + b" = 1\n") * (MAX_CONFIGURATION_BYTES // len(line))
     started = time.thread_time()
-    Documents(FakeFiles({"/x": content[:MAX_CONFIGURATION_BYTES]})).toml_configuration("/x")
+    DocumentReader(FakeFiles({"/x": content[:MAX_CONFIGURATION_BYTES]})).toml_configuration("/x")
     assert time.thread_time() - started < 10

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel.errors import BrokerUnavailableError
-from exporter.owners.runtimes.daemon import Daemon
+from exporter.owners.runtimes.daemon import ContainerDaemon
 from exporter.owners.runtimes.running_daemons import RunningDaemons
 from testbed.waiting import until
 from tests.owners.runtimes.daemons import running
@@ -17,7 +17,7 @@ from tests.owners.runtimes.daemons import running
 PAUSE_SECONDS = 1.0
 
 
-def find(daemons: RunningDaemons, now: float) -> dict[int, Daemon]:
+def find(daemons: RunningDaemons, now: float) -> dict[int, ContainerDaemon]:
     list(daemons.find(now))
     return {daemon.pid: daemon for daemon in daemons.found}
 
@@ -28,12 +28,12 @@ class Clock:
     def __init__(self) -> None:
         self.now = 0.0
 
-    def find(self, daemons: RunningDaemons) -> dict[int, Daemon]:
+    def find(self, daemons: RunningDaemons) -> dict[int, ContainerDaemon]:
         self.now += PAUSE_SECONDS
         return find(daemons, self.now)
 
 
-def until_found(daemons: RunningDaemons, pid: int, clock: Clock) -> Daemon:
+def until_found(daemons: RunningDaemons, pid: int, clock: Clock) -> ContainerDaemon:
     """Wait until a process has its name."""
     until(lambda: pid in clock.find(daemons), bool)
     return next(daemon for daemon in daemons.found if daemon.pid == pid)
