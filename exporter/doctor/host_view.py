@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exporter.kernel.family import family_of
 from exporter.kernel.processes.activity import ProcessActivity
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.listeners.key import ListenerKey
@@ -77,6 +78,11 @@ class ListenerView:
     processes: tuple[ProcessActivity, ...] = ()
 
     @property
+    def has_syn_queue(self) -> bool:
+        """Whether clients come by a handshake, which fails where the queue is full, and wait in no connect()."""
+        return family_of(self.key.protocol).has_syn_queue
+
+    @property
     def fullest(self) -> SocketView | None:
         """The socket that was fullest; None where none is known."""
         return max(self.sockets, key=lambda each: each.peak_ratio, default=None)
@@ -114,7 +120,7 @@ class NamespaceView:
     @property
     def tcp(self) -> list[ListenerView]:
         """Its TCP listeners."""
-        return [each for each in self.listeners if each.key.protocol == "tcp"]
+        return [each for each in self.listeners if each.has_syn_queue]
 
 
 @dataclass(frozen=True, slots=True)

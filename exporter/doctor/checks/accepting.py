@@ -58,7 +58,7 @@ def accepts_nothing(listener: ListenerView, seconds: float) -> Certainty | None:
         return None
     if any(process.stopped or process.out_of_files for process in listener.processes):
         return Certainty.LIKELY
-    return Certainty.LIKELY if listener.key.protocol == "tcp" and seconds >= _LONG_SECONDS else None
+    return Certainty.LIKELY if listener.has_syn_queue and seconds >= _LONG_SECONDS else None
 
 
 def _stuck(listener: ListenerView, namespace: NamespaceView, certainty: Certainty, seconds: float) -> Finding:
@@ -109,7 +109,7 @@ def _cause(processes: tuple[ProcessActivity, ...]) -> tuple[tuple[str, ...], str
 
 
 def _full(listener: ListenerView, namespace: NamespaceView, seconds: float) -> Finding:
-    tcp = listener.key.protocol == "tcp"
+    tcp = listener.has_syn_queue
     always = any(each.always_full for each in listener.sockets)
     full = "is full" if any(each.full for each in listener.sockets) else "was full"
     lost = bool(listener.more_drops)
