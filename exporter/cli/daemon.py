@@ -79,7 +79,7 @@ def run(flags: RunFlags, signals: ProcessSignals, start: DaemonStart) -> int:
     # All that is here stays until the end, and to collect garbage in it takes as long as an interval.
     gc.freeze()
     service_manager = ServiceManager()
-    sockets = service_manager.sockets()
+    sockets = list(start.sockets)
     wanted = flags.listen_addresses or (() if sockets else (DEFAULT_LISTEN_ADDRESS,))
     addresses = [parse_address(text) for text in wanted]
     socket_file = SocketPermissions(flags.socket_mode, *parse_owner(flags.socket_owner))

@@ -5,6 +5,7 @@ What is imported before is in the memory of all processes, and of most modules t
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from exporter.cli.flags import RunFlags
 from exporter.cli.imports import without_garbage_collection
 from exporter.cli.log_limit import LogLimit
 from exporter.cli.log_writer import LogWriter
+from exporter.cli.passed_sockets import passed_sockets
 from exporter.cli.preload import preload
 from exporter.cli.privileges import Privileges
 from exporter.cli.signals import ProcessSignals
@@ -27,12 +29,14 @@ LOG_SECONDS: Final = 0.2
 class DaemonStart:
     """What there is before the daemon.
 
-    `files` are the paths of those that the flags name, and that these name. `brokers` are None where they
+    `sockets` are those that the service manager passed. `files` are the paths of those that the flags name,
+    and that these name. `brokers` are None where they
     could see nothing that this process cannot.
     """
 
     log_writer: LogWriter
     log_limit: LogLimit
+    sockets: Sequence[socket.socket]
     files: Sequence[str]
     privileges: Privileges
     brokers: StartedBrokers | None
@@ -47,11 +51,13 @@ def run(flags: RunFlags, signals: ProcessSignals) -> int:
     # Its lines are kept until there may be threads.
     logs.set_up(flags.log_level, flags.log_format, log_writer, log_limit)
     try:
+        sockets = passed_sockets()
         files = _named_files(flags)
         privileges = Privileges.wanted(flags.user, sandbox=flags.sandbox)
         if privileges.user is not None:
             preload()
-        start = DaemonStart(log_writer, log_limit, files, privileges, privileges.start_brokers(files))
+        brokers = privileges.start_brokers(files)
+        start = DaemonStart(log_writer, log_limit, sockets, files, privileges, brokers)
         with without_garbage_collection():
             from exporter.cli import daemon  # noqa: PLC0415  (after the brokers)
 

@@ -1,7 +1,7 @@
-"""Messages to the service manager that started this process, and the sockets that it passed.
+"""Messages to the service manager that started this process.
 
-The protocol is that of systemd, which other service managers implement too: sd_notify(3),
-sd_watchdog_enabled(3) and sd_listen_fds(3).
+The protocol is that of systemd, which other service managers implement too: sd_notify(3) and
+sd_watchdog_enabled(3).
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Protocol
 
-from exporter.errors import RunError
+from exporter.cli.passed_sockets import whole_number
 
-# SD_LISTEN_FDS_START of sd_listen_fds(3).
-_FIRST_DESCRIPTOR = 3
 _START_POLL_SECONDS = 0.05
 # How often the line in `systemctl status` is updated, unless the watchdog asks for more.
 _STATUS_SECONDS = 10.0
@@ -26,8 +24,6 @@ _STATUS_SECONDS = 10.0
 _SEND_TIMEOUT_SECONDS = 0.5
 # systemd discards longer datagrams (NOTIFY_BUFFER_MAX in its src/core/manager.c), WATCHDOG=1 included.
 _MAX_STATUS_BYTES = 2048
-# No number of the protocol has more digits than this.
-_MAX_DIGITS = 20
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +48,7 @@ class ServiceManager:
     """The service manager of this process; where there is none, all messages are dropped.
 
     `environment` has what the service manager set for this process. It is removed there, so that no child
-    takes it for its own. Raises RunError where WATCHDOG_USEC or LISTEN_FDS is no number.
+    takes it for its own. Raises RunError where WATCHDOG_USEC is no number.
     """
 
     def __init__(
@@ -68,11 +64,7 @@ class ServiceManager:
         pid = str(os.getpid())
         watched = environment.pop("WATCHDOG_PID", pid) == pid
         microseconds = environment.pop("WATCHDOG_USEC", "0")
-        self._watchdog_seconds = _number("WATCHDOG_USEC", microseconds) / 1e6 if watched else 0.0
-        passed = environment.pop("LISTEN_PID", "") == pid
-        count = environment.pop("LISTEN_FDS", "0")
-        self._socket_count = _number("LISTEN_FDS", count) if passed else 0
-        environment.pop("LISTEN_FDNAMES", None)
+        self._watchdog_seconds = whole_number("WATCHDOG_USEC", microseconds) / 1e6 if watched else 0.0
         self._ready = False
         self._channel: socket.socket | None = None
 
@@ -81,30 +73,6 @@ class ServiceManager:
         if self._address:
             with suppress(OSError):
                 self._channel = self._connected()
-
-    def sockets(self) -> list[socket.socket]:
-        """Return the listening sockets that were passed; to be called once.
-
-        Raises RunError where one of them is no listening TCP socket.
-        """
-        sockets = []
-        for descriptor in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + self._socket_count):
-            try:
-                passed = socket.socket(fileno=descriptor)
-                listens = passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            except OSError as error:
-                raise RunError(
-                    f"descriptor {descriptor} from LISTEN_FDS is no socket: {error.strerror}"
-                ) from error
-            if not listens or passed.family not in (socket.AF_INET, socket.AF_INET6):
-                raise RunError(
-                    f"descriptor {descriptor} from LISTEN_FDS is no TCP socket that listens; "
-                    "write ListenStream=10511 and Accept=no in the socket unit"
-                )
-            passed.setblocking(False)  # noqa: FBT003  (the standard library's signature)
-            passed.set_inheritable(False)
-            sockets.append(passed)
-        return sockets
 
     async def report(self, service: Service) -> None:
         """Send READY=1 once the service has started, then its status, and WATCHDOG=1 unless it is late.
@@ -182,9 +150,3 @@ def _status(text: str) -> str:
     """Return the STATUS assignment, as one line of a length that systemd accepts."""
     line = " ".join(text.splitlines()).encode(errors="replace")[:_MAX_STATUS_BYTES]
     return f"STATUS={line.decode(errors='ignore')}"
-
-
-def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
-        raise RunError(f"{name} is {text!r} and no number; the service manager sets it")
-    return int(text)

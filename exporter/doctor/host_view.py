@@ -79,7 +79,7 @@ class ListenerView:
 
     @property
     def has_syn_queue(self) -> bool:
-        """Whether clients come by a handshake, which fails where the queue is full, and wait in no connect()."""
+        """Whether clients come by a handshake, and do not wait in connect() where the queue is full."""
         return family_of(self.key.protocol).has_syn_queue
 
     @property

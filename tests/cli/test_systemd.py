@@ -297,65 +297,11 @@ def test_without_a_service_manager_nothing_is_sent(caplog: pytest.LogCaptureFixt
 
 def test_its_variables_are_removed_from_the_environment() -> None:
     """A child process would take them for its own."""
-    notify = {"NOTIFY_SOCKET": "/x", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}
-    passed = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"}
-    environment = {"HOME": "/", **notify, **passed}
+    environment = {"HOME": "/", "NOTIFY_SOCKET": "/x", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}
     ServiceManager(environment)
     assert environment == {"HOME": "/"}
 
 
-@pytest.mark.parametrize("name", ["LISTEN_FDS", "WATCHDOG_USEC"])
-@pytest.mark.parametrize("value", ["", "three", "-1", "1.5", "\N{SUPERSCRIPT TWO}", "9" * 5000])
-def test_a_variable_that_is_no_number_is_refused(name: str, value: str) -> None:
-    with pytest.raises(RunError) as refused:
-        ServiceManager({name: value, "LISTEN_PID": str(os.getpid())})
-    assert str(refused.value).startswith(f"{name} is {value!r} and no number")
-
-
-def test_sockets_for_another_process_are_not_taken() -> None:
-    assert ServiceManager({"LISTEN_FDS": "1", "LISTEN_PID": ANOTHER_PROCESS}).sockets() == []
-    assert ServiceManager({"LISTEN_FDS": "1"}).sockets() == []
-
-
-def test_without_a_number_of_sockets_none_is_taken() -> None:
-    assert ServiceManager({"LISTEN_PID": str(os.getpid())}).sockets() == []
-
-
-def pass_descriptor(descriptor: int) -> ServiceManager:
-    """Make a copy of a descriptor number 3, and a service manager that has passed it."""
-    os.dup2(descriptor, 3)
-    return ServiceManager({"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())})
-
-
-@pytest.mark.netns
-def test_a_listening_socket_is_taken_and_not_inherited() -> None:
-    """The test runs in a process of its own, whose descriptor 3 it may use."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        [passed] = pass_descriptor(listener.fileno()).sockets()
-        assert (passed.fileno(), passed.getsockname()) == (3, listener.getsockname())
-        assert not passed.getblocking()
-        assert not passed.get_inheritable()
-        passed.close()
-
-
-@pytest.mark.netns
-def test_what_is_no_listening_tcp_socket_is_refused() -> None:
-    with socket.socket(socket.AF_UNIX) as unix, socket.socket() as not_listening:
-        unix.bind("\0listener")
-        unix.listen()
-        for opened in (unix, not_listening):
-            with pytest.raises(
-                RunError, match="descriptor 3 from LISTEN_FDS is no TCP socket that listens; "
-            ):
-                pass_descriptor(opened.fileno()).sockets()
-
-
-@pytest.mark.netns
-def test_a_descriptor_that_is_no_socket_is_refused() -> None:
-    with Path("/dev/null").open("rb") as file:
-        service_manager = pass_descriptor(file.fileno())
-        with pytest.raises(RunError, match="descriptor 3 from LISTEN_FDS is no socket: "):
-            service_manager.sockets()
-    os.close(3)
-    with pytest.raises(RunError, match="descriptor 3 from LISTEN_FDS is no socket: Bad file descriptor"):
-        ServiceManager({"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}).sockets()
+def test_a_time_that_is_no_number_is_refused() -> None:
+    with pytest.raises(RunError, match="WATCHDOG_USEC is 'soon' and no number"):
+        ServiceManager({"WATCHDOG_USEC": "soon"})
