@@ -30,8 +30,7 @@ class DaemonStart:
     """What there is before the daemon.
 
     `sockets` are those that the service manager passed. `files` are the paths of those that the flags name,
-    and that these name. `brokers` are None where they
-    could see nothing that this process cannot.
+    and that these name. `brokers` are None where they could see nothing that this process cannot.
     """
 
     log_writer: LogWriter
