@@ -37,21 +37,23 @@ class OwnerWatch:
         """
         self._processes = processes
         self._holds_for_others = holds_for_others
-        self._watched: dict[int, _Watched] = {}
+        # A process that has become another program may have been read as either.
+        self._watched: dict[Process, _Watched] = {}
         self._due = 0.0
 
     def set_owners(self, owners: Mapping[Process, Collection[int]], now: float) -> None:
         """Set which processes are watched, as they were read, and the inodes of their sockets."""
+        same = {(process.pid, process.started): each for process, each in self._watched.items()}
         watched = {}
         for process, inodes in owners.items():
-            known = self._watched.get(process.pid)
-            same = known is not None and known.process.started == process.started
+            # One that has another name now is looked at no sooner.
+            known = self._watched.get(process) or same.get((process.pid, process.started))
             name_at = sockets_at = now + _FIRST_READ_SECONDS
-            if known is not None and same:
+            if known is not None:
                 name_at = known.name_at
                 # What it got meanwhile it may leave to a child soon.
                 sockets_at = known.sockets_at if known.inodes.issuperset(inodes) else sockets_at
-            watched[process.pid] = _Watched(process, frozenset(inodes), name_at, sockets_at)
+            watched[process] = _Watched(process, frozenset(inodes), name_at, sockets_at)
         self._watched = watched
 
     def due(self, now: float) -> bool:
@@ -64,7 +66,8 @@ class OwnerWatch:
         Raises KernelError.
         """
         self._due = now + _EXISTS_SECONDS
-        for pid, watched in list(self._watched.items()):
+        for watched in list(self._watched.values()):
+            pid = watched.process.pid
             if not self._processes.exists(pid):
                 yield pid
                 continue

@@ -54,6 +54,18 @@ def test_another_process_with_its_number_and_name_is_noticed(host: FakeHost) -> 
     assert changed(watch, LOOK_SECONDS) == {10}
 
 
+def test_what_was_found_before_a_process_became_another_program_is_looked_at_too(host: FakeHost) -> None:
+    """As a child of a service manager, which still has sockets of its parent until execve(2)."""
+    host.run(10, b"manager", 1, 2)
+    before, _ = host.processes[10]
+    host.run(10, b"shopd", 2)
+    after, _ = host.processes[10]
+    for owners in ({before: [1], after: [2]}, {after: [2], before: [1]}):
+        watch = OwnerWatch(host, lambda _: False)
+        watch.set_owners(owners, 0.0)
+        assert changed(watch, LOOK_SECONDS) == {10}
+
+
 def test_after_the_first_time_a_name_is_read_seldom(host: FakeHost) -> None:
     host.run(10, b"web", 1)
     watch = watching(host, {10: [1]})
