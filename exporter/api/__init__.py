@@ -1,1 +1,1 @@
-"""JSON over HTTP for people and their programs: what the recorder has kept."""
+"""Documents about listeners as JSON over HTTP: for programs, and for the pages that people read."""

@@ -1,4 +1,4 @@
-"""What the broker opens below /proc. A message names files of a namespace by a bit for each."""
+"""Which files below /proc the broker opens, those of sources among them; a message has a bit for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of namespaces and of the exporter, of which there are many on a host with many namespaces."""
+"""The lines of metric families of namespaces and of the exporter: many, where there are many namespaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One network namespace that is sampled: its listeners and its sources."""
+"""One network namespace that is sampled: its listeners, and the list of its sources."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import pytest
 from exporter.broker.readable_files import NAMESPACE_FILES
 from exporter.config.model import Severity
 from exporter.kernel.errors import KernelError, UnavailableError
+from exporter.sampling.namespace_sampler import NAMESPACE_SOURCES
 from exporter.sampling.sources.counters import Counters
 from tests.listeners.sockets import endpoint, tcp, unix
 from tests.sampling.fake_namespace import COUNTERS, SYSCTLS
@@ -175,3 +176,7 @@ def test_the_broker_opens_every_file_that_a_source_reads(simulation: Simulation)
     names = {name for runner in simulation.namespace.runners for name in runner.file_names}
     assert names
     assert names <= set(NAMESPACE_FILES)
+
+
+def test_each_source_of_a_namespace_is_counted_among_the_series(simulation: Simulation) -> None:
+    assert [runner.name for runner in simulation.namespace.runners] == list(NAMESPACE_SOURCES)

@@ -1,4 +1,4 @@
-"""One row of a TCP dump: struct inet_diag_msg after its netlink header.
+"""Addresses, cookie and inode of one row of a TCP dump: struct inet_diag_msg after its netlink header.
 
 Source: include/uapi/linux/inet_diag.h. Offsets count from the start of the netlink message.
 """

@@ -1,4 +1,4 @@
-"""TCP listeners, IPv4 and IPv6 in one dump.
+"""TCP listeners, IPv4 and IPv6 in one dump: their queues, drops and options.
 
 Source: net/ipv4/inet_diag.c (inet_csk_diag_fill) and net/ipv4/tcp_diag.c (tcp_diag_get_info).
 """
