@@ -11,7 +11,7 @@ from pathlib import Path
 from exporter.broker import supervisor
 from exporter.broker.capabilities import Capability
 from exporter.broker.confinement import Confinement
-from exporter.broker.process_name import BROKER, SUPERVISOR
+from exporter.broker.process_name import BROKER, FILE_BROKER, SUPERVISOR
 from exporter.broker.server import serve
 from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.netns.broker_client import BrokerClient
@@ -44,6 +44,11 @@ def running_broker(
 def supervisor_of(exporter: int) -> int:
     """Return the supervisor that a process started last."""
     return max(wait_for_child(exporter, SUPERVISOR))
+
+
+def wait_for_brokers() -> None:
+    """Return when the supervisor has forked both: a broker would take a number that another process is to get."""
+    wait_for_child(supervisor_of(os.getpid()), FILE_BROKER)
 
 
 def broker_of(supervising: int) -> int:

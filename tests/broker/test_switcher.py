@@ -21,7 +21,7 @@ from exporter.broker.wire import NamespaceTarget
 from exporter.kernel.netns.opened import OpenedDescriptors
 from testbed import namespace, seccomp
 from testbed.waiting import until
-from tests.broker.broker_processes import open_one, running_broker
+from tests.broker.broker_processes import open_one, running_broker, wait_for_brokers
 from tests.broker.leaderless_process import leaderless_process
 from tests.broker.namespaced_process import (
     NamespacedProcess,
@@ -185,7 +185,7 @@ def test_a_process_that_started_at_another_time_is_another_process() -> None:
 def test_a_number_that_another_process_has_got_is_refused() -> None:
     with NamespacedProcess() as process, running_broker() as broker:
         pid, started = process.pid, process.started()
-        # The broker, which the supervisor starts, has its number before that of the process is free.
+        wait_for_brokers()
         open_one(broker, NamespaceTarget(pid=pid, started=started)).close()
         process.end()
         until(uptime_ticks, lambda ticks: ticks > started + 2)

@@ -25,7 +25,13 @@ from exporter.kernel.procfs.counters import COUNTER_FILES
 from exporter.kernel.records import Method
 from testbed import namespace, programs
 from testbed.waiting import equals, until
-from tests.broker.broker_processes import broker_of, open_one, running_broker, supervisor_of
+from tests.broker.broker_processes import (
+    broker_of,
+    open_one,
+    running_broker,
+    supervisor_of,
+    wait_for_brokers,
+)
 from tests.broker.namespaced_process import (
     NamespacedProcess,
     descriptors,
@@ -367,6 +373,7 @@ def test_without_pidfds_a_namespace_with_a_name_stays_open_all_the_same() -> Non
 
 def test_without_cookies_a_process_that_got_the_number_of_another_is_entered_soon(tmp_path: Path) -> None:
     with running_broker() as broker:
+        wait_for_brokers()
         access = NamespaceAccess(broker, tmp_path, read_cookie=lambda _: NO_COOKIE)
         with NamespacedProcess(81) as process:
             pid, started = process.pid, process.started()

@@ -20,7 +20,7 @@ from exporter.kernel.netns.discovery import Discovery, NamespaceRef
 from exporter.kernel.netns.opened import OpenedDescriptors
 from testbed import privileges, syscalls
 from testbed.waiting import equals, until
-from tests.broker.broker_processes import open_one, running_broker
+from tests.broker.broker_processes import open_one, running_broker, wait_for_brokers
 from tests.broker.namespaced_process import (
     NamespacedProcess,
     give_name,
@@ -202,6 +202,7 @@ def test_where_namespaces_have_no_cookies_a_name_that_is_given_again_is_another_
 def test_a_number_that_another_process_has_got_is_looked_at_again_when_it_is_forgotten() -> None:
     with NamespacedProcess() as process, running_broker() as broker:
         pid, started = process.pid, process.started()
+        wait_for_brokers()
         finding = Discovery(broker, cookies=False)
         target = NamespaceTarget(pid, started, inode=process.inode)
         assert found_target(finding, process) == target
