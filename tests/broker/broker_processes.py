@@ -47,7 +47,7 @@ def supervisor_of(exporter: int) -> int:
 
 
 def wait_for_brokers() -> None:
-    """Return when the supervisor has forked both: a broker would take a number that another process is to get."""
+    """Return when both run: one that is forked later may take the number that a process is to get."""
     wait_for_child(supervisor_of(os.getpid()), FILE_BROKER)
 
 
