@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self, TextIO
 
@@ -35,10 +36,12 @@ class Terminal:
 
 
 def _columns(stream: TextIO, environment: Mapping[str, str]) -> int:
-    given = environment.get("COLUMNS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
-    return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
+    with suppress(ValueError):
+        if (given := int(environment.get("COLUMNS", ""))) > 0:
+            return given
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
+    return _COLUMNS
 
 
 def _has_blocks(encoding: str | None) -> bool:

@@ -43,7 +43,7 @@ def test_one_that_does_not_tell_its_width_has_80_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "width"), [("100", 100), ("", 132), ("0", 132), ("-1", 132), ("wide", 132)]
+    ("given", "width"), [("100", 100), ("", 132), ("0", 132), ("-1", 132), ("wide", 132), ("9" * 5000, 132)]
 )
 def test_columns_is_the_width_where_it_is_a_number(given: str, width: int) -> None:
     with terminal(132) as stream:
