@@ -70,8 +70,7 @@ def run(flags: RunFlags, signals: ProcessSignals, start: DaemonStart) -> int:
     check_telemetry_path(flags.telemetry_path)
     named, privileges = NamedFiles(start.files), start.privileges
     config_file = ConfigFile(flags.config_file, named.read) if flags.config_file else None
-    paths = [path for path in (flags.config_file, flags.web_config_file) if path]
-    changes = FileChanges(paths, named.content, flags.auto_reload_seconds)
+    changes = FileChanges(flags.config_files, named.content, flags.auto_reload_seconds)
     # Before they are read, so that a change in between is seen later.
     changes.look()
     files = ConfigFiles(config_file, WebAccess(flags.web_config_file, named.content), changes)

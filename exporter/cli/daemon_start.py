@@ -67,7 +67,7 @@ def run(flags: RunFlags, signals: ProcessSignals) -> int:
 
 def _named_files(flags: RunFlags) -> list[str]:
     """Raises ConfigError where the web configuration is wrong, and RunError where reading takes too long."""
-    files = [path for path in (flags.config_file, flags.web_config_file) if path]
+    files = flags.config_files
     if flags.web_config_file:
         from exporter.cli.web_config_paths import paths_in  # noqa: PLC0415  (seldom needed)
 

@@ -66,6 +66,11 @@ class RunFlags:
     sandbox: bool = True
     auto_reload_seconds: float | None = None
 
+    @property
+    def config_files(self) -> list[str]:
+        """The paths of both configuration files, without those that are not there."""
+        return [path for path in (self.config_file, self.web_config_file) if path]
+
 
 Flags = RunFlags | CheckConfigFlags | ShowFlags | TopFlags | HistoryFlags | DoctorFlags
 
