@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from exporter.api.clients import ClientLists
-from exporter.api.listener_row import Row, healthy_sources, labels, limit, readable, row
+from exporter.api.listener_row import Row, healthy_sources, labels, limit, readable, row_of_page
 from exporter.api.overview import WINDOW_SECONDS, highest, known_since, recorded
 from exporter.api.query import QueryError
 from exporter.api.spikes import spikes
@@ -70,7 +70,7 @@ class Details:
             since = known_since(sampler, state, now)
             recordings = self._recordings(state, wanted, now)
             episodes = _worst(each for each in sampler.recorder.episodes() if labels(each.state) == wanted)
-            listener = None if state is None else row(state, healthy)
+            listener = None if state is None else row_of_page(state, healthy)
             document = {
                 "time": round(now + to_unix, 3),
                 "recorder_enabled": sampler.config.recorder.enabled,

@@ -79,6 +79,11 @@ def row(state: ListenerState, healthy: HealthySources) -> Row:
     return values
 
 
+def row_of_page(state: ListenerState, healthy: HealthySources) -> Row:
+    """Return the same with `has_syn_queue`, by which a page for people leaves out what a family lacks."""
+    return row(state, healthy) | {"has_syn_queue": state.syn_recv is not None}
+
+
 def _thresholds(state: ListenerState) -> Row:
     match = state.rule_match
     levels = {} if match is None else match.thresholds.levels

@@ -8,9 +8,18 @@ from heapq import nsmallest
 from typing import Any, Final, NamedTuple
 
 from exporter.api import listener_errors
-from exporter.api.listener_row import HealthySources, healthy_sources, labels, readable, row, state_of
+from exporter.api.listener_row import (
+    HealthySources,
+    healthy_sources,
+    labels,
+    readable,
+    row,
+    row_of_page,
+    state_of,
+)
 from exporter.api.queue_state import RANKS, QueueState
 from exporter.config.model import Queue
+from exporter.endpoint import endpoint
 from exporter.kernel.netns.host_label import HOST
 from exporter.owners.owner import OWNER_FACTS
 from exporter.sampling.clock import Clock
@@ -67,10 +76,10 @@ class Overview:
     fresh), `interval_seconds` (between two samples of its queues), `only_own_namespace`, `recorder`
     (`enabled`, `window_seconds`, `dropped_changes`), `errors` (those of `/api/v1/listeners`), `counts`
     (listeners by their state), `exceeded` (the worst that are full or beyond a threshold), `found` (how many
-    match the search) and `listeners`. A listener is that of `/api/v1/listeners`, with `peak_length` and
-    `peak_ratio` of the last ten minutes (None where they are not known) and `spans`: the highest ratio in
-    each of 120 spans of five seconds, None where it is not known. All three are None where the recorder is
-    off.
+    match the search) and `listeners`. A listener is that of `/api/v1/listeners`, with `has_syn_queue`,
+    `peak_length` and `peak_ratio` of the last ten minutes (None where they are not known) and `spans`: the
+    highest ratio in each of 120 spans of five seconds, None where it is not known. The last three are None
+    where the recorder is off.
     """
 
     def __init__(self, sampler: Sampler, clock: Clock, max_rows: int = _MAX_ROWS) -> None:
@@ -115,7 +124,7 @@ class Overview:
     def _row(self, candidate: _Candidate, healthy: HealthySources, now: float) -> Document:
         state, recorder = candidate.state, self._sampler.recorder
         # It may have changed since it was sorted.
-        found = row(state, healthy) | {"state": candidate.name}
+        found = row_of_page(state, healthy) | {"state": candidate.name}
         if not self._sampler.config.recorder.enabled:
             return found | {"peak_length": None, "peak_ratio": None, "spans": None}
         recording = recorder.recording(state, Queue.ACCEPT, now - WINDOW_SECONDS, now)
@@ -155,8 +164,8 @@ def highest(ratios: Iterable[float | None]) -> float | None:
 def _contains(state: ListenerState, words: Sequence[str]) -> bool:
     names = labels(state)
     owners = {fact.of(owner) for owner in state.owners for fact in OWNER_FACTS}
-    place = f"{names['address']}:{names['port']}" if names["port"] else names["address"]
-    text = "\n".join((names["netns"], names["protocol"], place, names["process"], *owners)).lower()
+    address = endpoint(names["address"], names["port"])
+    text = "\n".join((names["netns"], names["protocol"], address, names["process"], *owners)).lower()
     return all(word in text for word in words)
 
 

@@ -12,6 +12,7 @@ from exporter.cli import table
 from exporter.cli.colour import Colour, painted
 from exporter.doctor.finding import Finding, FindingSeverity
 from exporter.doctor.host_view import HostView
+from exporter.kernel.family import FAMILIES
 from exporter.kernel.netns.host_label import HOST
 
 _WIDTH: Final = 80
@@ -63,8 +64,7 @@ def _counted(number: int, severity: FindingSeverity) -> str:
 def _seen(host: HostView) -> dict[str, int]:
     protocols = Counter(each.key.protocol for namespace in host.namespaces for each in namespace.listeners)
     return {
-        "tcp_listeners": protocols["tcp"],
-        "unix_listeners": protocols["unix"],
+        **{f"{family.protocol}_listeners": protocols[family.protocol] for family in FAMILIES},
         "network_namespaces": len(host.namespaces),
     }
 

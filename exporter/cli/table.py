@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from exporter.place import place
+import exporter.endpoint
 
 # What is longer is cut, so that one name does not push the figures of all rows off the screen.
 MAX_NAME_WIDTH: Final = 64
@@ -35,7 +35,7 @@ def printable(text: str) -> str:
 def endpoint(address: str, port: str) -> str:
     """Return where a listener is as a cell: a name alone, or an address and its port, as in `[::1]:80`."""
     # The port may come from another host, as the address.
-    return place(name(address), name(port) if port else "")
+    return exporter.endpoint.endpoint(name(address), name(port) if port else "")
 
 
 def table(rows: Sequence[Sequence[str]], left: int) -> str:

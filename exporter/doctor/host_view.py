@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exporter.endpoint import endpoint
 from exporter.kernel.family import family_of
 from exporter.kernel.processes.activity import ProcessActivity
 from exporter.kernel.procfs.counters import Sysctls, TcpCounters
 from exporter.listeners.key import ListenerKey
 from exporter.owners.owner import Owner
-from exporter.place import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class ListenerView:
     def name(self) -> str:
         """The listener in words: its program and its address."""
         who = self.owner.process or self.owner.command or "the listener"
-        return f"{who} at {place(self.key.address, self.key.port)}"
+        return f"{who} at {endpoint(self.key.address, self.key.port)}"
 
 
 @dataclass(frozen=True, slots=True)

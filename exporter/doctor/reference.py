@@ -7,11 +7,11 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from exporter.doctor.backlog_settings.backlog_setting import BacklogSetting
+from exporter.doctor.backlog_settings.data_stores import DATA_STORES
+from exporter.doctor.backlog_settings.languages import LANGUAGES
+from exporter.doctor.backlog_settings.servers import SERVERS
 from exporter.doctor.checks import accepting, backlog, drops, reuseport, settings
-from exporter.doctor.knobs.data_stores import DATA_STORES
-from exporter.doctor.knobs.knob import Knob
-from exporter.doctor.knobs.languages import LANGUAGES
-from exporter.doctor.knobs.servers import SERVERS
 
 # What is to be known of each finding beyond its text.
 FINDINGS: Final[Mapping[str, str]] = {
@@ -85,7 +85,7 @@ namespace that has neither a process nor a name under `/run/netns` is not found.
 
 ## Findings
 """
-_KNOBS: Final = """
+_BACKLOG_SETTINGS: Final = """
 ## Settings of programs
 
 What the backlog is called, and what it is where nobody sets it. The kernel lowers every one to
@@ -101,23 +101,24 @@ def reference() -> str:
 def _lines() -> list[str]:
     lines = [_HEAD, "\n| finding | when |\n|---|---|\n"]
     lines += [f"| `{name}` | {meaning} |\n" for name, meaning in FINDINGS.items()]
-    lines.append(_KNOBS)
-    for title, knobs in (
+    lines.append(_BACKLOG_SETTINGS)
+    for title, rows in (
         ("Servers", SERVERS),
         ("Databases and message brokers", DATA_STORES),
         ("Languages, libraries and service managers", LANGUAGES),
     ):
         lines.append(f"\n### {title}\n\n")
         lines.append("| | programs | setting | default | applied by | source |\n|---|---|---|---|---|---|\n")
-        lines += [_row(knob) for knob in knobs]
+        lines += [_row(row) for row in rows]
     lines[-1] = lines[-1].removesuffix("\n")
     return lines
 
 
-def _row(knob: Knob) -> str:
-    programs = ", ".join(f"`{name}`" for name in (*knob.programs, *knob.units))
-    sources = " ".join(f"[{place(url)}]({url})" for url in re.findall(r"https://[^\s)]+", knob.source))
-    return f"| {knob.service} | {programs} | {knob.setting} | {knob.default} | {knob.applied} | {sources} |\n"
+def _row(setting: BacklogSetting) -> str:
+    programs = ", ".join(f"`{name}`" for name in (*setting.programs, *setting.units))
+    sources = " ".join(f"[{place(url)}]({url})" for url in re.findall(r"https://[^\s)]+", setting.source))
+    cells = (setting.service, programs, setting.key, setting.default, setting.applied, sources)
+    return f"| {' | '.join(cells)} |\n"
 
 
 def place(url: str) -> str:

@@ -134,7 +134,7 @@ class ListenerGroup:
         self._summed = False
         return member
 
-    def set_place(self, key: ListenerKey, program: str) -> None:
+    def set_identity(self, key: ListenerKey, program: str) -> None:
         """Take where the listener is, and its program, once the owner of its sockets is known."""
         self.key = key
         self.program = program

@@ -15,7 +15,7 @@ REMEMBER_SECONDS: Final = 300.0
 MAX_CLOSED: Final = 4096
 
 
-class Place(NamedTuple):
+class GroupIdentity(NamedTuple):
     """Where a socket belongs, as its owner tells: the program, and the key that follows from the address."""
 
     key: ListenerKey
@@ -30,7 +30,7 @@ class ListenerRegistry:
     """The groups of one namespace and protocol.
 
     Sockets with one key and one program are a group. The program is known only when the owner was found, so a
-    new socket joins the group at its address, where there is one, until `place` tells where it belongs.
+    new socket joins the group at its address, where there is one, until `assign` tells where it belongs.
     """
 
     def __init__(self, netns: str, protocol: str) -> None:
@@ -65,25 +65,27 @@ class ListenerRegistry:
             changed[group] = None
         return list(changed)
 
-    def place(self, group: ListenerGroup, places: Mapping[int, Place], now: float) -> list[ListenerGroup]:
+    def assign(
+        self, group: ListenerGroup, identities: Mapping[int, GroupIdentity], now: float
+    ) -> list[ListenerGroup]:
         """Put the sockets of a group, by their cookies, where they belong; return the groups concerned.
 
-        The place that is named first is that of the group where its program is not known yet. Sockets that
+        The identity that is named first is that of the group where its program is not known yet. Sockets that
         are left out stay in the group. One that is left without a socket is kept as a closed one, or
         forgotten where its program was not known.
         """
-        present = {cookie: place for cookie, place in places.items() if cookie in group.members}
+        present = {cookie: identity for cookie, identity in identities.items() if cookie in group.members}
         first = next(iter(present.values()), None)
-        if first is not None and not group.program and Place(group.key, group.program) != first:
+        if first is not None and not group.program and GroupIdentity(group.key, group.program) != first:
             key, bound_to = _address_of(group)
             if self._find((first.key, bound_to), first.program) is None:
                 self._open_remove((key, bound_to), group)
-                group.set_place(first.key, first.program)
+                group.set_identity(first.key, first.program)
                 self._open_add((first.key, bound_to), group)
         changed = {group: None}
-        for cookie, place in present.items():
-            if place != (group.key, group.program):
-                changed[self._move(cookie, group, place, now)] = None
+        for cookie, identity in present.items():
+            if identity != (group.key, group.program):
+                changed[self._move(cookie, group, identity, now)] = None
         return list(changed)
 
     def present(self, key: ListenerKey) -> list[ListenerGroup]:
@@ -118,12 +120,12 @@ class ListenerRegistry:
         self._reopen((key, listener.bound_to), group)
         return group
 
-    def _move(self, cookie: int, group: ListenerGroup, place: Place, now: float) -> ListenerGroup:
+    def _move(self, cookie: int, group: ListenerGroup, identity: GroupIdentity, now: float) -> ListenerGroup:
         address = _address_of(group)
-        target_address = (place.key, address[1])
-        target = self._find(target_address, place.program)
+        target_address = (identity.key, address[1])
+        target = self._find(target_address, identity.program)
         if target is None:
-            target = ListenerGroup(place.key, place.program)
+            target = ListenerGroup(identity.key, identity.program)
         self._reopen(target_address, target)
         member = group.release(cookie)
         if not group.members and group.program:

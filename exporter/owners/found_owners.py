@@ -10,9 +10,9 @@ from typing import Final
 from exporter.kernel.processes.process import Process
 from exporter.kernel.records import Listener
 from exporter.owners.cgroup_membership import parse_cgroup_membership
-from exporter.owners.creation_places import CreationPlaces
+from exporter.owners.creation_cgroups import CreationCgroups
 from exporter.owners.owner import SocketOwner
-from exporter.owners.owner_details import OwnerDetails, OwnerPlace
+from exporter.owners.owner_details import FoundOwner, OwnerDetails
 from exporter.owners.programs import Programs
 from exporter.owners.socket_holders import is_init
 
@@ -38,13 +38,13 @@ class FoundOwners:
     `held` are the sockets whose owner opens sockets for others.
     """
 
-    def __init__(self, programs: Programs, details: OwnerDetails, created: CreationPlaces) -> None:
+    def __init__(self, programs: Programs, details: OwnerDetails, created: CreationCgroups) -> None:
         self.held: set[int] = set()
         self._programs = programs
         self._details = details
         self._created = created
         self._listeners: dict[int, Listener] = {}
-        self._found: dict[int, OwnerPlace] = {}
+        self._found: dict[int, FoundOwner] = {}
         # For each socket without an owner the number of searches that are left.
         self._searches_left: dict[int, int] = {}
         # Sockets that wait for the next search of all processes before they are named.
@@ -111,20 +111,20 @@ class FoundOwners:
         such only since, it has not chosen the program that serves the socket. For those in `provisional` the
         search goes on: the owner counts until that has ended. Raises KernelError.
         """
-        places = {inode: self._locate(inode, process) for inode, process in found.items()}
-        locations = {place.location for place in places.values()}
+        located = {inode: self._locate(inode, process) for inode, process in found.items()}
+        locations = {owner.location for owner in located.values()}
         self._details.ask_names(locations.union(self._created.locations()))
         held_before = set(self.held)
         holding = {process: self._programs.read(process) for process in set(found.values())}
         changed, unknown = [], set()
-        for inode in places.keys() & (self._searches_left.keys() | self.held):
+        for inode in located.keys() & (self._searches_left.keys() | self.held):
             if inode not in provisional:
                 self._searches_left.pop(inode, None)
             (self.held.add if holding[found[inode]] else self.held.discard)(inode)
             if holding[found[inode]] and found[inode] not in managers:
                 unknown.add(inode)
-            if self._found.get(inode) != places[inode] or not self._details.is_settled(inode):
-                self._found[inode] = places[inode]
+            if self._found.get(inode) != located[inode] or not self._details.is_settled(inode):
+                self._found[inode] = located[inode]
                 changed.append(inode)
         self._note_changed(changed)
         self._awaited |= unknown
@@ -154,7 +154,7 @@ class FoundOwners:
     def take_details(self, now: float) -> bool:
         """Take what was looked up meanwhile; tell whether more sockets are held for others than before."""
         details = self._details
-        settled = details.take_settled(lambda inode: (self._listeners[inode], self._place(inode)), now)
+        settled = details.take_settled(lambda inode: (self._listeners[inode], self._found_owner(inode)), now)
         # Such a one may have a program that serves it, which is searched for before it is named.
         held = self._hold(settled)
         self._awaited |= held
@@ -179,7 +179,9 @@ class FoundOwners:
     def owners_of(self, listeners: Iterable[Listener]) -> dict[int, SocketOwner]:
         """Return what is known of sockets, by their cookies, without those that were not searched for yet."""
         return self._details.owners(
-            (listener, self._place(listener.inode)) for listener in listeners if self.searched(listener.inode)
+            (listener, self._found_owner(listener.inode))
+            for listener in listeners
+            if self.searched(listener.inode)
         )
 
     def _hold(self, inodes: Collection[int]) -> set[int]:
@@ -197,16 +199,16 @@ class FoundOwners:
         return held
 
     def _note_changed(self, inodes: Iterable[int]) -> None:
-        self._details.note((self._listeners[inode], self._place(inode)) for inode in inodes)
+        self._details.note((self._listeners[inode], self._found_owner(inode)) for inode in inodes)
 
-    def _place(self, inode: int) -> OwnerPlace:
+    def _found_owner(self, inode: int) -> FoundOwner:
         """Return the owner of a socket as far as it was found, and where the socket belongs."""
         found = self._found.get(inode)
-        return found if found is not None else OwnerPlace(None, self._created.location(inode))
+        return found if found is not None else FoundOwner(None, self._created.location(inode))
 
-    def _locate(self, inode: int, process: Process) -> OwnerPlace:
+    def _locate(self, inode: int, process: Process) -> FoundOwner:
         created = self._created.location(inode)
         # Where only systemd holds a socket, the unit of the socket tells more than that of systemd.
         if process.cgroup and not (is_init(process) and created.unit):
-            return OwnerPlace(process, _parse_cgroup_membership(process.cgroup))
-        return OwnerPlace(process, created)
+            return FoundOwner(process, _parse_cgroup_membership(process.cgroup))
+        return FoundOwner(process, created)

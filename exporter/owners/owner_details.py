@@ -26,7 +26,7 @@ _SETTLED_PAUSE_SECONDS: Final = 50e-6
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerPlace:
+class FoundOwner:
     """The process that owns a socket, None where that is not known, and where it runs."""
 
     process: Process | None
@@ -65,13 +65,13 @@ class OwnerDetails:
         """How many lookups hung."""
         return sum(lookups.hung for lookups in self._lookups)
 
-    def note(self, places: Iterable[tuple[Listener, OwnerPlace]]) -> None:
+    def note(self, sockets: Iterable[tuple[Listener, FoundOwner]]) -> None:
         """Note that other owners of sockets are known; each is changed once its details are known as well."""
-        places = list(places)
-        settled = self._settled(places)
+        sockets = list(sockets)
+        settled = self._settled(sockets)
         self._changed |= settled
         self._unsettled -= settled
-        self._unsettled |= {listener.inode for listener, _ in places} - settled
+        self._unsettled |= {listener.inode for listener, _ in sockets} - settled
 
     def is_settled(self, inode: int) -> bool:
         """Tell whether nothing is looked up of a socket."""
@@ -100,10 +100,10 @@ class OwnerDetails:
         changed, self._changed = self._changed, set()
         return changed
 
-    def take_settled(self, place: Callable[[int], tuple[Listener, OwnerPlace]], now: float) -> set[int]:
+    def take_settled(self, found: Callable[[int], tuple[Listener, FoundOwner]], now: float) -> set[int]:
         """Return the sockets of which everything was looked up meanwhile; they are not yet changed.
 
-        `place` returns the listener of a socket, and where its owner is.
+        `found` returns the listener of a socket and its owner.
         """
         for lookups in self._lookups:
             lookups.poll()
@@ -113,7 +113,7 @@ class OwnerDetails:
             return set()
         self._settled_versions = versions
         self._next_settled_look = now + _SETTLED_PAUSE_SECONDS * len(self._unsettled)
-        return self._settled(map(place, self._unsettled))
+        return self._settled(map(found, self._unsettled))
 
     def answers_changed(self, now: float) -> bool:
         """Tell, once a second at most, whether any answer may be another one than before."""
@@ -129,26 +129,26 @@ class OwnerDetails:
         self._container_names.ask(locations)
 
     def retain(
-        self, places: Iterable[tuple[Listener, OwnerPlace]], locations: Collection[CgroupLocation]
+        self, sockets: Iterable[tuple[Listener, FoundOwner]], locations: Collection[CgroupLocation]
     ) -> None:
         """Forget what was looked up of other sockets and locations."""
-        held = [(listener, place.process) for listener, place in places if place.process is not None]
+        held = [(listener, found.process) for listener, found in sockets if found.process is not None]
         self._programs.retain({process for _, process in held})
         self._socket_paths.retain(held)
         self._user_names.retain(held)
         self._container_names.retain(set(locations))
 
-    def owners(self, places: Iterable[tuple[Listener, OwnerPlace]]) -> dict[int, SocketOwner]:
+    def owners(self, sockets: Iterable[tuple[Listener, FoundOwner]]) -> dict[int, SocketOwner]:
         """Return what is known of sockets, by their cookies."""
         # Thousands of sockets may have one owner.
-        made: dict[tuple[OwnerPlace, int | None], Owner] = {}
+        made: dict[tuple[FoundOwner, int | None], Owner] = {}
         owners = {}
-        for listener, place in places:
-            key = (place, listener.uid)
+        for listener, found in sockets:
+            key = (found, listener.uid)
             owner = made.get(key)
             if owner is None:
-                owner = made[key] = self._owner(place, listener.uid)
-            owners[listener.cookie] = self._socket_owner(listener, place.process, owner)
+                owner = made[key] = self._owner(found, listener.uid)
+            owners[listener.cookie] = self._socket_owner(listener, found.process, owner)
         return owners
 
     def _socket_owner(self, listener: Listener, process: Process | None, owner: Owner) -> SocketOwner:
@@ -157,8 +157,8 @@ class OwnerDetails:
         path = self._socket_paths.path(listener, process)
         return SocketOwner(owner, owner_order(process), path.address, path.stale)
 
-    def _owner(self, place: OwnerPlace, uid: int | None) -> Owner:
-        process, location = place.process, place.location
+    def _owner(self, found: FoundOwner, uid: int | None) -> Owner:
+        process, location = found.process, found.location
         names = self._container_names.names_at(location)
         return Owner(
             process=label_value(self._programs.name(process, _unit_of(location))) if process else "",
@@ -174,27 +174,27 @@ class OwnerDetails:
             cgroup=label_value(location.path),
         )
 
-    def _settled(self, places: Iterable[tuple[Listener, OwnerPlace]]) -> set[int]:
+    def _settled(self, sockets: Iterable[tuple[Listener, FoundOwner]]) -> set[int]:
         """Return those of these sockets, by inode, of which there is nothing to wait for."""
         # Thousands of sockets may have one owner.
-        of_owners: dict[tuple[OwnerPlace, int | None], bool] = {}
+        of_owners: dict[tuple[FoundOwner, int | None], bool] = {}
         settled = set()
-        for listener, place in places:
-            owner = (place, listener.uid)
+        for listener, found in sockets:
+            owner = (found, listener.uid)
             of_owner = of_owners.get(owner)
             if of_owner is None:
-                of_owner = of_owners[owner] = self._owner_settled(place, listener.uid)
+                of_owner = of_owners[owner] = self._owner_settled(found, listener.uid)
             # Each is asked, so that all are looked up at once.
-            path = place.process is None or self._socket_paths.settled(listener, place.process)
+            path = found.process is None or self._socket_paths.settled(listener, found.process)
             if of_owner and path:
                 settled.add(listener.inode)
         return settled
 
-    def _owner_settled(self, place: OwnerPlace, uid: int | None) -> bool:
+    def _owner_settled(self, found: FoundOwner, uid: int | None) -> bool:
         settled = [
-            self._container_names.settled(place.location),
-            uid is None or self._user_names.settled(uid, place.process),
-            place.process is None or self._programs.settled(place.process),
+            self._container_names.settled(found.location),
+            uid is None or self._user_names.settled(uid, found.process),
+            found.process is None or self._programs.settled(found.process),
         ]
         return all(settled)
 

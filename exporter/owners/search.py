@@ -19,7 +19,7 @@ from exporter.kernel.processes.process import Process, ProcessTable
 from exporter.kernel.records import Listener
 from exporter.owners.cgroup_paths import CgroupPaths
 from exporter.owners.container_name_lookups import ContainerNameLookups
-from exporter.owners.creation_places import CreationPlaces
+from exporter.owners.creation_cgroups import CreationCgroups
 from exporter.owners.found_owners import FoundOwners, Held
 from exporter.owners.new_processes import NewProcesses
 from exporter.owners.owner import SocketOwner
@@ -55,7 +55,7 @@ class OwnerSearch:
         self._details = OwnerDetails(
             sources.programs, sources.socket_paths, sources.container_names, sources.user_names
         )
-        self._created = CreationPlaces(sources.cgroups)
+        self._created = CreationCgroups(sources.cgroups)
         self._owners = FoundOwners(sources.programs, self._details, self._created)
         # Sockets whose cgroup was not searched yet.
         self._new: set[int] = set()

@@ -10,13 +10,13 @@ MAX_FOLLOWED: Final = 16384
 
 
 class FollowedLimit:
-    """Divides the places among those who follow connections now. One thread uses it."""
+    """Divides them among those who follow connections now. One thread uses it."""
 
     def __init__(self) -> None:
         """Know nobody yet."""
         self._following: WeakSet[object] = WeakSet()
 
-    def places(self, who: object, queues: int) -> int:
+    def share(self, who: object, queues: int) -> int:
         """Return how many connections `who` may follow in each of so many queues: at least one.
 
         With no queue it follows none, and leaves its part to the others.

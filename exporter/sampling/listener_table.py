@@ -128,7 +128,7 @@ class ListenerTable:
         Each program in one place is a listener of its own, which has its own histories.
         """
         self._owners.take({cookie: owners[cookie] for cookie in owners.keys() & group.members.keys()})
-        self._place(group, now)
+        self._assign(group, now)
 
     def configure(self, config: Config, now: float) -> None:
         """Apply the rules of another configuration; histories go on."""
@@ -138,7 +138,7 @@ class ListenerTable:
         self._folded.configure(config)
         # Which labels there are decides whether programs in one place are told apart.
         for group in [group for group in self.states if group.members]:
-            self._place(group, now)
+            self._assign(group, now)
         # Those without an owner last: they may belong to a folded listener that has one.
         for state in sorted(
             self.states.values(), key=lambda state: not (state.owner and state.owner.process)
@@ -181,9 +181,9 @@ class ListenerTable:
             for key in {group.key for group in changed}:
                 self._tell_apart(key)
 
-    def _place(self, group: ListenerGroup, now: float) -> None:
+    def _assign(self, group: ListenerGroup, now: float) -> None:
         before, registry = group.key, self._registries[family_of(group.key.protocol)]
-        changed = registry.place(group, self._owners.places(group), now)
+        changed = registry.assign(group, self._owners.identities(group), now)
         if len(changed) > 1:
             self._matcher = None
             self._take_moved(changed, now)

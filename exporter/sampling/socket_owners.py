@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.listeners.group import ListenerGroup
-from exporter.listeners.registry import Place
+from exporter.listeners.registry import GroupIdentity
 from exporter.owners.owner import OWNER_FACTS, UNKNOWN_OWNER, Owner, SocketOwner
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.mptcp_sockets import MptcpSockets
@@ -48,15 +48,15 @@ class SocketOwners:
         for cookie in cookies:
             self._owners.pop(cookie, None)
 
-    def places(self, group: ListenerGroup) -> dict[int, Place]:
+    def identities(self, group: ListenerGroup) -> dict[int, GroupIdentity]:
         """Return where the sockets of a group belong, as far as their programs are known."""
-        places = {}
+        identities = {}
         for cookie, known in self._known(group):
             if known.owner.process:
                 address = known.address or group.members[cookie].listener.address
                 program = known.owner.process if _PROCESS in self._labels else ""
-                places[cookie] = Place(group.key._replace(address=address), program)
-        return places
+                identities[cookie] = GroupIdentity(group.key._replace(address=address), program)
+        return identities
 
     def of(self, group: ListenerGroup) -> GroupOwners | None:
         """Return the owners of a group, None where none of its sockets was searched for yet."""

@@ -33,7 +33,7 @@ def client_section(row: Document, clients: Document | None, *, asked: bool) -> M
     link, and the text is empty.
     """
     if not asked:
-        if row["protocol"] != "tcp":
+        if not row["has_syn_queue"]:
             return joined()
         address = listener_name.details_address(row, clients=_NUMBER)
         return element("p", element("a", "Who waits?", href=address))

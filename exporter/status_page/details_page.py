@@ -53,7 +53,7 @@ class DetailsPage:
         document = self._details.document(labels, wanted.clients if with_clients else None)
         known = document["listener"] is not None or document["queues"] or document["episodes"]
         return Content(
-            title=listener_name.place(labels),
+            title=listener_name.endpoint(labels),
             time=document["time"],
             main=joined(*_sections(document, wanted)),
             status=HTTPStatus.OK if known else HTTPStatus.NOT_FOUND,
@@ -66,7 +66,7 @@ def _sections(document: Document, wanted: DetailsQuery) -> Iterator[Markup]:
     yield element("p", element("a", "All listeners", href="./"))
     yield element(
         "h2",
-        listener_name.isolated(listener_name.place(labels)),
+        listener_name.isolated(listener_name.endpoint(labels)),
         joined(" ", process) if process else None,
         joined(" ", badge(row["state"])) if row else None,
     )
@@ -88,14 +88,14 @@ def _sections(document: Document, wanted: DetailsQuery) -> Iterator[Markup]:
 
 
 def _figures(row: Document, document: Document) -> Markup:
-    tcp = row["protocol"] == "tcp"
+    syn_queue = row["has_syn_queue"]
     figures = {
         "Waiting for accept": number(row["accept_length"]),
         "Backlog": number(row["accept_limit"]),
         "Full to": percent(row["accept_utilization_ratio"]),
-        "Oldest wait": _oldest_wait(row) if tcp else None,
-        "Half-open": f"{number(row['syn_recv'])} of {number(row['syn_recv_limit'])}" if tcp else None,
-        "Packets dropped": number(row["drops_total"]) if tcp else None,
+        "Oldest wait": _oldest_wait(row) if syn_queue else None,
+        "Half-open": f"{number(row['syn_recv'])} of {number(row['syn_recv_limit'])}" if syn_queue else None,
+        "Packets dropped": number(row["drops_total"]) if syn_queue else None,
         "Sockets": number(row["sockets"]),
         "Rule": document["rule"],
         "Network namespace": row["netns"],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import exporter.place
+import exporter.endpoint
 from exporter.api.query import LABELS
 from exporter.status_page.markup import Markup, element
 
@@ -14,9 +14,9 @@ DETAILS_PATH: Final = "/listener"
 _HOST: Final = "host"
 
 
-def place(row: Mapping[str, Any]) -> str:
+def endpoint(row: Mapping[str, Any]) -> str:
     """Return where a listener is."""
-    return exporter.place.place(str(row["address"]), str(row["port"]))
+    return exporter.endpoint.endpoint(str(row["address"]), str(row["port"]))
 
 
 def process(row: Mapping[str, Any]) -> Markup | None:
@@ -35,7 +35,7 @@ def isolated(name: str) -> Markup:
 
 def link(row: Mapping[str, Any]) -> Markup:
     """Return a link to the page about a listener."""
-    return element("a", isolated(place(row)), href=details_address(row))
+    return element("a", isolated(endpoint(row)), href=details_address(row))
 
 
 def details_address(row: Mapping[str, Any], **parameters: int) -> str:

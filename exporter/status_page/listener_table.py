@@ -130,7 +130,7 @@ def _heading(column: _Column, search: Search) -> Markup:
 
 
 def _row(row: Document) -> Markup:
-    state, tcp = row["state"] or UNKNOWN, row["protocol"] == "tcp"
+    state, syn_queue = row["state"] or UNKNOWN, row["has_syn_queue"]
     cells = (
         badge(row["state"]),
         joined(listener_name.link(row), _stale(row)),
@@ -138,9 +138,9 @@ def _row(row: Document) -> Markup:
         _now(row, state),
         _peak(row),
         _history(row),
-        duration(row["accept_oldest_wait_seconds"]) if tcp and row["accept_length"] else "",
-        number(row["syn_recv"]) if tcp else "",
-        number(row["drops_total"]) if tcp else "",
+        duration(row["accept_oldest_wait_seconds"]) if syn_queue and row["accept_length"] else "",
+        number(row["syn_recv"]) if syn_queue else "",
+        number(row["drops_total"]) if syn_queue else "",
     )
     return element(
         "tr",

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Final
 
 from exporter.web.negotiation import accepts_gzip, negotiate
-from exporter.web.places import Places
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
+from exporter.web.response_limit import ResponseLimit
 from exporter.web.shared_pages import SharedPages
 
 # A scrape is to be served within a second or not at all.
@@ -27,7 +27,7 @@ class ScrapeHandler:
     def __init__(self, pages: SharedPages, *, max_requests: int, wait_seconds: float = _WAIT_SECONDS) -> None:
         self._pages = pages
         self._max_requests = max_requests
-        self._places = Places(max_requests)
+        self._response_limit = ResponseLimit(max_requests)
         self._wait_seconds = wait_seconds
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
@@ -46,7 +46,7 @@ class ScrapeHandler:
             _log.exception("cannot render the metrics page")
             text = "cannot render the metrics page; the exporter's log says why"
             return HttpResponse.text(HTTPStatus.INTERNAL_SERVER_ERROR, text)
-        if not await self._places.take(request.delivery, self._wait_seconds):
+        if not await self._response_limit.take(request.delivery, self._wait_seconds):
             allowed = f"{self._max_requests} scrapes are in flight, and --web.max-requests allows no more"
             return HttpResponse.busy(f"{allowed}; try again later")
         request.delivery.until_sent.enter_context(self._pages.read_by(page, request.delivery))

@@ -12,9 +12,9 @@ from typing import Final
 
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.negotiation import accepts_gzip
-from exporter.web.places import Places
 from exporter.web.request import HttpRequest
 from exporter.web.response import HttpResponse
+from exporter.web.response_limit import ResponseLimit
 
 _COMPRESS_LEVEL: Final = 1
 # For as long a client waits until it is told to come again.
@@ -41,14 +41,14 @@ class ThreadedHandler:
         self._executor = executor
         self._allowance = allowance
         self._cpu = cpu
-        self._places = Places(_MAX_REQUESTS)
+        self._response_limit = ResponseLimit(_MAX_REQUESTS)
 
     async def handle(self, request: HttpRequest, part: CpuAllowance | None = None) -> HttpResponse:
         """Return the response, in gzip where the client accepts it, or 503 while others are served.
 
         `part` of the allowance is charged as well.
         """
-        if not await self._places.take(request.delivery, WAIT_SECONDS):
+        if not await self._response_limit.take(request.delivery, WAIT_SECONDS):
             return HttpResponse.busy("this is served to others; try again later")
         compressed = accepts_gzip(request.headers.get("accept-encoding"))
         response, seconds = await asyncio.get_running_loop().run_in_executor(

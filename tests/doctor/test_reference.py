@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from exporter.doctor import checks
-from exporter.doctor.knobs.lookup import KNOBS
+from exporter.doctor.backlog_settings.lookup import BACKLOG_SETTINGS
 from exporter.doctor.reference import FINDINGS, reference
 from tests.deploy.alerts import shipped
 
@@ -37,9 +37,9 @@ def test_every_finding_of_a_check_is_documented() -> None:
 
 
 def test_every_setting_has_a_source() -> None:
-    for knob in KNOBS:
-        assert re.match(r"https://\S+", knob.source), knob.service
-        assert f"| {knob.service} |" in reference()
+    for setting in BACKLOG_SETTINGS:
+        assert re.match(r"https://\S+", setting.source), setting.service
+        assert f"| {setting.service} |" in reference()
 
 
 def test_the_runbook_of_each_alert_names_findings_that_there_are() -> None:

@@ -12,6 +12,7 @@ from tests.status_page.test_markup import Parsed
 ROW = {
     "netns": "host",
     "protocol": "tcp",
+    "has_syn_queue": True,
     "address": "::",
     "port": "443",
     "process": "<nginx>",
@@ -41,7 +42,7 @@ def test_without_being_asked_for_there_is_a_link_alone() -> None:
 
 
 def test_a_unix_socket_has_no_link_for_its_clients_have_no_address() -> None:
-    assert shown(None, asked=False, protocol="unix").text == ""
+    assert shown(None, asked=False, protocol="unix", has_syn_queue=False).text == ""
 
 
 def test_addresses_are_before_networks_of_several_and_each_has_its_figures() -> None:

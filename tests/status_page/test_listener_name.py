@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.api.query import LABELS
 from exporter.status_page.details_query import DetailsQuery
-from exporter.status_page.listener_name import details_address, link, place, process
+from exporter.status_page.listener_name import details_address, endpoint, link, process
 from tests.status_page.test_markup import Parsed
 
 NGINX = {"netns": "host", "protocol": "tcp", "address": "10.0.0.1", "port": "80", "process": "nginx"}
@@ -26,8 +26,8 @@ NGINX = {"netns": "host", "protocol": "tcp", "address": "10.0.0.1", "port": "80"
         ("/run/a:b", "", "/run/a:b"),
     ],
 )
-def test_place(address: str, port: str, expected: str) -> None:
-    assert place({"address": address, "port": port}) == expected
+def test_endpoint(address: str, port: str, expected: str) -> None:
+    assert endpoint({"address": address, "port": port}) == expected
 
 
 def test_the_namespace_is_told_where_it_is_not_that_of_the_host() -> None:

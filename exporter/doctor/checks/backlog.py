@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from exporter.doctor.backlog_settings.backlog_setting import BacklogSetting
+from exporter.doctor.backlog_settings.lookup import setting_of
 from exporter.doctor.checks import load
 from exporter.doctor.checks.accepting import accepts_nothing
 from exporter.doctor.checks.subject import finding_about
 from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
-from exporter.doctor.knobs.knob import Knob
-from exporter.doctor.knobs.lookup import knob_of
 
 CAPPED: Final = "backlog-capped"
 SMALL: Final = "backlog-small"
@@ -32,23 +32,25 @@ def backlogs(host: HostView) -> Iterator[Finding]:
             # A larger queue would be full as well where nothing is accepted.
             if limit is None or accepts_nothing(listener, host.seconds):
                 continue
-            knob = knob_of(listener.owner)
+            setting = setting_of(listener.owner)
             loaded = load.busy(listener, namespace)
             # A larger one was granted before the setting was lowered.
             if somaxconn is not None and limit == somaxconn:
-                if loaded or (knob.backlog or 0) > limit:
-                    yield _capped(listener, namespace, knob, somaxconn)
+                if loaded or (setting.backlog or 0) > limit:
+                    yield _capped(listener, namespace, setting, somaxconn)
             elif somaxconn is not None and limit <= somaxconn / 2 and loaded:
-                yield _small(listener, namespace, knob, somaxconn)
+                yield _small(listener, namespace, setting, somaxconn)
             elif limit < _TINY and listener.key.address in _EVERYWHERE:
-                yield _tiny(listener, knob, limit, lost=loaded or load.may_have_lost(listener, namespace))
+                yield _tiny(listener, setting, limit, lost=loaded or load.may_have_lost(listener, namespace))
 
 
-def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
+def _capped(
+    listener: ListenerView, namespace: NamespaceView, setting: BacklogSetting, somaxconn: int
+) -> Finding:
     loaded = load.busy(listener, namespace)
     wanted = max(_LARGE, 2 * somaxconn)
-    own = f"; its own setting is {knob.setting} (default: {knob.default})" if knob.service else ""
-    asked = f"{knob.service} asks for {knob.backlog} unless it is told otherwise"
+    own = f"; its own setting is {setting.key} (default: {setting.default})" if setting.service else ""
+    asked = f"{setting.service} asks for {setting.backlog} unless it is told otherwise"
     return finding_about(
         listener,
         name=CAPPED,
@@ -57,7 +59,7 @@ def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxc
         certainty=Certainty.CERTAIN if listener.was_full else Certainty.LIKELY,
         evidence=(
             f"its backlog is {somaxconn}, which is net.core.somaxconn here: the kernel grants no more",
-            *((asked,) if (knob.backlog or 0) > somaxconn else ()),
+            *((asked,) if (setting.backlog or 0) > somaxconn else ()),
             *load.evidence(listener, namespace),
         ),
         change=(
@@ -68,7 +70,9 @@ def _capped(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxc
     )
 
 
-def _small(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxconn: int) -> Finding:
+def _small(
+    listener: ListenerView, namespace: NamespaceView, setting: BacklogSetting, somaxconn: int
+) -> Finding:
     return finding_about(
         listener,
         name=SMALL,
@@ -79,11 +83,11 @@ def _small(listener: ListenerView, namespace: NamespaceView, knob: Knob, somaxco
             f"its backlog is {listener.limit}, and net.core.somaxconn here is {somaxconn}",
             *load.evidence(listener, namespace),
         ),
-        change=_larger(knob),
+        change=_larger(setting),
     )
 
 
-def _tiny(listener: ListenerView, knob: Knob, limit: int, *, lost: bool) -> Finding:
+def _tiny(listener: ListenerView, setting: BacklogSetting, limit: int, *, lost: bool) -> Finding:
     return finding_about(
         listener,
         name=TINY,
@@ -94,11 +98,13 @@ def _tiny(listener: ListenerView, knob: Knob, limit: int, *, lost: bool) -> Find
             f"its backlog is {limit}: when {limit + 1} clients wait, the next one is dropped",
             *(() if lost else ("nobody was lost so far, as far as the kernel counts",)),
         ),
-        change=_larger(knob),
+        change=_larger(setting),
     )
 
 
-def _larger(knob: Knob) -> str:
-    if not knob.service:
-        return f"raise {knob.setting} in its program, or the setting that it comes from, and restart it"
-    return f"raise {knob.setting} ({knob.service}; default: {knob.default}); applied by: {knob.applied}"
+def _larger(setting: BacklogSetting) -> str:
+    if not setting.service:
+        return f"raise {setting.key} in its program, or the setting that it comes from, and restart it"
+    return (
+        f"raise {setting.key} ({setting.service}; default: {setting.default}); applied by: {setting.applied}"
+    )

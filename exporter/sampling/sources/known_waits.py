@@ -59,7 +59,7 @@ class KnownWaits:
         """Know none yet."""
         self._namespace = namespace
         self._followed = followed
-        self._places = 0
+        self._share = 0
         self._known: dict[ListenerGroup, _Queue] = {}
 
     def __bool__(self) -> bool:
@@ -69,11 +69,11 @@ class KnownWaits:
     def forget(self) -> None:
         """Know none any more, and not how long they waited."""
         self._known.clear()
-        self._followed.limit.places(self, 0)
+        self._followed.limit.share(self, 0)
 
     def keep(self, groups: Collection[ListenerGroup], now: float) -> None:
         """Take that nothing waits at other listeners."""
-        self._places = self._followed.limit.places(self, len(groups))
+        self._share = self._followed.limit.share(self, len(groups))
         for group in self._known.keys() - set(groups):
             queue = self._known.pop(group)
             self._end(group, queue, queue.waiting, now)
@@ -104,8 +104,8 @@ class KnownWaits:
         waiting = sorted((*kept, *(_Entry(now - each.seconds, each) for each in found)), key=_created_at)
         if not waiting:
             return None
-        places = waiting[: self._places]
-        self._known[group] = _Queue(places, len(waiting), frozenset(group.members), now)
+        followed = waiting[: self._share]
+        self._known[group] = _Queue(followed, len(waiting), frozenset(group.members), now)
         oldest = waiting[0].connection
         return still.get(oldest.cookie, oldest.seconds)
 

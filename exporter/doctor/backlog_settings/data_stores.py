@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from exporter.doctor.knobs.knob import Knob
+from exporter.doctor.backlog_settings.backlog_setting import BacklogSetting
 
 _GITHUB: Final = "https://github.com/"
 _IBM: Final = "https://www.ibm.com/docs/en/SSFKSJ_9.2.0/com.ibm.mq.con.doc/"
 
 DATA_STORES: Final = (
-    Knob(
+    BacklogSetting(
         "Redis",
         ("redis-server*", "valkey-server*"),
         "`tcp-backlog`, for its unix socket too",
@@ -19,7 +19,7 @@ DATA_STORES: Final = (
         "restart",
         _GITHUB + "redis/redis/blob/unstable/redis.conf",
     ),
-    Knob(
+    BacklogSetting(
         "PostgreSQL",
         ("postgres", "postmaster"),
         "`max_connections`, from which it follows",
@@ -28,7 +28,7 @@ DATA_STORES: Final = (
         "restart",
         _GITHUB + "postgres/postgres/blob/master/src/backend/libpq/pqcomm.c",
     ),
-    Knob(
+    BacklogSetting(
         "MySQL",
         ("mysqld",),
         "`back_log`",
@@ -37,7 +37,7 @@ DATA_STORES: Final = (
         "restart",
         "https://dev.mysql.com/worklog/task/?id=9704",
     ),
-    Knob(
+    BacklogSetting(
         "MariaDB",
         ("mariadbd",),
         "`back_log`",
@@ -46,7 +46,7 @@ DATA_STORES: Final = (
         "restart",
         _GITHUB + "MariaDB/server/blob/main/sql/mysqld.cc",
     ),
-    Knob(
+    BacklogSetting(
         "RabbitMQ",
         ("rabbitmq*",),
         "`tcp_listen_options.backlog`",
@@ -56,7 +56,7 @@ DATA_STORES: Final = (
         _GITHUB + "rabbitmq/rabbitmq-server/blob/main/deps/rabbit/Makefile",
         units=("rabbitmq*.service",),
     ),
-    Knob(
+    BacklogSetting(
         "IBM MQ",
         ("runmqlsr*", "amqcrsta*"),
         "`ListenerBacklog` in the TCP stanza of qm.ini, or `BACKLOG` of the listener",

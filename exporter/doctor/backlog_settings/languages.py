@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from exporter.doctor.knobs.knob import Knob
+from exporter.doctor.backlog_settings.backlog_setting import BacklogSetting
 
 _GITHUB: Final = "https://github.com/"
 
 LANGUAGES: Final = (
-    Knob(
+    BacklogSetting(
         "Node.js",
         ("node", "nodejs", "MainThread", "*.js", "*.mjs", "*.cjs"),
         "`backlog` of `server.listen()`",
@@ -21,7 +21,7 @@ LANGUAGES: Final = (
         "restart",
         "https://nodejs.org/api/net.html#serverlisten",
     ),
-    Knob(
+    BacklogSetting(
         "Java (ServerSocket)",
         ("java",),
         "`backlog` of `new ServerSocket()` or `bind()`",
@@ -30,7 +30,7 @@ LANGUAGES: Final = (
         "restart",
         _GITHUB + "openjdk/jdk/blob/master/src/java.base/share/classes/java/net/ServerSocket.java",
     ),
-    Knob(
+    BacklogSetting(
         "Python (socketserver, asyncio)",
         ("python*", "pypy*", "*.py", "http.server"),
         "`request_queue_size` of the class in socketserver, `backlog` of `create_server()` in asyncio",
@@ -40,7 +40,7 @@ LANGUAGES: Final = (
         "https://docs.python.org/3/library/socketserver.html#socketserver.BaseServer.request_queue_size "
         "(asyncio: https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.create_server)",
     ),
-    Knob(
+    BacklogSetting(
         "Kestrel (ASP.NET Core)",
         ("dotnet", "*.dll"),
         "`SocketTransportOptions.Backlog`",
@@ -50,7 +50,7 @@ LANGUAGES: Final = (
         "https://learn.microsoft.com/dotnet/api/"
         "microsoft.aspnetcore.server.kestrel.transport.sockets.sockettransportoptions.backlog",
     ),
-    Knob(
+    BacklogSetting(
         "Erlang (gen_tcp)",
         ("beam*", "erl*"),
         "the option `{backlog, N}` of `gen_tcp:listen`",
@@ -59,7 +59,7 @@ LANGUAGES: Final = (
         "restart",
         _GITHUB + "erlang/otp/blob/master/lib/kernel/src/inet_int.hrl",
     ),
-    Knob(
+    BacklogSetting(
         "systemd",
         ("systemd",),
         "`Backlog=` of the .socket unit",
@@ -68,7 +68,7 @@ LANGUAGES: Final = (
         "restart of the .socket unit",
         "https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html#Backlog=",
     ),
-    Knob(
+    BacklogSetting(
         "Go (net.Listen)",
         (),
         "none in its standard library",
@@ -77,7 +77,7 @@ LANGUAGES: Final = (
         "restart",
         _GITHUB + "golang/go/blob/master/src/net/sock_linux.go",
     ),
-    Knob(
+    BacklogSetting(
         "Netty",
         (),
         "`ChannelOption.SO_BACKLOG`",
@@ -86,7 +86,7 @@ LANGUAGES: Final = (
         "restart",
         _GITHUB + "netty/netty/blob/4.2/common/src/main/java/io/netty/util/NetUtil.java",
     ),
-    Knob(
+    BacklogSetting(
         "Rust (std::net::TcpListener)",
         (),
         "none: the crate socket2 has it, as `Socket::listen()`",
@@ -96,7 +96,7 @@ LANGUAGES: Final = (
         _GITHUB + "rust-lang/rust/blob/0028f344ce9f64766259577c998a1959ca1f6a0b/"
         "library/std/src/sys/net/connection/socket/mod.rs",
     ),
-    Knob(
+    BacklogSetting(
         "Rust (tokio::net::TcpListener)",
         (),
         "`TcpSocket::listen()` in place of `TcpListener::bind()`",
@@ -106,7 +106,7 @@ LANGUAGES: Final = (
         "restart",
         _GITHUB + "tokio-rs/mio/blob/master/CHANGELOG.md",
     ),
-    Knob(
+    BacklogSetting(
         "C, after Stevens (UNIX Network Programming)",
         (),
         "`LISTENQ` in unp.h; the environment variable LISTENQ where `Listen()` is used",
@@ -118,4 +118,4 @@ LANGUAGES: Final = (
 )
 
 # What a program is told of which no row is known.
-OWN_PROGRAM: Final = Knob("", (), "the argument of `listen()`", "", None, "restart", "")
+OWN_PROGRAM: Final = BacklogSetting("", (), "the argument of `listen()`", "", None, "restart", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from exporter.web.places import Places
+from exporter.web.response_limit import ResponseLimit
 from tests.web.delivery import FakeDelivery
 from tests.web.server_thread import TIMEOUT_SECONDS
 
@@ -13,7 +13,7 @@ def test_a_place_is_waited_for() -> None:
     """The one that comes first has it as soon as it is free."""
 
     async def run() -> list[str]:
-        places, first = Places(1), FakeDelivery()
+        places, first = ResponseLimit(1), FakeDelivery()
         assert await places.take(first, 0.0)
         order: list[str] = []
 
@@ -34,7 +34,7 @@ def test_a_place_is_waited_for() -> None:
 
 def test_no_place_before_the_timeout() -> None:
     async def run() -> bool:
-        places = Places(1)
+        places = ResponseLimit(1)
         assert await places.take(FakeDelivery(), 0.0)
         return await places.take(FakeDelivery(), 0.01)
 
@@ -43,7 +43,7 @@ def test_no_place_before_the_timeout() -> None:
 
 def test_a_client_that_stalls_while_others_wait_gives_its_place() -> None:
     async def run() -> bool:
-        places, first = Places(1), FakeDelivery()
+        places, first = ResponseLimit(1), FakeDelivery()
         assert await places.take(first, 0.0)
         waiting = asyncio.create_task(places.take(FakeDelivery(), TIMEOUT_SECONDS))
         await asyncio.sleep(0)
@@ -55,7 +55,7 @@ def test_a_client_that_stalls_while_others_wait_gives_its_place() -> None:
 
 def test_without_a_limit_there_is_always_a_place() -> None:
     async def run() -> bool:
-        places = Places(0)
+        places = ResponseLimit(0)
         return all([await places.take(FakeDelivery(), 0.0) for _ in range(100)])
 
     assert asyncio.run(run())

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.doctor.backlog_settings.lookup import BACKLOG_SETTINGS, setting_of
 from exporter.doctor.checks.backlog import CAPPED
 from exporter.doctor.finding import FindingSeverity
-from exporter.doctor.knobs.lookup import KNOBS, knob_of
 from exporter.owners.owner import UNKNOWN_OWNER, Owner
 from testbed import programs, syscalls
 from testbed.namespace import write_sysctl
@@ -44,7 +44,7 @@ from tests.doctor.watching import findings
     ],
 )
 def test_a_program_has_the_row_of_what_runs_and_else_that_of_its_language(owner: Owner, service: str) -> None:
-    assert knob_of(owner).service == service
+    assert setting_of(owner).service == service
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_a_program_has_the_row_of_what_runs_and_else_that_of_its_language(owner:
 )
 def test_a_default_that_depends_on_a_setting_or_a_version_is_no_number(service: str, depends_on: str) -> None:
     """The doctor would say that the program asks for it."""
-    (row,) = (knob for knob in KNOBS if knob.service == service)
+    (row,) = (setting for setting in BACKLOG_SETTINGS if setting.service == service)
     assert row.backlog is None
     assert depends_on in row.default
 
 
 def test_rows_have_names_of_their_own() -> None:
-    assert len({knob.service for knob in KNOBS}) == len(KNOBS)
+    assert len({setting.service for setting in BACKLOG_SETTINGS}) == len(BACKLOG_SETTINGS)
 
 
 def test_the_defaults_of_python_are_those_of_this_one() -> None:
@@ -76,7 +76,7 @@ def test_the_defaults_of_python_are_those_of_this_one() -> None:
         return value
 
     assert asyncio.run(backlog()) == 100
-    assert knob_of(Owner(process="app.py")).default == "5 in socketserver, 100 in asyncio"
+    assert setting_of(Owner(process="app.py")).default == "5 in socketserver, 100 in asyncio"
 
 
 @pytest.mark.netns

@@ -17,7 +17,7 @@ _ROOT_CGROUP: Final = 1
 NOWHERE: Final = CgroupLocation()
 
 
-class CreationPlaces:
+class CreationCgroups:
     """The cgroups of sockets by inode, and the locations of those that were looked for."""
 
     def __init__(self, cgroups: CgroupPaths) -> None:

@@ -15,7 +15,7 @@ _STALLED_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 0.05
 
 
-class Places:
+class ResponseLimit:
     """`count` places, or any number where that is 0. Used in one event loop."""
 
     def __init__(self, count: int) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from exporter.doctor.knobs.knob import Knob
+from exporter.doctor.backlog_settings.backlog_setting import BacklogSetting
 
 _GITHUB: Final = "https://github.com/"
 
 SERVERS: Final = (
-    Knob(
+    BacklogSetting(
         "nginx",
         ("nginx", "openresty", "angie"),
         "`backlog=` of `listen`, once for each address and port",
@@ -18,7 +18,7 @@ SERVERS: Final = (
         "reload where the number was changed, else restart",
         _GITHUB + "nginx/nginx/blob/master/src/os/unix/ngx_linux_config.h",
     ),
-    Knob(
+    BacklogSetting(
         "Apache httpd",
         ("apache2", "httpd"),
         "`ListenBackLog`",
@@ -27,7 +27,7 @@ SERVERS: Final = (
         "restart",
         "https://httpd.apache.org/docs/current/mod/mpm_common.html#listenbacklog",
     ),
-    Knob(
+    BacklogSetting(
         "HAProxy",
         ("haproxy",),
         "`backlog` of the frontend or of `bind`",
@@ -37,7 +37,7 @@ SERVERS: Final = (
         _GITHUB + "haproxy/haproxy/blob/master/src/listener.c "
         "(maxconn: " + _GITHUB + "haproxy/haproxy/blob/master/src/proxy.c)",
     ),
-    Knob(
+    BacklogSetting(
         "Envoy",
         ("envoy",),
         "`tcp_backlog_size` of the listener",
@@ -46,7 +46,7 @@ SERVERS: Final = (
         "restart, or another listener",
         _GITHUB + "envoyproxy/envoy/blob/main/api/envoy/config/listener/v3/listener.proto",
     ),
-    Knob(
+    BacklogSetting(
         "php-fpm",
         ("php-fpm*",),
         "`listen.backlog` of the pool",
@@ -55,7 +55,7 @@ SERVERS: Final = (
         "restart; a reload keeps the old socket",
         _GITHUB + "php/php-src/pull/8410",
     ),
-    Knob(
+    BacklogSetting(
         "gunicorn",
         ("gunicorn*",),
         "`--backlog`, or `backlog` in its configuration",
@@ -64,7 +64,7 @@ SERVERS: Final = (
         "restart",
         "https://docs.gunicorn.org/en/stable/settings.html#backlog",
     ),
-    Knob(
+    BacklogSetting(
         "uWSGI",
         ("uwsgi*",),
         "`listen`",
@@ -73,7 +73,7 @@ SERVERS: Final = (
         "restart",
         _GITHUB + "unbit/uwsgi/blob/master/core/init.c",
     ),
-    Knob(
+    BacklogSetting(
         "Puma",
         ("puma*",),
         "`backlog=` in the address of `bind`, as in `tcp://0.0.0.0:9292?backlog=4096`",
@@ -82,7 +82,7 @@ SERVERS: Final = (
         "restart",
         _GITHUB + "puma/puma/blob/main/lib/puma/dsl.rb",
     ),
-    Knob(
+    BacklogSetting(
         "Unicorn",
         ("unicorn*",),
         "`:backlog` of `listen`",
@@ -91,7 +91,7 @@ SERVERS: Final = (
         "restart",
         _GITHUB + "defunkt/unicorn/blob/master/lib/unicorn/socket_helper.rb",
     ),
-    Knob(
+    BacklogSetting(
         "Tomcat",
         ("org.apache.catalina.*", "tomcat*"),
         "`acceptCount` of the `Connector` (`server.tomcat.accept-count` in Spring Boot)",
@@ -101,7 +101,7 @@ SERVERS: Final = (
         "https://tomcat.apache.org/tomcat-11.0-doc/config/http.html",
         units=("tomcat*.service",),
     ),
-    Knob(
+    BacklogSetting(
         "Jetty",
         ("org.eclipse.jetty.*", "jetty*"),
         "`acceptQueueSize` of the connector (`jetty.http.acceptQueueSize`)",
