@@ -23,14 +23,14 @@ def spans(made: Simulation, word: str) -> list[float | None]:
     return [None if ratio is None else round(ratio, 3) for ratio in row["spans"]]
 
 
-def places(found: list[dict[str, Any]]) -> list[str]:
+def names(found: list[dict[str, Any]]) -> list[str]:
     return [each["port"] or each["address"] for each in found]
 
 
 def test_the_worst_come_first_and_a_spike_that_is_over_before_what_was_always_empty() -> None:
     found = document(busy())
-    assert places(found["listeners"])[:5] == ["80", "443", "/run/unreadable.sock", "8080", "/run/app.sock"]
-    assert places(found["exceeded"]) == ["80", "443"]
+    assert names(found["listeners"])[:5] == ["80", "443", "/run/unreadable.sock", "8080", "/run/app.sock"]
+    assert names(found["exceeded"]) == ["80", "443"]
     assert found["counts"] == {"full": 1, "warning": 1, "unknown": 1, "ok": 17}
     assert (found["ready"], found["errors"]) == (True, [])
 
@@ -65,6 +65,7 @@ def test_without_the_recorder_there_is_no_peak() -> None:
     ("words", "expected"),
     [
         (["10.0.0.1:80"], ["80", "8080"]),
+        (["[::]:443"], ["443"]),
         (["nginx.service"], ["80"]),
         (["10.0.0.1", "nginx"], ["80"]),
         (["nginx", "app.sock"], []),
@@ -73,13 +74,18 @@ def test_without_the_recorder_there_is_no_peak() -> None:
 )
 def test_a_search_finds_names_addresses_and_facts_about_owners(words: list[str], expected: list[str]) -> None:
     found = document(busy(), *words)
-    assert (places(found["listeners"]), found["found"]) == (expected, len(expected))
+    assert (names(found["listeners"]), found["found"]) == (expected, len(expected))
     # What is wrong is told, whatever is looked for.
-    assert places(found["exceeded"]) == ["80", "443"]
+    assert names(found["exceeded"]) == ["80", "443"]
+
+
+def test_only_listeners_with_a_syn_queue_are_shown_with_one() -> None:
+    found = {each["protocol"]: each["has_syn_queue"] for each in document(busy())["listeners"]}
+    assert found == {"tcp": True, "unix": False}
 
 
 def test_every_order() -> None:
-    found = {order: places(document(busy(), "tcp", order=order)["listeners"]) for order in ORDERS}
+    found = {order: names(document(busy(), "tcp", order=order)["listeners"]) for order in ORDERS}
     assert found == {
         "worst": ["80", "443", "8080"],
         "now": ["80", "443", "8080"],
@@ -107,7 +113,7 @@ def test_a_source_that_fails_is_an_error_and_its_listeners_are_gone() -> None:
     made.kernel.tcp.error = KernelError("cannot ask", "EPERM")
     made.run_for(1.0)
     found = document(made)
-    assert places(found["listeners"]) == ["/run/app.sock"]
+    assert names(found["listeners"]) == ["/run/app.sock"]
     (error,) = found["errors"]
     assert (error["netns"], error["source"], error["error"]) == ("host", "inet", "cannot ask: EPERM")
     assert found["ready"] is True
