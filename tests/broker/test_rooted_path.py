@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from exporter.broker.rooted_path import Resolve, open_path
 from testbed import syscalls
+from testbed.waiting import until
 from tests.broker.namespaced_process import descriptors
 
 # RESOLVE_NO_MAGICLINKS, NO_SYMLINKS, BENEATH and IN_ROOT (include/uapi/linux/openat2.h).
@@ -122,10 +123,17 @@ def test_a_directory_that_is_moved_out_of_the_root_leads_nobody_out(tmp_path: Pa
     mover = threading.Thread(target=move)
     mover.start()
     found = set()
+
+    def look() -> bool:
+        with suppress(FileNotFoundError):
+            found.add(outcome(open_path(directory, b"a/b/../../file", os.O_PATH, Resolve.IN_ROOT))[1])
+        return bool(found)
+
     try:
+        # The other thread may be stopped for long while the directory is outside.
+        until(look, bool)
         for _ in range(3000):
-            with suppress(FileNotFoundError):
-                found.add(outcome(open_path(directory, b"a/b/../../file", os.O_PATH, Resolve.IN_ROOT))[1])
+            look()
     finally:
         ended.set()
         mover.join()
