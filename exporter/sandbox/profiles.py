@@ -58,7 +58,8 @@ _BASIC: Final[Rules] = {
 def exporter() -> Rules:
     """Return what the process may that samples and serves.
 
-    The name service may load a library, and ask a daemon or a server (nsswitch.conf(5)).
+    It listens already, and at no other address. The name service may load a library, and ask a daemon or a
+    server (nsswitch.conf(5)).
     """
     own = os.getpid()
     return {
@@ -82,7 +83,7 @@ def exporter() -> Rules:
                 *("select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait"),
                 *("epoll_pwait", "epoll_pwait2", "eventfd2", "pipe", "pipe2"),
                 *("timerfd_create", "timerfd_settime", "timerfd_gettime"),
-                *("socketpair", "connect", "bind", "listen", "accept", "accept4", "shutdown"),
+                *("socketpair", "connect", "accept", "accept4", "shutdown"),
                 *("getsockname", "getpeername", "sendmmsg", "recvmmsg"),
             ),
             _ANY,

@@ -65,24 +65,34 @@ ATTACKS: dict[str, Callable[[], object]] = {
     "become root": lambda: os.setuid(0),
     "any packet": lambda: open_socket(socket.AF_PACKET),
     "memory to write and execute": lambda: mmap.mmap(-1, 4096, prot=_WRITABLE_TOO),
+    "a port": lambda: socket.create_server(("127.0.0.1", 0)),
+    "a port without a number": lambda: socket.socket().listen(1),
+    "a port of UDP": lambda: socket.socket(type=socket.SOCK_DGRAM).bind(("127.0.0.1", 0)),
     "to be looked into": lambda: syscalls.prctl(_PR_SET_DUMPABLE, 1),
 }
 
 
+def accept_one(listener: socket.socket) -> None:
+    with socket.create_connection(listener.getsockname()):
+        listener.accept()[0].close()
+
+
 def test_the_exporter_serves_and_looks_up_names_and_no_more() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
     needs: dict[str, Callable[[], object]] = {
         "read": lambda: Path("/proc/self/stat").read_bytes(),
         "a thread": thread,
         "a name": lambda: pwd.getpwuid(0),
         "an address": lambda: socket.getaddrinfo("localhost", 80),
-        "a page": lambda: socket.create_server(("127.0.0.1", 0)).close(),
+        "a page": lambda: accept_one(listener),
         "a notification": lambda: open_socket(socket.AF_UNIX),
-        "sock_diag": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4).bind((0, 0)),
+        "sock_diag": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4).connect((0, 0)),
         "a library": lambda: mmap.mmap(-1, 4096, prot=_EXECUTABLE),
         "whether a process exists": lambda: os.kill(os.getppid(), 0),
     }
     child: dict[str, Callable[[], object]] = {"a process": os.fork}
-    found = outcomes(install(profiles.exporter), needs | ATTACKS | child)
+    with listener:
+        found = outcomes(install(profiles.exporter), needs | ATTACKS | child)
     assert found == dict.fromkeys(needs, WORKS) | dict.fromkeys(ATTACKS | child, "EPERM")
 
 
