@@ -132,6 +132,7 @@ def _actions(parser: Parser) -> Iterator[str]:
 
 def _tag(action: argparse.Action) -> str:
     value = f"\\fI{_text(str(action.metavar))}\\fR" if action.metavar else ""
+    value = f"[{value}]" if action.nargs == argparse.OPTIONAL else value
     names = ", ".join(f"\\fB{_text(name)}\\fR" for name in action.option_strings)
     return f"{names} {value}".strip()
 

@@ -22,7 +22,7 @@ _OWN_PART: Final = 0.75
 # many to one user or container (subuid(5), systemd-nspawn(1)).
 _RANGE: Final = 1 << 16
 
-Party = TypeVar("Party", bound=Hashable)
+Claimant = TypeVar("Claimant", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,16 @@ class Selection:
     omitted: Mapping[str, int]
 
 
-def divide(needed: Mapping[Party, int], places: int) -> dict[Party, int]:
+def divide(needed: Mapping[Claimant, int], places: int) -> dict[Claimant, int]:
     """Divide places by max-min fairness: who needs less than an equal part gets all, and leaves the rest.
 
     What cannot be divided equally goes to those that come last.
     """
-    parts: dict[Party, int] = {}
+    parts: dict[Claimant, int] = {}
     left = places
-    for done, party in enumerate(sorted(needed, key=lambda each: needed[each])):
-        parts[party] = min(needed[party], left // (len(needed) - done))
-        left -= parts[party]
+    for done, claimant in enumerate(sorted(needed, key=lambda each: needed[each])):
+        parts[claimant] = min(needed[claimant], left // (len(needed) - done))
+        left -= parts[claimant]
     return parts
 
 

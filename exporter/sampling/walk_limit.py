@@ -23,7 +23,7 @@ _CHEAP_SECONDS: Final = 0.0003
 _NEGLIGIBLE_SECONDS: Final = 0.001
 # What was measured so long ago may be different now.
 _MEASURED_SECONDS: Final = 60.0
-# What walks took counts half after this time: where one is dear there is none for some seconds.
+# What walks took counts half after this time: where one is costly there is none for some seconds.
 _HALF_LIFE_SECONDS: Final = 8.0
 # Who has not claimed again for so long needs no walk any more, or is gone.
 _CLAIM_SECONDS: Final = 5.0

@@ -97,7 +97,7 @@ def test_a_wrong_command_ends_where_nobody_reads_its_error() -> None:
 
 @pytest.mark.netns
 @pytest.mark.parametrize("redirections", ["2>&-", ">&-", "<&- >&- 2>&-", "2>/dev/full"])
-@pytest.mark.fault("the daemon without standard streams", "its helpers have none of its sockets as one")
+@pytest.mark.fault("the daemon without standard streams", "the brokers have none of its sockets as one")
 def test_the_daemon_without_streams(tmp_path: Path, redirections: str) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("{}")

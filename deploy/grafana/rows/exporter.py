@@ -102,7 +102,7 @@ def row() -> Row:
             ),
             _sources(),
             graph(
-                "Losses and oddities",
+                "What was lost or not understood",
                 "Broker restarted: the process that enters namespaces was lost. Forged: another process "
                 "sent to the exporter's sockets; it was dropped. Disagreements: two ways to count half-open "
                 "connections differed.",

@@ -120,8 +120,8 @@ class SynRecvCounter:
 
         With `must_know` figures that are not known now would be too old at the next count.
         """
-        dear = [each for each in self._families.values() if not self._walks.affordable(each.cost.confirmed)]
-        read = [each for each in self._families.values() if each not in dear]
+        costly = [each for each in self._families.values() if not self._walks.affordable(each.cost.confirmed)]
+        read = [each for each in self._families.values() if each not in costly]
         try:
             for family in read:
                 family.read(now, self._references)
@@ -130,8 +130,8 @@ class SynRecvCounter:
                 allowed = self._walks.allows(self, Claim(Need.UNKNOWN), now)
                 if allowed or must_know:
                     self._dump(now, matcher, read, limited=True, overdue=not allowed)
-            elif dear:
-                self._search(now, matcher, read, dear, must_know=must_know)
+            elif costly:
+                self._search(now, matcher, read, costly, must_know=must_know)
             else:
                 self._know(now)
                 self._confirm(now, matcher)
@@ -155,7 +155,7 @@ class SynRecvCounter:
         now: float,
         matcher: Matcher,
         read: Collection[FamilyReferences],
-        dear: Collection[FamilyReferences],
+        costly: Collection[FamilyReferences],
         *,
         must_know: bool,
     ) -> None:
@@ -167,8 +167,8 @@ class SynRecvCounter:
         allowed = self._walks.allows(self, Claim(Need.UNKNOWN), now)
         if not allowed and not must_know:
             return
-        if _cost(dear, now) < (self._walks.cost.seconds(now) or 0.0):
-            for family in dear:
+        if _cost(costly, now) < (self._walks.cost.seconds(now) or 0.0):
+            for family in costly:
                 self._note(family.read(now, self._references), now, overdue=not allowed)
             everything = self._families.values()
             self._last = self._merged(everything)

@@ -66,7 +66,16 @@ CASES: dict[str, tuple[list[Labels], list[str]]] = {
     "unix full": (around_full("UnixFull", UNIX), [*FOLLOWS_FROM_FULL, "Filling"]),
     "stuck": (around_full("Stuck", TCP), [*FOLLOWS_FROM_FULL, "Filling"]),
     "full and nearly full": ([alert("Full", TCP), alert("NearlyFull", TCP)], ["NearlyFull"]),
-    "stuck and full": ([alert("Stuck", TCP), alert("Full", TCP), alert("Full", TCP, port="81")], ["Full"]),
+    "stuck and full": (
+        [
+            alert("Stuck", TCP),
+            alert("Full", TCP),
+            alert("Full", TCP, port="81"),
+            # Another program with a socket at the same port.
+            alert("Full", TCP, process="other"),
+        ],
+        ["Full"],
+    ),
     "nearly full": (
         [alert("NearlyFull", TCP), alert("Filling", TCP), alert("FullAtTimes", TCP)],
         ["Filling", "FullAtTimes"],

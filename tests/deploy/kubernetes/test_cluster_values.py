@@ -171,7 +171,21 @@ def test_the_constraints_of_openshift_are_those_of_kustomize(helm: Helm) -> None
     assert folder.pod.container == without.pod.container
 
 
-@pytest.mark.parametrize("settings", [(), (ALL_PODS, SPC), ("podSecurityContext.runAsUser=1234",)])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        (ALL_PODS, SPC),
+        ("podSecurityContext.runAsUser=1234",),
+        ("extraVolumes[0].name=a", "extraVolumes[0].csi.driver=secrets.example.com"),
+        ("securityContext.readOnlyRootFilesystem=false",),
+        ("securityContext.seccompProfile.type=Unconfined",),
+        (
+            "podSecurityContext.seccompProfile.type=Localhost",
+            "podSecurityContext.seccompProfile.localhostProfile=profiles/exporter.json",
+        ),
+    ],
+)
 def test_the_constraints_allow_what_the_pod_asks_for_and_no_more(
     helm: Helm, settings: tuple[str, ...]
 ) -> None:
@@ -186,9 +200,21 @@ def test_the_constraints_allow_what_the_pod_asks_for_and_no_more(
     expected = {"type": "MustRunAs", "seLinuxOptions": given} if given else {"type": "RunAsAny"}
     assert allowed["seLinuxContext"] == expected
     kinds = {kind for volume in pod.spec["volumes"] for kind in volume.keys() - {"name"}}
-    assert kinds <= set(allowed["volumes"])
+    always = {"configMap", "emptyDir", "hostPath", "projected", "secret"}
+    assert set(allowed["volumes"]) == kinds | always
+    assert allowed["readOnlyRootFilesystem"] is pod.container["securityContext"]["readOnlyRootFilesystem"]
+    contexts = (pod.spec["securityContext"], pod.container["securityContext"])
+    profiles = [context["seccompProfile"] for context in contexts if "seccompProfile" in context]
+    assert allowed["seccompProfiles"] == list(dict.fromkeys(map(_of_openshift, profiles)))
     account = rendered.one("ServiceAccount")["metadata"]
     assert allowed["users"] == [f"system:serviceaccount:{account['namespace']}:{account['name']}"]
+
+
+def _of_openshift(profile: dict[str, str]) -> str:
+    """How constraints call a seccomp profile."""
+    if profile["type"] == "Localhost":
+        return f"localhost/{profile['localhostProfile']}"
+    return {"RuntimeDefault": "runtime/default", "Unconfined": "unconfined"}[profile["type"]]
 
 
 def test_there_are_no_constraints_unless_they_are_wanted(helm: Helm) -> None:

@@ -188,6 +188,12 @@ def test_the_error_about_a_wrong_value_names_its_path(helm: Helm, setting: str, 
     assert line in helm.error(setting)
 
 
+@pytest.mark.parametrize("name", ["config", "allPods.config", "webConfig", "listenAddress", "resources"])
+def test_the_error_about_a_value_that_is_null_names_it(helm: Helm, name: str) -> None:
+    """Helm takes it for one that is not there, also in the defaults."""
+    assert f"missing property '{name.rpartition('.')[2]}'" in helm.error(f"{name}=null")
+
+
 def test_global_values_of_a_parent_chart_are_accepted(helm: Helm) -> None:
     assert helm.render("global.registry=registry.example.com").kinds
 
