@@ -57,6 +57,9 @@ def _process(pattern: str) -> _Reason:
         name = pattern.rpartition("/")[2] or "*"
         reason = f"names of programs have no path, and titles with one have {COMMAND_BYTES} bytes"
         return reason, f'write "{name}", or "{begin}" where that is the title'
+    name, colon, _ = pattern.partition(": ")
+    if name and colon and len(pattern.replace("*", "").encode()) > COMMAND_BYTES:
+        return "titles of programs are cut at a colon and a blank", f'write "{name}"'
     if escaped(pattern) != pattern:
         return r"names have \x5c for a backslash", f"write '{escaped(pattern)}'"
     if is_literal(pattern) and len(pattern.encode()) > MAX_NAME_BYTES:

@@ -68,15 +68,16 @@ def what_title_runs(title: bytes) -> bytes:
     words = title.split()
     if len(words) < 2 or not words[1].startswith(b"/"):  # noqa: PLR2004  (the name and the path)
         return b""
-    return what_runs(words[0], words)
+    return what_runs(words[0].removesuffix(b":"), words)
 
 
 def _title(interpreter: bytes, arguments: Sequence[bytes]) -> bytes:
     """Return the first word of a title that was written over the arguments (setproctitle(3)).
 
-    It is one argument with blanks, behind which the rest is empty.
+    It is one argument, behind which the rest is empty; one without blanks, and nothing behind it, may be a
+    name that exec(3) was given.
     """
-    if not arguments or b" " not in arguments[0] or any(arguments[1:]):
+    if not arguments or any(arguments[1:]) or (len(arguments) == 1 and b" " not in arguments[0]):
         return b""
     first = file_name(arguments[0].split(b" ", 1)[0]).removesuffix(b":")
     return b"" if first == interpreter or is_interpreter(first) else first

@@ -13,11 +13,12 @@ INIT_PID: Final = 1
 # between a container and its engine, and what waits for a command that has inherited a socket, as shells do.
 _MANAGERS: Final = re.compile(
     rb"(supervisor\.)?supervisord|circusd|runit|runsv(dir)?|s6-.*|svscan|supervise|upstart|openrc-.*|finit|dinit"
-    rb"|inetd|xinetd|tcpsvd|tcpserver|systemd-socket-activate|start_server|einhorn"
+    rb"|(inetutils-)?inetd|xinetd|rlinetd|tcpsvd|tcpserver|systemd-socket-activate|start_server|einhorn"
+    rb"|systemd-executor|dbus-broker-launch|traffic_manager"
     rb"|systemfd|socketmaster|conmon(rs)?|containerd-shim.*|dockerd|podman|crun|runc|rootlesskit.*"
     rb"|lxc-start|\[lxc monitor\].*|systemd-nspawn|tini(-static)?|dumb-init|catatonit|docker-init"
     rb"|r?(sh|bash|dash|ash|ksh(93)?|zsh)|[lm]ksh|fish|t?csh|.*\.sh"
-    rb"|timeout|flock|su|sudo|doas|pkexec|runuser|setsid|script|strace|ltrace"
+    rb"|time|timeout|flock|su|sudo|doas|pkexec|runuser|setsid|script|strace|ltrace"
     rb"|unshare|nsenter|bwrap|firejail|xargs|make|(npm|npx|yarn|pnpm|nodemon|uv|poetry|pipenv)( .*)?"
 )
 # The same, where they serve no socket of their own either. A child of systemd that has not become its program

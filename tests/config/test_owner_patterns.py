@@ -33,6 +33,8 @@ def error(key: str, pattern: str) -> str:
             '"/usr/local/sbin" where that is the title',
         ),
         ("process", "x" * 65, "names of programs have 64 bytes at most", "write its beginning and *"),
+        ("process", "gunicorn: master [shop]", "cut at a colon and a blank", 'write "gunicorn"'),
+        ("process", "*: background writer", "cut at a colon and a blank", 'write "*"'),
         ("unit", "nginx", "names of units end in one of .service, .socket", '"nginx.service" or "nginx.*"'),
         ("process", r"a\b*", r"names have \x5c for a backslash", r"write 'a\x5cb*'"),
         ("process", r"\xE9", r"names have \x5c for a backslash", r"write '\x5cxE9'"),

@@ -15,7 +15,7 @@ def name(command: str, executable: str = "", arguments: str = "", unit: str = ""
     return program_name(facts).decode()
 
 
-@pytest.mark.parametrize("command", ["nginx", "redis-server", "a b", "perldoc", "javac", ""])
+@pytest.mark.parametrize("command", ["nginx", "redis-server", "a-b", "perldoc", "javac"])
 def test_a_command_name_that_is_whole_is_the_name(command: str) -> None:
     assert name(command, "/bin/other", "other /etc/other.conf", "other.service") == command
     assert not needs_arguments(command.encode())
@@ -23,7 +23,7 @@ def test_a_command_name_that_is_whole_is_the_name(command: str) -> None:
 
 @pytest.mark.parametrize(
     ("command", "title"),
-    [("gunicorn: maste", "gunicorn"), ("postgres: 14", "postgres"), (": x", ": x"), ("a:b", "a:b")],
+    [("gunicorn: maste", "gunicorn"), ("postgres: 14", "postgres"), (": x", ":"), ("a:b", "a:b")],
 )
 def test_a_title_is_cut_at_its_colon(command: str, title: str) -> None:
     assert name(command, "/usr/bin/python3", "x y") == title
@@ -232,7 +232,6 @@ def test_a_title_over_the_arguments_gives_its_first_word(arguments: list[str], e
     [
         ("next-server (v1", "/usr/bin/node", "next-server"),
         ("a program of min", "/opt/a program of mine", "a program of mine"),
-        (" " * 15, "/usr/bin/node", " " * 15),
     ],
 )
 def test_of_a_title_that_was_cut_the_rest_is_not_taken(command: str, executable: str, expected: str) -> None:
@@ -241,9 +240,69 @@ def test_of_a_title_that_was_cut_the_rest_is_not_taken(command: str, executable:
     assert program_name(facts).decode() == expected
 
 
-@pytest.mark.parametrize("command", ["MainThread", "node-MainThread", "main", "Main"])
-def test_the_name_of_a_main_thread_is_none(command: str) -> None:
+@pytest.mark.parametrize(
+    "command", ["MainThread", "node-MainThread", "main", "Main", "exe", "9", "", " ", " " * 15]
+)
+def test_a_name_that_says_nothing_gives_way_to_what_runs(command: str) -> None:
+    """That of a thread, of /proc/self/exe, of a descriptor (fexecve(3)), or none (PR_SET_NAME)."""
     assert name(command, "/usr/bin/node", "node /app/server.js") == "server.js"
+    assert name(command, "/usr/bin/rootlessport (deleted)", "rootlessport --secret") == "rootlessport"
+    assert name(command) == command.strip()
+
+
+def test_a_script_that_was_started_by_its_descriptor_has_the_name_of_its_service() -> None:
+    assert name("9", "/usr/bin/python3", "python3 /dev/fd/9", "shop.service") == "shop"
+    assert name("9", "/usr/bin/python3", "python3 /proc/self/fd/9") == "python3"
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("shop-gateway-server --api-key=sk-12345", "shop-gateway-server"),
+        ("/opt/shop-gateway-server -k /x/shop-gateway-server-secret", "shop-gateway-server"),
+        ("neutron-server: rpc worker (/usr/bin/neutron-server)", "neutron-server"),
+    ],
+)
+@pytest.mark.parametrize("executable", ["/usr/bin/perl", ""])
+def test_a_long_title_gives_its_first_word(title: str, expected: str, executable: str) -> None:
+    """Some have no blank among the 15 bytes that the kernel keeps."""
+    command = title.rpartition("/opt/")[2].encode()[:15]
+    for arguments in ([title.encode()], [title.encode(), b"", b""]):
+        assert program_name(ProgramFacts(command, executable.encode(), arguments)).decode() == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "executable", "arguments", "expected"),
+    [
+        # A title that changes, and files whose names have a blank.
+        ("myd [3 busy]", "/usr/bin/myd", "myd [3 busy]", "myd"),
+        ("a b", "/bin/other", "other", "a"),
+        ("a b", "/opt/a b", "x", "a b"),
+        ("a b", "/usr/bin/python3", None, "a b"),
+    ],
+)
+def test_a_name_with_a_blank_is_whole_where_a_file_is_called_so(
+    command: str, executable: str, arguments: str | None, expected: str
+) -> None:
+    if arguments is not None:
+        assert name(command, executable, arguments) == expected
+    else:
+        facts = ProgramFacts(command.encode(), executable.encode(), [b"/usr/bin/python3", b"/srv/a b", b"x"])
+        assert program_name(facts).decode() == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["shopd", "", ""], "shopd"),
+        (["shopd"], "ruby"),
+        (["ruby", ""], "ruby"),
+        (["/usr/bin/ruby", ""], "ruby"),
+    ],
+)
+def test_a_title_of_one_word_is_the_name(arguments: list[str], expected: str) -> None:
+    facts = ProgramFacts(b"ruby", b"/usr/bin/ruby", [argument.encode() for argument in arguments])
+    assert program_name(facts).decode() == expected
 
 
 @pytest.mark.parametrize(
@@ -323,6 +382,8 @@ def test_erlang_is_named_by_its_unit() -> None:
         # The title was too long for the arguments, or nothing may be read.
         ("node /srv/a.js", [], "a.js"),
         ("node /srv/a.js", ["node", "secret"], "a.js"),
+        ("node: /srv/shop", ["node: /srv/shop/app.js", ""], "app.js"),
+        ("java: secret", ["java: secret"], "java"),
     ],
 )
 def test_a_title_of_an_interpreter_with_a_path_names_what_it_runs(

@@ -37,6 +37,7 @@ def test_process_1_is_the_owner_of_what_no_other_process_holds(host: FakeHost) -
     "holder",
     [
         *("systemd", "(shopd)", "supervisord", "runsv", "s6-supervise", "xinetd", "conmon"),
+        *("inetutils-inetd", "rlinetd", "dbus-broker-launch", "traffic_manager", "systemd-executor", "time"),
         *("containerd-shim", "dockerd", "systemd-nspawn", "tini-static", "bwrap", "unshare"),
         *("npm start", "run.sh", "sudo"),
     ],
