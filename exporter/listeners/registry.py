@@ -70,13 +70,14 @@ class ListenerRegistry:
     ) -> list[ListenerGroup]:
         """Put the sockets of a group, by their cookies, where they belong; return the groups concerned.
 
-        The identity that is named first is that of the group where its program is not known yet. Sockets that
-        are left out stay in the group. One that is left without a socket is kept as a closed one, or
-        forgotten where its program was not known.
+        The identity that is named first is that of the group where its program is not known yet, unless there
+        are sockets of no program, which stay in it. Sockets that are left out stay in the group. One that is
+        left without a socket is kept as a closed one, or forgotten where its program was not known.
         """
         present = {cookie: identity for cookie, identity in identities.items() if cookie in group.members}
         first = next(iter(present.values()), None)
-        if first is not None and not group.program and GroupIdentity(group.key, group.program) != first:
+        own = GroupIdentity(group.key, group.program)
+        if first is not None and not group.program and own not in present.values():
             key, bound_to = _address_of(group)
             if self._find((first.key, bound_to), first.program) is None:
                 self._open_remove((key, bound_to), group)

@@ -5,7 +5,7 @@ The command name (`comm`) has 15 bytes, and is that of the interpreter where a s
 
 1. The command name, where it is whole and not that of an interpreter. A title such as `postgres: writer` is
    cut at its colon, since the rest changes.
-2. Where the command name has 15 bytes or a blank, the file name of the executable, of the first argument, or
+2. Where the command name has 15 bytes, the file name of the executable, of the first argument, or
    of the script that the kernel has started, if it begins with these bytes; of any other title its first
    word, without a colon at its end.
 3. Where the command name says nothing, as that of a thread, a blank one, or the number of the descriptor by
@@ -56,12 +56,7 @@ class ProgramFacts:
 
 def needs_arguments(command: bytes) -> bool:
     """Tell whether the command name alone is not the name of the program."""
-    return (
-        len(command) >= COMMAND_BYTES
-        or b" " in command
-        or _says_nothing(command)
-        or is_interpreter(_first_word(command))
-    )
+    return len(command) >= COMMAND_BYTES or _says_nothing(command) or is_interpreter(_first_word(command))
 
 
 def program_name(facts: ProgramFacts) -> bytes:
@@ -73,7 +68,10 @@ def program_name(facts: ProgramFacts) -> bytes:
     if not needs_arguments(command):
         return command
     nothing = _says_nothing(command)
-    interpreter = _executable(facts) or command.strip(b" ") if nothing else _completed(command, facts)
+    if nothing:
+        interpreter = _executable(facts) or command.strip(b" ")
+    else:
+        interpreter = _completed(command, facts) if len(command) >= COMMAND_BYTES else _first_word(command)
     if not is_interpreter(interpreter):
         return interpreter
     if b" " in command and not nothing:
@@ -122,9 +120,7 @@ def _completed(command: bytes, facts: ProgramFacts) -> bytes:
     else:
         # The interpreter, the one option that the kernel passes to it, and the script (execve(2)).
         names += [file_name(path) for path in facts.arguments[:3] if not path.startswith(b"-")]
-    cut = len(command) >= COMMAND_BYTES
-    whole = (name for name in names if (name.startswith(command) if cut else name == command))
-    found = next((name for name in whole if len(name) <= MAX_NAME_BYTES), b"")
+    found = next((name for name in names if name.startswith(command) and len(name) <= MAX_NAME_BYTES), b"")
     # A title that the program gave itself, of which only the first word stays the same.
     return found or _first_word(command) or command
 

@@ -49,13 +49,20 @@ class SocketOwners:
             self._owners.pop(cookie, None)
 
     def identities(self, group: ListenerGroup) -> dict[int, GroupIdentity]:
-        """Return where the sockets of a group belong, as far as their programs are known."""
-        identities = {}
-        for cookie, known in self._known(group):
-            if known.owner.process:
-                address = known.address or group.members[cookie].listener.address
-                program = known.owner.process if _PROCESS in self._labels else ""
+        """Return where the sockets of a group belong, as far as their programs are known.
+
+        Those of which no process was found belong to none of the programs that the others have.
+        """
+        known, identities = self._known(group), {}
+        named = _PROCESS in self._labels
+        for cookie, each in known:
+            if each.owner.process:
+                address = each.address or group.members[cookie].listener.address
+                program = each.owner.process if named else ""
                 identities[cookie] = GroupIdentity(group.key._replace(address=address), program)
+        if identities and named:
+            unknown = GroupIdentity(group.key, "")
+            identities |= {cookie: unknown for cookie, each in known if not each.owner.process}
         return identities
 
     def of(self, group: ListenerGroup) -> GroupOwners | None:

@@ -161,6 +161,26 @@ def test_of_programs_that_share_a_port_the_one_that_hangs_has_the_waiting_connec
         until_figure(daemon, 0, "accept_oldest_wait_seconds", process="blue", **QUEUE)
 
 
+@pytest.mark.netns
+def test_a_socket_that_no_process_holds_is_none_of_the_program_at_its_port() -> None:
+    """Its descriptor is in a message that nobody has taken (SCM_RIGHTS)."""
+    with ExitStack() as stack:
+        sender, receiver = map(stack.enter_context, socket.socketpair())
+        with listening_sockets.tcp("127.0.0.1", backlog=1, reuse_port=True) as lost:
+            socket.send_fds(sender, [b"x"], [lost.fileno()])
+        stack.callback(receiver.recv, 1)
+        stack.enter_context(Service(b"shopd", shared))
+        for _ in range(30):
+            client = stack.enter_context(socket.socket())
+            client.settimeout(0)
+            client.connect_ex(("127.0.0.1", 8080))
+        daemon = stack.enter_context(running(config=EAGER))
+        until_figure(daemon, 1, "sockets", process="shopd", **QUEUE)
+        until_figure(daemon, 1, "sockets", process="", **QUEUE)
+        until_figure(daemon, 2, "accept_length", process="", **QUEUE)
+        until_figure(daemon, 1, "exporter_sockets_without_owner")
+
+
 def accept_all(listener: socket.socket) -> None:
     """Accept every connection and close it."""
     while True:

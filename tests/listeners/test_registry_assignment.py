@@ -50,6 +50,22 @@ def test_the_identity_that_is_named_first_is_that_of_the_group(registry: Listene
     assert {program: set(each.members) for program, each in found.items()} == {"web": {2, 3}, "hung": {1}}
 
 
+def test_sockets_of_no_program_stay_in_their_group(registry: ListenerRegistry) -> None:
+    (group, _) = opened(registry, tcp(1), tcp(2))
+    found = assign(registry, group, c2="web", c1="")
+    assert found[""] is group
+    assert {program: set(each.members) for program, each in found.items()} == {"web": {2}, "": {1}}
+    assert assign(registry, found["web"], c2="web") == found, "nothing has changed"
+
+
+def test_a_socket_of_no_program_leaves_the_group_of_one(registry: ListenerRegistry) -> None:
+    (group, _) = opened(registry, tcp(1), tcp(2))
+    assign(registry, group, c1="web")
+    found = assign(registry, group, c1="web", c2="")
+    assert found["web"] is group
+    assert set(found[""].members) == {2}
+
+
 def test_a_socket_that_closed_meanwhile_is_left_out(registry: ListenerRegistry) -> None:
     (group,) = opened(registry, tcp(1))
     assert assign(registry, group, c7="gone", c1="web") == {"web": group}
