@@ -20,8 +20,8 @@ from exporter.listeners.group import ListenerGroup
 from exporter.listeners.matching import Matcher
 from exporter.sampling.clock import Clock
 from exporter.sampling.listener_state import ListenerState
+from exporter.sampling.requested_sockets import RequestedSockets
 from exporter.sampling.sampler import Sampler
-from exporter.sampling.socket_requests import RequestedSockets
 
 MAX_LISTENERS: Final = 20
 # For all namespaces together.
@@ -103,8 +103,7 @@ class ClientLists:
     def _ask(self, asked: _AskedNamespace, until: float) -> tuple[Mapping[ListenerState, ClientCounts], bool]:
         if self._clock.monotonic() > until:
             raise KernelError("cannot read connections in time", "late")
-        requests = self._sampler.socket_requests
-        with RequestedSockets(requests, asked.namespace.sockets) as sockets:
+        with RequestedSockets(self._sampler.requests, asked.namespace.sockets) as sockets:
             pending = read_pending(asked.ports, sockets, self._clock.monotonic, until)
         return _by_listener(pending, asked), pending.complete
 

@@ -88,7 +88,7 @@ class NamespaceScheduler:
         return self._access.broker_restarts() if self._access is not None else 0
 
     def configure(self, config: Config) -> None:
-        """Take another configuration, from any thread, with the lock held; the next tick acts on it."""
+        """Take another configuration, with the lock held; the next tick acts on it."""
         self._config = config
         self.discovery_runner.configure(config)
         self.discovery_runner.schedule.run_now()

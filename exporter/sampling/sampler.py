@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from exporter.config.model import Config
+from exporter.errors import RunError
 from exporter.kernel.netns.host_label import HOST
 from exporter.listeners.group import ListenerGroup
 from exporter.sampling import source_report
@@ -24,13 +25,15 @@ from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySample
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.own_namespace import OwnNamespace
 from exporter.sampling.queue_observers import QueueObservers
-from exporter.sampling.socket_requests import SocketRequests
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.owners import Owners
+from exporter.sampling.thread_requests import ThreadRequests
 from exporter.sampling.waiting import Waiting
 from exporter.sampling.walk_limit import WalkLimit
 
 _BUDGET_SECONDS: Final = 1.0
+# A tick with thousands of new listeners takes a second.
+_CONFIGURE_SECONDS: Final = 30.0
 # What finding out whether owners are still the same may use of what samples may, and queues go without.
 _RECHECK_PART: Final = 0.1
 # Sources that are due so close to each other run in one tick: to wake up costs as much as to ask.
@@ -69,8 +72,8 @@ class Sampler:
         self._budget_report = BudgetReport()
         self._sampling_cpu = environment.broker_clock.cpu
         self._all_ran = threading.Event()
-        self.socket_requests = SocketRequests()
-        self._waiting = Waiting(self.socket_requests.fileno(), *self.namespace_scheduler.ended_descriptors())
+        self.requests = ThreadRequests()
+        self._waiting = Waiting(self.requests.fileno(), *self.namespace_scheduler.ended_descriptors())
         self._thread: threading.Thread | None = None
         self._next_budget_at = clock.monotonic()
         self._due = clock.monotonic()
@@ -117,7 +120,22 @@ class Sampler:
         return max(0.0, self._clock.monotonic() - self._due)
 
     def configure(self, config: Config) -> None:
-        """Take another configuration; histories go on."""
+        """Take another configuration; histories go on.
+
+        The sampling thread takes it between two ticks, as it reads without the lock what this changes. Any
+        other thread waits for that, and raises RunError where it takes too long.
+        """
+        if self._thread is None:
+            self._put_into_force(config)
+            return
+        try:
+            self.requests.call(partial(self._put_into_force, config), _CONFIGURE_SECONDS)
+        except TimeoutError:
+            raise RunError(
+                f"samples are late by {_CONFIGURE_SECONDS:g} s, so the configuration cannot be changed"
+            ) from None
+
+    def _put_into_force(self, config: Config) -> None:
         with self.lock:
             self.config = config
             self._walks.configure(config)
@@ -131,7 +149,7 @@ class Sampler:
         """Run every source that is due, and return the monotonic time at which the next one will be."""
         now = self._clock.monotonic()
         self.namespace_scheduler.detach_ended(now)
-        self.socket_requests.serve()
+        self.requests.serve()
         self._run_due(self._periodic, now)
         self._own.look_for_waiting(now)
         more = self.namespace_scheduler.sample(now, source_report.report)

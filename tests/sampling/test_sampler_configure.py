@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from exporter.config import parse
 from exporter.config.model import Severity
 from exporter.kernel.records import Method
+from testbed.waiting import DEADLINE_SECONDS
 from tests.listeners.sockets import endpoint, tcp, unix
-from tests.sampling.simulation import Simulation
+from tests.sampling.fake_namespace import FakeNamespace
+from tests.sampling.simulation import Simulation, real_time_sampler
 
 
 def intervals(simulation: Simulation) -> dict[str, float]:
@@ -102,3 +110,30 @@ def test_method_is_chosen_anew(simulation: Simulation) -> None:
     assert simulation.kernel.tcp.fallback.method is Method.PROCFS
     assert simulation.runner("unix").method == "procfs"
     assert simulation.runner("syn_recv").method == "procfs"
+
+
+def test_a_configuration_is_taken_between_two_ticks() -> None:
+    """What is read in a tick changes with it, such as the groups of sockets."""
+    kernel = FakeNamespace(lambda _seconds: None)
+    answers, answering = threading.Event(), threading.Event()
+
+    def answer() -> None:
+        answering.set()
+        assert answers.wait(DEADLINE_SECONDS)
+
+    kernel.tcp.on_answer = answer
+    sampler = real_time_sampler(kernel)
+    before, after = sampler.config, parse("labels: []", "c.yaml")
+    sampler.start(failed=lambda: None)
+    with ThreadPoolExecutor(1) as threads:
+        try:
+            assert answering.wait(DEADLINE_SECONDS)
+            taken = threads.submit(sampler.configure, after)
+            with pytest.raises(TimeoutError):
+                taken.result(0.2)
+            assert sampler.config is before
+        finally:
+            answers.set()
+        taken.result(DEADLINE_SECONDS)
+        assert sampler.config is after
+        sampler.stop(DEADLINE_SECONDS)

@@ -99,7 +99,7 @@ def _sockets_handed_over(made: Simulation) -> Iterator[None]:
 
     def serve() -> None:
         while not ended.wait(_TICK_SECONDS):
-            made.sampler.socket_requests.serve()
+            made.sampler.requests.serve()
 
     thread = threading.Thread(target=serve)
     thread.start()

@@ -46,7 +46,8 @@ class SourceStats:
         self.samples += other.samples
         self.missed += other.missed
         self.cpu_seconds += other.cpu_seconds
-        self.errors += other.errors
+        # A copy, since the other source may go on.
+        self.errors += other.errors.copy()
 
 
 class Source(ABC, Generic[Answer]):

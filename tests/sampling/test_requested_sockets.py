@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import threading
 import time
@@ -12,7 +11,8 @@ import pytest
 
 from exporter.kernel.errors import KernelError
 from exporter.kernel.sock_diag.diag_socket import DiagSockets
-from exporter.sampling.socket_requests import RequestedSockets, SocketRequests
+from exporter.sampling.requested_sockets import RequestedSockets
+from exporter.sampling.thread_requests import ThreadRequests
 from testbed.waiting import DEADLINE_SECONDS, equals, until
 from tests.sampling.fake_namespace import FakeNamespace
 from tests.sampling.simulation import real_time_sampler
@@ -37,54 +37,35 @@ class Sockets(DiagSockets):
         raise AssertionError(f"{channel} was handed over and is not given back")
 
 
-def readable(requests: SocketRequests, seconds: float = 0.0) -> bool:
-    poll = select.poll()
-    poll.register(requests.fileno(), select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
-def test_a_thread_gets_a_socket_that_the_sampling_thread_opens() -> None:
-    requests, sockets = SocketRequests(), Sockets()
+def test_the_sampling_thread_opens_what_another_one_uses() -> None:
+    requests, sockets = ThreadRequests(), Sockets()
     requests.serve()
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(requests.open, sockets)
-        assert readable(requests, DEADLINE_SECONDS)
-        assert sockets.threads == []
-        requests.serve()
-        with asked.result(DEADLINE_SECONDS) as opened:
+        asked = threads.submit(RequestedSockets(requests, sockets).acquire)
+        until(lambda: requests.serve() or asked.done(), bool)
+        with asked.result() as opened:
             assert opened is sockets.opened[0]
     assert sockets.threads == [threading.get_ident()]
-    assert not readable(requests)
 
 
-def test_the_sampling_thread_itself_does_not_wait() -> None:
-    """As in a command that samples once."""
-    requests, sockets = SocketRequests(), Sockets()
-    requests.serve()
-    requests.open(sockets).close()
-    assert not readable(requests)
-
-
-def test_an_error_reaches_the_thread_that_asked_and_the_next_request_is_served() -> None:
-    requests, sockets = SocketRequests(), Sockets()
+def test_an_error_of_the_kernel_reaches_the_thread_that_asked() -> None:
+    requests, sockets = ThreadRequests(), Sockets()
     requests.serve()
     sockets.error = KernelError("cannot enter a network namespace", "ESRCH")
     with pytest.raises(KernelError, match="ESRCH"):
-        requests.open(sockets)
-    sockets.error = None
-    requests.open(sockets).close()
+        RequestedSockets(requests, sockets).acquire()
 
 
 def test_where_nobody_serves_it_fails_and_nothing_is_opened_later() -> None:
-    requests, sockets = SocketRequests(), Sockets()
+    requests, sockets = ThreadRequests(), Sockets()
     with pytest.raises(KernelError, match="samples are late"):
-        requests.open(sockets)
+        RequestedSockets(requests, sockets).acquire()
     requests.serve()
     assert sockets.threads == []
 
 
 def test_dumps_one_after_the_other_share_a_socket_which_is_closed_at_the_end() -> None:
-    requests, sockets = SocketRequests(), Sockets()
+    requests, sockets = ThreadRequests(), Sockets()
     requests.serve()
     with RequestedSockets(requests, sockets) as requested:
         for _ in range(2):
@@ -107,7 +88,7 @@ def test_a_sampler_that_waits_for_its_next_tick_wakes_up() -> None:
         until(sampler.all_sources_ran, equals(wanted=True))
         began = time.monotonic()
         for _ in range(40):
-            sampler.socket_requests.open(Sockets()).close()
+            sampler.requests.call(Sockets().acquire, DEADLINE_SECONDS).close()
         assert time.monotonic() - began < 5.0
     finally:
         sampler.stop(DEADLINE_SECONDS)
