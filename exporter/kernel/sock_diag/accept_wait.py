@@ -34,6 +34,10 @@ _LAST_DATA_SENT: Final = struct.Struct("=44x I")
 # struct nlattr: length and type.
 _ATTRIBUTE_BYTES: Final = 4
 _STATES: Final = frozenset({TCP_ESTABLISHED, TCP_CLOSE_WAIT})
+# FIN_WAIT1, FIN_WAIT2, TIME_WAIT, CLOSE, LAST_ACK and CLOSING (include/net/tcp_states.h). The kernel chooses
+# sockets by their states, and reads those again for the rows (inet_diag_dump_icsk, net/ipv4/inet_diag.c):
+# meanwhile a connection may be closed.
+_CLOSED_SINCE: Final = frozenset({4, 5, 6, 7, 9, 11})
 _STATE_BITS: Final = sum(1 << state for state in _STATES)
 _FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 _FAMILY_OFFSET: Final = 16
@@ -106,8 +110,8 @@ def _without_file(datagram: bytes) -> list[bytes]:
         return [datagram[start : start + size] for start in starts]
     rows = messages(datagram)
     for row in rows:
-        endpoint(row, _STATES)
-    return [row for row in rows if inode(row) == 0]
+        endpoint(row, _STATES | _CLOSED_SINCE)
+    return [row for row in rows if still_waiting(row)]
 
 
 def _asked_for(datagram: bytes, size: int) -> bool:

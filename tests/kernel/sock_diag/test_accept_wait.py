@@ -86,6 +86,13 @@ def test_of_connections_that_are_known_only_the_age_is_returned() -> None:
         accept_wait.waiting_beside([inet_row(1, state=ESTABLISHED, inode=0, attributes=tos)], {1})
 
 
+@pytest.mark.parametrize("state", [4, 5, 6, 7, 9, 11])
+def test_a_connection_that_was_closed_during_the_dump_waits_no_more(state: int) -> None:
+    rows = datagram([waits(1), waits(2, state=state), accepted(3)])
+    assert [each.cookie for each in accept_wait.waiting([rows])] == [1]
+    assert accept_wait.waiting_beside([rows], {1, 2}).still.keys() == {1}
+
+
 @pytest.mark.parametrize("wrong", [inet_row(2, state=LISTEN, attributes=tcp_info(5)), message(bytes(72))])
 def test_a_row_that_was_not_asked_for_is_malformed(wrong: bytes) -> None:
     """In another state or of another family, though it has a file."""
