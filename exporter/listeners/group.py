@@ -45,6 +45,7 @@ class ListenerGroup:
 
     __slots__ = (
         "_closed",
+        "_counted_elsewhere",
         "_length",
         "_limit",
         "_summed",
@@ -70,6 +71,9 @@ class ListenerGroup:
         # What sockets had dropped when they closed. A socket closes and opens again where the method changes
         # to procfs and back, and what it had dropped before is in the sum already.
         self._closed: dict[int, int] = {}
+        # What was counted here of sockets that turned out to be another group's. A counter may not go back, so
+        # the next drops are counted only once they exceed this.
+        self._counted_elsewhere = 0
 
     @property
     def length(self) -> int | None:
@@ -103,7 +107,7 @@ class ListenerGroup:
         member = self.members[listener.cookie] = GroupMember(listener, reading)
         if reading.drops is not None:
             member.counted = (reading.drops - self._closed.pop(listener.cookie, 0)) % _DROPS_WRAP
-            self.drops = (self.drops or 0) + member.counted
+            self._count(member.counted)
         self._summed = False
 
     def update(self, reading: QueueReading) -> None:
@@ -113,7 +117,7 @@ class ListenerGroup:
         more = 0
         if reading.drops != before and reading.drops is not None and before is not None:
             more = (reading.drops - before) % _DROPS_WRAP
-            self.drops = (self.drops or 0) + more
+            self._count(more)
         member.update(reading, more)
         self._summed = False
 
@@ -127,10 +131,9 @@ class ListenerGroup:
         self._summed = False
 
     def release(self, cookie: int) -> GroupMember:
-        """Remove a socket that belongs to another group, with all that it has dropped, and return it."""
+        """Remove a socket that belongs to another group, which counts what it has dropped, and return it."""
         member = self.members.pop(cookie)
-        if self.drops is not None:
-            self.drops -= member.counted
+        self._counted_elsewhere += member.counted
         self._summed = False
         return member
 
@@ -148,6 +151,11 @@ class ListenerGroup:
         if None in limits:
             return None
         return sum(bound.limit(limit) for limit in limits if limit is not None)
+
+    def _count(self, drops: int) -> None:
+        elsewhere = min(drops, self._counted_elsewhere)
+        self._counted_elsewhere -= elsewhere
+        self.drops = (self.drops or 0) + drops - elsewhere
 
     def _sum_up(self) -> None:
         self._summed = True
