@@ -16,21 +16,21 @@ _MAX_CLOSED: Final = 256
 
 @dataclass(slots=True)
 class GroupMember:
-    """One socket of a group, and its newest reading. `counted` is what it adds to the drops of the group."""
+    """One socket of a group, and its newest reading.
+
+    `counted` is what it adds to the drops of the group, and `dropped` what it would add where it is not known
+    yet whether it belongs to the program of the group.
+    """
 
     listener: Listener
     reading: QueueReading
     counted: int = 0
+    dropped: int = 0
 
     @property
     def utilization(self) -> float | None:
         """How full the socket is: length / (backlog + 1); None where the method does not tell."""
         return _utilization(self.reading)
-
-    def update(self, reading: QueueReading, more_drops: int = 0) -> None:
-        """Take a new reading, with the drops since the last one."""
-        self.reading = reading
-        self.counted += more_drops
 
 
 class ListenerGroup:
@@ -49,6 +49,7 @@ class ListenerGroup:
         "_length",
         "_limit",
         "_summed",
+        "_unconfirmed",
         "_utilization",
         "drops",
         "key",
@@ -71,9 +72,11 @@ class ListenerGroup:
         # What sockets had dropped when they closed. A socket closes and opens again where the method changes
         # to procfs and back, and what it had dropped before is in the sum already.
         self._closed: dict[int, int] = {}
-        # What was counted here of sockets that turned out to be another group's. A counter may not go back, so
-        # the next drops are counted only once they exceed this.
+        # What was counted here of sockets that turned out to be another group's. A counter may not go back,
+        # so the next drops are counted only once they exceed this.
         self._counted_elsewhere = 0
+        # The sockets of which it is not known whether they belong to the program of the group.
+        self._unconfirmed: set[int] = set()
 
     @property
     def length(self) -> int | None:
@@ -102,27 +105,42 @@ class ListenerGroup:
         member = next(iter(self.members.values()), None)
         return None if member is None else member.listener.uid
 
-    def open(self, listener: Listener, reading: QueueReading) -> None:
-        """Add a socket. Its drops have counted from 0 since it was created."""
+    def open(self, listener: Listener, reading: QueueReading, *, belongs: bool = True) -> None:
+        """Add a socket. Its drops have counted from 0 since it was created.
+
+        They are no part of the sum while it is not known whether it `belongs` to the program of the group.
+        """
         member = self.members[listener.cookie] = GroupMember(listener, reading)
         if reading.drops is not None:
-            member.counted = (reading.drops - self._closed.pop(listener.cookie, 0)) % _DROPS_WRAP
-            self._count(member.counted)
+            member.dropped = (reading.drops - self._closed.pop(listener.cookie, 0)) % _DROPS_WRAP
+        if belongs:
+            self.confirm(listener.cookie)
+        else:
+            self._unconfirmed.add(listener.cookie)
         self._summed = False
+
+    def confirm(self, cookie: int) -> None:
+        """Note that a socket belongs to the program of the group, and count what it has dropped."""
+        self._unconfirmed.discard(cookie)
+        member = self.members[cookie]
+        if member.reading.drops is not None:
+            self._count(member.dropped)
+            member.counted, member.dropped = member.counted + member.dropped, 0
 
     def update(self, reading: QueueReading) -> None:
         """Take a new reading of one of the sockets. Drops are 32 bits in the kernel and wrap."""
         member = self.members[reading.cookie]
         before = member.reading.drops
-        more = 0
+        member.reading = reading
         if reading.drops != before and reading.drops is not None and before is not None:
-            more = (reading.drops - before) % _DROPS_WRAP
-            self._count(more)
-        member.update(reading, more)
+            member.dropped += (reading.drops - before) % _DROPS_WRAP
+            if reading.cookie not in self._unconfirmed:
+                self.confirm(reading.cookie)
         self._summed = False
 
     def close(self, cookie: int) -> None:
-        """Remove a socket; what it dropped stays counted."""
+        """Remove a socket; what it dropped stays counted, also where its program was never found."""
+        self.confirm(cookie)
         drops = self.members.pop(cookie).reading.drops
         if drops:
             self._closed[cookie] = drops
@@ -130,10 +148,17 @@ class ListenerGroup:
                 del self._closed[next(iter(self._closed))]
         self._summed = False
 
-    def release(self, cookie: int) -> GroupMember:
-        """Remove a socket that belongs to another group, which counts what it has dropped, and return it."""
+    def release(self, cookie: int, *, named: bool) -> GroupMember:
+        """Remove a socket that belongs to another group, which counts what it has dropped, and return it.
+
+        `named` tells whether the program of this one was known before, so that its sum was published.
+        """
         member = self.members.pop(cookie)
-        self._counted_elsewhere += member.counted
+        self._unconfirmed.discard(cookie)
+        if named:
+            self._counted_elsewhere += member.counted
+        elif self.drops is not None:
+            self.drops -= member.counted
         self._summed = False
         return member
 

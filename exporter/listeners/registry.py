@@ -56,7 +56,7 @@ class ListenerRegistry:
             changed[group] = None
         for listener, reading in changes.opened:
             group = self._group_for(listener)
-            group.open(listener, reading)
+            group.open(listener, reading, belongs=not group.program)
             self._by_cookie[listener.cookie] = group
             changed[group] = None
         for reading in changes.updated:
@@ -76,7 +76,7 @@ class ListenerRegistry:
         """
         present = {cookie: identity for cookie, identity in identities.items() if cookie in group.members}
         first = next(iter(present.values()), None)
-        own = GroupIdentity(group.key, group.program)
+        own, named = GroupIdentity(group.key, group.program), bool(group.program)
         if first is not None and not group.program and own not in present.values():
             key, bound_to = _address_of(group)
             if self._find((first.key, bound_to), first.program) is None:
@@ -86,7 +86,9 @@ class ListenerRegistry:
         changed = {group: None}
         for cookie, identity in present.items():
             if identity != (group.key, group.program):
-                changed[self._move(cookie, group, identity, now)] = None
+                changed[self._move(cookie, group, identity, now, named=named)] = None
+            else:
+                group.confirm(cookie)
         return list(changed)
 
     def present(self, key: ListenerKey) -> list[ListenerGroup]:
@@ -114,21 +116,23 @@ class ListenerRegistry:
         present = self._open.get(key, {}).get(listener.bound_to, [])
         if len(present) == 1:
             return present[0]
-        undecided = [group for group in present if not group.program]
-        closed = self._closed.get(key, []) if not present else []
-        known = undecided or closed
-        group = known[-1] if known else ListenerGroup(key)
+        # One that closed goes on when the socket turns out to be of its program: it may be another one's.
+        candidates = present or self._closed.get(key, [])
+        undecided = [group for group in candidates if not group.program]
+        group = undecided[-1] if undecided else ListenerGroup(key)
         self._reopen((key, listener.bound_to), group)
         return group
 
-    def _move(self, cookie: int, group: ListenerGroup, identity: GroupIdentity, now: float) -> ListenerGroup:
+    def _move(
+        self, cookie: int, group: ListenerGroup, identity: GroupIdentity, now: float, *, named: bool
+    ) -> ListenerGroup:
         address = _address_of(group)
         target_address = (identity.key, address[1])
         target = self._find(target_address, identity.program)
         if target is None:
             target = ListenerGroup(identity.key, identity.program)
         self._reopen(target_address, target)
-        member = group.release(cookie)
+        member = group.release(cookie, named=named)
         if not group.members and group.program:
             self._note_closed(address, group, now)
         elif not group.members:

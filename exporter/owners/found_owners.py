@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -19,6 +20,9 @@ from exporter.owners.socket_holders import is_init
 # During a search a socket may be passed to another process (SCM_RIGHTS, or fork and exec by a service
 # manager), so a socket without an owner is searched for a few times.
 MAX_SEARCHES: Final = 3
+# A socket that searches miss for so long is held by nobody. One that has closed is known until two samples
+# lack it, which are 4 seconds apart at most.
+_UNHELD_SECONDS: Final = 8.0
 
 _parse_cgroup_membership = lru_cache(maxsize=1024)(parse_cgroup_membership)
 
@@ -47,6 +51,9 @@ class FoundOwners:
         self._found: dict[int, FoundOwner] = {}
         # For each socket without an owner the number of searches that are left.
         self._searches_left: dict[int, int] = {}
+        # Since when searches of all processes have missed a socket, and those that nobody holds.
+        self._missed_since: dict[int, float] = {}
+        self._unheld: set[int] = set()
         # Sockets that wait for the next search of all processes before they are named.
         self._awaited: set[int] = set()
 
@@ -57,6 +64,8 @@ class FoundOwners:
         self._created.set_sockets(listeners)
         self._found = {inode: found for inode, found in self._found.items() if inode in inodes}
         self._searches_left = {inode: left for inode, left in self._searches_left.items() if inode in inodes}
+        self._missed_since = {inode: at for inode, at in self._missed_since.items() if inode in inodes}
+        self._unheld &= inodes
         self.held &= inodes
         self._awaited &= inodes
         self._details.forget_other_sockets(inodes)
@@ -120,6 +129,8 @@ class FoundOwners:
         for inode in located.keys() & (self._searches_left.keys() | self.held):
             if inode not in provisional:
                 self._searches_left.pop(inode, None)
+                self._missed_since.pop(inode, None)
+                self._unheld.discard(inode)
             (self.held.add if holding[found[inode]] else self.held.discard)(inode)
             if holding[found[inode]] and found[inode] not in managers:
                 unknown.add(inode)
@@ -134,15 +145,18 @@ class FoundOwners:
             return Held.UNKNOWN_TO_SEARCH
         return Held.NO_MORE if self.held <= held_before else Held.MORE
 
-    def give_up(self, sought: Collection[int]) -> bool:
+    def give_up(self, sought: Collection[int], now: float) -> bool:
         """Note that a search of all processes did not find the owners of those of these that have none.
 
         Return whether any of them is searched for no longer.
         """
         given_up = self.given_up()
         changed = []
+        for inode in self._searches_left.keys() & given_up:
+            changed += self._miss(inode, now)
         for inode in self._searches_left.keys() & set(sought):
             self._searches_left[inode] -= 1
+            self._miss(inode, now)
             # The owner that it had has ended.
             self._found.pop(inode, None)
             self.held.discard(inode)
@@ -150,6 +164,14 @@ class FoundOwners:
         awaited, self._awaited = self._awaited, set()
         self._note_changed([*changed, *(awaited & self._found.keys())])
         return not self.given_up() <= given_up
+
+    def _miss(self, inode: int, now: float) -> list[int]:
+        """Note that no holder of a socket was found; return the socket where that is certain from now on."""
+        since = self._missed_since.setdefault(inode, now)
+        if now - since < _UNHELD_SECONDS or inode in self._unheld:
+            return []
+        self._unheld.add(inode)
+        return [inode]
 
     def take_details(self, now: float) -> bool:
         """Take what was looked up meanwhile; tell whether more sockets are held for others than before."""
@@ -178,11 +200,16 @@ class FoundOwners:
 
     def owners_of(self, listeners: Iterable[Listener]) -> dict[int, SocketOwner]:
         """Return what is known of sockets, by their cookies, without those that were not searched for yet."""
-        return self._details.owners(
+        listeners = list(listeners)
+        owners = self._details.owners(
             (listener, self._found_owner(listener.inode))
             for listener in listeners
             if self.searched(listener.inode)
         )
+        for listener in listeners:
+            if listener.inode in self._unheld and listener.cookie in owners:
+                owners[listener.cookie] = replace(owners[listener.cookie], held=False)
+        return owners
 
     def _hold(self, inodes: Collection[int]) -> set[int]:
         """Note which of these are held for others, as what was looked up tells; return the new ones."""

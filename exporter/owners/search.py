@@ -224,7 +224,7 @@ class OwnerSearch:
             yield from holders.search(pids)
             yield from self._created.look_for(self._owners.without_owner(), self._now)
             self._keep(holders.found, holders)
-            if self._owners.give_up(sought):
+            if self._owners.give_up(sought, self._now):
                 self._times.hold(self._now)
             self._visibility.note(pids, holders.denied_count, self._owners.missed())
             # A socket may be newer than the read of its process, so it gets a search of its own.

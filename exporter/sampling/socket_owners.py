@@ -51,7 +51,7 @@ class SocketOwners:
     def identities(self, group: ListenerGroup) -> dict[int, GroupIdentity]:
         """Return where the sockets of a group belong, as far as their programs are known.
 
-        Those of which no process was found belong to none of the programs that the others have.
+        Those that no process holds belong to none of the programs that the others have.
         """
         known, identities = self._known(group), {}
         named = _PROCESS in self._labels
@@ -62,7 +62,7 @@ class SocketOwners:
                 identities[cookie] = GroupIdentity(group.key._replace(address=address), program)
         if identities and named:
             unknown = GroupIdentity(group.key, "")
-            identities |= {cookie: unknown for cookie, each in known if not each.owner.process}
+            identities |= {cookie: unknown for cookie, each in known if not each.held}
         return identities
 
     def of(self, group: ListenerGroup) -> GroupOwners | None:

@@ -173,13 +173,38 @@ def test_drops_of_a_socket_that_is_released_are_taken_off_the_next_ones() -> Non
     group.open(tcp(3), reading(3, length=1, drops=WRAP - 1))
     group.update(reading(2, length=5, drops=10))
     group.update(reading(3, length=1, drops=1))
-    member = group.release(2)
+    member = group.release(2, named=True)
     assert (member.listener.cookie, member.reading) == (2, reading(2, length=5, drops=10))
     assert (group.drops, group.length) == (7 + 10 + WRAP + 1, 1)
     group.update(reading(3, length=1, drops=5))
     assert group.drops == 7 + 10 + WRAP + 1
     group.update(reading(3, length=1, drops=14))
     assert group.drops == 7 + WRAP + 14
+
+
+def test_where_no_program_was_known_a_socket_takes_what_it_dropped_along() -> None:
+    group = group_of(reading(1, drops=7), reading(2, drops=3))
+    group.update(reading(2, drops=10))
+    group.release(2, named=False)
+    assert group.drops == 7
+
+
+def test_drops_of_a_socket_count_once_it_is_known_to_belong_to_the_program() -> None:
+    group = group_of(reading(1, drops=7))
+    group.open(tcp(2), reading(2, drops=3), belongs=False)
+    group.update(reading(2, drops=10))
+    assert group.drops == 7
+    group.confirm(2)
+    assert group.drops == 17
+    group.update(reading(2, drops=11))
+    group.confirm(2)
+    assert group.drops == 18
+    group.open(tcp(3), reading(3, drops=4), belongs=False)
+    group.release(3, named=True)
+    assert group.drops == 18
+    group.open(tcp(4), reading(4, drops=4), belongs=False)
+    group.close(4)
+    assert group.drops == 22, "nothing else will be known of it"
 
 
 @pytest.mark.parametrize(

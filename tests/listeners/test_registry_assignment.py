@@ -112,7 +112,7 @@ def test_a_service_that_restarts_goes_on_with_its_group(registry: ListenerRegist
     registry.apply(Changes(closed=(1,)), 1.0)
     registry.apply(Changes(closed=(2,)), 2.0)
     (again,) = opened(registry, tcp(3), now=3.0)
-    assert again is found["other"]
+    assert again.program == "", "it may be any program's"
     assert assign(registry, again, c3="web") == {"web": found["web"]}
     assert registry.present(group.key) == [found["web"]]
 

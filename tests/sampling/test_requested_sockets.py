@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
@@ -42,8 +43,11 @@ def test_the_sampling_thread_opens_what_another_one_uses() -> None:
     requests.serve()
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(RequestedSockets(requests, sockets).acquire)
-        until(lambda: requests.serve() or asked.done(), bool)
-        with asked.result() as opened:
+        poll = select.poll()
+        poll.register(requests.fileno(), select.POLLIN)
+        assert poll.poll(DEADLINE_SECONDS * 1000)
+        requests.serve()
+        with asked.result(DEADLINE_SECONDS) as opened:
             assert opened is sockets.opened[0]
     assert sockets.threads == [threading.get_ident()]
 

@@ -125,17 +125,48 @@ def test_other_program_at_the_same_address_starts_anew(simulation: Simulation) -
     assert web.accept.histogram() == ((0,) * 7 + (11,), 11.0)
 
 
-def test_owner_that_may_no_longer_be_seen_is_no_other_program(simulation: Simulation) -> None:
+def test_a_program_that_cannot_be_seen_has_nothing_of_the_one_before_at_its_port(
+    simulation: Simulation,
+) -> None:
     simulation.host.run(10, b"nginx", 100)
-    simulation.kernel.tcp.open(tcp(1), drops=3)
-    simulation.tick()
-    web = simulation.listener("0.0.0.0")
+    simulation.kernel.tcp.open(tcp(1), length=10, drops=3)
+    simulation.tick(20)
     simulation.host.processes.clear()
     simulation.kernel.tcp.close(1)
     simulation.kernel.tcp.open(tcp(2), drops=1)
+    simulation.run_for(2)
+    assert simulation.published() == [("0.0.0.0", "")]
+    (unseen,) = (state for state in simulation.namespace.table.states.values() if state.group.members)
+    assert (unseen.group.drops, unseen.accept.full_seconds()) == (1, 0)
+
+
+def test_a_port_that_opens_again_is_not_published_as_the_program_before(simulation: Simulation) -> None:
+    """However long it takes to find the owner; a service that restarts goes on with its counters."""
+    simulation.host.run(10, b"nginx", 100)
+    simulation.kernel.tcp.open(tcp(1), drops=3)
+    simulation.tick(20)
+    simulation.kernel.tcp.close(1)
     simulation.tick()
-    assert simulation.listener("0.0.0.0") is web
-    assert web.group.drops == 4
+    # Each look at one of very many processes takes long.
+    simulation.walk_cost = 0.01
+    for pid in range(1000, 1060):
+        simulation.host.run(pid, b"idle")
+    simulation.host.run(11, b"python", 200)
+    simulation.kernel.tcp.open(tcp(2), length=10)
+    for _ in range(2000):
+        simulation.tick()
+        assert ("0.0.0.0", "nginx") not in simulation.published()
+        if simulation.published() == [("0.0.0.0", "python")]:
+            break
+    assert simulation.published() == [("0.0.0.0", "python")]
+    simulation.walk_cost = 0.0
+    simulation.kernel.tcp.close(2)
+    del simulation.host.processes[11]
+    simulation.host.run(10, b"nginx", 300)
+    simulation.kernel.tcp.open(tcp(3), drops=2)
+    simulation.run_for(2)
+    assert simulation.published() == [("0.0.0.0", "nginx")]
+    assert simulation.listener("0.0.0.0").group.drops == 5
 
 
 def test_rule_about_a_process_applies_when_the_owner_is_known() -> None:

@@ -122,8 +122,7 @@ def test_a_listener_of_which_one_socket_is_still_looked_for_keeps_its_owner(
     simulation.tick()
     start_long_search(simulation)
     simulation.host.cgroups.paths = {WEB: WEB_PATH}
-    simulation.host.run(20, b"web", 200, 300, cgroup=WEB_PATH)
-    simulation.kernel.tcp.close(1)
+    simulation.host.run(20, b"web", 100, 200, 300, cgroup=WEB_PATH)
     simulation.kernel.tcp.open(tcp(2))
     simulation.kernel.tcp.open(tcp(3, port=443, cgroup_id=WEB))
     # A namespace that comes has the search run at once, however slow the budget has made it.
