@@ -1,7 +1,6 @@
-"""Which of the other network namespaces is sampled when.
+"""Which of the other network namespaces is sampled when; NamespaceSlot has who comes first.
 
-Of those that are due, those in whose queues connections waited lately come first, then the one that has
-waited longest. How often each is due is decided in exporter.sampling.namespace_shares.
+How often each is due is decided in exporter.sampling.namespace_shares.
 """
 
 from __future__ import annotations
@@ -118,7 +117,7 @@ class NamespaceScheduler:
             return self._first_samples.complete(now, report)
         due = sorted(
             (slot for slot in self._slots.values() if slot.schedule.is_due(now, _EARLY_SECONDS)),
-            key=lambda slot: (slot.quiet, -1.0 if slot.schedule.due is None else slot.schedule.due),
+            key=lambda slot: slot.precedence(now),
         )
         chosen = due[:_MAX_AT_ONCE]
         detached = [slot for slot in chosen if not slot.remote.attached]

@@ -8,11 +8,14 @@ from exporter.kernel.errors import KernelError
 from exporter.kernel.netns.remote import RemoteNamespace
 from exporter.sampling.clock import Clock
 from exporter.sampling.namespace_sampler import NamespaceSampler
-from exporter.sampling.schedule import Schedule
+from exporter.sampling.schedule import MAX_INTERVAL_SECONDS, Schedule
 from exporter.sampling.source_runner import SourceRunner
 
 # A namespace counts as quiet when its queues have been empty for so long.
 QUIET_SECONDS: Final = 60.0
+# After so long without a sample a namespace comes before all others: figures older than five seconds are not
+# published, and a queue that fills is seen by a sample alone.
+_OVERDUE_SECONDS: Final = MAX_INTERVAL_SECONDS + 0.25
 
 
 class NamespaceSlot:
@@ -87,6 +90,16 @@ class NamespaceSlot:
     def due(self, now: float) -> float:
         """Return when it is to be sampled, which is now where it never was."""
         return now if self.schedule.due is None else self.schedule.due
+
+    def precedence(self, now: float) -> tuple[int, float]:
+        """Return what sorts namespaces that are due: the first is sampled first.
+
+        That is one that never was or is overdue, then one in whose queues connections waited lately.
+        """
+        due = self.due(now)
+        if self.schedule.ran_at is None or now - self.schedule.ran_at > _OVERDUE_SECONDS:
+            return 0, due
+        return (2 if self.quiet else 1), due
 
     def fail(self, error: KernelError) -> list[SourceRunner]:
         """Note that the sources could not be asked, and return those whose error came or changed."""

@@ -47,15 +47,17 @@ class Schedule:
 
     `interval` is the shortest time between two runs, `interval_in_force` the present one, a whole multiple
     of it where the budget binds, so that what is due together stays together and wakes the thread once.
-    `due` is None where a run is due at once. `cost` is the average processor time of a run, in seconds.
+    `due` is None where a run is due at once. `ran_at` is when the last one began, None before. `cost` is the
+    average processor time of a run, in seconds.
     """
 
-    __slots__ = ("_last_due", "_noted_at", "_runs", "cost", "due", "interval", "interval_in_force")
+    __slots__ = ("_last_due", "_noted_at", "_runs", "cost", "due", "interval", "interval_in_force", "ran_at")
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
         self.interval_in_force = interval
         self.due: float | None = None
+        self.ran_at: float | None = None
         self.cost = 0.0
         self._runs = 0
         self._noted_at = 0.0
@@ -71,6 +73,7 @@ class Schedule:
 
         Due times stay on a grid of the interval; those that have passed are not made up for.
         """
+        self.ran_at = now
         due = now if self.due is None else self.due
         missed = max(0, int((now - due) // self.interval_in_force))
         self._last_due = due + missed * self.interval_in_force

@@ -24,6 +24,7 @@ from exporter.kernel.netns.access import NamespaceAccess
 from exporter.kernel.netns.discovery import NamespaceRef
 from exporter.owners.workloads import Workload, Workloads
 from exporter.sampling.environment import Environment
+from exporter.sampling.history.timeline import STALE_SECONDS
 from exporter.sampling.namespace_sampler import NamespaceSampler, SharedBySamplers
 from exporter.sampling.namespace_scheduler import NamespaceScheduler
 from exporter.sampling.schedule import MAX_INTERVAL_SECONDS
@@ -33,7 +34,7 @@ from tests.owners.fake_host import FakeHost
 from tests.sampling.fake_access import FakeAccess
 from tests.sampling.fake_namespace import FakeNamespace
 from tests.sampling.fake_workloads import FakeWorkloads
-from tests.sampling.simulation import TICK_SECONDS, runner_of
+from tests.sampling.simulation import TICK_SECONDS, Simulation, runner_of
 
 AT_ONCE = NamespaceAccess.max_attached
 LATE_SECONDS = 0.0001
@@ -651,6 +652,38 @@ def test_without_the_capabilities_none_can_end() -> None:
     setup.scheduler.detach_ended(setup.clock.now)
     setup.tick()
     assert setup.names() == []
+
+
+@pytest.mark.parametrize(("slowdown", "busy", "quiet"), [(2.0, 100, 50), (100.0, 40, 70)])
+def test_no_figure_gets_too_old_where_busy_namespaces_take_all_the_time(
+    slowdown: float, busy: int, quiet: int
+) -> None:
+    """As in a machine whose processor is taken away: a sample takes longer than its processor time."""
+    access = FakeAccess()
+    access.keep = True
+    access.add(*range(1, busy + quiet + 1))
+    for number in range(1, busy + quiet + 1):
+        access.costs[str(number)] = 0.0003
+    simulation = Simulation("sampling: {cpu_budget: 100%}" if slowdown < 10 else "{}", others=access)
+    clock, oldest = simulation.clock, 0.0
+
+    def run_for(seconds: float) -> None:
+        nonlocal oldest
+        until = clock.now + seconds
+        while clock.now < until:
+            spent = clock.spent
+            due = simulation.sampler.sample()
+            clock.now = max(due, clock.now + (clock.spent - spent) * slowdown)
+            timelines = (each.table.accept_timelines for each in simulation.sampler.namespaces[1:])
+            oldest = max(oldest, *(clock.now - each.newest for of in timelines for each in of.values()))
+
+    run_for(5.0)
+    for number in range(1, busy + 1):
+        access.kernels[str(number)].tcp.change(1, length=3)
+    run_for(10.0)
+    oldest = 0.0
+    run_for(20.0)
+    assert oldest < STALE_SECONDS
 
 
 def test_busy_namespaces_are_sampled_first(setup: Setup) -> None:
