@@ -91,7 +91,8 @@ def run(flags: RunFlags, signals: ProcessSignals, start: DaemonStart) -> int:
     brokers = None if start.brokers is None else Brokers.of(start.brokers)
     if brokers is not None:
         named.read_by(brokers.files.read_host_file)
-    sampler = Sampler(config, host_environment(brokers, sandboxes=sandboxes))
+    own_sockets = {os.fstat(each.fileno()).st_ino for each in sockets}
+    sampler = Sampler(config, host_environment(brokers, sandboxes=sandboxes), own_sockets)
     supervision = Supervision(None if start.brokers is None else start.brokers.supervisor)
     writer, limit = start.log_writer, start.log_limit
     daemon = Daemon(flags, files, sampler, service_manager, supervision, writer, limit, SYSTEM_CLOCK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 
 from exporter.listeners.group import ListenerGroup
 from exporter.sampling.namespace_sampler import NamespaceSampler
@@ -16,25 +16,27 @@ class OwnNamespace:
     `sampler` is that of the namespace. Times are monotonic seconds.
     """
 
-    def __init__(
-        self, sampler: NamespaceSampler, ignored: Callable[[ListenerGroup], bool], now: float
-    ) -> None:
-        """Take what tells in which queues connections do not count, and the time."""
+    def __init__(self, sampler: NamespaceSampler, exporters: Collection[int], now: float) -> None:
+        """Take the inodes of the sockets of the exporter, in whose queues each scrape may be seen."""
         self.sampler = sampler
-        self._ignored = ignored
+        self._exporters = exporters
         self._last_waiting_at = now - QUIET_SECONDS
         # Whether it is sampled as quiet namespaces are.
         self._slowed = False
 
     def look_for_waiting(self, now: float) -> None:
         """Have it sampled at the full rate from the sample on that sees a connection in a queue."""
-        if all(map(self._ignored, self.sampler.table.waiting())):
+        if all(map(self._is_exporters, self.sampler.table.waiting())):
             return
         self._last_waiting_at = now
         if self._slowed:
             self.follow(None)
             for runner in self.sampler.runners:
                 runner.set_min_interval(0.0, now)
+
+    def _is_exporters(self, group: ListenerGroup) -> bool:
+        """Tell whether all sockets of a group are the exporter's: another process may listen beside it."""
+        return all(member.listener.inode in self._exporters for member in group.members.values())
 
     def quiet(self, now: float) -> bool:
         """Tell whether its queues have been empty for a minute."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Final
 
 from exporter.config.model import Config
 from exporter.errors import RunError
 from exporter.kernel.netns.host_label import HOST
-from exporter.listeners.group import ListenerGroup
 from exporter.sampling import source_report
 from exporter.sampling.budget import AtMost, limit_all
 from exporter.sampling.budget_report import BudgetReport
@@ -45,8 +43,8 @@ log = logging.getLogger(__name__)
 class Sampler:
     """Samples until it is stopped. Readers of what it publishes hold `lock` meanwhile."""
 
-    def __init__(self, config: Config, environment: Environment) -> None:
-        """Set the sources up; nothing is asked yet."""
+    def __init__(self, config: Config, environment: Environment, own_sockets: Collection[int] = ()) -> None:
+        """Set the sources up; nothing is asked yet. `own_sockets` are inodes of the exporter's listeners."""
         clock = environment.clock
         self.lock = threading.Lock()
         self.config = config
@@ -60,8 +58,7 @@ class Sampler:
         self.namespace_scheduler = NamespaceScheduler(config, environment, shared)
         self._clock = clock
         own = NamespaceSampler(environment.own, config, shared)
-        self._own = OwnNamespace(own, self._is_exporters, clock.monotonic())
-        self._pid = os.getpid()
+        self._own = OwnNamespace(own, own_sockets, clock.monotonic())
         self._owners_runner = SourceRunner(self.owners, HOST, config, self.lock, environment.broker_clock)
         self._namespaces: tuple[NamespaceSampler, ...] = ()
         self._set_namespaces()
@@ -229,11 +226,6 @@ class Sampler:
         if earliest is None or earliest + self.config.sampling.interval_seconds > due:
             return due
         return earliest
-
-    def _is_exporters(self, group: ListenerGroup) -> bool:
-        """Tell whether all sockets of a group may be the exporter's: each scrape may be seen in its queue."""
-        inodes = [member.listener.inode for member in group.members.values()]
-        return all(self.owners.may_belong_to(inode, self._pid) for inode in inodes)
 
     def _keep_budget(self, now: float) -> None:
         """Slow down those that use more than their part of the budget."""

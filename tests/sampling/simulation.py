@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import cast
 
 from exporter.config import parse
@@ -26,7 +26,12 @@ class Simulation:
     """A sampler that runs only as far as `tick` and `run_for` let it."""
 
     def __init__(
-        self, config: str = "{}", *, others: FakeAccess | None = None, own: Namespace | None = None
+        self,
+        config: str = "{}",
+        *,
+        others: FakeAccess | None = None,
+        own: Namespace | None = None,
+        own_sockets: Collection[int] = (),
     ) -> None:
         """Set up a sampler with the configuration in this text; nothing is sampled yet.
 
@@ -48,7 +53,7 @@ class Simulation:
             {"exporter": clock.cpu},
             sandboxes={"exporter": {"user": True, "seccomp": True, "landlock": False}},
         )
-        self.sampler = Sampler(parse(config, "c.yaml"), environment)
+        self.sampler = Sampler(parse(config, "c.yaml"), environment, own_sockets)
         self.namespace = self.sampler.namespaces[0]
 
     def tick(self, ticks: int = 1, seconds: float = TICK_SECONDS) -> None:

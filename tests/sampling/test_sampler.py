@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 
 import pytest
@@ -144,7 +143,7 @@ def beside_a_hundred_namespaces() -> Simulation:
     others.keep = True
     others.add(*range(100))
     others.costs = {str(inode): 0.0001 for inode in range(100)}
-    simulation = Simulation(others=others)
+    simulation = Simulation(others=others, own_sockets={tcp(1).inode})
     simulation.kernel.tcp.cost = 0.0001
     return simulation
 
@@ -152,7 +151,6 @@ def beside_a_hundred_namespaces() -> Simulation:
 def test_a_connection_to_the_exporter_before_its_socket_was_searched_for_makes_it_no_busy_one() -> None:
     """As by what asks from the start on whether it is ready."""
     simulation = beside_a_hundred_namespaces()
-    simulation.host.run(os.getpid(), b"exporter", 100)
     simulation.kernel.tcp.open(tcp(1), length=1)
     simulation.run_loop_for(0.1)
     simulation.kernel.tcp.change(1, length=0)
@@ -163,7 +161,7 @@ def test_a_connection_to_the_exporter_before_its_socket_was_searched_for_makes_i
 def test_the_own_namespace_is_sampled_as_often_as_others_until_a_connection_waits() -> None:
     """From that very sample on it is at the full rate, and so for a minute after the last one."""
     simulation = beside_a_hundred_namespaces()
-    simulation.kernel.tcp.open(tcp(1))
+    simulation.kernel.tcp.open(tcp(2))
     simulation.run_loop_for(10.0)
     slots = simulation.sampler.namespace_scheduler.slots
     usual = slots[0].schedule.interval_in_force
@@ -171,12 +169,12 @@ def test_the_own_namespace_is_sampled_as_often_as_others_until_a_connection_wait
     assert usual > 0.5
     assert inet.interval_in_force == usual
     assert counters.interval_in_force > 1.0
-    simulation.kernel.tcp.change(1, length=1)
+    simulation.kernel.tcp.change(2, length=1)
     asked = simulation.kernel.tcp.asked
     simulation.run_loop_for(usual + TICK_SECONDS)
     assert simulation.kernel.tcp.asked > asked
     assert inet.interval_in_force == TICK_SECONDS
-    simulation.kernel.tcp.change(1, length=0)
+    simulation.kernel.tcp.change(2, length=0)
     asked = simulation.kernel.tcp.asked
     simulation.run_loop_for(50.0)
     assert simulation.kernel.tcp.asked - asked >= 990
@@ -191,10 +189,8 @@ def test_a_connection_to_the_exporter_alone_makes_the_own_namespace_no_busy_one(
 ) -> None:
     """Each scrape may be seen in its queue. With SO_REUSEPORT another process may have a part of that."""
     simulation = beside_a_hundred_namespaces()
-    simulation.host.run(os.getpid(), b"exporter", 100)
     simulation.kernel.tcp.open(tcp(1))
     if shared:
-        simulation.host.run(20, b"exporter", 200)
         simulation.kernel.tcp.open(tcp(2))
     simulation.run_loop_for(10.0)
     inet = simulation.runner("inet").schedule
@@ -203,6 +199,21 @@ def test_a_connection_to_the_exporter_alone_makes_the_own_namespace_no_busy_one(
     simulation.kernel.tcp.change(1, length=1)
     simulation.run_loop_for(usual + TICK_SECONDS)
     assert (inet.interval_in_force == TICK_SECONDS) is busy
+
+
+def test_a_listener_whose_owner_was_not_looked_for_yet_counts_as_well() -> None:
+    """On a host with thousands of processes that takes seconds."""
+    simulation = beside_a_hundred_namespaces()
+    simulation.run_loop_for(10.0)
+    simulation.walk_cost = 0.01
+    for pid in range(1000, 1060):
+        simulation.host.run(pid, b"idle")
+    inet = simulation.runner("inet").schedule
+    usual = inet.interval_in_force
+    simulation.kernel.tcp.open(tcp(2), length=10)
+    simulation.run_loop_for(usual + TICK_SECONDS)
+    assert usual > 0.5
+    assert inet.interval_in_force == TICK_SECONDS
 
 
 def with_namespace(*, keep: bool = True) -> tuple[Simulation, FakeAccess]:

@@ -90,11 +90,6 @@ class Owners(Source[SearchStep]):
         """Return the process that owns a socket; None where it is not known."""
         return self._search.process_of(inode)
 
-    def may_belong_to(self, inode: int, pid: int) -> bool:
-        """Tell whether a socket is owned by a process, or was not searched for yet."""
-        owner = self._search.process_of(inode)
-        return not self._search.searched(inode) if owner is None else owner.pid == pid
-
     def set_namespaces(self, namespaces: Mapping[ListenerTable, Namespace]) -> None:
         """Take the namespaces that are sampled now, by the tables of their listeners."""
         self._namespaces = namespaces
