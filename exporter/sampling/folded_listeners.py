@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, NamedTuple
 
 from exporter.config.model import Config
@@ -40,12 +40,14 @@ def _creators(group: ListenerGroup) -> set[_Creator]:
 class _Folded:
     """A folded listener, and those that it is published for."""
 
-    __slots__ = ("_shown", "creators", "group", "listeners", "state")
+    __slots__ = ("_shown", "creators", "group", "label_names", "listeners", "state")
 
     def __init__(self, group: FoldedGroup, state: ListenerState) -> None:
         self.group = group
         self.state = state
         self.listeners: set[ListenerState] = set()
+        # The facts about owners that its series have, by the configuration with which one was folded last.
+        self.label_names: Collection[str] = ()
         # One of them that has the owner which is published.
         self._shown: ListenerState | None = None
         # Who created the sockets whose owner was found.
@@ -189,7 +191,9 @@ class FoldedListeners:
         found = [
             folded
             for labels, folded in self._by_labels.items()
-            if labels.key == key and self._may_belong(listener, folded)
+            if labels.key == key
+            and folded.label_names == self._labels
+            and self._may_belong(listener, folded)
         ]
         return found[0] if len(found) == 1 else None
 
@@ -209,6 +213,7 @@ class FoldedListeners:
             self._by_state[folded.state] = folded
         if folded.state.rule_match != match:
             folded.state.set_rule(match, self._peak_window)
+        folded.label_names = self._labels
         folded.confirm(listener, owner)
         self._move(listener, folded)
 

@@ -357,6 +357,24 @@ def test_a_reload_with_other_labels_folds_anew(host: Host) -> None:
     assert len(host.only().group.members) == 3
 
 
+@pytest.mark.parametrize("labels", ["[]", "[user]", "[process, user]"])
+def test_after_a_reload_with_other_labels_short_lived_listeners_are_folded_as_before(
+    host: Host, labels: str
+) -> None:
+    """The one with the labels of before is still remembered, and has no listener."""
+    host.simulation.configure(f"labels: {labels}\n{FTP}")
+    host.tick(3)
+    (before,) = host.states()
+    host.slow_search()
+    for cookie in range(10, 20):
+        host.open(cookie, drops=1)
+        host.tick(3)
+        host.close(cookie)
+        host.tick(3)
+    assert host.states() == [before]
+    assert before.group.drops == 10
+
+
 def test_one_without_a_socket_is_forgotten_after_five_minutes(host: Host) -> None:
     host.simulation.kernel.tcp.change(1, drops=5)
     host.tick(2)
