@@ -1,7 +1,7 @@
 """Since when one threshold is exceeded, and whether that counts after hold and release.
 
 Nothing runs while nothing changes: the state keeps the time of its last change, and what it is now
-follows from that and the time.
+follows from that and the time. Time that no samples cover counts neither for hold nor for release.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ThresholdState:
     ) -> None:
         """Take another level and compare the newest sample with it; what is active now stays active."""
         # By the hold of before: beyond the new level it may never have been.
-        was_active = self.active(now)
+        was_active = self.active(covered)
         if level != self.level and self.exceeded and not was_active:
             # Since when it is beyond the new one is not known, other than now.
             self._seconds = self.seconds(covered)
@@ -74,7 +74,7 @@ class ThresholdState:
         self.known = value is not None
         exceeded = value is not None and value >= level.value and value > 0
         if exceeded is not self.exceeded:
-            self._active = self.active(now)
+            self._active = self.active(covered)
             self._seconds = self.seconds(covered)
             self._since = now
             self._covered = covered
@@ -84,9 +84,9 @@ class ThresholdState:
         """Tell whether the level is exceeded from the sample at `time` on, before hold."""
         return self.exceeded and self._since == time
 
-    def active(self, now: float) -> bool:
+    def active(self, covered: float) -> bool:
         """Tell whether the threshold is exceeded after hold, or not yet released."""
-        lasted = now - self._since
+        lasted = covered - self._covered
         if self.exceeded:
             return self._active or lasted >= self._hold
         return self._active and lasted < self._release

@@ -36,8 +36,7 @@ def test_listener_that_was_full_in_the_peak_window_counts_as_full() -> None:
     simulation.tick()
     page = page_of(simulation)
     assert values(page, LENGTH, "port") == {"82": 0.0}
-    simulation.clock.now += 61.0
-    simulation.tick()
+    simulation.run_for(61.0)
     assert values(page, LENGTH, "port") == {"81": 1.0}
 
 

@@ -113,6 +113,20 @@ def test_hold_begins_anew_each_time() -> None:
     assert made.active(6.0)
 
 
+def test_time_that_no_samples_cover_counts_neither_for_hold_nor_for_release() -> None:
+    """As while the source fails, or the host is suspended."""
+    made = threshold_state(hold=3.0, release=5.0)
+    made.update(10, None, now=1.0, covered=1.0)
+    made.update(10, None, now=601.0, covered=2.0)
+    assert not made.active(2.0)
+    made.update(10, None, now=604.0, covered=5.0)
+    assert made.active(5.0)
+    made.update(0, None, now=605.0, covered=6.0)
+    made.update(0, None, now=1205.0, covered=7.0)
+    assert made.active(7.0)
+    assert not made.active(11.0)
+
+
 def test_threshold_stays_active_until_release() -> None:
     made = threshold_state(release=5.0)
     feed(made, 1.0, 10)

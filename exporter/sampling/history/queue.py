@@ -77,12 +77,12 @@ class QueueHistory:
     def time_invariant(self) -> bool:
         """Tell whether time alone changes nothing: no peak will expire, no threshold is held or released."""
         return self._lengths.time_invariant() and not any(
-            state.exceeded or state.active(self._timeline.newest) for state in self.threshold_states.values()
+            state.exceeded or state.active(self._timeline.covered) for state in self.threshold_states.values()
         )
 
     def active(self, severity: Severity) -> bool:
         """Tell whether a threshold is exceeded, after hold and release."""
-        return self.threshold_states[severity].active(self._timeline.newest)
+        return self.threshold_states[severity].active(self._timeline.covered)
 
     def exceeded_seconds(self, severity: Severity) -> float:
         """Return the time beyond a threshold, before hold, in seconds."""
