@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/sbin:/sbin:$(UNPACKED)/usr/bin:$(UNPACKED)/usr/sbin:
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test suite test-unit test-pythons test-repeat test-engines test-kernels test-kernel-oldest reliability fuzz soak coverage programs lint types lock reference deploy picture site bench bench-quick clean
+.PHONY: help run test suite test-unit test-pythons test-repeat test-engines test-kernels test-kernel-oldest reliability fuzz soak coverage programs lint types audit lock reference deploy picture site bench bench-quick clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -93,6 +93,9 @@ lint: .venv/dev ## check style, format and the direction of imports
 types: .venv/dev ## check types
 	@$(BIN)/mypy --no-error-summary
 
+audit: .venv/audit ## look for known vulnerabilities of the packages that the exporter needs, in the database of PyPI
+	@.venv/audit/bin/pip-audit --require-hashes --disable-pip --progress-spinner off -r locks/run.txt
+
 lock: .venv/dev ## choose the newest versions again and write locks/
 	@tools/lock
 
@@ -139,6 +142,11 @@ clean: ## remove all that make and the tools leave behind
 .venv/dev: locks/dev.txt pyproject.toml .venv/run
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r locks/dev.txt
 	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/audit: locks/audit.txt .venv/run
+	@$(BIN)/python -m venv $@
+	@$@/bin/pip -qq --disable-pip-version-check install --require-hashes --no-deps --only-binary :all: -r locks/audit.txt
 	@touch $@
 
 # There are wheels for some machines and Pythons only. Without it inputs are made at random.

@@ -135,7 +135,7 @@ def test_every_alert_and_label_that_it_names_exists() -> None:
         equal |= set(rule["equal"])
     names = {name for matcher in used for name in NAME.findall(matcher)}
     assert names - {"ListenQueue"} <= set(shipped.alert_names())
-    assert equal - {"cluster"} == TCP.keys() - {"process"}
+    assert equal - {"cluster"} == TCP.keys()
 
 
 @pytest.mark.parametrize(
