@@ -191,9 +191,7 @@ class FoldedListeners:
         found = [
             folded
             for labels, folded in self._by_labels.items()
-            if labels.key == key
-            and folded.label_names == self._labels
-            and self._may_belong(listener, folded)
+            if labels.key == key and folded.label_names == self._labels and self._may_belong(listener, folded)
         ]
         return found[0] if len(found) == 1 else None
 

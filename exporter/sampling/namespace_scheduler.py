@@ -59,8 +59,8 @@ class NamespaceScheduler:
         self.quiet_interval = 0.0
         self._own: Sequence[SourceRunner] = ()
         self._first_samples = FirstSamples(environment.clock)
-        # No slot is due before, unless it was made so since.
-        self._earliest = 0.0
+        # No slot is due before, unless it was made so since, and none may wait for longer.
+        self._earliest = self._latest = 0.0
         # What namespaces that are gone have cost.
         self._past_cpu_seconds = 0.0
 
@@ -108,10 +108,7 @@ class NamespaceScheduler:
         self._discover_soon(now)
 
     def sample(self, now: float, report: Report) -> bool:
-        """Sample the namespaces that are due. Return whether some have to wait on.
-
-        To be called on each tick: to wake up costs as much as to sample a namespace.
-        """
+        """Sample the namespaces that are due, in each tick. Return whether some have to wait on."""
         self.update(now)
         if self._earliest > now + _EARLY_SECONDS:
             return self._first_samples.complete(now, report)
@@ -127,15 +124,19 @@ class NamespaceScheduler:
         if detached and self._access is not None:
             self._attach(self._access, detached, now, report)
         self._earliest = min((slot.due(now) for slot in self._slots.values()), default=now)
+        self._latest = min((slot.latest(now) for slot in self._slots.values()), default=now)
         left = due[len(chosen) :]
         if all(slot.schedule.due is not None for slot in left):
             self._first_samples.complete(now, report)
         return bool(left or self._first_samples)
 
-    def earliest_due(self) -> float | None:
-        """Return when the next namespace is due, or its label is looked for; None where there is none."""
-        label = self.discovery.labels_due
-        return label if not self._slots else min(self._earliest, self._earliest if label is None else label)
+    def wake_at(self, source_due: float) -> float:
+        """Return when the next tick is, where a source of the exporter's own namespace is due then.
+
+        A namespace that is due a little earlier waits for that: to wake up costs as much as to sample it.
+        """
+        earliest = self._earliest if self._slots and self._latest < source_due else source_due
+        return min(earliest, source_due, self.discovery.labels_due or source_due)
 
     def update(self, now: float) -> None:
         """Bring the slots up to date with what the discovery has chosen."""
@@ -143,7 +144,7 @@ class NamespaceScheduler:
         if self.discovery.chosen is self._applied:
             return
         self._applied = self.discovery.chosen
-        self._earliest = now
+        self._earliest = self._latest = now
         names = {ref.inode: name for name, ref in self._applied.items()}
         with self._shared.lock:
             self._remove([slot for slot in self.slots if names.get(slot.inode) != slot.sampler.name])
@@ -164,7 +165,7 @@ class NamespaceScheduler:
 
     def limit_to(self, share: float, now: float) -> None:
         """Divide `share` of one core among them: the busy ones first, the quiet ones evenly."""
-        self._earliest = now
+        self._earliest = self._latest = now
         sampling = self._config.sampling
         self.quiet_interval = self._shares().limit_to(
             share, sampling.cpu_budget_ratio, sampling.interval_seconds, self.quiet_interval, now

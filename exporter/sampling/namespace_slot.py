@@ -13,6 +13,8 @@ from exporter.sampling.source_runner import SourceRunner
 
 # A namespace counts as quiet when its queues have been empty for so long.
 QUIET_SECONDS: Final = 60.0
+# So much of its interval a sample may come late, where that saves waking up for it alone.
+_WAIT_PART: Final = 0.05
 # After so long without a sample a namespace comes before all others: figures older than five seconds are not
 # published, and a queue that fills is seen by a sample alone.
 _OVERDUE_SECONDS: Final = MAX_INTERVAL_SECONDS + 0.25
@@ -90,6 +92,10 @@ class NamespaceSlot:
     def due(self, now: float) -> float:
         """Return when it is to be sampled, which is now where it never was."""
         return now if self.schedule.due is None else self.schedule.due
+
+    def latest(self, now: float) -> float:
+        """Return until when it may wait for another reason to wake up."""
+        return self.due(now) + _WAIT_PART * self.schedule.interval_in_force
 
     def precedence(self, now: float) -> tuple[int, float]:
         """Return what sorts namespaces that are due: the first is sampled first.

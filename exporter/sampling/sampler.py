@@ -220,12 +220,7 @@ class Sampler:
         dues = [runner.schedule.due for runner in self._periodic]
         if not self._owners_runner.idle:
             dues.append(self._owners_runner.schedule.due)
-        due = min(now if each is None else each for each in dues)
-        # A namespace that is due shortly before a source does not wake the thread for itself.
-        earliest = self.namespace_scheduler.earliest_due()
-        if earliest is None or earliest + self.config.sampling.interval_seconds > due:
-            return due
-        return earliest
+        return self.namespace_scheduler.wake_at(min(now if each is None else each for each in dues))
 
     def _keep_budget(self, now: float) -> None:
         """Slow down those that use more than their part of the budget."""

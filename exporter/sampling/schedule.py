@@ -20,6 +20,8 @@ _FALLEN_PART: Final = 2 / 3
 _MAX_COST_MULTIPLE: Final = 4.0
 # A share that is missed by a rounding error only is kept.
 _ROUNDING: Final = 1e-9
+# A due time is a whole multiple where it is one but for so much of an interval: the clock may be at 1e9.
+_GRID_ROUNDING: Final = 1e-4
 # Of intervals, in seconds: no configured one needs more than microseconds.
 _DECIMALS: Final = 9
 
@@ -71,12 +73,14 @@ class Schedule:
     def advance(self, now: float) -> int:
         """Set the next due time, after a run at `now`, and return how many due times have passed without one.
 
-        Due times stay on a grid of the interval; those that have passed are not made up for.
+        Due times are whole multiples of the shortest interval, so that what has one interval is due together
+        and wakes the thread once; those that have passed are not made up for.
         """
         self.ran_at = now
         due = now if self.due is None else self.due
-        missed = max(0, int((now - due) // self.interval_in_force))
-        self._last_due = due + missed * self.interval_in_force
+        missed = max(0, floor((now - due) / self.interval_in_force + _ROUNDING))
+        last = due + missed * self.interval_in_force
+        self._last_due = multiple_of(self.interval, floor(last / self.interval + _GRID_ROUNDING))
         self.due = self._last_due + self.interval_in_force
         return missed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from itertools import pairwise
@@ -269,7 +270,7 @@ def test_a_namespace_is_sampled_as_soon_as_its_label_is_known(setup: Setup) -> N
     setup.workloads.run(2, "db")
     setup.tick(3)
     assert setup.names() == ["db"]
-    assert setup.scheduler.earliest_due() is not None
+    assert setup.scheduler.wake_at(math.inf) <= setup.clock.now + 0.2
     setup.workloads.asked.clear()
     setup.tick(4)
     assert setup.workloads.asked == [1]
@@ -287,9 +288,7 @@ def test_the_thread_wakes_up_for_a_label_also_where_nothing_is_sampled(setup: Se
     setup.workloads.others = None
     setup.access.add(1)
     setup.tick()
-    due = setup.scheduler.earliest_due()
-    assert due is not None
-    assert due - setup.clock.now <= 0.2
+    assert setup.scheduler.wake_at(math.inf) - setup.clock.now <= 0.2
     setup.tick(15)
     assert setup.names() == ["1"]
 
@@ -684,6 +683,18 @@ def test_no_figure_gets_too_old_where_busy_namespaces_take_all_the_time(
     oldest = 0.0
     run_for(20.0)
     assert oldest < STALE_SECONDS
+
+
+def test_a_namespace_waits_for_a_source_a_twentieth_of_its_interval_at_most(setup: Setup) -> None:
+    """To wake up costs as much as to sample it, but it may be the one whose queue is full for a moment."""
+    setup.access.add(1)
+    setup.tick()
+    (slot,) = setup.scheduler.slots
+    due = slot.schedule.due
+    assert due is not None
+    assert setup.scheduler.wake_at(due + 0.002) == due + 0.002
+    assert setup.scheduler.wake_at(due + 0.04) == due
+    assert setup.scheduler.wake_at(due - 0.04) == due - 0.04
 
 
 def test_busy_namespaces_are_sampled_first(setup: Setup) -> None:
