@@ -42,7 +42,12 @@ def test_the_sampling_thread_opens_what_another_one_uses() -> None:
     requests.serve()
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(RequestedSockets(requests, sockets).acquire)
-        until(lambda: requests.serve() or asked.done(), bool)
+
+        def served() -> bool:
+            requests.serve()
+            return asked.done()
+
+        until(served, bool)
         with asked.result() as opened:
             assert opened is sockets.opened[0]
     assert sockets.threads == [threading.get_ident()]
