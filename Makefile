@@ -45,7 +45,7 @@ test-repeat: .venv/dev programs ## run every test N times (10) on busy cores, an
 	@LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/python tools/repeat_tests.py $(N) -n $(WORKERS) $(ARGS)
 
 reliability: .venv/dev programs ## provoke every fault, and write what came of it into docs/reliability.md
-	@$(PYTEST) -n $$(nproc) --fault-table=docs/reliability.md tests/faults $(ARGS)
+	@$(PYTEST) -n $$(nproc) --fault-table=docs/reliability.md -m fault $(ARGS)
 
 INPUTS = 1000000
 

@@ -7,12 +7,14 @@ A test of a fault has the marker `fault`, and notes what it has measured:
         ...
         figures.note(f"{seconds:.2f} s")
 
-`pytest tests/faults --fault-table FILE` writes the table between the two comments of a document.
+`pytest -m fault --fault-table FILE` writes the table between the two comments of a document. Of one
+parametrized test, rows that are equal are one row with their number; those with figures of their own stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,32 +28,37 @@ _FIGURE: Final = "figure"
 _BEGIN: Final = "<!-- faults: made by `make reliability` -->"
 _END: Final = "<!-- end of faults -->"
 _HEADINGS: Final = ("provoked by", "promise", "result")
+_RESULTS: Final = {"passed": "kept", "failed": "**broken**", "skipped": "could not be provoked"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A fault, and what a run has shown: whether the test passed, and its figures."""
+    """A fault, and what a run has shown: the outcome of the test in words of pytest, and its figures.
 
+    `test` is the function, without what it was parametrized with.
+    """
+
+    test: str
     provocation: str
     promise: str
-    passed: bool
+    outcome: str
     figures: tuple[str, ...]
 
-    def __str__(self) -> str:
-        """Return the row of the table, in Markdown."""
-        result = ", ".join(("kept" if self.passed else "**broken**", *self.figures))
-        cells = (self.provocation, self.promise, result)
+    def markdown(self, cases: int) -> str:
+        """Return the row of the table, for so many cases that are equal."""
+        result = _RESULTS[self.outcome] + (f" ({cases} cases)" if cases > 1 else "")
+        cells = (self.provocation, self.promise, ", ".join((result, *self.figures)))
         return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
-def replaced(document: str, rows: list[Row]) -> str:
+def replaced(document: str, rows: Iterable[Row]) -> str:
     """Return a document with these rows in its table. Raises ValueError where it has no place for it."""
     before, begin, rest = document.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not begin or not end:
         raise ValueError(f"the document has no lines {_BEGIN} and {_END}")
     head = [f"| {' | '.join(_HEADINGS)} |", "|---" * len(_HEADINGS) + "|"]
-    table = "\n".join([*head, *map(str, rows)])
+    table = "\n".join([*head, *(row.markdown(cases) for row, cases in Counter(rows).items())])
     return f"{before}{begin}\n\n{table}\n\n{end}{after}"
 
 
@@ -83,7 +90,10 @@ class FaultTable:
             if report.when == "call" and name == _FAULT and isinstance(value, (tuple, list)):
                 provocation, promise = value
                 measured = tuple(str(figure) for kind, figure in report.user_properties if kind == _FIGURE)
-                self._rows[report.nodeid] = Row(str(provocation), str(promise), report.passed, measured)
+                test = report.nodeid.partition("[")[0]
+                self._rows[report.nodeid] = Row(
+                    test, str(provocation), str(promise), report.outcome, measured
+                )
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the table, in the order of the tests' names."""

@@ -32,7 +32,9 @@ _PORTS = 60_000
 _IPV4_HEADER = struct.Struct("!BBHHHBBH4s4s")
 _IPV6_HEADER = struct.Struct("!IHBB16s16s")
 _TCP_HEADER = struct.Struct("!HHIIBBHHH")
-_SYN = 0x02
+# Flags and sequence number, which are those of every client.
+_SYN = (0x02, 1)
+_RST = (0x04, 2)
 _FIVE_WORDS = 5 << 4
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -111,19 +113,35 @@ def syn_flood(tun: Tun, destination: str, port: int, count: int, *, first: int =
     connections in SYN_RECV than the listener's backlog + 1, and keeps them for a minute, or for 7 seconds
     where they are more than half of the backlog (net/ipv4/inet_connection_sock.c, reqsk_timer_handler).
     """
+    _send_from_clients(tun, destination, port, range(first, first + count), _SYN)
+
+
+def end_syn_flood(tun: Tun, destination: str, port: int, count: int, *, first: int = 0) -> None:
+    """Have the clients of a flood reset their connections, which the kernel forgets (tcp_check_req)."""
+    _send_from_clients(tun, destination, port, range(first, first + count), _RST)
+
+
+def _send_from_clients(tun: Tun, destination: str, port: int, clients: range, kind: tuple[int, int]) -> None:
     address = ipaddress.ip_address(destination)
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address
     received = tun.tcp_counter("InSegs")
-    for client, client_port in itertools.islice(_clients(tun, address), first, first + count):
-        tun.send(syn(client, client_port, address, port))
-    until(lambda: tun.tcp_counter("InSegs"), lambda now: now >= received + count)
+    for client, client_port in itertools.islice(_clients(tun, address), clients.start, clients.stop):
+        tun.send(_packet(client, client_port, address, port, kind))
+    until(lambda: tun.tcp_counter("InSegs"), lambda now: now >= received + len(clients))
 
 
 def syn(source: _Address, source_port: int, destination: _Address, port: int) -> bytes:
     """One SYN packet, IP header and checksums included."""
+    return _packet(source, source_port, destination, port, _SYN)
+
+
+def _packet(
+    source: _Address, source_port: int, destination: _Address, port: int, kind: tuple[int, int]
+) -> bytes:
     ends = source.packed + destination.packed
-    segment = _TCP_HEADER.pack(source_port, port, 1, 0, _FIVE_WORDS, _SYN, 0xFFFF, 0, 0)
+    flags, sequence = kind
+    segment = _TCP_HEADER.pack(source_port, port, sequence, 0, _FIVE_WORDS, flags, 0xFFFF, 0, 0)
     check = _checksum(ends + struct.pack("!HH", _TCP, len(segment)) + segment)
     segment = segment[:16] + check + segment[18:]
     if destination.version == 6:

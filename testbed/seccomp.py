@@ -16,6 +16,8 @@ from testbed import syscalls
 _PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
+_SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_FILTER_FLAG_TSYNC = 1
 
 _LOAD_WORD = 0x20
 _JUMP_IF_EQUAL = 0x15
@@ -30,7 +32,7 @@ _OFFSET_ARCHITECTURE = 4
 _OFFSET_ARGUMENTS = 16
 _ARGUMENT_BYTES = 8
 
-# AUDIT_ARCH, and the numbers of the system calls that can be denied.
+# AUDIT_ARCH, and the numbers of system calls.
 _ARCHITECTURES = {
     "x86_64": (
         0xC000003E,
@@ -41,6 +43,7 @@ _ARCHITECTURES = {
             "getsockopt": 55,
             "getdents64": 217,
             "openat": 257,
+            "seccomp": 317,
             "pidfd_open": 434,
         },
     ),
@@ -53,6 +56,7 @@ _ARCHITECTURES = {
             "read": 63,
             "socket": 198,
             "getsockopt": 209,
+            "seccomp": 277,
             "pidfd_open": 434,
         },
     ),
@@ -65,9 +69,17 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
-def deny_socket_family(family: int, errno: int) -> None:
-    """Make socket(2) with `family` fail with `errno` in this process and all it starts, for good."""
-    _deny("socket", errno, argument=(0, family))
+def require() -> None:
+    """Skip the test where no filter is known for this machine."""
+    _architecture()
+
+
+def deny_socket_family(family: int, errno: int, *, all_threads: bool = False) -> None:
+    """Make socket(2) with `family` fail with `errno` in this process and all it starts, for good.
+
+    Of threads that run already, only the calling one has it, unless for `all_threads`.
+    """
+    _deny("socket", errno, argument=(0, family), all_threads=all_threads)
 
 
 def deny_socket_option(option: int, errno: int) -> None:
@@ -80,7 +92,9 @@ def deny_call(name: str, errno: int) -> None:
     _deny(name, errno)
 
 
-def _deny(name: str, errno: int, argument: tuple[int, int] | None = None) -> None:
+def _deny(
+    name: str, errno: int, argument: tuple[int, int] | None = None, *, all_threads: bool = False
+) -> None:
     """Deny a system call; with the number of an argument and a value, only where it has that value."""
     architecture, numbers = _architecture()
     compared = [(_OFFSET_ARCHITECTURE, architecture), (_OFFSET_NUMBER, numbers[name])]
@@ -92,7 +106,8 @@ def _deny(name: str, errno: int, argument: tuple[int, int] | None = None) -> Non
         # To the last instruction: over the rest of the comparisons, and what denies.
         after = 2 * (len(compared) - place - 1) + 1
         instructions.append(_instruction(_JUMP_IF_EQUAL, value, otherwise=after))
-    _install([*instructions, _instruction(_RETURN, _ERRNO | errno), _instruction(_RETURN, _ALLOW)])
+    instructions += [_instruction(_RETURN, _ERRNO | errno), _instruction(_RETURN, _ALLOW)]
+    _install(instructions, all_threads=all_threads)
 
 
 def _architecture() -> tuple[int, dict[str, int]]:
@@ -102,11 +117,17 @@ def _architecture() -> tuple[int, dict[str, int]]:
     return _ARCHITECTURES[machine]
 
 
-def _install(instructions: list[bytes]) -> None:
+def _install(instructions: list[bytes], *, all_threads: bool) -> None:
     code = ctypes.create_string_buffer(b"".join(instructions))
     program = _Program(len(instructions), ctypes.addressof(code))
     syscalls.prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    syscalls.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
+    if all_threads:
+        _, numbers = _architecture()
+        arguments = (_SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(program))
+        # The number of a thread that cannot have it is no error.
+        assert syscalls.call("syscall", numbers["seccomp"], *arguments) == 0
+    else:
+        syscalls.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
 
 
 def _instruction(code: int, operand: int, *, otherwise: int = 0) -> bytes:

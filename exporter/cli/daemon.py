@@ -28,6 +28,7 @@ from exporter.cli.flags import DEFAULT_LISTEN_ADDRESS, RunFlags
 from exporter.cli.log_limit import LogLimit
 from exporter.cli.log_writer import LogWriter
 from exporter.cli.named_files import NamedFiles
+from exporter.cli.needed_threads import NeededThreads
 from exporter.cli.routes import build_router, check_telemetry_path
 from exporter.cli.signals import ProcessSignals
 from exporter.cli.socket_owner import parse_owner
@@ -119,6 +120,7 @@ class Daemon:
         self._sampler = sampler
         self._clock = clock
         self._supervision = supervision
+        self._needed_threads = NeededThreads()
         self._limits = limits_of_clients(flags)
         self._web = files.web
         self._reloads = files.reloads(sampler.configure, service_manager, self.status, clock)
@@ -149,16 +151,23 @@ class Daemon:
         self._sampler.start(failed=end)
         self._supervision.watch(end)
         self._reloads.start()
+        for threads in (self._page_threads, self._document_threads):
+            # They run from now on, so that it is seen when they do not any more.
+            threads.submit(int)
         server = Server(self._responder, sockets, self._allowance, self._limits, self._web.transport)
         self._web.start(partial(loop.call_soon_threadsafe, server.renew_connections))
         await self._wait_for_first_sample(ended)
         server.start()
         log.info("listening", extra={"fields": {"address": _names(sockets), "version": __version__}})
-        reporting = asyncio.create_task(self._service_manager.report(self))
+        tasks = [
+            asyncio.create_task(self._service_manager.report(self)),
+            asyncio.create_task(self._needed_threads.watch(ended.set)),
+        ]
         await ended.wait()
         signals.ignore()
         self._end_by_force()
-        reporting.cancel()
+        for task in tasks:
+            task.cancel()
         self._reloads.stop()
         self._web.stop()
         self._service_manager.stopping()
@@ -181,7 +190,8 @@ class Daemon:
         threading.Thread(target=end, name="end", daemon=True).start()
 
     def _status(self) -> int:
-        return 0 if self._sampler.failure is None and not self._supervision.lost else 1
+        lost = self._sampler.failure is not None or self._supervision.lost or self._needed_threads.lost
+        return 1 if lost else 0
 
     def _client_share(self) -> float:
         """Return which part of a core clients may use.

@@ -100,6 +100,11 @@ class ListenerGroup:
         return self._utilization
 
     @property
+    def known_drops(self) -> int | None:
+        """The drops; None while the method does not tell those of a socket, and the sum is an old one."""
+        return None if any(each.reading.drops is None for each in self.members.values()) else self.drops
+
+    @property
     def uid(self) -> int | None:
         """The user who opened its first socket; None where there is none, or the kernel does not tell."""
         member = next(iter(self.members.values()), None)

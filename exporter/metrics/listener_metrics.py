@@ -153,7 +153,7 @@ GAUGES_AND_COUNTERS: Final[tuple[Metric[ListenerState, float], ...]] = (
         "counter",
         "Packets dropped at the listener (SK_MEMINFO_DROPS). This is no count of clients: a refused SYN "
         "counts once for each retry, an overflow at the final ACK twice, and a port scan counts too.",
-        lambda listener: listener.group.drops,
+        lambda listener: listener.group.known_drops,
         ACCEPT,
     ),
     Metric(

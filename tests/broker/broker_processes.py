@@ -56,6 +56,17 @@ def broker_of(supervising: int) -> int:
     return wait_for_child(supervising, BROKER)[0]
 
 
+def processes(exporter: int) -> dict[str, int]:
+    """The processes of an exporter by the names that they have in its metrics."""
+    supervisor = supervisor_of(exporter)
+    return {
+        "exporter": exporter,
+        "supervisor": supervisor,
+        "broker": broker_of(supervisor),
+        "file_broker": wait_for_child(supervisor, FILE_BROKER)[0],
+    }
+
+
 def wait_for_child(parent: int, name: str) -> list[int]:
     """Return the children of a process with this name, once there is one."""
 

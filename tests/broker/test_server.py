@@ -147,6 +147,10 @@ def test_replies_that_are_not_taken_leave_nothing_open_and_the_next_request_is_a
 
 
 @pytest.mark.parametrize("spare", [0, 1, 5])
+@pytest.mark.fault(
+    "the exporter has no descriptor left for those of a namespace",
+    "that fails, and none stays open",
+)
 def test_where_the_exporter_has_no_free_descriptor_entering_fails_and_keeps_none(spare: int) -> None:
     with running_broker() as broker:
         broker.pids()
@@ -164,6 +168,10 @@ def test_where_the_exporter_has_no_free_descriptor_entering_fails_and_keeps_none
         open_one(broker, target).close()
 
 
+@pytest.mark.fault(
+    "the broker has no descriptor left",
+    "every request fails and says why, and the broker goes on",
+)
 def test_where_the_broker_has_no_free_descriptor_every_request_fails_with_emfile() -> None:
     """Not with ENOENT, as if there were no such process, namespace or file."""
 
@@ -222,6 +230,10 @@ class NotRestoring(NamespaceSwitcher):
         return pidfd
 
 
+@pytest.mark.fault(
+    "a broker that cannot go back to its own namespace",
+    "it never answers again, and another takes its place",
+)
 def test_a_broker_that_cannot_go_back_never_answers_again_and_another_is_started(tmp_path: Path) -> None:
     once = tmp_path / "once"
 
@@ -280,6 +292,10 @@ def test_processes_and_sockets_in_portions_are_complete() -> None:
         each.close()
 
 
+@pytest.mark.fault(
+    "SIGSTOP of the broker during a request",
+    "the request fails in time; what is answered late is dropped, and its descriptors are closed",
+)
 def test_a_broker_that_is_stopped_is_given_up_and_its_late_reply_is_dropped() -> None:
     with NamespacedProcess(81) as process, running_broker(timeout_seconds=2) as broker:
         broker.pids()
@@ -323,6 +339,10 @@ def test_a_process_that_keeps_namespaces_open_and_stops_asking_is_killed(
     assert line.startswith(f"listen-queue-exporter: {BROKER}: process {pid} asked for nothing in 3 s")
 
 
+@pytest.mark.fault(
+    "all processes are frozen for longer than the exporter may be silent",
+    "they go on",
+)
 def test_processes_that_were_all_frozen_go_on() -> None:
     """As by `docker pause`: the time is up when they go on, and the broker may be the first that does."""
     pid = stop_after(1)
@@ -336,6 +356,10 @@ def test_processes_that_were_all_frozen_go_on() -> None:
     assert os.waitpid(pid, 0)[1] == 0
 
 
+@pytest.mark.fault(
+    "SIGSTOP of the exporter, and its broker is killed",
+    "the next broker ends it, since it keeps namespaces open",
+)
 def test_it_is_killed_also_where_the_broker_was_killed_meanwhile() -> None:
     pid = stop_after(4)
     assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])

@@ -120,6 +120,10 @@ def test_a_broker_that_fails_writes_its_error_and_is_started_again(capfd: pytest
     assert capfd.readouterr().err == "listen-queue-exporter: lqe-broker: RuntimeError: a bug\n" * 2
 
 
+@pytest.mark.fault(
+    "a broker fails with an error, and standard error is a pipe that nobody reads",
+    "another takes its place",
+)
 def test_a_broker_that_fails_is_started_again_where_nobody_reads_its_error() -> None:
     reading, writing = os.pipe2(os.O_NONBLOCK)
     with suppress(BlockingIOError):
@@ -178,6 +182,10 @@ def test_when_the_supervisor_is_killed_the_request_under_way_fails() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.fault(
+    "the exporter is killed or ended",
+    "supervisor and broker end with it",
+)
 def test_supervisor_and_broker_end_with_the_exporter(number: int) -> None:
     exporter = Exporter()
     assert not ended(exporter.supervisor, exporter.broker)
@@ -185,6 +193,10 @@ def test_supervisor_and_broker_end_with_the_exporter(number: int) -> None:
     until(lambda: ended(exporter.supervisor, exporter.broker), bool)
 
 
+@pytest.mark.fault(
+    "the exporter is killed when its broker was killed",
+    "the supervisor ends with it, and starts no broker",
+)
 def test_the_supervisor_ends_with_the_exporter_also_while_there_is_no_broker() -> None:
     exporter = Exporter()
     os.kill(exporter.broker, signal.SIGKILL)

@@ -1,1 +1,1 @@
-"""One test a fault, provoked for real; docs/reliability.md has the table of them."""
+"""One test a fault, provoked for real; docs/reliability.md has the table of them and of those elsewhere."""

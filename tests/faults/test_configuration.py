@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import stat
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGHUP, SIGTERM
 
 import pytest
 
-from testbed import figures
+from testbed import figures, process_tree
 from testbed.daemon import Daemon, running
 from testbed.hanging_files import HangingFiles
 from testbed.waiting import until
@@ -25,6 +29,9 @@ BETTER = "defaults: {accept: {warning: 2, critical: 9}}\n"
 SUCCESSFUL = "exporter_config_last_reload_successful"
 LEVEL = {"rule": "defaults", "queue": "accept", "severity": "warning"}
 END_SECONDS = 20.0
+HUGE_BYTES = 500 << 20
+# What is promised is a second; other tests may have the processor meanwhile.
+PROMISED_SECONDS = 5.0
 
 
 def rules(count: int) -> str:
@@ -43,6 +50,18 @@ def nothing(_path: Path) -> None:
     """Leave it away."""
 
 
+def sparse(path: Path) -> None:
+    """Make it huge, with nothing in it."""
+    path.touch()
+    os.truncate(path, HUGE_BYTES)
+
+
+def filled_pipe(path: Path) -> None:
+    """Make a pipe with the beginning of a configuration in it, whose writer stays."""
+    os.mkfifo(path)
+    os.write(os.open(path, os.O_RDWR | os.O_CLOEXEC), GOOD[:-6].encode())
+
+
 KINDS: dict[str, Callable[[Path], object]] = {
     "broken": written("broken: ["),
     "half written": written(GOOD[:-6]),
@@ -53,10 +72,12 @@ KINDS: dict[str, Callable[[Path], object]] = {
     "filled with NUL": written(bytes(4096)),
     "not UTF-8": written(b"labels: [\xff]\n"),
     "over 1 MiB": written("#" * ((1 << 20) + 1)),
+    "sparse, of 500 MB": sparse,
     "endless": lambda path: path.symlink_to("/dev/zero"),
     "a terminal": lambda path: path.symlink_to("/dev/ptmx"),
     "a directory": Path.mkdir,
     "a pipe": os.mkfifo,
+    "a pipe with half a configuration": filled_pipe,
     "a socket": lambda path: os.mknod(path, stat.S_IFSOCK | 0o600),
     "a loop of links": lambda path: path.symlink_to(path),
     "gone": nothing,
@@ -176,6 +197,87 @@ def usage(daemon: Daemon) -> dict[str, int]:
         "threads": int(status["Threads"]),
         "kB": int(status["VmRSS"].split()[0]),
     }
+
+
+@pytest.mark.netns
+@pytest.mark.fault("a configuration of 500 MB at 20 reloads", "refused each time, and memory stays as it is")
+def test_a_huge_file_is_not_read() -> None:
+    with running("--web.enable-lifecycle", config=GOOD) as daemon:
+        assert daemon.request("/-/reload", "POST").status == 200
+        before = peak_kilobytes(daemon)
+        daemon.config_file.unlink()
+        sparse(daemon.config_file)
+        for _ in range(20):
+            assert daemon.request("/-/reload", "POST").status == 500
+        grown = peak_kilobytes(daemon) - before
+        figures.note(f"{grown:+d} kB at the peak")
+        # It may read a MiB and one byte.
+        assert grown < 16 * 1024
+        assert figure(daemon, "threshold_connections", **LEVEL) == 3
+
+
+def peak_kilobytes(daemon: Daemon) -> int:
+    """The most memory that the processes of the daemon have had."""
+    total = 0
+    for pid in process_tree.descendants(daemon.pid):
+        status = Path(f"/proc/{pid}/status").read_text()
+        total += int(status.partition("VmHWM:")[2].split()[0])
+    return total
+
+
+@contextmanager
+def changing(file: Path) -> Iterator[None]:
+    """Write the file in pieces, remove it and put a pipe in its place, again and again until the end."""
+    ended = threading.Event()
+
+    def change() -> None:
+        for text in itertools.cycle((GOOD, BETTER)):
+            with file.open("w") as opened:
+                for place in range(0, len(text), 8):
+                    opened.write(text[place : place + 8])
+                    opened.flush()
+                    time.sleep(0.001)
+            time.sleep(0.005)
+            file.unlink()
+            os.mkfifo(file)
+            time.sleep(0.002)
+            file.unlink()
+            if ended.is_set():
+                return
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.netns
+@pytest.mark.fault(
+    "a configuration that is half written, vanishes or is a pipe, at 200 reloads",
+    "one or the other whole configuration is in force, pages in a second; the last one once it is whole",
+)
+def test_a_file_that_changes_all_the_time() -> None:
+    with running("--web.enable-lifecycle", config=GOOD) as daemon:
+        seen: Counter[int] = Counter()
+        slowest = 0.0
+        with changing(daemon.config_file):
+            while seen.total() < 200 or len(seen) < 2:
+                answer = daemon.request("/-/reload", "POST")
+                seen[answer.status] += 1
+                assert answer.status in {200, 500}, answer.text
+                assert "Traceback" not in answer.text
+                begun = time.monotonic()
+                assert figure(daemon, "threshold_connections", **LEVEL) in {2, 3}
+                slowest = max(slowest, time.monotonic() - begun)
+                assert slowest < PROMISED_SECONDS
+        daemon.config_file.write_text(BETTER)
+        assert daemon.request("/-/reload", "POST").status == 200
+        until_figure(daemon, 2, "threshold_connections", **LEVEL)
+        until_figure(daemon, 1, SUCCESSFUL)
+        figures.note(f"{seen[200]} taken and {seen[500]} refused, a page in {slowest:.2f} s at most")
 
 
 @pytest.mark.netns

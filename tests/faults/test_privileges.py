@@ -19,7 +19,7 @@ from testbed import figures, privileges, syscalls
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
 from testbed.waiting import equals, until
-from tests.broker.broker_processes import broker_of, state, status, supervisor_of, wait_for_child
+from tests.broker.broker_processes import processes, state, status, supervisor_of, wait_for_child
 from tests.integration.forked_exporter import ForkedExporter
 from tests.integration.metric_values import figure, until_figure
 from tests.integration.other_namespaces import only
@@ -34,17 +34,6 @@ _PIDFD_GETFD = 438
 _PTRACE_SEIZE = 0x4206
 _MAX_DESCRIPTOR = 32
 _RELOADED = "exporter_config_last_reload_successful"
-
-
-def processes(exporter: int) -> dict[str, int]:
-    """The processes of an exporter by the names that they have in its metrics."""
-    supervisor = supervisor_of(exporter)
-    return {
-        "exporter": exporter,
-        "supervisor": supervisor,
-        "broker": broker_of(supervisor),
-        "file_broker": wait_for_child(supervisor, "lqe-file-broker")[0],
-    }
 
 
 @pytest.mark.fault(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter.broker.capabilities import Capability, keep_only
-from testbed import syscalls
+from testbed import figures, syscalls
 from testbed.daemon import Daemon, running
 from testbed.hanging_files import HangingFiles
 from testbed.waiting import until
@@ -65,10 +65,20 @@ def measuring(daemon: Daemon) -> Iterator[list[float]]:
         thread.join()
 
 
+def note_longest(seconds: list[float]) -> None:
+    """Fail where a page took too long, and note the longest time."""
+    assert max(seconds) < LONGEST_SECONDS
+    figures.note(f"a page in {max(seconds):.2f} s at most")
+
+
 def hung(daemon: Daemon) -> float:
     return figure(daemon, "exporter_hung_lookups_total") or 0
 
 
+@pytest.mark.fault(
+    "a name service that never answers",
+    "pages and samples as ever, and an end in time; users that only it knows are shown as numbers",
+)
 def test_a_name_service_that_hangs(tmp_path: Path) -> None:
     """Users that only a directory in the network knows are shown by their numbers, all others by name."""
     make_name_service_hang(tmp_path)
@@ -92,7 +102,7 @@ def test_a_name_service_that_hangs(tmp_path: Path) -> None:
             began = time.monotonic()
         assert time.monotonic() - began < LONGEST_SECONDS, "it ends while lookups hang"
         assert len(seconds) > 20
-        assert max(seconds) < LONGEST_SECONDS
+        note_longest(seconds)
 
 
 def unix_at(path: str) -> Callable[[], list[socket.socket]]:
@@ -101,6 +111,10 @@ def unix_at(path: str) -> Callable[[], list[socket.socket]]:
 
 
 @pytest.mark.parametrize("killable", [True, False])
+@pytest.mark.fault(
+    "a file system that never answers, under the path of a unix socket",
+    "pages and samples as ever; the socket is shown as it was bound, others with their names",
+)
 def test_a_file_system_that_hangs_under_the_path_of_a_socket(tmp_path: Path, killable: bool) -> None:  # noqa: FBT001
     """It is shown as it was bound; paths elsewhere are looked at all the same."""
     os.chdir(tmp_path)
@@ -119,7 +133,7 @@ def test_a_file_system_that_hangs_under_the_path_of_a_socket(tmp_path: Path, kil
         until_sampled(daemon, "unix", 50)
         until_figure(daemon, 1, "exporter_source_success", source="owners")
         daemon.wait_for_log("looking up the file of a unix socket hangs")
-    assert max(seconds) < LONGEST_SECONDS
+    note_longest(seconds)
 
 
 def unix_without_capabilities(path: str) -> Callable[[], list[socket.socket]]:
@@ -132,6 +146,10 @@ def unix_without_capabilities(path: str) -> Callable[[], list[socket.socket]]:
     return listen
 
 
+@pytest.mark.fault(
+    "the same for an exporter without brokers",
+    "pages and samples as ever, and an end in time",
+)
 def test_without_a_broker_a_file_system_that_hangs_delays_nothing_either(tmp_path: Path) -> None:
     """The thread that looks up names waits in the exporter itself, and is left behind."""
     os.chdir(tmp_path)
@@ -147,7 +165,7 @@ def test_without_a_broker_a_file_system_that_hangs_delays_nothing_either(tmp_pat
             until_sampled(daemon, "unix", 50)
             began = time.monotonic()
         assert time.monotonic() - began < LONGEST_SECONDS, "it ends while the lookup hangs"
-        assert max(seconds) < LONGEST_SECONDS
+        note_longest(seconds)
 
 
 def processor_time(daemon: Daemon) -> dict[str, float]:

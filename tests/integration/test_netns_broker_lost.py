@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from signal import SIGCONT, SIGINT, SIGKILL, SIGSTOP, SIGTERM, Signals
 
 import pytest
 
+from testbed import figures
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
 from testbed.waiting import DEADLINE_SECONDS, equals, until
@@ -26,7 +26,6 @@ from tests.integration.other_namespaces import (
     watching,
 )
 
-log = logging.getLogger(__name__)
 pytestmark = pytest.mark.netns
 
 CONFIG = only("other-*")
@@ -69,11 +68,16 @@ def until_success(daemon: Daemon, wanted: float, source: str, name: str) -> None
 
 
 @pytest.mark.parametrize("keeps_open", [True, False])
+@pytest.mark.fault(
+    "the broker is killed, while namespaces are kept open and while they are not",
+    "no wrong listener on any page, all is back with another broker, and it is counted",
+)
 def test_a_killed_broker_is_counted_and_no_wrong_listener_is_shown_meanwhile(keeps_open: bool) -> None:  # noqa: FBT001
     with Namespaces() as namespaces:
         shown = populate(namespaces)
         with watching(CONFIG, keeps_open=keeps_open) as daemon:
             until_all_shown(daemon, shown)
+            slowest = 0.0
             for restarts in (1, 2):
                 _, broker = supervisor_and_broker(daemon)
                 os.kill(broker, SIGKILL)
@@ -88,11 +92,18 @@ def test_a_killed_broker_is_counted_and_no_wrong_listener_is_shown_meanwhile(kee
                     until_shown(daemon, name, *pairs)
                     until_figure(daemon, 1, "accept_length", netns=name)
                 until_success(daemon, 1, "namespaces", "host")
-                log.info("all is back %.2f s after the end of the broker", time.monotonic() - ended)
+                slowest = max(slowest, time.monotonic() - ended)
+            figures.note(
+                f"{'kept open' if keeps_open else 'not kept open'}: all is back after {slowest:.1f} s"
+            )
             assert figure(daemon, "exporter_broker_restarts_total") == 2
             until_figure(daemon, 4, "exporter_namespaces")
 
 
+@pytest.mark.fault(
+    "SIGSTOP of the broker while namespaces are kept open",
+    "they are sampled on; a new one is found after SIGCONT, and meanwhile success is 0 for that",
+)
 def test_while_the_broker_is_stopped_what_is_open_is_sampled_on_and_what_is_new_is_found_later() -> None:
     with Namespaces() as namespaces:
         shown = populate(namespaces)
@@ -113,6 +124,10 @@ def test_while_the_broker_is_stopped_what_is_open_is_sampled_on_and_what_is_new_
             assert figure(daemon, "exporter_broker_restarts_total") == 0
 
 
+@pytest.mark.fault(
+    "SIGSTOP of the broker while no namespace is kept open",
+    "others leave the page with success 0 and come back after SIGCONT; the own one is sampled as before",
+)
 def test_where_nothing_stays_open_others_leave_the_page_while_the_broker_is_stopped() -> None:
     """The host is sampled on time, and a listener that opens meanwhile is shown as well."""
     with Namespaces() as namespaces:
@@ -132,17 +147,22 @@ def test_where_nothing_stays_open_others_leave_the_page_while_the_broker_is_stop
                 until(lambda: figure(daemon, "accept_limit", netns="host", port="8081"), equals(16))
             until_others_have_failed(daemon)
             gone = time.monotonic() - stopped
-            log.info("host: relative rate %.2f, then %.2f; others gone after %.1f s", usual, meanwhile, gone)
+            figures.note(f"gone after {gone:.1f} s")
             os.kill(broker, SIGCONT)
             went_on = time.monotonic()
             until_all_shown(daemon, shown)
             until_success(daemon, 1, "namespaces", "host")
-            log.info("others back after %.1f s", time.monotonic() - went_on)
+            figures.note(f"back {time.monotonic() - went_on:.1f} s after SIGCONT")
+            figures.note(f"the own one sampled {meanwhile / usual:.0%} as often")
             assert figure(daemon, "exporter_broker_restarts_total") == 0
             assert meanwhile > usual / 2
 
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGINT, SIGKILL], ids=lambda number: number.name)
+@pytest.mark.fault(
+    "SIGTERM, SIGINT or SIGKILL while the broker enters namespaces all the time",
+    "no process is left",
+)
 def test_a_daemon_that_ends_leaves_no_process_behind(number: Signals) -> None:
     """While the broker enters namespaces all the time."""
     with Namespaces() as namespaces:

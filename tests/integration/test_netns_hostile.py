@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import resource
 import signal
 import socket
@@ -11,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from testbed import figures
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
 from testbed.waiting import DEADLINE_SECONDS, equals, until
@@ -33,7 +33,6 @@ from tests.integration.other_namespaces import (
     watching,
 )
 
-log = logging.getLogger(__name__)
 pytestmark = pytest.mark.netns
 
 HOSTILE = "attack-hostile"
@@ -80,6 +79,10 @@ def check_page(daemon: Daemon) -> None:
     ],
     ids=lambda attacks: "-and-".join(attack.__name__ for attack in attacks),
 )
+@pytest.mark.fault(
+    "root of a container forges replies to sockets that are opened for each sample, or fills their buffers",
+    "no page has a figure from them, they are counted, and all namespaces are sampled meanwhile",
+)
 def test_false_replies_of_the_root_of_a_container_are_counted_and_never_shown(
     attacks: tuple[Callable[[Ready], None], ...],
 ) -> None:
@@ -105,7 +108,8 @@ def test_false_replies_of_the_root_of_a_container_are_counted_and_never_shown(
                 ):
                     check_page(daemon)
                     assert time.monotonic() < began + DEADLINE_SECONDS, fewest_samples_since(daemon, before)
-            log.info("%d foreign datagrams in %.1f s", foreign_datagrams(daemon), time.monotonic() - began)
+            seconds = time.monotonic() - began
+            figures.note(f"{foreign_datagrams(daemon):,.0f} datagrams in {seconds:.1f} s")
             assert all(foreign_datagrams(daemon, name) == 0 for name in CALM)
             until(lambda: success(daemon, "inet", HOSTILE), equals(1))
             until_shown(daemon, HOSTILE, (8080, 99))
@@ -113,6 +117,10 @@ def test_false_replies_of_the_root_of_a_container_are_counted_and_never_shown(
             assert figure(daemon, "exporter_broker_restarts_total") == 0
 
 
+@pytest.mark.fault(
+    "root of a container sends forged replies to sockets that the exporter keeps open",
+    "none arrives, and no sample fails",
+)
 def test_a_socket_that_stays_open_cannot_be_reached_and_nothing_is_counted() -> None:
     with Namespaces() as namespaces:
         hostile = namespaces.named(HOSTILE, user_namespace=True)
@@ -135,6 +143,10 @@ def test_a_socket_that_stays_open_cannot_be_reached_and_nothing_is_counted() -> 
             assert foreign_datagrams(daemon) == 0
 
 
+@pytest.mark.fault(
+    "root of a container sends forged replies while the exporter starts",
+    "no page has a figure from them",
+)
 def test_what_was_sent_before_a_socket_stays_open_is_counted_and_not_shown() -> None:
     with Namespaces() as namespaces:
         hostile = namespaces.named(HOSTILE, user_namespace=True)
@@ -168,6 +180,10 @@ def listen_with_many_sockets(ready: Ready) -> None:
         signal.pause()
 
 
+@pytest.mark.fault(
+    "a container with 8,000 listening sockets on one port",
+    "it is sampled, and other namespaces no less often",
+)
 def test_a_namespace_with_thousands_of_sockets_is_sampled_and_others_no_less_often() -> None:
     with Namespaces() as namespaces:
         many = namespaces.named(MANY)

@@ -128,6 +128,10 @@ def test_stopping_is_the_last_notification(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
+@pytest.mark.fault(
+    "the sampling thread hangs",
+    "the service manager gets no sign of life, and may restart it",
+)
 def test_no_watchdog_notification_comes_while_the_sampler_is_stopped_and_pages_are_served(
     tmp_path: Path,
 ) -> None:

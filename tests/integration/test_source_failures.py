@@ -82,6 +82,10 @@ def expect_lengths_from_procfs(daemon: Daemon) -> None:
 
 @pytest.mark.netns
 @ABSENT
+@pytest.mark.fault(
+    "a seccomp filter refuses AF_NETLINK (EPERM, EACCES or EAFNOSUPPORT)",
+    "what /proc has is shown, and what it lacks is absent, not 0",
+)
 def test_without_netlink_auto_falls_back_to_procfs(refusal: int) -> None:
     with (
         flood.Tun() as tun,
@@ -125,6 +129,10 @@ def test_thresholds_in_connections_still_work_with_procfs() -> None:
 
 @pytest.mark.netns
 @ABSENT
+@pytest.mark.fault(
+    "the same with method sock_diag",
+    "no series of a listener, success 0 with the reason, few lines in the log",
+)
 def test_without_netlink_sock_diag_alone_shows_no_listener_and_fails(refusal: int) -> None:
     with listening_sockets.tcp("127.0.0.1"), listening_sockets.unix("\0queue"):
         seccomp.deny_socket_family(socket.AF_NETLINK, refusal)
@@ -134,6 +142,10 @@ def test_without_netlink_sock_diag_alone_shows_no_listener_and_fails(refusal: in
 
 
 @pytest.mark.netns
+@pytest.mark.fault(
+    "the kernel has no buffers for AF_NETLINK (ENOBUFS)",
+    "no series of a listener and success 0 with the reason, rather than the less that /proc has",
+)
 def test_a_temporary_error_is_no_reason_to_fall_back() -> None:
     with listening_sockets.tcp("127.0.0.1"):
         seccomp.deny_socket_family(socket.AF_NETLINK, errno.ENOBUFS)
@@ -161,6 +173,10 @@ def expect_no_listeners(daemon: Daemon, reason: str) -> None:
 
 
 @pytest.mark.netns
+@pytest.mark.fault(
+    "method procfs, and no descriptor is left (RLIMIT_NOFILE is 3)",
+    "the series of listeners leave the page with success 0, and come back with the descriptors",
+)
 def test_a_source_that_fails_takes_its_series_off_the_page_until_it_works_again() -> None:
     """Here the exporter, which reads /proc, may open no more files for a while."""
     with listening_sockets.tcp("127.0.0.1") as listener, running("--user=root", config=PROCFS) as daemon:
@@ -178,6 +194,10 @@ def test_a_source_that_fails_takes_its_series_off_the_page_until_it_works_again(
 
 
 @pytest.mark.netns
+@pytest.mark.fault(
+    "method sock_diag, and no descriptor is left (RLIMIT_NOFILE is 3)",
+    "listeners are sampled on, what opens files fails with success 0, and works again with the descriptors",
+)
 def test_listeners_go_on_where_no_more_files_can_be_opened() -> None:
     """The socket to the kernel is open already; sources that open files fail."""
     with listening_sockets.tcp("127.0.0.1") as listener, running("--user=root", config=EAGER) as daemon:

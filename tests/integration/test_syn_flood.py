@@ -22,6 +22,10 @@ ADDRESSES = pytest.mark.parametrize(
 
 @pytest.mark.netns
 @ADDRESSES
+@pytest.mark.fault(
+    "20,000 half-open connections",
+    "counted to the last, with peak and limit, and none of them at another listener",
+)
 def test_twenty_thousand_syn_recv_connections_are_counted_to_the_last(address: str) -> None:
     namespace.write_sysctl("net.core.somaxconn", 2 * FLOOD)
     namespace.write_sysctl("net.ipv4.tcp_synack_retries", RETRIES)
@@ -42,6 +46,10 @@ def test_twenty_thousand_syn_recv_connections_are_counted_to_the_last(address: s
 
 @pytest.mark.netns
 @ADDRESSES
+@pytest.mark.fault(
+    "20,000 half-open connections at one of two listeners, then 700 at the other",
+    "each has its own, counted without a walk",
+)
 def test_counted_by_references_they_are_the_same(address: str) -> None:
     """Which is the cheaper way where connections are many, and right for each of two listeners."""
     namespace.write_sysctl("net.core.somaxconn", 2 * FLOOD)
@@ -64,6 +72,10 @@ def test_counted_by_references_they_are_the_same(address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "backlog"), [(listening_sockets.TUN_IPV4, 0), (listening_sockets.TUN_IPV6, 100)]
 )
+@pytest.mark.fault(
+    "more half-open connections than the backlog takes, with SYN cookies",
+    "count and limit are those from which on the kernel sends cookies, which are counted too",
+)
 def test_with_cookies_the_kernel_stops_at_backlog_plus_one(address: str, backlog: int) -> None:
     namespace.write_sysctl("net.ipv4.tcp_max_syn_backlog", 16)
     with flood.Tun() as tun, listening_sockets.tcp(address, backlog=backlog), running(config=EAGER) as daemon:
@@ -82,6 +94,10 @@ def test_with_cookies_the_kernel_stops_at_backlog_plus_one(address: str, backlog
         *((listening_sockets.TUN_IPV4, most) for most in (1, 3, 133, 134, 1024)),
     ],
 )
+@pytest.mark.fault(
+    "more half-open connections than the backlog or tcp_max_syn_backlog takes, without SYN cookies",
+    "count and limit are what the kernel admits",
+)
 def test_without_cookies_the_limit_is_what_the_kernel_admits(address: str, most: int) -> None:
     """Whether tcp_max_syn_backlog binds (a backlog of 100 lies in between), or the listener's own backlog."""
     namespace.write_sysctl("net.ipv4.tcp_syncookies", 0)
@@ -95,6 +111,10 @@ def test_without_cookies_the_limit_is_what_the_kernel_admits(address: str, most:
 
 @pytest.mark.netns
 @pytest.mark.parametrize("cookies", [0, 1])
+@pytest.mark.fault(
+    "the same at three sockets of one port, with SYN cookies and without",
+    "the limit is the sum of what each socket admits",
+)
 def test_the_limit_of_a_group_is_the_sum_of_what_each_member_admits(cookies: int) -> None:
     namespace.write_sysctl("net.ipv4.tcp_syncookies", cookies)
     namespace.write_sysctl("net.ipv4.tcp_max_syn_backlog", 40)
@@ -110,6 +130,10 @@ def test_the_limit_of_a_group_is_the_sum_of_what_each_member_admits(cookies: int
 
 
 @pytest.mark.netns
+@pytest.mark.fault(
+    "half-open connections while every client gets a SYN cookie (tcp_syncookies is 2)",
+    "none is shown, the cookies are counted, and the setting is on the page",
+)
 def test_always_cookies_leave_no_syn_recv_connection() -> None:
     namespace.write_sysctl("net.ipv4.tcp_syncookies", 2)
     with (
@@ -128,6 +152,10 @@ def test_always_cookies_leave_no_syn_recv_connection() -> None:
 
 
 @pytest.mark.netns
+@pytest.mark.fault(
+    "half-open connections that the kernel gives up",
+    "they leave the page, and the peak stays",
+)
 def test_a_flood_is_gone_from_the_page_when_it_is_gone_from_the_kernel() -> None:
     """The peak stays, for as long as its window is. The kernel keeps the connections for three seconds."""
     namespace.write_sysctl("net.ipv4.tcp_synack_retries", 1)

@@ -103,8 +103,8 @@ def test_procfs_has_lengths_and_nothing_that_needs_a_limit(host: Simulation, pag
     host.tick(1, TICK_SECONDS)
     found = read(page)
     assert found.value(LENGTH, address="0.0.0.0") == 5.0
-    assert found.value("listen_queue_drops_total", address="0.0.0.0") == 5.0
     for name in (
+        "listen_queue_drops_total",
         "listen_queue_accept_limit",
         "listen_queue_accept_utilization_ratio",
         "listen_queue_accept_peak_utilization_ratio",

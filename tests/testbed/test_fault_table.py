@@ -22,6 +22,20 @@ def test_a():
     figures.note("3 of 4")
     assert False
 
+@pytest.mark.fault("a file", "a line")
+@pytest.mark.parametrize("kind", "bacd")
+def test_c(kind):
+    if kind == "c":
+        figures.note("2 lines")
+
+@pytest.mark.fault("a file", "a line")
+def test_d():
+    pass
+
+@pytest.mark.fault("a TUN device", "a packet")
+def test_e():
+    pytest.skip("there is none")
+
 def test_of_no_fault():
     figures.note("nobody asks")
 """
@@ -37,7 +51,7 @@ def test_a_run_writes_it_into_the_document(
     pytester.makepyfile(TESTS)
     plugins = ("-p", "xdist", "-p", "pytest_timeout", "-p", "testbed.plugin", "-p", "testbed.fault_table")
     arguments = (*plugins, f"--fault-table={path}", workers)
-    pytester.runpytest_subprocess(*arguments).assert_outcomes(passed=2, failed=1)
+    pytester.runpytest_subprocess(*arguments).assert_outcomes(passed=7, failed=1, skipped=1)
     assert path.read_text().splitlines() == [
         "before",
         "<!-- faults: made by `make reliability` -->",
@@ -46,6 +60,10 @@ def test_a_run_writes_it_into_the_document(
         "|---|---|---|",
         "| a &#124; pipe | none is lost | **broken**, 3 of 4 |",
         "| a flood | an answer | kept, 0.2 s, 31 MB |",
+        "| a file | a line | kept (3 cases) |",
+        "| a file | a line | kept, 2 lines |",
+        "| a file | a line | kept |",
+        "| a TUN device | a packet | could not be provoked |",
         "",
         "<!-- end of faults -->",
         "after",
@@ -54,4 +72,4 @@ def test_a_run_writes_it_into_the_document(
 
 def test_a_document_without_a_place_for_it_is_refused() -> None:
     with pytest.raises(ValueError, match="has no lines"):
-        replaced("nothing\n", [Row("a flood", "an answer", passed=True, figures=())])
+        replaced("nothing\n", [Row("test_a", "a flood", "an answer", "passed", ())])

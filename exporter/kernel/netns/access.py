@@ -90,6 +90,10 @@ class NamespaceAccess:
                 if isinstance(error, NamespaceGoneError):
                     self._discovery.forget(remote.target)
                 yield remote, error
+        if self._kept and not self._watched:
+            # This process may be stopped before `find` is called again, which tells of a broker that is lost.
+            with suppress(KernelError):
+                self._watch()
 
     def keeps(self, count: int) -> bool:
         """Tell whether so many namespaces can stay attached."""

@@ -256,13 +256,15 @@ def test_the_watch_ends_once_when_nothing_is_kept_any_more(tmp_path: Path) -> No
         access.end_watch()
         remote = found(access, process)
         assert attach(access, remote) == [None]
+        # From the first that is kept on, without waiting for the next look.
+        assert asked == [0, 15]
         access.find(1.0)
         access.end_watch()
         access.detach(remote)
-        assert asked == [0, 15, 15]
+        assert asked == [0, 15, 15, 15]
         access.end_watch()
         access.end_watch()
-        assert asked == [0, 15, 15, 0]
+        assert asked == [0, 15, 15, 15, 0]
 
 
 def test_the_watch_ends_later_where_the_broker_cannot_be_told(tmp_path: Path) -> None:
