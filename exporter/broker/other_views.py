@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from exporter import proc
+from exporter.broker.process_files import open_other_thread
 
 # A process has so many ancestors at most that are looked at.
 _MAX_ANCESTORS: Final = 16
@@ -39,7 +40,7 @@ def other_views(procfs: str, pid: int, process: int, link: str) -> Generator[Vie
     for each in _ancestors(procfs, pid):
         view = None
         with suppress(OSError):
-            view = _open(f"{procfs}/{each}")
+            view = _open(procfs, each)
         try:
             identity = None
             with suppress(OSError):
@@ -68,10 +69,14 @@ def _ancestors(procfs: str, pid: int) -> Iterator[int]:
         yield _INIT_PID
 
 
-def _open(path: str) -> View:
+def _open(procfs: str, pid: int) -> View:
     flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-    process = os.open(path, flags)
+    process = os.open(f"{procfs}/{pid}", flags)
     try:
+        if proc.first_thread_has_ended(proc.read_file(f"{procfs}/{pid}/stat")):
+            thread = open_other_thread(process, pid)
+            os.close(process)
+            process = thread
         return View(process, os.open("root", flags, dir_fd=process))
     except OSError:
         os.close(process)

@@ -20,7 +20,7 @@ _OWN: Final = re.compile(
     rb"|dev/+fd/+(?P<short>[0-9]+))/+(?P<rest>.+)",
     re.DOTALL,
 )
-_NUMBERS: Final = re.compile(rb"^NSpid:(.*)$", re.MULTILINE)
+_NUMBERS: Final = re.compile(rb"^NStgid:(.*)$", re.MULTILINE)
 # The path of a directory that was removed (d_path, fs/d_path.c).
 _REMOVED: Final = b" (deleted)"
 

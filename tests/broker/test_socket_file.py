@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable
@@ -212,6 +213,38 @@ def test_a_relative_path_is_found_in_the_directory_of_an_ancestor(folder: Path) 
         assert found(holder) == SocketFile(SAME, bytes(folder / "x.sock"))
         (folder / "x.sock").rename("y.sock")
         assert found(holder) == SocketFile(RENAMED, bytes(folder / "y.sock"))
+
+
+def test_the_path_of_a_process_whose_first_thread_has_ended_is_resolved_by_another(folder: Path) -> None:
+    (folder / "a").mkdir()
+    opened = os.open(folder, os.O_PATH)
+    for name, path in (
+        ("x.sock", "a/x.sock"),
+        (f"{folder}/y.sock", "y.sock"),
+        (f"/proc/self/fd/{opened}/z.sock", "z.sock"),
+    ):
+        with Holding(name, partial(os.chdir, "a"), leaderless=True) as holder:
+            assert found(holder) == SocketFile(SAME, bytes(folder / path))
+            by_number = found(holder, b"/proc/%d/root%s/%s" % (holder.pid, bytes(folder), path.encode()))
+            assert by_number == SocketFile(SAME, bytes(folder / path))
+
+
+def test_an_ancestor_whose_first_thread_has_ended_has_its_root(folder: Path) -> None:
+    (folder / "run").mkdir()
+
+    def fork() -> None:
+        receiver, sender = os.pipe()
+        if os.fork() == 0:
+            cover(folder / "run")
+            os.write(sender, b"%d" % os.getpid())
+            while True:
+                signal.pause()
+        Path("child").write_bytes(os.read(receiver, 20))
+
+    with Holding(f"{folder}/run/x.sock", partial(cover, folder / "run"), fork, leaderless=True) as holder:
+        pid = int(Path("child").read_text())
+        held = HeldSocket(pid, start_ticks(pid), holder.bound)
+        assert find_socket(READER, held) == SocketFile(SAME, bytes(folder / "run/x.sock"))
 
 
 def test_the_path_of_a_process_in_another_mount_namespace(folder: Path) -> None:
