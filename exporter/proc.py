@@ -6,6 +6,7 @@ proc_pid_stat(5), proc_pid_fd(5), namespaces(7).
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -20,8 +21,11 @@ _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 _NETWORK_NAMESPACE: Final = re.compile(r"net:\[(\d+)\]")
 # The number of the column after the name in parentheses, counted from 0 (proc_pid_stat(5), field 22).
 _START_COLUMN: Final = 19
-# The same of its parent (field 4).
+# The same of its parent (field 4), and of the number of its threads (field 20).
 _PARENT_COLUMN: Final = 1
+_THREADS_COLUMN: Final = 17
+# A zombie, and a process that is being removed (proc_pid_stat(5)).
+_ENDED_STATES: Final = frozenset((b"Z", b"X", b"x"))
 
 
 def open_file(path: str) -> int:
@@ -81,6 +85,20 @@ def state(stat: bytes) -> bytes:
     return b"".join(stat.rpartition(b")")[2].split()[:1])
 
 
+def first_thread_has_ended(stat: bytes) -> bool:
+    """Tell whether the first thread of a process has ended, from the content of the process's file `stat`."""
+    return state(stat) in _ENDED_STATES
+
+
+def has_ended(stat: bytes) -> bool:
+    """Tell whether a process has ended, with all its threads, from the content of its file `stat`.
+
+    Raises ValueError where the content is not that of such a file.
+    """
+    # Of a process that has ended the first thread is left until its parent has waited for it.
+    return first_thread_has_ended(stat) and _column(stat, _THREADS_COLUMN, "number of threads") <= 1
+
+
 def command_name(stat: bytes) -> bytes:
     """Return the command name of a process from the content of its file `stat`.
 
@@ -117,8 +135,9 @@ def socket_inodes(directory: int, names: Iterable[str]) -> list[int]:
 def directories(pid: int, root: str = "/proc") -> Iterator[str]:
     """Yield the directory of a process and, as long as it is not enough, those of its other threads.
 
-    Its own is that of its first thread. When that has ended while others live, it has no descriptors, and no
-    namespaces: only the directories of the others have them. Raises OSError where the process is gone.
+    Its own is that of its first thread. When that has ended while others live, it has no descriptors, links,
+    arguments and namespaces: only the directories of the others have them. Raises OSError where the process
+    is gone.
     """
     yield f"{root}/{pid}"
     for thread in os.listdir(f"{root}/{pid}/task"):  # noqa: PTH208  (only names are needed)
@@ -137,6 +156,15 @@ def descriptors(pid: int, root: str = "/proc") -> tuple[str, list[str]]:
         if names:
             break
     return path, names
+
+
+def process_link(pid: int, name: str, root: str = "/proc") -> bytes:
+    """Return what a link of a process says, such as `exe`. Raises OSError where it has none."""
+    for directory in directories(pid, root):
+        # The first thread may have ended.
+        with suppress(FileNotFoundError):
+            return os.fsencode(os.readlink(f"{directory}/{name}"))  # noqa: PTH115
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def network_namespace(pid: int, root: str = "/proc") -> int | None:

@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from exporter.broker.rooted_path import Resolve, open_path
 MAX_ARGUMENTS_BYTES: Final = 256 << 10
 MAX_FILE_BYTES: Final = 1 << 20
 _READ_BYTES: Final = 64 << 10
+_DIRECTORY: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class ProcessFile(enum.IntEnum):
@@ -62,14 +63,22 @@ class ProcessFileReader:
 
     @contextmanager
     def process(self, pid: int, started: int) -> Iterator[int]:
-        """Open the directory of the process that started at `started`, in clock ticks since boot."""
+        """Open the directory of the process that started at `started`, in clock ticks since boot.
+
+        It is that of another thread where the first one has ended.
+        """
         try:
-            directory = os.open(f"{self.root}/{pid}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            directory = os.open(f"{self.root}/{pid}", _DIRECTORY)
         except FileNotFoundError as error:
             raise _gone() from error
         try:
-            if _start_ticks(directory) != started:
+            stat = _read_stat(directory)
+            if _start_ticks(stat) != started:
                 raise _gone()
+            if proc.first_thread_has_ended(stat):
+                thread = open_other_thread(directory, pid)
+                os.close(directory)
+                directory = thread
             yield directory
         finally:
             os.close(directory)
@@ -109,11 +118,28 @@ def opened(directory: int, name: str, flags: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _start_ticks(directory: int) -> int:
+def open_other_thread(directory: int, pid: int) -> int:
+    """Open the directory of a thread that is not the first one and lives, by the directory of its process.
+
+    Raises OSError: ProcessLookupError where there is none.
+    """
+    with opened(directory, "task", os.O_RDONLY | os.O_DIRECTORY) as threads:
+        for name in os.listdir(threads):  # noqa: PTH208  (only names are needed)
+            # Another one may end meanwhile.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if name != str(pid) and os.readlink(f"{name}/root", dir_fd=threads):
+                    return os.open(name, _DIRECTORY, dir_fd=threads)
+    raise _gone()
+
+
+def _read_stat(directory: int) -> bytes:
     with opened(directory, "stat", os.O_RDONLY) as descriptor:
-        content = proc.read_to_end(descriptor)
+        return proc.read_to_end(descriptor)
+
+
+def _start_ticks(stat: bytes) -> int:
     try:
-        return proc.start_ticks(content)
+        return proc.start_ticks(stat)
     except ValueError as error:
         raise OSError(errno.EIO, os.strerror(errno.EIO)) from error
 

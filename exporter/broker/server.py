@@ -117,7 +117,7 @@ class BrokerServer:
                 case RequestType.SOCKETS:
                     portion = self._sockets(request.pid, request.start)
                 case RequestType.LINK:
-                    link = os.fsencode(os.readlink(f"{self._root}/{request.pid}/{request.file}"))  # noqa: PTH115
+                    link = proc.process_link(request.pid, request.file, self._root)
                 case RequestType.NAMES:
                     names = self._names(request.start)
                 case _:

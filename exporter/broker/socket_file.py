@@ -2,8 +2,9 @@
 
 A socket keeps the name that bind() got, and the file may since have been renamed, removed or replaced. So the
 name is resolved as that process would resolve it, and what is found there is compared with the inode and the
-device that the kernel tells of the socket (UDIAG_SHOW_VFS). Source: unix(7), net/unix/diag.c
-(sk_diag_dump_vfs), proc_pid_fd(5).
+device that the kernel tells of the socket (UDIAG_SHOW_VFS). Where it is not there, the name is resolved as
+other processes would resolve it (`other_views`). Source: unix(7), net/unix/diag.c (sk_diag_dump_vfs),
+proc_pid_fd(5).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from exporter.broker.ancestors import other_roots
 from exporter.broker.file_system import BTRFS, OVERLAYFS, file_system_type
+from exporter.broker.other_views import other_views
 from exporter.broker.process_files import ProcessFileReader, opened
 from exporter.broker.socket_name import SocketName
 
@@ -42,11 +43,8 @@ class SocketFileState(enum.IntEnum):
     RENAMED = 1
     # To something else or nothing.
     STALE = 2
-    # It could not be looked at.
+    # It could not be looked at, or the process that bound it may have seen another directory there.
     UNKNOWN = 3
-
-
-_FOUND: Final = frozenset({SocketFileState.SAME, SocketFileState.RENAMED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ class SocketFile:
 
 
 _NO_PATH: Final = SocketFile(SocketFileState.UNKNOWN, errno=errno.EINVAL)
+_NOT_FOUND: Final = SocketFile(SocketFileState.UNKNOWN, errno=errno.ENOENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,14 @@ class BoundSocket:
         """Tell whether this is the status of its file, which lies in the open `directory`. Raises OSError."""
         if not stat.S_ISSOCK(status.st_mode) or (status.st_ino ^ self.inode) & _INODE_MASK:
             return False
-        return status.st_dev == self.device or file_system_type(directory) in _SEVERAL_DEVICES
+        return status.st_dev == self.device or (
+            file_system_type(directory) in _SEVERAL_DEVICES and self.may_lie_in(directory)
+        )
+
+    def may_lie_in(self, directory: int) -> bool:
+        """Tell whether an open directory is of the file system of its file. Raises OSError."""
+        # On overlayfs directories have the device of the whole, on btrfs that of their subvolume.
+        return os.fstat(directory).st_dev == self.device or file_system_type(directory) == BTRFS
 
 
 class HeldSocket(NamedTuple):
@@ -99,12 +105,12 @@ def find_sockets(
 ) -> Generator[SocketFile, None, None]:
     """Find the files of sockets of the process that started at `started`, one after the other.
 
-    What cannot be looked at is UNKNOWN, with its errno: nothing is raised. Where the name begins with
-    /proc/self/fd/N and descriptor N is something else by now, the name tells nothing about the file. Nor does
-    a relative name of a process that has gone to its root directory since, as daemons do.
+    What cannot be looked at is UNKNOWN, with its errno: nothing is raised. The process may have got another
+    root, mount namespace or directory after it bound the socket, or has inherited it. Its ancestors and
+    process 1 may still have those in which the name leads to the file.
 
-    A process may have got another root after it bound the socket (chroot(2)). Its ancestors in the same mount
-    namespace still have that in which the name leads to the file.
+    Where none has the file, the name is STALE only if that is certain: a path from the root, of which each of
+    these processes sees the same, or that leads one of them to a directory of the file's own file system.
     """
     with ExitStack() as stack:
         try:
@@ -133,12 +139,9 @@ def _find_of_process(
     try:
         name = SocketName(process, root, bound.path)
         path = name.path
-        found = _find(name, bound)
-        if found.state is SocketFileState.STALE and name.absolute:
-            return _find_in_other_roots(reader, pid, process, bound) or found
+        return _find(name, bound) or _find_elsewhere(reader, pid, process, name, bound)
     except OSError as error:
         return _unknown(error, path)
-    return found
 
 
 def _is_path(bound: BoundSocket) -> bool:
@@ -149,21 +152,35 @@ def _unknown(error: OSError, path: bytes = b"") -> SocketFile:
     return SocketFile(SocketFileState.UNKNOWN, path, error.errno or errno.EIO)
 
 
-def _find_in_other_roots(
-    reader: ProcessFileReader, pid: int, process: int, bound: BoundSocket
-) -> SocketFile | None:
-    """Find the file in the roots of the ancestors of a process; None where none of them has it."""
-    with closing(other_roots(reader.root, pid, process)) as roots:
-        for root in roots:
-            # One that cannot be looked at tells nothing.
+def _find_elsewhere(
+    reader: ProcessFileReader, pid: int, process: int, name: SocketName, bound: BoundSocket
+) -> SocketFile:
+    """Find a file that is not where the name leads the process. Raises OSError."""
+    if name.by_descriptor:
+        return _NOT_FOUND
+    # Those that may not be looked at count as well: they may see something else.
+    others = 0
+    # In a directory of its file system the file would be, unless it was removed.
+    missing = _may_be_beside(name, bound)
+    with closing(other_views(reader.root, pid, process, name.start)) as views:
+        for view in views:
+            others += 1
+            if view is None:
+                continue
+            # What cannot be resolved there tells nothing.
             with suppress(OSError):
-                found = _find(SocketName(process, root, bound.path), bound)
-                if found.state in _FOUND:
+                there = SocketName(view.process, view.root, bound.path)
+                found = _find(there, bound)
+                if found is not None:
                     return found
-    return None
+                missing = missing or _may_be_beside(there, bound)
+    # Nothing tells in which directory a relative path was bound.
+    certain = name.start == "root" and (missing or not others)
+    return SocketFile(SocketFileState.STALE, name.path) if certain else _NOT_FOUND
 
 
-def _find(name: SocketName, bound: BoundSocket) -> SocketFile:
+def _find(name: SocketName, bound: BoundSocket) -> SocketFile | None:
+    """Find the file where the name leads, or beside that; None where it is not there. Raises OSError."""
     try:
         with name.directory() as directory:
             if _leads_to(name, directory, bound):
@@ -172,12 +189,19 @@ def _find(name: SocketName, bound: BoundSocket) -> SocketFile:
     except OSError as error:
         if error.errno not in _NOTHING:
             raise
-        other = None
-    if other is not None:
-        return SocketFile(SocketFileState.RENAMED, name.renamed(other))
-    if name.volatile:
-        return SocketFile(SocketFileState.UNKNOWN, errno=errno.ENOENT)
-    return SocketFile(SocketFileState.STALE, name.path)
+        return None
+    return None if other is None else SocketFile(SocketFileState.RENAMED, name.renamed(other))
+
+
+def _may_be_beside(name: SocketName, bound: BoundSocket) -> bool:
+    """Tell whether the directory that a name leads to is of the file system of the file. Raises OSError."""
+    try:
+        with name.directory() as directory:
+            return bound.may_lie_in(directory)
+    except OSError as error:
+        if error.errno not in _NOTHING:
+            raise
+        return False
 
 
 def _leads_to(name: SocketName, directory: int, bound: BoundSocket) -> bool:

@@ -20,7 +20,7 @@ _OWN: Final = re.compile(
     rb"|dev/+fd/+(?P<short>[0-9]+))/+(?P<rest>.+)",
     re.DOTALL,
 )
-_NUMBERS: Final = re.compile(rb"^NSpid:(.*)$", re.MULTILINE)
+_NUMBERS: Final = re.compile(rb"^NStgid:(.*)$", re.MULTILINE)
 # The path of a directory that was removed (d_path, fs/d_path.c).
 _REMOVED: Final = b" (deleted)"
 
@@ -28,9 +28,9 @@ _REMOVED: Final = b" (deleted)"
 class SocketName:
     """The name of a socket, and how its process resolves it.
 
-    `path` is absolute as seen from the root of the process, empty where it has none there. `absolute` tells
-    whether the name itself begins there. `volatile` tells whether the process may have given the beginning
-    another meaning since. Methods raise OSError.
+    `path` is absolute as seen from the root of the process, empty where it has none there. `start` is by what
+    in /proc/<pid> the name begins: `root`, `cwd`, which the process may have changed since, or a descriptor,
+    which may be something else by now. Methods raise OSError.
     """
 
     def __init__(self, process: int, root: int, name: bytes) -> None:
@@ -38,19 +38,18 @@ class SocketName:
         self._process = process
         self._root = root
         own = self._own(name)
-        # By what in /proc/<pid> the path begins, None where it begins at the root.
-        self._link: str | None = None
+        self.start = "root" if name.startswith(b"/") else "cwd"
         self._rest = name
-        self.volatile = False
         if own is not None:
             number = own["number"] or own["short"]
-            self._link = f"fd/{number.decode()}" if number else own["link"].decode()
-            self._rest = own["rest"]
-            self.volatile = bool(number)
-        elif not name.startswith(b"/"):
-            self._link = "cwd"
-        self.absolute = self._link is None
+            self.start = f"fd/{number.decode()}" if number else own["link"].decode()
+            self._rest = b"/" * (self.start == "root") + own["rest"]
         self.path = self._absolute()
+
+    @property
+    def by_descriptor(self) -> bool:
+        """Whether it begins by a descriptor of the process."""
+        return self.start not in {"root", "cwd"}
 
     @property
     def last(self) -> bytes:
@@ -90,26 +89,24 @@ class SocketName:
         return found[1].split() if found is not None else []
 
     def _absolute(self) -> bytes:
-        if self._link is None:
+        if self.start == "root":
             return self._rest
         root = os.fsencode(os.readlink("root", dir_fd=self._process)).rstrip(b"/")
         try:
-            start = os.fsencode(os.readlink(self._link, dir_fd=self._process))
+            start = os.fsencode(os.readlink(self.start, dir_fd=self._process))
         except FileNotFoundError as error:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
         # What is no file, such as a pipe, has no path, and what lies outside of the root none that counts.
         if not start.startswith(root + b"/") and start != root:
             return b""
         start = start.removesuffix(_REMOVED)
-        # A daemon goes there after it has bound its socket (daemon(3), chroot(2)).
-        self.volatile = self.volatile or (self._link == "cwd" and start in (root, b"/"))
         return posixpath.normpath(b"/" + (start[len(root) :] + b"/" + self._rest).lstrip(b"/"))
 
     def _open_directory(self, path: bytes) -> int:
         flags = os.O_PATH | os.O_DIRECTORY
-        if self._link is None:
+        if self.start == "root":
             return open_path(self._root, path, flags, Resolve.IN_ROOT)
-        with opened(self._process, self._link, flags) as start:
+        with opened(self._process, self.start, flags) as start:
             if not path:
                 return os.dup(start)
             try:

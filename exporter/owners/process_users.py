@@ -70,8 +70,11 @@ class ProcessUsers:
         if view is None or view == own.view:
             return OF_HOST
         passwd = self._files.passwd(user.pid, user.started)
-        if passwd is None and view.mount_namespace == own.view.mount_namespace:
-            # Services go to an empty directory once they run (chroot(2)), and are still users of the host.
+        if passwd is None and (
+            view.mount_namespace == own.view.mount_namespace or view.user_namespace == own.view.user_namespace
+        ):
+            # Services go to an empty directory once they run (chroot(2), pivot_root(2)), and are still users
+            # of the host.
             return OF_HOST
         uid: int | None = user.uid
         if view.user_namespace != own.view.user_namespace:

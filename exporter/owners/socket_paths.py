@@ -56,9 +56,6 @@ class SocketPaths:
         if found is None or found.state is SocketFileState.UNKNOWN:
             return AS_BOUND
         stale = found.state is SocketFileState.STALE
-        if stale and not listener.path.startswith(b"/"):
-            # The process may have changed its directory since.
-            return SocketPath(stale=True)
         address = unix_address(found.path) if found.path else ""
         return SocketPath("" if address == listener.address else address, stale)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
 import struct
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from types import TracebackType
 from exporter.broker.socket_file import BoundSocket, HeldSocket
 from testbed import syscalls
 from testbed.forked_process import ForkedProcess
+from testbed.waiting import equals, until
 
 _NETLINK_SOCK_DIAG = 4
 _SHOW_VFS = 2
@@ -58,7 +61,8 @@ class Holder:
 class Holding:
     """A process that binds a socket to `path` after `prepare`, and holds it for as long as `with` lasts.
 
-    A `path` that depends on the process is made there. `afterwards` is called once the socket listens.
+    A `path` that depends on the process is made there. `afterwards` is called once the socket listens. With
+    `leaderless` the first thread ends after that, and another one lives.
     """
 
     def __init__(
@@ -66,6 +70,8 @@ class Holding:
         path: str | Callable[[], str],
         prepare: Callable[[], object] = lambda: None,
         afterwards: Callable[[], object] = lambda: None,
+        *,
+        leaderless: bool = False,
     ) -> None:
         def hold(sender: int) -> None:
             syscalls.die_with_parent()
@@ -76,6 +82,8 @@ class Holding:
                 found = bound_socket(listening)
                 afterwards()
                 os.write(sender, struct.pack("=QQ", found.device, found.inode) + found.path)
+                if leaderless:
+                    end_first_thread()
                 while True:
                     signal.pause()
 
@@ -84,6 +92,8 @@ class Holding:
         assert message, "the socket could not be bound"
         device, inode = struct.unpack_from("=QQ", message)
         pid = self._process.pid
+        if leaderless:
+            until_first_thread_has_ended(pid)
         self._holder = Holder(pid, start_ticks(pid), BoundSocket(message[16:], device, inode))
 
     def __enter__(self) -> Holder:
@@ -95,6 +105,17 @@ class Holding:
         # A test that gave up its rights leaves it to the end of its namespace.
         with suppress(PermissionError):
             self._process.end()
+
+
+def end_first_thread() -> None:
+    """End the calling thread, which is the first one of its process; another lives until that is killed."""
+    threading.Thread(target=signal.pause).start()
+    ctypes.CDLL(None).pthread_exit(None)
+
+
+def until_first_thread_has_ended(pid: int) -> None:
+    """Wait for that."""
+    until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0], equals("Z"))
 
 
 def start_ticks(pid: int | str) -> int:

@@ -138,7 +138,7 @@ def test_messages_that_are_no_requests_are_not_answered() -> None:
 def test_many_sockets_of_several_processes_are_found_by_one_request(tmp_path: Path) -> None:
     os.chdir(tmp_path)
     with file_broker() as client, ExitStack() as stack:
-        holders = [stack.enter_context(Holding(f"{number}.sock")) for number in range(3)]
+        holders = [stack.enter_context(Holding(f"{tmp_path}/{number}.sock")) for number in range(3)]
         gone = holders[0].held._replace(started=1)
         (tmp_path / "1.sock").unlink()
         wanted = [holder.held for holder in holders for _ in range(20)] + [gone]

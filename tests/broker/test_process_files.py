@@ -21,7 +21,7 @@ from exporter.broker.process_files import (
     ProcessFileReader,
 )
 from testbed import syscalls
-from tests.broker.bound_sockets import start_ticks
+from tests.broker.bound_sockets import end_first_thread, start_ticks, until_first_thread_has_ended
 from tests.broker.namespaced_process import descriptors
 
 READER = ProcessFileReader()
@@ -53,6 +53,19 @@ def running(prepare: Callable[[], object]) -> Iterator[int]:
     os.waitpid(pid, 0)
 
 
+@contextmanager
+def leaderless() -> Iterator[int]:
+    """A process whose first thread has ended while another one lives, as long as `with` lasts."""
+    pid = os.fork()
+    if pid == 0:
+        syscalls.die_with_parent()
+        end_first_thread()
+    until_first_thread_has_ended(pid)
+    yield pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
 def read(pid: int, file: ProcessFile) -> FileContent:
     return READER.read(pid, start_ticks(pid), file)
 
@@ -63,6 +76,22 @@ def test_files_and_links_of_this_process() -> None:
     links = [bytes(Path(f"/proc/self/{name}").readlink()) for name in ("root", "ns/mnt", "ns/user")]
     assert links[0] == b"/"
     assert read_own(ProcessFile.VIEW).content.split(b"\0") == links
+
+
+def test_a_process_whose_first_thread_has_ended_is_read_by_another() -> None:
+    with running(lambda: None) as alive, leaderless() as pid:
+        for file in ProcessFile:
+            assert read(pid, file) == read(alive, file)
+
+
+def test_a_process_of_which_no_thread_lives_is_gone() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(ProcessLookupError):
+        read(pid, ProcessFile.CMDLINE)
+    os.waitpid(pid, 0)
 
 
 def test_passwd_comes_with_what_tells_it_from_others() -> None:

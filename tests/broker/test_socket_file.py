@@ -5,9 +5,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,7 @@ from exporter.broker.socket_file import (
 )
 from testbed import privileges, syscalls
 from tests.broker.bound_sockets import Holder, Holding, start_ticks
+from tests.broker.test_process_files import running
 
 pytestmark = pytest.mark.netns
 
@@ -116,26 +120,131 @@ def test_a_process_that_got_another_root_later_has_the_path_that_it_bound(folder
         assert found(holder) == SocketFile(STALE, bytes(folder / "x.sock"))
 
 
-def test_a_root_of_an_ancestor_in_another_mount_namespace_does_not_count(folder: Path) -> None:
-    (folder / "jail").mkdir()
+def own_mounts() -> None:
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.keep_mounts_private()
+
+
+def cover(folder: Path) -> None:
+    """Get mounts of its own, with an empty file system over a directory."""
+    own_mounts()
+    syscalls.mount_empty(str(folder))
+
+
+def test_a_process_that_got_mounts_of_its_own_later_has_the_path_that_it_bound(folder: Path) -> None:
+    """As daemons that confine themselves, and services of systemd with PrivateTmp=. Clients do not."""
+    (folder / "run").mkdir()
 
     def leave() -> None:
-        syscalls.unshare(syscalls.CLONE_NEWNS)
-        enter_jail()
+        cover(folder / "run")
+        os.chroot(folder / "run")
+        os.chdir("/")
 
-    with Holding(f"{folder}/x.sock", afterwards=leave) as holder:
-        assert found(holder).state is STALE
+    for afterwards in (partial(cover, folder / "run"), leave):
+        with Holding(f"{folder}/run/x.sock", afterwards=afterwards) as holder:
+            assert found(holder) == SocketFile(SAME, bytes(folder / "run/x.sock"))
+            (folder / "run/x.sock").rename(folder / "run/y.sock")
+            assert found(holder) == SocketFile(RENAMED, bytes(folder / "run/y.sock"))
+            (folder / "run/y.sock").unlink()
+            assert found(holder) == SocketFile(STALE, bytes(folder / "run/x.sock"))
 
 
-def test_a_relative_path_of_a_daemon_tells_nothing_once_that_has_left_its_directory(folder: Path) -> None:
-    """It goes to its root directory, from which the path leads to nothing; clients have one of their own."""
-    with Holding("x.sock", afterwards=lambda: os.chdir("/")) as holder:
-        assert found(holder) == SocketFile(UNKNOWN, errno=errno.ENOENT)
-    (folder / "jail").mkdir()
-    with Holding("y.sock", afterwards=enter_jail) as holder:
-        assert found(holder) == SocketFile(UNKNOWN, errno=errno.ENOENT)
-    with Holding("z.sock", afterwards=(folder / "z.sock").unlink) as holder:
-        assert found(holder).state is STALE
+def test_a_path_that_the_process_does_not_see_is_looked_for_where_process_1_does(folder: Path) -> None:
+    """Of its ancestors one may have ended meanwhile, and the farthest are not looked at."""
+    (folder / "run").mkdir()
+    with Holding(f"{folder}/run/x.sock") as holder, running(partial(cover, folder / "run")) as other:
+        for pid, parent, real in ((10, 9, other), (9, 8, other), (1, 0, holder.pid)):
+            shown = folder / f"proc/{pid}"
+            shown.mkdir(parents=True)
+            (shown / "stat").write_text(f"{pid} (a) S {parent} " + "7 " * 30)
+            for name in ("root", "ns"):
+                (shown / name).symlink_to(f"/proc/{real}/{name}")
+        reader = ProcessFileReader(f"{folder}/proc")
+        assert find_socket(reader, HeldSocket(10, 7, holder.bound)).state is SAME
+        (folder / "proc/1/root").unlink()
+        assert find_socket(reader, HeldSocket(10, 7, holder.bound)).state is UNKNOWN
+
+
+def test_a_path_that_nobody_is_known_to_see_is_not_stale(folder: Path) -> None:
+    """It was bound before something was mounted there, in a mount namespace that is not known."""
+    (folder / "run").mkdir()
+
+    def bind_below() -> None:
+        own_mounts()
+        syscalls.mount_empty(str(folder / "run"))
+
+    with Holding(f"{folder}/run/x.sock", bind_below) as holder, running(own_mounts) as other:
+        here = HeldSocket(other, start_ticks(other), holder.bound)
+        assert find_socket(READER, here) == SocketFile(UNKNOWN, errno=errno.ENOENT)
+
+
+def test_a_relative_path_of_which_the_directory_is_not_known_tells_nothing(folder: Path) -> None:
+    """Its process, or the one that it was inherited from, may have been anywhere; clients reach it there."""
+    (folder / "bound").mkdir()
+    (folder / "elsewhere").mkdir()
+    path = folder / "bound/x.sock"
+
+    def enter_one_with_such_a_file() -> None:
+        os.chdir(folder / "elsewhere")
+        bind_beside(Path("x.sock")).detach()
+
+    for afterwards in (
+        partial(os.chdir, "/"),
+        partial(os.chdir, "/usr"),
+        partial(os.chdir, folder / "elsewhere"),
+        enter_one_with_such_a_file,
+        enter_jail_elsewhere,
+        path.unlink,
+        partial(shutil.rmtree, path.parent),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        with Holding("x.sock", partial(os.chdir, "bound"), afterwards) as holder:
+            assert found(holder) == SocketFile(UNKNOWN, errno=errno.ENOENT), afterwards
+        path.unlink(missing_ok=True)
+
+
+def enter_jail_elsewhere() -> None:
+    os.chroot("../elsewhere")
+    os.chdir("/")
+
+
+def test_a_relative_path_is_found_in_the_directory_of_an_ancestor(folder: Path) -> None:
+    with Holding("x.sock", afterwards=lambda: os.chdir("/usr")) as holder:
+        assert found(holder) == SocketFile(SAME, bytes(folder / "x.sock"))
+        (folder / "x.sock").rename("y.sock")
+        assert found(holder) == SocketFile(RENAMED, bytes(folder / "y.sock"))
+
+
+def test_the_path_of_a_process_whose_first_thread_has_ended_is_resolved_by_another(folder: Path) -> None:
+    (folder / "a").mkdir()
+    opened = os.open(folder, os.O_PATH)
+    for name, path in (
+        ("x.sock", "a/x.sock"),
+        (f"{folder}/y.sock", "y.sock"),
+        (f"/proc/self/fd/{opened}/z.sock", "z.sock"),
+    ):
+        with Holding(name, partial(os.chdir, "a"), leaderless=True) as holder:
+            assert found(holder) == SocketFile(SAME, bytes(folder / path))
+            by_number = found(holder, b"/proc/%d/root%s/%s" % (holder.pid, bytes(folder), path.encode()))
+            assert by_number == SocketFile(SAME, bytes(folder / path))
+
+
+def test_an_ancestor_whose_first_thread_has_ended_has_its_root(folder: Path) -> None:
+    (folder / "run").mkdir()
+
+    def fork() -> None:
+        receiver, sender = os.pipe()
+        if os.fork() == 0:
+            cover(folder / "run")
+            os.write(sender, b"%d" % os.getpid())
+            while True:
+                signal.pause()
+        Path("child").write_bytes(os.read(receiver, 20))
+
+    with Holding(f"{folder}/run/x.sock", partial(cover, folder / "run"), fork, leaderless=True) as holder:
+        pid = int(Path("child").read_text())
+        held = HeldSocket(pid, start_ticks(pid), holder.bound)
+        assert find_socket(READER, held) == SocketFile(SAME, bytes(folder / "run/x.sock"))
 
 
 def test_the_path_of_a_process_in_another_mount_namespace(folder: Path) -> None:
@@ -226,12 +335,10 @@ def test_a_path_that_leads_to_nothing_or_to_something_else_is_stale(folder: Path
 
 def test_a_path_whose_directory_is_gone_is_stale(folder: Path) -> None:
     (folder / "a").mkdir()
-    with Holding(f"{folder}/a/x.sock") as holder, Holding("y.sock", lambda: os.chdir("a")) as relative:
-        for name in ("a/x.sock", "a/y.sock"):
-            (folder / name).unlink()
+    with Holding(f"{folder}/a/x.sock") as holder:
+        (folder / "a/x.sock").unlink()
         (folder / "a").rmdir()
         assert found(holder) == SocketFile(STALE, bytes(folder / "a/x.sock"))
-        assert found(relative) == SocketFile(STALE, bytes(folder / "a/y.sock"))
         (folder / "a").touch()
         assert found(holder) == SocketFile(STALE, bytes(folder / "a/x.sock"))
 

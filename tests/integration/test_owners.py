@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import subprocess
+import sys
 import threading
+import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +100,39 @@ def test_another_program_at_the_same_address_starts_its_own_series() -> None:
             until_figure(daemon, 0, "drops_total", process="after", **QUEUE)
             until_figure(daemon, 0, "accept_full_seconds_total", process="after", **QUEUE)
             assert figure(daemon, "drops_total", process="before", **QUEUE) is None
+
+
+LEADERLESS = """
+import ctypes, socket, threading, time
+def serve():
+    with socket.create_server(("127.0.0.1", 8080)), socket.socket(socket.AF_UNIX) as local:
+        local.bind("app.sock")
+        local.listen()
+        print("ready", flush=True)
+        time.sleep(1000)
+threading.Thread(target=serve).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@pytest.mark.netns
+def test_a_process_whose_first_thread_has_ended_is_named_and_not_sought_again(tmp_path: Path) -> None:
+    """What it runs, and where it is, only its other threads tell."""
+    (tmp_path / "shop.py").write_text(LEADERLESS)
+    command = [sys.executable, "shop.py"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        assert service.stdout.readline() == "ready\n"
+        with running(config=EAGER) as daemon:
+            until_figure(daemon, 0, "accept_length", process="shop.py", **QUEUE)
+            until_figure(daemon, 0, "accept_length", process="shop.py", address=f"{tmp_path}/app.sock")
+            # Owners are looked at every two seconds.
+            end = time.monotonic() + 5
+            missing = []
+            while time.monotonic() < end:
+                missing.append(figure(daemon, "exporter_sockets_without_owner"))
+            assert set(missing) == {0}
+        service.kill()
 
 
 @pytest.mark.netns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +16,7 @@ from testbed.daemon import Daemon, running
 from testbed.waiting import equals, until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER
-from tests.integration.service import Service
+from tests.integration.service import Service, set_name
 
 SOCKET = "app.sock"
 
@@ -88,24 +89,62 @@ def test_a_path_in_a_chroot_is_shown_as_its_process_sees_it(tmp_path: Path) -> N
         until(lambda: shown(daemon), equals({(f"/{SOCKET}", "jailed"): (3, "false")}))
 
 
+def leave_root(directory: Path) -> None:
+    os.chroot(directory)
+    os.chdir("/")
+
+
+def leave_mounts(_directory: Path) -> None:
+    """As daemons do that confine themselves, and what systemd does for services with PrivateTmp=."""
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.keep_mounts_private()
+    syscalls.mount_empty("/tmp")  # noqa: S108  (it is laid over the directory)
+
+
 @pytest.mark.netns
-@pytest.mark.parametrize("absolute", [True, False])
+@pytest.mark.parametrize(
+    ("path", "leave"),
+    [
+        (None, leave_root),
+        (None, leave_mounts),
+        (SOCKET, lambda _: os.chdir("/")),
+        (SOCKET, lambda _: os.chdir("/usr")),
+    ],
+    ids=["root", "mounts", "directory for the root", "directory"],
+)
 def test_a_daemon_that_leaves_its_root_or_directory_has_the_path_that_it_bound(
-    tmp_path: Path,
-    absolute: bool,  # noqa: FBT001
+    tmp_path: Path, path: str | None, leave: Callable[[Path], object]
 ) -> None:
     """Clients reach it there: the path is not stale."""
-    path = str(tmp_path / SOCKET) if absolute else SOCKET
+    path = path or str(tmp_path / SOCKET)
 
     def daemon() -> list[socket.socket]:
         opened = listen(tmp_path, 3, path)
-        if absolute:
-            os.chroot(tmp_path)
-        os.chdir("/")
+        leave(tmp_path)
         return opened
 
     with Service(b"daemon", daemon), running(config=EAGER) as exporter:
         until(lambda: shown(exporter), equals({(path, "daemon"): (3, "false")}))
+
+
+@pytest.mark.netns
+def test_a_socket_that_a_service_has_from_its_manager_has_the_path_that_the_manager_bound(
+    tmp_path: Path,
+) -> None:
+    """The service has mounts of its own, in which something else lies at the path."""
+
+    def activated() -> list[socket.socket]:
+        opened = listen(tmp_path, 3, tmp_path / SOCKET)
+        if os.fork() == 0:
+            syscalls.die_with_parent()
+            leave_mounts(tmp_path)
+            while True:
+                signal.pause()
+        set_name(b"systemd")
+        return opened
+
+    with Service(b"shopd", activated), running(config=EAGER) as exporter:
+        until(lambda: shown(exporter), equals({(str(tmp_path / SOCKET), "shopd"): (3, "false")}))
 
 
 @pytest.mark.netns

@@ -101,8 +101,8 @@ def users_of(files: FakeProcessFiles) -> ProcessUsers:
         ),
         pytest.param(
             FakeProcessFiles(replace(OWN, mount_namespace=b"mnt:[2]"), None),
-            NO_NAME,
-            id="of a container without users",
+            OF_HOST,
+            id="with mounts of its own and no users",
         ),
         pytest.param(
             FakeProcessFiles(replace(OWN, mount_namespace=b"mnt:[2]"), replace(OTHER_PASSWD, content=b"")),
@@ -192,6 +192,10 @@ def test_real_processes(tmp_path: Path) -> None:
         own_mounts()
         syscalls.mount_same(str(tmp_path / "etc/passwd"), "/etc/passwd")
 
+    def without_users() -> None:
+        own_mounts()
+        syscalls.mount_empty("/etc")
+
     def rootless() -> None:
         syscalls.unshare(syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS)
         os.chroot(tmp_path)
@@ -203,6 +207,7 @@ def test_real_processes(tmp_path: Path) -> None:
         (lambda: os.chroot("/proc"), OF_HOST),
         (lambda: os.chroot(tmp_path), ProcessUser(b"inside")),
         (other_users, ProcessUser(b"inside")),
+        (without_users, OF_HOST),
     ]
     for prepare, expected in cases:
         with waiting(prepare) as user:

@@ -36,8 +36,7 @@ def path_of(name: bytes, found: SocketFile | None) -> SocketPath:
         (b"/run/x.1.tmp", SocketFile(SocketFileState.RENAMED, b"/run/x"), SocketPath("/run/x")),
         (b"/run/x", SocketFile(SocketFileState.STALE, b"/run/x"), SocketPath(stale=True)),
         (b"/run/./x", SocketFile(SocketFileState.STALE, b"/run/x"), SocketPath("/run/x", stale=True)),
-        # The process may have changed its directory.
-        (b"x", SocketFile(SocketFileState.STALE, b"/srv/x"), SocketPath(stale=True)),
+        (b"x", SocketFile(SocketFileState.UNKNOWN, errno=2), AS_BOUND),
         (b"/run/x", SocketFile(SocketFileState.SAME), AS_BOUND),
         (b"x", SocketFile(SocketFileState.UNKNOWN, b"/run/x", 13), AS_BOUND),
         (b"x", None, AS_BOUND),

@@ -69,11 +69,18 @@ def _children(threads: str) -> Iterator[int]:
 
 
 def _activity(root: str, pid: int) -> ProcessActivity:
-    directory = f"{root}/{pid}"
+    found = directory = f"{root}/{pid}"
     stat = proc.read_file(f"{directory}/stat")
     name = proc.command_name(stat).decode("utf-8", errors="backslashreplace")
+    if not proc.has_ended(stat):
+        for found in proc.directories(pid, root):
+            # Another thread may end meanwhile.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                stat = proc.read_file(f"{found}/stat")
+                if not proc.first_thread_has_ended(stat):
+                    break
     state = proc.state(stat).decode()
-    return ProcessActivity(pid, name, state, _open_files(directory), _max_open_files(directory))
+    return ProcessActivity(pid, name, state, _open_files(found), _max_open_files(directory))
 
 
 def _open_files(directory: str) -> int | None:

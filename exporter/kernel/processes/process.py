@@ -24,8 +24,6 @@ _INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
 # A process that has ended, or that a mount of procfs hides (hidepid).
 _GONE: Final = frozenset({errno.ENOENT, errno.ESRCH})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
-# A zombie, and a process that is being removed (proc_pid_stat(5)).
-_ENDED_STATES: Final = frozenset((b"Z", b"X", b"x"))
 # What the kernel appends to the path of a file that was removed (d_path, fs/d_path.c).
 _REMOVED: Final = b" (deleted)"
 
@@ -188,12 +186,11 @@ class ProcfsProcesses(ABC):
                 return None
             raise from_os_error(f"cannot read {self.root}/{pid}/stat", error) from error
         try:
-            started, state, name = proc.start_ticks(content), proc.state(content), proc.command_name(content)
+            ended = proc.has_ended(content)
+            started, name = proc.start_ticks(content), proc.command_name(content)
         except ValueError as error:
             raise MalformedReplyError(f"{self.root}/{pid}/stat: {error}") from error
-        if state in _ENDED_STATES:
-            return None
-        return ProcessStat(started, name)
+        return None if ended else ProcessStat(started, name)
 
     def executable(self, pid: int) -> bytes:
         """Return the path of the program that a process runs, as seen from its own root or the host's.
@@ -246,4 +243,4 @@ class Processes(ProcfsProcesses):
         return proc.read_file(f"{self.root}/{pid}/{name}")
 
     def _link(self, pid: int, name: str) -> bytes:
-        return os.fsencode(os.readlink(f"{self.root}/{pid}/{name}"))  # noqa: PTH115
+        return proc.process_link(pid, name, self.root)

@@ -37,7 +37,12 @@ Arguments = Callable[[int, int], Sequence[bytes]]
 
 def read_arguments(pid: int, started: int) -> Sequence[bytes]:  # noqa: ARG001  (as others need it)
     """Return the arguments of the process that started at `started`, in clock ticks. Raises OSError."""
-    return proc.read_file(f"/proc/{pid}/cmdline").removesuffix(b"\0").split(b"\0")
+    content = b""
+    for directory in proc.directories(pid):
+        # The first thread may have ended.
+        if content := proc.read_file(f"{directory}/cmdline"):
+            break
+    return content.removesuffix(b"\0").split(b"\0")
 
 
 class RunningDaemons:

@@ -12,7 +12,8 @@ import pytest
 
 from exporter import proc
 from exporter.kernel.processes.activity import ProcessActivity, activities
-from testbed.waiting import until
+from testbed.waiting import equals, until
+from tests.broker.test_process_files import leaderless
 
 _SLEEP = "import time; time.sleep(600)"
 # Starts a child, which sleeps as well.
@@ -38,6 +39,14 @@ def test_a_stopped_process_and_its_children_are_told() -> None:
     finally:
         master.kill()
         master.wait()
+
+
+def test_a_process_whose_first_thread_has_ended_does_what_another_does() -> None:
+    with leaderless() as pid:
+        (own,) = until(lambda: list(activities(pid, started(pid))), lambda each: each[0].state == "S")
+        assert own.name == Path(f"/proc/{pid}/comm").read_text().removesuffix("\n")
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: [each.stopped for each in activities(pid, started(pid))], equals([True]))
 
 
 def test_a_child_that_another_thread_has_forked_is_told() -> None:

@@ -24,12 +24,14 @@ from exporter.kernel.processes.process import (
     Process,
     Processes,
     ProcessSockets,
+    ProcessStat,
     ProcessTable,
     ProcfsProcesses,
 )
 from testbed import privileges, syscalls
 from tests.broker.broker_thread import broker_thread
 from tests.broker.namespaced_process import descriptors as own_descriptors
+from tests.broker.test_process_files import leaderless
 from tests.kernel.limits import no_free_descriptor
 from tests.kernel.procfs_tree import descriptors, process, put
 
@@ -134,6 +136,25 @@ def test_a_zombie_has_a_name_and_no_socket(reader: Reader) -> None:
     assert found is not None
     assert found.name == Path(f"/proc/{pid}/comm").read_bytes().removesuffix(b"\n")
     assert {inode for portion in table.sockets(pid) for inode in portion.inodes} == set()
+    os.waitpid(pid, 0)
+
+
+def test_a_process_whose_first_thread_has_ended_is_alive(reader: Reader) -> None:
+    with leaderless() as pid:
+        table = reader(PROC)
+        found, stat = table.read(pid), table.stat(pid)
+        assert found is not None
+        assert stat == ProcessStat(found.started, found.name)
+        assert table.executable(pid) == table.executable(os.getpid()) != b""
+
+
+def test_a_process_of_which_no_thread_lives_has_no_stat_and_no_program(reader: Reader) -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    table = reader(PROC)
+    assert (table.stat(pid), table.executable(pid)) == (None, b"")
     os.waitpid(pid, 0)
 
 
