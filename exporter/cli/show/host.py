@@ -27,7 +27,7 @@ def document(query: ListenerQuery, flags: ShowFlags, clock: Clock) -> dict[str, 
     sampler = sampled_host(flags.config_file, clock, partial(adapted, seconds=flags.seconds))
     if flags.seconds is not None:
         sample_for(sampler, flags.seconds, clock, time.sleep)
-        check(sampler)
+        check(sampler, clock)
     try:
         return Listeners(sampler, clock).document(query)
     except QueryError as error:
