@@ -97,7 +97,7 @@ def _not_seen(document: Document, flags: ShowFlags) -> Iterator[str]:
     yield from _failures(
         each
         for each in document["errors"]
-        if each.get("source") not in told and str(each.get("error")) not in needs
+        if str(each.get("source")) not in told and str(each.get("error")) not in needs
     )
 
 
