@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from exporter.api import listener_errors
+from exporter.cli import progress
 from exporter.cli.privileges import Privileges
 from exporter.config import Config, ConfigFile
 from exporter.errors import RunError
@@ -41,7 +42,8 @@ def sampled_host(config_file: str | None, clock: Clock, adapt: Callable[[Config]
     privileges.drop_all(brokers=started is not None)
     brokers = None if started is None else Brokers.of(started, _BROKER_SECONDS)
     sampler = Sampler(adapt(config), host_environment(brokers, clock))
-    sample_all(sampler, clock)
+    with progress.doing("looking for listeners and their owners"):
+        sample_all(sampler, clock)
     check(sampler, clock)
     return sampler
 
