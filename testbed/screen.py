@@ -93,6 +93,11 @@ class Screen:
         return [line.rstrip() for line in self._screen.display]
 
     @property
+    def received(self) -> bytes:
+        """All that the program has written so far, as far as `lines` has read it."""
+        return self._received
+
+    @property
     def is_restored(self) -> bool:
         """Whether the program has given the screen of the shell back."""
         return _OTHER_SCREEN_ENDS in self._received

@@ -23,6 +23,13 @@ def painted(text: str, colour: Colour) -> str:
     return f"{colour}{text}{_END}"
 
 
+def without(text: str) -> str:
+    """Return a text without the colours that `painted` has put into it."""
+    for each in (*Colour, _END):
+        text = text.replace(each, "")
+    return text
+
+
 def wanted(stream: TextIO, environment: Mapping[str, str]) -> bool:
     """Tell whether what is written to a stream may have colours: on a terminal without NO_COLOR.
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from exporter.cli import colour, output, report
+from exporter.cli import colour, output, progress, report
 from exporter.cli.doctor_flags import DoctorFlags
 from exporter.cli.host_sampling import sampled_host, with_watch_budget
 from exporter.doctor.examination import examine
@@ -20,7 +20,8 @@ def doctor(flags: DoctorFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     The status is 0 whatever was found: it tells whether the question was answered, and JSON has the answer.
     """
     sampler = sampled_host(flags.config_file, clock, with_watch_budget)
-    host = Watch(sampler, clock, time.sleep).run(flags.seconds)
+    with progress.watching(flags.seconds):
+        host = Watch(sampler, clock, time.sleep).run(flags.seconds)
     findings = examine(host)
     if flags.json:
         output.write(report.document(host, findings))

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from exporter.api.figures import clock, date, duration, percent
 from exporter.api.spikes import spikes
-from exporter.cli import output, remote, table
+from exporter.cli import output, progress, remote, table
 from exporter.cli.history_flags import HistoryFlags
 from exporter.cli.sparkline import sparkline
 from exporter.errors import RunError
@@ -27,7 +27,8 @@ def history(flags: HistoryFlags) -> int:
     """Print what was asked for, the fullest first. Raises RunError where the exporter cannot be asked."""
     given = {"port": flags.port, "since": flags.since}
     query = urlencode({name: value for name, value in given.items() if value is not None})
-    document = remote.document(flags.url, f"{_PATH}?{query}" if query else _PATH)
+    with progress.doing("waiting for the exporter"):
+        document = remote.document(flags.url, f"{_PATH}?{query}" if query else _PATH)
     if flags.json:
         output.write(json.dumps(document, indent=2) + "\n")
         return 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.cli.parser import COMMANDS, Parser
-from exporter.cli.values import text
+from exporter.cli.values import look_back, text
 
 DEFAULT_URL: Final = "http://localhost:10511"
 
@@ -34,7 +34,7 @@ def history_parser() -> Parser:
     about = "only listeners of this port"
     add("--port", dest="port", metavar="PORT", type=text, help=about)
     about = "how far back, as in 30s or 10m (default: as far as there is)"
-    add("--since", dest="since", metavar="DURATION", type=text, help=about)
+    add("--since", dest="since", metavar="DURATION", type=look_back, help=about)
     about = f"the exporter that is asked (default: {DEFAULT_URL})"
     add("--url", dest="url", metavar="URL", type=text, default=DEFAULT_URL, help=about)
     add("--json", dest="json", action="store_true", help="print the answer as it is, in JSON")

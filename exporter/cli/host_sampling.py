@@ -8,14 +8,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from exporter.api import listener_errors
+from exporter.cli import progress
 from exporter.cli.privileges import Privileges
 from exporter.config import Config, ConfigFile
 from exporter.errors import RunError
-from exporter.kernel.family import FAMILIES
 from exporter.kernel.netns.host_label import HOST
 from exporter.sampling.clock import Clock
 from exporter.sampling.environment import Brokers, host_environment
 from exporter.sampling.sampler import Sampler
+from exporter.sampling.timed_sampling import sample_again_if_old
 
 # After this a listener is printed without its owner.
 _OWNER_WAIT_SECONDS: Final = 2.0
@@ -40,8 +42,9 @@ def sampled_host(config_file: str | None, clock: Clock, adapt: Callable[[Config]
     privileges.drop_all(brokers=started is not None)
     brokers = None if started is None else Brokers.of(started, _BROKER_SECONDS)
     sampler = Sampler(adapt(config), host_environment(brokers, clock))
-    _sample_all(sampler, clock)
-    check(sampler)
+    with progress.doing("looking for listeners and their owners"):
+        sample_all(sampler, clock)
+    check(sampler, clock)
     return sampler
 
 
@@ -51,8 +54,12 @@ def with_watch_budget(config: Config) -> Config:
     return replace(config, sampling=replace(config.sampling, cpu_budget_ratio=budget))
 
 
-def _sample_all(sampler: Sampler, clock: Clock) -> None:
-    """Sample until every namespace was asked, and the owner of every listener was found or time is up."""
+def sample_all(sampler: Sampler, clock: Clock) -> None:
+    """Sample until every namespace was asked, and the owner of every listener was found or time is up.
+
+    Where that has taken long, the figures of the queues are read once more.
+    """
+    began = clock.monotonic()
     sampler.sample()
     while not sampler.all_namespaces_sampled():
         # Some wait for their labels.
@@ -61,20 +68,18 @@ def _sample_all(sampler: Sampler, clock: Clock) -> None:
     asked = clock.monotonic()
     while not sampler.all_owners_searched() and clock.monotonic() - asked < _OWNER_WAIT_SECONDS:
         sampler.search_owners()
+    sample_again_if_old(sampler, began, clock)
 
 
-def check(sampler: Sampler) -> None:
+def check(sampler: Sampler, clock: Clock) -> None:
     """Raise RunError where the listeners of this namespace cannot be read: an empty answer would be wrong.
 
     Another namespace that shows nothing keeps none of the rest from being printed.
     """
-    names = {family.source for family in FAMILIES}
-    failed = [
-        runner
-        for runner in sampler.runners
-        if runner.name in names and runner.netns == HOST and runner.error is not None
-    ]
+    with sampler.lock:
+        errors = listener_errors.errors(sampler, clock.monotonic())
+    failed = [each for each in errors if each["hides_listeners"] and each["netns"] == HOST]
     if failed:
-        reasons = "; ".join(f"{runner.name}: {runner.error}" for runner in failed)
+        reasons = "; ".join(f"{each['source']}: {each['error']}" for each in failed)
         message = f"cannot read the listeners: {reasons}"
         raise RunError(message)

@@ -51,6 +51,14 @@ def write_error(text: str) -> None:
         _discard(sys.stderr)
 
 
+def write_progress(text: str) -> None:
+    """Write to the standard error what is erased soon; where it cannot be written, it is not missed."""
+    with suppress(OSError, ValueError):
+        if _takes_a_line(sys.stderr):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
 def prepare_streams() -> None:
     """Open the standard streams without which the program was started, as by `>&-` in a shell.
 

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import base64
 import http.client
-import json
+import ssl
+from contextlib import suppress
 from typing import Any, Final
 from urllib.error import HTTPError
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
-from urllib.request import Request, urlopen
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.request import Request
 
+from exporter.cli.foreign_json import parsed
+from exporter.cli.http_request import opener, origin
 from exporter.cli.table import printable
 from exporter.errors import RunError, UsageError
 
+# For all of an answer, redirects too.
 _SECONDS: Final = 10.0
 _MAX_BYTES: Final = 64 * 1024 * 1024
 _SHOWN_BYTES: Final = 200
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_MAX_REDIRECTS: Final = 5
+# What a URL may have as it is (RFC 3986); of a redirect anything else is quoted.
+_URL_SAFE: Final = "%/:=&?~#+!$,;'@()*[]"
 _LOGIN_HINT: Final = "; --url may have a user and a password, as in http://user:password@host:10511"
-_UNAUTHORIZED: Final = http.HTTPStatus.UNAUTHORIZED
+_TRUST_HINT: Final = "; the environment variable SSL_CERT_FILE names a file of those to trust"
+# X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT to X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE (openssl-verify(1)).
+_UNTRUSTED: Final = (18, 19, 20, 21)
 
 
 def check(url: str) -> SplitResult:
@@ -40,32 +50,17 @@ def check(url: str) -> SplitResult:
 def document(url: str, path: str) -> dict[str, Any]:
     """Return the JSON object that the exporter at `url` has at `path`, with a query or without.
 
-    User and password may stand in the URL. Raises UsageError for a URL that is none, and RunError where the
-    exporter does not answer, or answers something else.
+    User and password may stand in the URL; nobody else gets them. Raises UsageError for a URL that is none,
+    and RunError where the exporter does not answer, or answers something else.
     """
     address = check(url)
-    request = Request(shown(url).rstrip("/") + path)  # noqa: S310 # the scheme was checked
-    if address.username is not None:
-        user = f"{unquote(address.username)}:{unquote(address.password or '')}"
-        request.add_header("Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")
     at = shown(url)
     try:
-        with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 # the scheme was checked
-            body = response.read(_MAX_BYTES)
-            if response.length:
-                raise RunError(f"{at} stopped in the middle of its answer; try again")
-            found = json.loads(body)
-    except HTTPError as error:
-        with error:
-            text = printable(error.read(_SHOWN_BYTES).decode(errors="replace").strip())
-        said = f"{at} answers {error.code}" + (f": {text}" if text else "")
-        hint = _LOGIN_HINT if error.code == _UNAUTHORIZED else ""
-        raise RunError(said + hint) from error
+        found = parsed(_answer(address, at.rstrip("/") + path, at))
     except http.client.HTTPException as error:
         raise RunError(f"{at} is no listen-queue-exporter: it does not answer in HTTP") from error
     except OSError as error:
-        reason = printable(str(getattr(error, "reason", None) or error))
-        raise RunError(f"no exporter answers at {at}: {reason}; --url says where one runs") from error
+        raise RunError(_failure(at, error)) from error
     except ValueError as error:
         raise RunError(f"{at} is no listen-queue-exporter: its answer is not JSON") from error
     if not isinstance(found, dict):
@@ -77,3 +72,65 @@ def shown(url: str) -> str:
     """Return a URL without user and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _answer(address: SplitResult, url: str, at: str) -> bytes:
+    """Return the body of the answer, after redirects within the same origin. Raises RunError as well."""
+    headers = {}
+    if address.username is not None:
+        user = f"{unquote(address.username)}:{unquote(address.password or '')}"
+        headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
+    requests = opener(address, _SECONDS)
+    for _ in range(_MAX_REDIRECTS):
+        try:
+            with requests.open(Request(url, headers=headers)) as response:  # noqa: S310 # it was checked
+                return _body(response, at)
+        except HTTPError as error:
+            with error:
+                if error.code not in _REDIRECTS or "Location" not in error.headers:
+                    raise RunError(_refusal(at, error)) from error
+                url = _redirected(address, url, error.headers["Location"], at)
+    raise RunError(f"{at} redirects again and again")
+
+
+def _body(response: http.client.HTTPResponse, at: str) -> bytes:
+    try:
+        body = response.read(_MAX_BYTES + 1)
+    except http.client.IncompleteRead as error:
+        raise RunError(f"{at} stopped in the middle of its answer; try again") from error
+    if len(body) > _MAX_BYTES:
+        raise RunError(f"{at} is no listen-queue-exporter: it answers more than {_MAX_BYTES:,} bytes")
+    if response.length:
+        raise RunError(f"{at} stopped in the middle of its answer; try again")
+    return body
+
+
+def _redirected(address: SplitResult, url: str, location: str, at: str) -> str:
+    """Return where a redirect leads. Raises RunError where that is not the origin that was given."""
+    try:
+        target = urljoin(url, location)
+        where, is_same = shown(target), origin(urlsplit(target)) == origin(address)
+    except ValueError:
+        target, where, is_same = "", location, False
+    if not is_same:
+        where = printable(where[:_SHOWN_BYTES])
+        raise RunError(f"{at} redirects to {where}, which is not followed; give --url the address there")
+    return quote(target, safe=_URL_SAFE)
+
+
+def _refusal(at: str, error: HTTPError) -> str:
+    text = ""
+    with suppress(OSError, http.client.HTTPException):
+        text = printable(error.read(_SHOWN_BYTES).decode(errors="replace").strip())
+    hint = _LOGIN_HINT if error.code == http.HTTPStatus.UNAUTHORIZED else ""
+    return f"{at} answers {error.code}" + (f": {text}" if text else "") + hint
+
+
+def _failure(at: str, error: OSError) -> str:
+    reason = getattr(error, "reason", None) or error
+    if isinstance(reason, TimeoutError):
+        return f"no exporter has answered at {at} within {_SECONDS:g} s; --url says where one runs"
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        hint = _TRUST_HINT if reason.verify_code in _UNTRUSTED else ""
+        return f"the certificate of {at} is not trusted: {printable(reason.verify_message)}{hint}"
+    return f"no exporter answers at {at}: {printable(str(reason))}; --url says where one runs"

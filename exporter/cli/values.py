@@ -93,6 +93,14 @@ def duration(given: str) -> float:
     return seconds
 
 
+def look_back(given: str) -> str:
+    """Return a text that says how far back, as the exporter takes it: 30s, 10m or 24h."""
+    if not durations.seconds(given):
+        message = f"{given!r} is no duration above 0, such as 30s, 10m or 24h"
+        raise argparse.ArgumentTypeError(message)
+    return given
+
+
 def mode(given: str) -> int:
     """Return the permissions of a file, from three octal digits."""
     if not _MODE.fullmatch(given):

@@ -151,6 +151,12 @@ def test_by_default_the_exporter_of_this_host_is_asked_for_all_that_there_is() -
     assert parse(given) == HistoryFlags("https://h:1", "80", "10m", json=True)
 
 
+@pytest.mark.parametrize("given", ["10", "never", "0s", "-5m", "10 m"])
+def test_a_duration_that_is_none_is_wrong_use(given: str) -> None:
+    with pytest.raises(UsageError, match=r"--since: .* is no duration above 0, such as 30s, 10m or 24h"):
+        parse(["history", f"--since={given}"])
+
+
 def test_of_several_listeners_it_says_how_many_were_watched(capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = printed(capsys, DOCUMENT | {"listeners": [], "matching": 7, "since_seconds": 90.0})
     assert line == "No connection was seen in the queues of 7 listeners in the last 1.5 min."

@@ -44,7 +44,7 @@ def test_a_spike_that_is_over_is_told_with_its_height_and_who_it_was() -> None:
         assert ended.status == 0
         assert f"at most {BACKLOG + 1}, backlog {BACKLOG} (100% full)" in ended.output
         wrong = command.run("history", "--since=never")
-        assert wrong.status == 1
+        assert wrong.status == 2
         assert "'never' is no duration" in wrong.errors
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from exporter.cli import table
 from testbed import privileges, terminal
+from testbed.screen import Screen
 from tests.integration import command, listening_sockets
 
+ROOT = Path(__file__).resolve().parents[2]
 ESCAPE = re.compile("\x1b\\[[0-9;]*m")
 WIDE = "長い名前" * 4
 HOSTILE = "\x1b[2J\x1b]0;title\x07\r\b\u202e\x9b31m"
@@ -62,3 +65,15 @@ def test_names_are_aligned_and_control_nothing() -> None:
         assert ends == {table.width(lines[0][: lines[0].index("STATE")])}
         (wide,) = (line for line in lines if "名前" in line)
         assert table.width(wide) > len(wide)
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("command_line", [("show",), ("doctor",)])
+def test_a_watch_shows_how_long_it_still_takes(command_line: tuple[str, ...]) -> None:
+    with listening_sockets.tcp("127.0.0.1"):
+        program = [sys.executable, "-m", "exporter", *command_line, "--for=3s"]
+        before_exec = privileges.deny_other_namespaces
+        with Screen(program, cwd=ROOT, before_exec=before_exec) as screen:
+            screen.until_shown("watching the queues, ", " s left")
+            assert screen.wait() == 0
+            assert not any("watching the queues" in line for line in screen.lines)

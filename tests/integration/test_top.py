@@ -53,8 +53,7 @@ def test_a_full_queue_is_seen_and_its_end_as_well(columns: int) -> None:
         screen.until_shown("127.0.0.1:8080", "5/4", "████████", "full")
         # The last second of the minute is the one that is full.
         minute = re.compile(r"████████ .*█ .*full")
-        if columns > 100:
-            screen.until(lambda lines: any(map(minute.search, lines)))
+        screen.until(lambda lines: any(map(minute.search, lines)))
         screen.until_shown("2 listeners, 1 full", "overflows 0.0/s, SYN cookies 0.0/s")
         lines = screen.lines
         assert max(map(len, lines)) <= columns
@@ -145,6 +144,35 @@ def test_a_plain_terminal_has_the_table_anew(arguments: tuple[str, ...], term: s
         screen.until_shown("1 listener, all ok")
         screen.press("\x03")
         assert screen.wait() == 128 + signal.SIGINT
+
+
+@pytest.mark.netns
+def test_the_line_above_the_table_stays_however_many_listeners_there_are() -> None:
+    with ExitStack() as stack:
+        for port in range(9000, 9040):
+            stack.enter_context(listening_sockets.tcp("127.0.0.1", port))
+        screen = stack.enter_context(top())
+        screen.until_shown("127.0.0.1:9009")
+        lines = screen.lines
+        assert lines[0].startswith("40 listeners, all ok")
+        assert any("LISTENER" in line and "MINUTE" in line for line in lines)
+        screen.until(lambda shown: "quit" in shown[-1])
+        # Ctrl and End.
+        screen.press("\x1b[1;5F")
+        screen.until_shown("127.0.0.1:9039")
+        assert screen.lines[0].startswith("40 listeners, all ok")
+        plain = stack.enter_context(top("--plain"))
+        plain.until_shown("more")
+        assert plain.lines[0].startswith("40 listeners, all ok")
+
+
+@pytest.mark.netns
+def test_a_terminal_that_takes_no_control_sequences_gets_none() -> None:
+    with listening_sockets.tcp("127.0.0.1", 8080):
+        for arguments in ((), ("--plain",)):
+            with top(*arguments, term="dumb") as screen:
+                screen.until(lambda lines: sum("127.0.0.1:8080" in line for line in lines) > 1)
+                assert b"\x1b" not in screen.received
 
 
 @pytest.mark.netns

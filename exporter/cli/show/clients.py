@@ -24,7 +24,7 @@ def lines(row: Document) -> list[str]:
         return []
     try:
         found = list(_lines(row, row["clients"]))
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         found = ["clients are not known: the answer of the exporter has another form"]
     return [f"{_INDENT}{each}" for each in found]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from exporter.api.query import ListenerQuery
-from exporter.cli import output, table
+from exporter.cli import output, progress, table
 from exporter.cli.parser import PROGRAM
 from exporter.cli.show.listener import ShownListener
 from exporter.cli.show_flags import OutputFormat, ShowFlags
@@ -49,7 +49,8 @@ def _document(flags: ShowFlags, clock: Clock) -> Document:
     if flags.url is not None:
         from exporter.cli.show import running_exporter  # noqa: PLC0415
 
-        return running_exporter.document(flags.url, query)
+        with progress.doing("waiting for the exporter"):
+            return running_exporter.document(flags.url, query)
     from exporter.cli.show import host  # noqa: PLC0415
 
     return host.document(query, flags, clock)
@@ -97,7 +98,7 @@ def _not_seen(document: Document, flags: ShowFlags) -> Iterator[str]:
     yield from _failures(
         each
         for each in document["errors"]
-        if each.get("source") not in told and str(each.get("error")) not in needs
+        if str(each.get("source")) not in told and str(each.get("error")) not in needs
     )
 
 

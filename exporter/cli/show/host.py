@@ -10,6 +10,7 @@ from typing import Any
 
 from exporter.api.listeners import Listeners
 from exporter.api.query import ListenerQuery, QueryError
+from exporter.cli import progress
 from exporter.cli.host_sampling import check, sampled_host, with_watch_budget
 from exporter.cli.show_flags import ShowFlags
 from exporter.config.model import Config, Thresholds
@@ -26,10 +27,15 @@ def document(query: ListenerQuery, flags: ShowFlags, clock: Clock) -> dict[str, 
     """
     sampler = sampled_host(flags.config_file, clock, partial(adapted, seconds=flags.seconds))
     if flags.seconds is not None:
-        sample_for(sampler, flags.seconds, clock, time.sleep)
-        check(sampler)
+        with progress.watching(flags.seconds):
+            sample_for(sampler, flags.seconds, clock, time.sleep)
+        check(sampler, clock)
     try:
-        return Listeners(sampler, clock).document(query)
+        if query.clients is None:
+            return Listeners(sampler, clock).document(query)
+        # The kernel looks at every connection of the host for it.
+        with progress.doing("looking for clients"):
+            return Listeners(sampler, clock).document(query)
     except QueryError as error:
         raise UsageError(f"--{error}") from error
 

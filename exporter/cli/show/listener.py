@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from exporter.api.queue_state import QueueState
 from exporter.cli import table
+
+# No figure of a queue is larger, and no label longer, in an answer of an exporter.
+_MOST: Final = float(2**64)
+_MAX_TEXT: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +27,15 @@ class ShownListener:
     def text(self, name: str) -> str:
         """Return a text as it is, which must not reach a terminal so."""
         value = self.row.get(name)
-        return value if isinstance(value, str) else ""
+        return value[:_MAX_TEXT] if isinstance(value, str) else ""
 
     def number(self, name: str) -> float | None:
         """Return a number."""
         value = self.row.get(name)
-        known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        return value if known else None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        # JSON has whole numbers of any length, which no float holds.
+        return value if abs(value) <= _MOST else None
 
     def count(self, name: str) -> str:
         """Return a number as a cell."""

@@ -48,7 +48,13 @@ class TopApp(App[None]):
     """Shows what a feed has. The feed is read in a thread, for as long as the program runs."""
 
     ENABLE_COMMAND_PALETTE = False
-    CSS = "#heading, #mode, #notes { height: auto; } #notes { color: $warning; } #filter { display: none; }"
+    CSS = """
+        Screen { overflow: hidden; }
+        #heading, #mode, #notes { height: auto; }
+        #notes { color: $warning; max-height: 25%; }
+        ListenersTable { height: 1fr; }
+        #filter { display: none; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", show=False, priority=True),

@@ -72,7 +72,7 @@ class DetailScreen(Screen[None]):
             lines = list(detail_lines(listener, self._feed.history(patterns)))
         except RunError as error:
             return table.printable(str(error))
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError):
             return "what answers there is no listen-queue-exporter of this version"
         self._read_clients(patterns)
         return "\n".join([*lines, "", *self._clients])

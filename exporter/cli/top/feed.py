@@ -56,6 +56,7 @@ class HostFeed:
     def __init__(self, sampler: Sampler, clock: Clock) -> None:
         """Start to sample."""
         self._sampler = sampler
+        self._clock = clock
         self._listeners = Listeners(sampler, clock)
         self._history = History(sampler, clock)
         self._ended = threading.Event()
@@ -70,7 +71,7 @@ class HostFeed:
         """Return the document of listeners."""
         if self._ended.is_set():
             raise RunError(f"sampling has ended: {self._sampler.failure}")
-        check(self._sampler)
+        check(self._sampler, self._clock)
         try:
             return self._listeners.document(query)
         except QueryError as error:

@@ -37,8 +37,7 @@ class ListenersTable(DataTable[Text]):
         self._recent = recent
         self._drawn_at = 0.0
         self._drawn: list[ListenerKey] = []
-        self._fitting: tuple[columns.Column, ...] = ()
-        self._widths: tuple[int, ...] = ()
+        self._layout = columns.Layout((), ())
 
     @property
     def selected(self) -> ListenerKey | None:
@@ -53,32 +52,24 @@ class ListenersTable(DataTable[Text]):
         """
         now = time.monotonic()
         by_key = {key_of(each): each for each in listeners}
-        fitting = columns.columns(listeners, width)
-        widths = columns.widths(fitting, width)
-        has_changed = widths != self._widths or by_key.keys() != set(self._drawn)
+        layout = columns.layout(listeners, width)
+        has_changed = layout != self._layout or by_key.keys() != set(self._drawn)
         is_sorted = list(by_key) == self._drawn
         if has_changed or (not is_sorted and (sort or now - self._drawn_at >= _SORT_SECONDS)):
-            self._draw(by_key, fitting, widths, now)
+            self._draw(by_key, layout, now)
             return
         for row, key in enumerate(self._drawn):
             for column, cell in enumerate(self._cells(by_key[key], now)):
                 if self.get_cell_at(Coordinate(row, column)) != cell:
                     self.update_cell_at(Coordinate(row, column), cell)
 
-    def _draw(
-        self,
-        by_key: Mapping[ListenerKey, ShownListener],
-        fitting: tuple[columns.Column, ...],
-        widths: tuple[int, ...],
-        now: float,
-    ) -> None:
+    def _draw(self, by_key: Mapping[ListenerKey, ShownListener], layout: columns.Layout, now: float) -> None:
         selected = self.selected
-        has_other_columns = widths != self._widths or fitting != self._fitting
-        self._drawn, self._drawn_at = list(by_key), now
-        self._fitting, self._widths = fitting, widths
+        has_other_columns = layout != self._layout
+        self._drawn, self._drawn_at, self._layout = list(by_key), now, layout
         self.clear(columns=has_other_columns)
         if has_other_columns:
-            for column, width in zip(fitting, widths, strict=True):
+            for column, width in zip(layout.columns, layout.widths, strict=True):
                 self.add_column(column.title, width=width)
         for listener in by_key.values():
             self.add_row(*self._cells(listener, now))
@@ -86,10 +77,10 @@ class ListenersTable(DataTable[Text]):
             self.move_cursor(row=self._drawn.index(selected))
 
     def _cells(self, listener: ShownListener, now: float) -> list[Text]:
-        shares = self._recent.shares(key_of(listener), now, columns.MINUTE)
-        texts = columns.cells(self._fitting, self._widths, listener, shares)
+        shares = self._recent.shares(key_of(listener), now, self._layout.minute)
+        texts = columns.cells(self._layout, listener, shares)
         style = _STYLES[listener.state]
         return [
             Text(text, style=style if column.has_state else "", no_wrap=True)
-            for column, text in zip(self._fitting, texts, strict=True)
+            for column, text in zip(self._layout.columns, texts, strict=True)
         ]

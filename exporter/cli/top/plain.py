@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, NoReturn
 
 from exporter.api.query import ListenerQuery
-from exporter.cli import output, table
+from exporter.cli import colour, output, table
 from exporter.cli.listener_flags import Patterns
 from exporter.cli.show.listing import listing
 from exporter.cli.terminal import Terminal
@@ -20,6 +22,7 @@ from exporter.errors import RunError
 
 _SECONDS: Final = 1.0
 _ROWS: Final = 24
+_COLUMNS: Final = 80
 # ECMA-48: the cursor to the first cell, and all from there on erased.
 _CLEAR: Final = "\x1b[H\x1b[J"
 
@@ -30,9 +33,11 @@ def run(feed: Feed, patterns: Patterns, hint: str = "") -> NoReturn:
     Raises RunError where the first reading fails.
     """
     rates = Rates()
+    # A terminal that is called so takes no control sequences: there the tables follow each other.
+    begin = "\n" if os.environ.get("TERM", "dumb") == "dumb" else _CLEAR
     text = _text(feed, patterns, rates, hint)
     while True:
-        output.write(_CLEAR + text)
+        output.write(begin + text)
         time.sleep(_SECONDS)
         try:
             text = _text(feed, patterns, rates, hint)
@@ -51,13 +56,20 @@ def _text(feed: Feed, patterns: Patterns, rates: Rates, hint: str) -> str:
         *(f"not seen: {table.printable(each)}" for each in reading.not_seen),
         *listing(reading.listeners, terminal, peaks=True).splitlines(),
     ]
-    return "\n".join(fitting(lines, os.get_terminal_size(sys.stdout.fileno()).lines)) + "\n"
+    rows = os.get_terminal_size(sys.stdout.fileno()).lines
+    return "\n".join(fitting(lines, rows, terminal.width or _COLUMNS)) + "\n"
 
 
-def fitting(lines: Sequence[str], rows: int) -> Sequence[str]:
+def fitting(lines: Sequence[str], rows: int, columns: int) -> Sequence[str]:
     """Return as many lines as a terminal has rows for, and how many more there are.
 
-    Terminals that do not tell their size, as serial consoles, have 0 rows.
+    A line that is longer than a row has `columns` takes several. Terminals that do not tell their size, as
+    serial consoles, have 0 rows.
     """
-    shown = (rows or _ROWS) - 2
-    return lines if len(lines) < shown + 2 else [*lines[:shown], f"{len(lines) - shown} more"]
+    # The cursor stands in the last row.
+    available = (rows or _ROWS) - 1
+    taken = list(accumulate(max(1, -(-table.width(colour.without(line)) // columns)) for line in lines))
+    if not taken or taken[-1] <= available:
+        return lines
+    shown = bisect_right(taken, available - 1)
+    return [*lines[:shown], f"{len(lines) - shown} more"]

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 # They are read once in a few seconds.
 _SECONDS: Final = 10.0
+_MOST: Final = 2**64
 
 
 class Rates:
@@ -42,5 +43,6 @@ def _numbers(namespace: Mapping[str, Any]) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in namespace.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
+        # JSON has whole numbers of any length, which no float holds; counters have 64 bits.
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST
     }

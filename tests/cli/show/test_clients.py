@@ -115,6 +115,7 @@ def test_below_an_empty_queue_there_is_nothing(found: dict[str, Any], syn_recv: 
         KNOWN | {"omitted": 5},
         KNOWN | {"unseen": "\x1b[2J"},
         {"error": 5},
+        KNOWN | {"addresses": [KNOWN["addresses"][0] | {"oldest_wait_seconds": 10**400}]},
     ],
 )
 def test_an_answer_in_another_form_is_not_taken_for_no_clients(found: Any) -> None:

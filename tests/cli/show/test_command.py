@@ -106,6 +106,27 @@ def test_a_document_of_something_else_is_one_line(found: object) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+HUGE = 10**400
+DEEP: list[Any] = [[[[[{"a": [1.0, None]}]]]]]
+
+
+@pytest.mark.parametrize(
+    "value", [HUGE, -HUGE, 1e308, "9" * 10_000, "x" * 1_000_000, DEEP, {"a": DEEP}, True]
+)
+@pytest.mark.parametrize("kind", list(OutputFormat)[:4])
+def test_whatever_stands_for_a_value_is_no_traceback(
+    value: object, kind: OutputFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = dict.fromkeys(row(), value) | {"members": [dict.fromkeys(member(0, 1), value)] * 2}
+    clients = {"clients": {"waiting": value, "syn_recv": value, "unseen": value, "addresses": [value]}}
+    every = [hostile, row(accept_length=value, accept_peak_length=value), row(accept_limit=value) | clients]
+    error = dict.fromkeys(("netns", "source", "error"), value) | {"hides_listeners": value}
+    found = document(*every, errors=[error], not_seen=[dict.fromkeys(("what", "needs"), value)])
+    with serving(found) as server:
+        assert show(ShowFlags(kind, None, server.url)) in (0, 3)
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
 def test_an_exporter_that_cannot_read_its_own_namespace_is_no_empty_table() -> None:
     error = {"netns": "host", "source": "inet", "error": "EPERM", "hides_listeners": True}
     with serving(document(errors=[error])) as server, pytest.raises(RunError, match="inet: EPERM"):

@@ -30,6 +30,13 @@ def test_a_counter_that_is_not_known_or_of_another_host_tells_nothing() -> None:
     assert rates.per_second("x") is rates.per_second("y") is None
 
 
+def test_a_number_that_no_counter_has_is_not_counted() -> None:
+    rates = Rates()
+    rates.note(1.0, [{"netns": "host", "x": 10**400, "y": float("nan")}])
+    rates.note(2.0, [{"netns": "host", "x": 10**400, "y": float("nan")}])
+    assert rates.per_second("x") is rates.per_second("y") is None
+
+
 def test_namespaces_that_come_and_counters_that_begin_again_are_no_growth() -> None:
     rates = Rates()
     rates.note(1.0, [{"netns": "host", "x": 100}, {"netns": "old", "x": 1}])
