@@ -28,6 +28,12 @@ def sample_for(
         due = sampler.sample() - clock.monotonic()
         sampled()
         sleep(max(0.0, min(due, left, _PAUSE_SECONDS)))
+    sample_now(sampler)
+    sampled()
+
+
+def sample_now(sampler: Sampler) -> None:
+    """Run every source of every namespace once."""
     for runner in sampler.runners:
         runner.schedule.run_now()
     slots = sampler.namespace_scheduler.slots
@@ -38,4 +44,3 @@ def sample_for(
         sampler.sample()
         if not any(slot.schedule.due is None for slot in slots):
             break
-    sampled()
