@@ -33,9 +33,10 @@ class _Lengths(NamedTuple):
 class ListenerWatch:
     """Follows one listener. Times are monotonic seconds."""
 
-    def __init__(self, state: ListenerState) -> None:
-        """Begin with the newest sample."""
+    def __init__(self, state: ListenerState, counted_since: float) -> None:
+        """Begin with the newest sample; the counters of its namespace were read at `counted_since`."""
         self._state = state
+        self._counted_since = counted_since
         self._drops = state.group.drops
         self._full_seconds = state.accept.full_seconds() or 0.0
         self._lengths: dict[int, _Lengths] = {}
@@ -47,6 +48,9 @@ class ListenerWatch:
     def note(self, now: float) -> None:
         """Take the newest sample."""
         state = self._state
+        if state.accept.sampled < self._counted_since:
+            # What was dropped before the counters were read is in none of their increases.
+            self._drops = state.group.drops
         for cookie, member in state.group.members.items():
             length = member.reading.length
             if length is not None:

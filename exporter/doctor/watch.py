@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import NamedTuple
 
 from exporter.doctor import unseen
 from exporter.doctor.host_view import HostView, NamespaceView
@@ -16,7 +17,14 @@ from exporter.sampling.clock import Clock
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.sampler import Sampler
-from exporter.sampling.timed_sampling import sample_for
+from exporter.sampling.timed_sampling import sample_for, sample_now
+
+
+class _CountersBefore(NamedTuple):
+    """The counters of a namespace, None where they cannot be read, and when that was."""
+
+    counters: TcpCounters | None
+    at: float
 
 
 class Watch:
@@ -27,10 +35,11 @@ class Watch:
         self._clock = clock
         self._sleep = sleep
         self._listeners: dict[ListenerState, ListenerWatch] = {}
-        self._counters: dict[NamespaceSampler, TcpCounters | None] = {}
+        self._counters: dict[NamespaceSampler, _CountersBefore] = {}
 
     def run(self, seconds: float) -> HostView:
         """Sample for so many seconds, and return what was seen."""
+        self._begin()
         started = self._clock.monotonic()
         self._note(started)
         sample_for(
@@ -47,18 +56,34 @@ class Watch:
             unseen=unseen.unseen(self._sampler),
         )
 
-    def _note(self, now: float) -> None:
+    def _begin(self) -> None:
+        """Sample everything now, each namespace between its counters and the watch.
+
+        The search for owners may have taken seconds since the last samples. Counters are read before the
+        first sample and after the last one, so that they miss no drop that a listener counts in the watch.
+        """
+        self._read_counters()
+        sample_now(self._sampler)
+
+    def _read_counters(self) -> None:
+        """Read the counters of the namespaces of which that was not done yet."""
         for namespace in self._sampler.namespaces:
             if namespace not in self._counters:
-                self._counters[namespace] = _counters(namespace.namespace)
+                at = self._clock.monotonic()
+                self._counters[namespace] = _CountersBefore(_counters(namespace.namespace), at)
+
+    def _note(self, now: float) -> None:
+        self._read_counters()
+        for namespace in self._sampler.namespaces:
             for state in namespace.table.states.values():
                 if state.group.members:
                     if state not in self._listeners:
-                        self._listeners[state] = ListenerWatch(state)
+                        self._listeners[state] = ListenerWatch(state, self._counters[namespace].at)
                     self._listeners[state].note(now)
 
     def _namespace(self, sampler: NamespaceSampler, seconds: float) -> NamespaceView:
-        before, after = self._counters.get(sampler), _counters(sampler.namespace)
+        before = self._counters[sampler].counters if sampler in self._counters else None
+        after = _counters(sampler.namespace)
         return NamespaceView(
             name=sampler.name,
             listeners=tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +13,8 @@ from exporter.sampling.sources.owners import Owners
 _PAUSE_SECONDS: Final = 0.05
 # Figures that are older are read again before they are shown. From 5 seconds on they are not shown at all.
 _FRESH_SECONDS: Final = 1.0
+# Longer than everything else takes to be sampled once.
+_OWNERS_LATER_SECONDS: Final = 60.0
 
 
 def sample_for(
@@ -33,11 +34,16 @@ def sample_for(
         sampled()
         sleep(max(0.0, min(due, left, _PAUSE_SECONDS)))
     ended = clock.monotonic()
+    sample_now(sampler)
+    sample_again_if_old(sampler, ended, clock)
+    sampled()
+
+
+def sample_now(sampler: Sampler) -> None:
+    """Run every source of every namespace once."""
     for runner in sampler.runners:
         runner.schedule.run_now()
     _sample_due_now(sampler)
-    sample_again_if_old(sampler, ended, clock)
-    sampled()
 
 
 def sample_again_if_old(sampler: Sampler, since: float, clock: Clock) -> None:
@@ -50,7 +56,7 @@ def sample_again_if_old(sampler: Sampler, since: float, clock: Clock) -> None:
         return
     for runner in sampler.runners:
         if runner.name == Owners.NAME:
-            runner.schedule.postpone(math.inf)
+            runner.schedule.postpone(clock.monotonic() + _OWNERS_LATER_SECONDS)
         else:
             runner.schedule.run_now()
     _sample_due_now(sampler)

@@ -18,11 +18,16 @@ _PAUSE_SECONDS = 0.02
 
 
 def findings(
-    during: Callable[[], None] = lambda: None, *, seconds: float = 0.2, interval: float = 0.01
+    during: Callable[[], None] = lambda: None,
+    *,
+    seconds: float = 0.2,
+    interval: float = 0.01,
+    before: Callable[[], None] = lambda: None,
 ) -> dict[str, Finding]:
     """Watch for so long, call `during` meanwhile, and return what was found by its names.
 
-    Queues are sampled before `during`, and after it.
+    Queues are sampled before `during`, and after it. `before` is called between the first sample of all and
+    the watch, where owners are searched for.
     """
     config = Config()
     sampling = replace(config.sampling, interval_seconds=interval, cpu_budget_ratio=1.0)
@@ -30,6 +35,7 @@ def findings(
     sampler.sample()
     while not sampler.all_owners_searched():
         sampler.search_owners()
+    before()
     calls = [during]
 
     def sleep(wanted: float) -> None:

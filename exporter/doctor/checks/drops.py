@@ -18,6 +18,9 @@ COOKIES_SENT: Final = "syn-queue-full"
 DEFER_ACCEPT: Final = "drops-defer-accept"
 OTHER: Final = "drops-other"
 _MAX_NAMES: Final = 3
+# The kernel adds to a counter and to the drops of a listener one after the other, and a client of such a
+# listener may repeat a SYN as any other.
+_NEARLY_ALL: Final = 0.9
 # net.ipv4.tcp_syncookies.
 _COOKIES_OFF: Final = 0
 
@@ -157,7 +160,8 @@ def _beside_overflows(
 
 def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
     number = sum(each.more_drops or 0 for each in dropped)
-    deferred = (rose.defer_accept_drops or 0) >= number
+    handshakes = rose.defer_accept_drops or 0
+    deferred = handshakes >= number * _NEARLY_ALL
     return finding_about(
         _subject(namespace, dropped),
         name=DEFER_ACCEPT if deferred else OTHER,
@@ -168,9 +172,12 @@ def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
         evidence=(
             *_counts(dropped),
             "neither ListenDrops nor ListenOverflows rose",
-            f"TCPDeferAcceptDrop rose by {rose.defer_accept_drops}"
-            if deferred
-            else "a scan of open ports, or a SYN that was sent twice, looks like this",
+            *((f"TCPDeferAcceptDrop rose by {handshakes}",) if handshakes else ()),
+            *(
+                ("a scan of open ports, or a SYN that was sent twice, looks like this",)
+                if not deferred
+                else ()
+            ),
         ),
         change=(
             "nothing; do not alert on the drops of this listener"

@@ -145,6 +145,25 @@ def test_handshakes_of_defer_accept_are_no_loss() -> None:
 
 
 @pytest.mark.netns
+def test_what_was_dropped_before_the_watch_is_not_counted_in_it() -> None:
+    """Steady clients connect while owners are searched for: their drops and counters begin together."""
+    with listening_sockets.tcp("127.0.0.1", _PORT, backlog=8) as listener, ExitStack() as stack:
+        listener.setsockopt(socket.IPPROTO_TCP, _TCP_DEFER_ACCEPT, 30)
+
+        def handshakes(number: int) -> None:
+            for client in listening_sockets.clients(listener, number):
+                stack.enter_context(client).sendall(b"x")
+                stack.enter_context(listening_sockets.accept(listener, 1)[0])
+
+        assert not findings(before=lambda: handshakes(5)).keys() & _ALL
+        found = findings(lambda: handshakes(2), before=lambda: handshakes(5))
+    assert found.keys() & _ALL == {drops.DEFER_ACCEPT}
+    counts, _, handshaken = found[drops.DEFER_ACCEPT].evidence
+    assert counts.endswith(f":{_PORT} dropped 2 packets")
+    assert handshaken == "TCPDeferAcceptDrop rose by 2"
+
+
+@pytest.mark.netns
 def test_a_repeated_syn_may_be_a_scan_and_is_no_loss() -> None:
     packet = syn(ipaddress.ip_address("10.99.0.7"), 4000, ipaddress.ip_address(TUN_IPV4), _PORT)
     with Tun() as tun, listening_sockets.tcp(TUN_IPV4, _PORT, backlog=8):
