@@ -13,9 +13,6 @@ from testbed import figures
 from testbed.waiting import equals, until
 from tests.broker.broker_processes import processes, state
 from tests.faults.told_exporter import ToldExporter
-from tests.integration import listening_sockets
-from tests.integration.metric_values import figure, until_figure
-from tests.integration.service import Service
 
 pytestmark = pytest.mark.netns
 
@@ -48,17 +45,3 @@ def test_a_thread_that_is_needed(name: str, tmp_path: Path) -> None:
         assert exporter.wait() == 1
         figures.note(f"{name}: after {time.monotonic() - began:.1f} s")
         until(lambda: {state(pid) for pid in family.values()} - {"", "Z", "X"}, equals(set()))
-
-
-@pytest.mark.fault("an error ends the thread that looks up names", "another looks up those of new listeners")
-def test_the_thread_that_looks_up_names(tmp_path: Path) -> None:
-    with ToldExporter(tmp_path, config=CONFIG).wait_ready() as exporter:
-        with Service(b"first", lambda: [listening_sockets.tcp("127.0.0.1", 8001)]):
-            until_figure(exporter, 0, "accept_length", port="8001", process="first")
-        exporter.tell("break", "lookup")
-        for number, name in enumerate((b"second", b"third")):
-            port = 8002 + number
-            with Service(name, lambda port=port: [listening_sockets.tcp("127.0.0.1", port)]):  # type: ignore[misc]
-                until_figure(exporter, 0, "accept_length", port=str(port), process=name.decode())
-        assert figure(exporter, "exporter_source_success", source="owners") == 1
-        assert exporter.stop() == 0

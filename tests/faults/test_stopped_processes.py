@@ -27,8 +27,8 @@ pytestmark = pytest.mark.netns
 CONFIG = only("other")
 # What is promised is a second; other tests may have the processor meanwhile.
 PROMISED_SECONDS = 5.0
-# A broker that does not answer is noticed after less than that.
-STOPPED_SECONDS = 4.0
+# A figure that is not sampled any more leaves the page before.
+STOPPED_SECONDS = 7.0
 # Beyond which no figure is shown.
 MAX_AGE_SECONDS = 5.0
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
