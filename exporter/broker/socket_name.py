@@ -21,8 +21,6 @@ _OWN: Final = re.compile(
     re.DOTALL,
 )
 _NUMBERS: Final = re.compile(rb"^NStgid:(.*)$", re.MULTILINE)
-# The path of a directory that was removed (d_path, fs/d_path.c).
-_REMOVED: Final = b" (deleted)"
 
 
 class SocketName:
@@ -99,7 +97,8 @@ class SocketName:
         # What is no file, such as a pipe, has no path, and what lies outside of the root none that counts.
         if not start.startswith(root + b"/") and start != root:
             return b""
-        start = start.removesuffix(_REMOVED)
+        # The kernel adds ` (deleted)` to the path of a removed directory, and another may be called so. In a
+        # removed one is no file any more, and what `..` leads to has a path without that.
         return posixpath.normpath(b"/" + (start[len(root) :] + b"/" + self._rest).lstrip(b"/"))
 
     def _open_directory(self, path: bytes) -> int:

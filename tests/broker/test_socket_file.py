@@ -71,6 +71,22 @@ def test_a_relative_path_is_that_from_the_working_directory(folder: Path, name: 
         assert found(holder) == SocketFile(SAME, bytes(folder / absolute))
 
 
+def test_a_directory_that_has_the_name_of_a_removed_one_is_shown_by_it(folder: Path) -> None:
+    named = folder / "x (deleted)"
+    named.mkdir()
+    opened = os.open(named, os.O_PATH)
+    for name in ("x.sock", f"/proc/self/fd/{opened}/y.sock"):
+        with Holding(name, partial(os.chdir, named)) as holder:
+            assert found(holder) == SocketFile(SAME, bytes(named / Path(name).name))
+
+
+def test_a_directory_that_was_removed_is_shown_by_the_name_that_it_had(folder: Path) -> None:
+    """Of what was in it before, such as a link to a directory, nothing is left."""
+    (folder / "a/b").mkdir(parents=True)
+    with Holding("../../x.sock", partial(os.chdir, "a/b"), partial(shutil.rmtree, folder / "a")) as holder:
+        assert found(holder) == SocketFile(SAME, bytes(folder / "x.sock"))
+
+
 def test_a_relative_path_through_a_link_to_elsewhere(folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "a").mkdir()

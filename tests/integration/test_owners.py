@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed import syscalls
 from testbed.daemon import running
 from testbed.waiting import until
 from tests.integration import listening_sockets
@@ -21,6 +22,7 @@ from tests.integration.metric_values import EAGER, figure, until_figure, until_s
 from tests.integration.service import Service
 
 QUEUE = {"port": "8080"}
+CLONE_FILES = 0x400
 
 
 def one() -> list[socket.socket]:
@@ -133,6 +135,27 @@ def test_a_process_whose_first_thread_has_ended_is_named_and_not_sought_again(tm
                 missing.append(figure(daemon, "exporter_sockets_without_owner"))
             assert set(missing) == {0}
         service.kill()
+
+
+@pytest.mark.netns
+def test_a_socket_in_the_own_table_of_a_thread_has_no_owner_and_is_counted() -> None:
+    """A known limit (docs/decisions.md, 60)."""
+    listens = threading.Event()
+
+    def listen_in_thread() -> None:
+        syscalls.unshare(CLONE_FILES)
+        with listening_sockets.tcp("127.0.0.1"):
+            listens.set()
+            threading.Event().wait()
+
+    def start() -> list[socket.socket]:
+        threading.Thread(target=listen_in_thread, daemon=True).start()
+        assert listens.wait(10)
+        return []
+
+    with Service(b"threads", start), running(config=EAGER) as daemon:
+        until_figure(daemon, 0, "accept_length", process="", **QUEUE)
+        until_figure(daemon, 1, "exporter_sockets_without_owner")
 
 
 @pytest.mark.netns
