@@ -6,9 +6,10 @@ import os
 import sys
 import time
 
-from exporter.cli import colour, output, progress, report
+from exporter.cli import output, progress, report
 from exporter.cli.doctor_flags import DoctorFlags
 from exporter.cli.host_sampling import sampled_host, with_watch_budget
+from exporter.cli.terminal import Terminal
 from exporter.doctor.examination import examine
 from exporter.doctor.watch import Watch
 from exporter.sampling.clock import SYSTEM_CLOCK, Clock
@@ -26,7 +27,6 @@ def doctor(flags: DoctorFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     if flags.json:
         output.write(report.document(host, findings))
         return 0
-    text = report.text(host, findings, colour=colour.wanted(sys.stdout, os.environ))
-    # A program that reads it may know no other characters than ASCII.
-    output.write(text if sys.stdout.isatty() else text.encode("ascii", "backslashreplace").decode())
+    terminal = Terminal.of(sys.stdout, os.environ)
+    output.write(report.text(host, findings, colour=terminal.colours, encoding=terminal.encoding))
     return 0

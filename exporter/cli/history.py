@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -12,7 +14,8 @@ from exporter.api.figures import clock, date, duration, percent
 from exporter.api.spikes import spikes
 from exporter.cli import output, progress, remote, table
 from exporter.cli.history_flags import HistoryFlags
-from exporter.cli.sparkline import sparkline
+from exporter.cli.sparkline import BLOCKS, sparkline
+from exporter.cli.terminal import Terminal
 from exporter.errors import RunError
 
 _PATH: Final = "/api/v1/history"
@@ -32,8 +35,9 @@ def history(flags: HistoryFlags) -> int:
     if flags.json:
         output.write(json.dumps(document, indent=2) + "\n")
         return 0
+    terminal = Terminal.of(sys.stdout, os.environ)
     try:
-        lines = list(_lines(document))
+        lines = list(_lines(document, blocks=terminal.carried(BLOCKS) == BLOCKS))
         known = document["matching"] or document["listeners"] or document["episodes"]
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         # It comes from another host, so it may be anything that JSON has.
@@ -43,11 +47,11 @@ def history(flags: HistoryFlags) -> int:
         raise RunError(message) from error
     if not known:
         raise RunError(f"no listener has the port {flags.port}" if flags.port else "no listener is open")
-    output.write("".join(f"{table.printable(line)}\n" for line in lines))
+    output.write("".join(f"{terminal.carried(table.printable(line))}\n" for line in lines))
     return 0
 
 
-def _lines(document: Entry) -> Iterator[str]:
+def _lines(document: Entry, *, blocks: bool) -> Iterator[str]:
     if not document["enabled"]:
         yield "The exporter keeps no history: its configuration has recorder: {enabled: false}."
         return
@@ -56,7 +60,7 @@ def _lines(document: Entry) -> Iterator[str]:
     if not listeners and not document["omitted"] and not document["dropped_changes"]:
         yield f"{_nothing_in(document['matching'])} in the last {duration(seconds)}."
     for entry in listeners:
-        yield from listener_lines(entry, end - seconds, end)
+        yield from listener_lines(entry, end - seconds, end, blocks=blocks)
     for entry in document["episodes"]:
         at = float(entry["at"])
         what = f"{entry['queue']} beyond {entry['severity']}, at most {_peak(entry)} in the minute around it"
@@ -78,28 +82,28 @@ def _nothing_in(matching: int) -> str:
     return f"No connection was seen in {queues}"
 
 
-def listener_lines(entry: Entry, begin: float, end: float) -> Iterator[str]:
+def listener_lines(entry: Entry, begin: float, end: float, *, blocks: bool = True) -> Iterator[str]:
     """Return what one queue did between two times, in Unix seconds: its peak, a bar for each part, spikes."""
     changes: list[Change] = entry["changes"]
     yield f"{_name(entry)}  {entry['queue']}: at most {_peak(entry)}"
-    bars = _bars(changes, begin, end, entry["peak_length"] or 0)
+    bars = sparkline(_heights(changes, begin, end, entry["peak_length"] or 0), blocks=blocks)
     yield f"  {duration(end - begin)} ago [{bars}] now"
     for spike in spikes(changes, end)[:_SPIKES]:
         yield f"  {clock(spike.begin)}  {spike.length} for {duration(spike.end - spike.begin)}"
 
 
-def _bars(changes: Sequence[Change], begin: float, end: float, peak: int) -> str:
-    """Return a bar for each part of the time: the longest that the queue was in it."""
+def _heights(changes: Sequence[Change], begin: float, end: float, peak: int) -> list[float]:
+    """Return for each part of the time the longest that the queue was in it, as a share of the peak."""
     highest = [0] * _WIDTH
     step = (end - begin) / _WIDTH
     if step <= 0:
-        return " " * _WIDTH
+        return [0.0] * _WIDTH
     for change, following in pairwise([*changes, (end, 0, 0.0)]):
         first = int((max(float(change[0]), begin) - begin) / step)
         last = int((max(float(following[0]), begin) - begin) / step)
         for index in range(first, min(last, _WIDTH - 1) + 1):
             highest[index] = max(highest[index], change[1] or 0)
-    return sparkline(length / max(peak, 1) for length in highest)
+    return [length / max(peak, 1) for length in highest]
 
 
 def _name(entry: Entry) -> str:

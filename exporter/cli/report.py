@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from exporter.cli import table
 from exporter.cli.colour import Colour, painted
+from exporter.cli.wrapping import wrapped
 from exporter.doctor.finding import Finding, FindingSeverity
 from exporter.doctor.host_view import HostView
 from exporter.kernel.family import FAMILIES
 from exporter.kernel.netns.host_label import HOST
 
 _WIDTH: Final = 80
+Wrap = Callable[..., str]
 _COLOURS: Final = {
     FindingSeverity.CRITICAL: Colour.RED,
     FindingSeverity.WARNING: Colour.YELLOW,
@@ -25,11 +27,15 @@ _COLOURS: Final = {
 _MAX_NAMES: Final = 5
 
 
-def text(host: HostView, findings: Sequence[Finding], *, colour: bool) -> str:
-    """Return the report: a summary in one line, each finding, and what was not seen."""
-    blocks = [_wrapped(_summary(host, findings)), *(_finding(each, colour=colour) for each in findings)]
+def text(host: HostView, findings: Sequence[Finding], *, colour: bool, encoding: str | None = None) -> str:
+    """Return the report: a summary in one line, each finding, and what was not seen.
+
+    `encoding` is that of where it is written, None where that can carry every character.
+    """
+    wrap = partial(_wrapped, encoding)
+    blocks = [wrap(_summary(host, findings)), *(_finding(each, wrap, colour=colour) for each in findings)]
     if host.unseen:
-        blocks.append("\n".join(_not_seen(host)))
+        blocks.append("\n".join(_not_seen(host, wrap)))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -69,13 +75,13 @@ def _seen(host: HostView) -> dict[str, int]:
     }
 
 
-def _finding(finding: Finding, *, colour: bool) -> str:
+def _finding(finding: Finding, wrap: Wrap, *, colour: bool) -> str:
     severity = finding.severity.upper()
-    title = _wrapped(f"{severity} {finding.title} ({finding.certainty})", following="  ")
+    title = wrap(f"{severity} {finding.title} ({finding.certainty})", following="  ")
     if colour:
         title = f"{painted(severity, _COLOURS[finding.severity])}{title.removeprefix(severity)}"
-    lines = [_wrapped(each, "  - ", "    ") for each in (*_where(finding), *finding.evidence)]
-    return "\n".join([title, *lines, _wrapped(f"change: {finding.change}", "  ", "    ")])
+    lines = [wrap(each, "  - ", "    ") for each in (*_where(finding), *finding.evidence)]
+    return "\n".join([title, *lines, wrap(f"change: {finding.change}", "  ", "    ")])
 
 
 def _where(finding: Finding) -> Iterator[str]:
@@ -87,17 +93,14 @@ def _where(finding: Finding) -> Iterator[str]:
     yield f"in network namespace{'s' if len(names) > 1 else ''} {shown}{more}"
 
 
-def _not_seen(host: HostView) -> Iterator[str]:
+def _not_seen(host: HostView, wrap: Wrap) -> Iterator[str]:
     yield "Not seen:"
     for each in host.unseen:
-        yield _wrapped(f"{each.what}: {each.needs}", "  - ", "    ")
+        yield wrap(f"{each.what}: {each.needs}", "  - ", "    ")
 
 
-def _wrapped(line: str, first: str = "", following: str = "") -> str:
-    wrapper = textwrap.TextWrapper(
-        _WIDTH, initial_indent=first, subsequent_indent=following, break_on_hyphens=False
-    )
-    return wrapper.fill(table.printable(line))
+def _wrapped(encoding: str | None, line: str, first: str = "", following: str = "") -> str:
+    return wrapped(table.carried(table.printable(line), encoding), _WIDTH, first, following)
 
 
 def _entry(finding: Finding) -> dict[str, Any]:

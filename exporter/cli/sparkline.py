@@ -6,9 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-_BARS: Final = " ▁▂▃▄▅▆▇█"
+# As block elements, and in ASCII with as many steps.
+BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+_ASCII: Final = " .:-=+*%#"
 
 
-def sparkline(shares: Iterable[float]) -> str:
+def sparkline(shares: Iterable[float], *, blocks: bool = True) -> str:
     """Return a bar for each share: blank for 0 only, and the highest from 1 on."""
-    return "".join(_BARS[math.ceil(min(max(share, 0.0), 1.0) * (len(_BARS) - 1))] for share in shares)
+    bars = BLOCKS if blocks else _ASCII
+    return "".join(bars[math.ceil(min(max(share, 0.0), 1.0) * (len(bars) - 1))] for share in shares)

@@ -8,11 +8,13 @@ from typing import Final
 
 import exporter.endpoint
 
-# What is longer is cut, so that one name does not push the figures of all rows off the screen.
+# To what a name is cut in messages, and in tables without a width to fit into.
 MAX_NAME_WIDTH: Final = 64
 _CUT: Final = "..."
 # Of what is left of a name that is cut, so much is its beginning; the end of a path tells most.
 _HEAD: Final = 0.4
+# A name that is cut to less says nothing.
+_LEAST_NAME: Final = 8
 NOTHING: Final = "-"
 
 
@@ -20,9 +22,9 @@ def name(text: str) -> str:
     r"""Return a name as a cell.
 
     It is in double quotes where it has blanks or quotes, or would read as the sign for nothing. Characters
-    that cannot be printed are bytes as in `\x1b`, and so is a quote. A long name lacks its middle.
+    that cannot be printed are bytes as in `\x1b`, and so is a quote.
     """
-    shown = cut("".join(map(_escaped, text)), MAX_NAME_WIDTH)
+    shown = "".join(map(_escaped, text))
     quoted = text in ("", NOTHING) or " " in text or '"' in text
     return f'"{shown}"' if quoted else shown
 
@@ -32,16 +34,36 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else _bytes(each) for each in text)
 
 
+def short(name: str) -> str:
+    """Return a name without its middle where it is long."""
+    return cut(name, MAX_NAME_WIDTH)
+
+
+def carried(text: str, encoding: str | None) -> str:
+    r"""Return a text in which characters that an encoding lacks are bytes as in `\xe6`; None lacks none."""
+    if encoding is None or _carries(encoding, text):
+        return text
+    return "".join(each if _carries(encoding, each) else _bytes(each) for each in text)
+
+
 def endpoint(address: str, port: str) -> str:
     """Return where a listener is as a cell: a name alone, or an address and its port, as in `[::1]:80`."""
     # The port may come from another host, as the address.
     return exporter.endpoint.endpoint(name(address), name(port) if port else "")
 
 
-def table(rows: Sequence[Sequence[str]], left: int) -> str:
-    """Return lines of cells in columns: the first `left` begin, and the others end, below each other."""
+def table(rows: Sequence[Sequence[str]], left: int, limit: int | None = None) -> str:
+    """Return lines of cells in columns: the first `left` begin, and the others end, below each other.
+
+    Where they are wider than `limit`, there is less between them, and at last the first column is cut.
+    """
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_line(row, widths, left) for row in rows)
+    gap = 2
+    if limit is not None:
+        gap = 2 if sum(widths) + 2 * (len(widths) - 1) <= limit else 1
+        excess = sum(widths) + gap * (len(widths) - 1) - limit
+        widths[0] = min(widths[0], max(widths[0] - excess, _LEAST_NAME))
+    return "\n".join(_line((cut(row[0], widths[0]), *row[1:]), widths, left, gap) for row in rows)
 
 
 def width(text: str) -> int:
@@ -65,17 +87,27 @@ def cut(text: str, limit: int) -> str:
     return head + _CUT + tail
 
 
-def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:
+def _line(row: Sequence[str], widths: Sequence[int], left: int, gap: int) -> str:
     cells = zip(row, widths, strict=True)
-    return "  ".join(
-        padded(text, wanted, left=column < left) for column, (text, wanted) in enumerate(cells)
-    ).rstrip()
+    return (
+        (" " * gap)
+        .join(padded(text, wanted, left=column < left) for column, (text, wanted) in enumerate(cells))
+        .rstrip()
+    )
 
 
 def _width(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _carries(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _escaped(character: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,6 +70,17 @@ def test_a_listener_has_its_peak_bars_and_spikes_the_fullest_first(
         f"  {clock(END - 300)}  16 for 60 ms",
         f"  {clock(END - 10)}  12 for 2.0 s",
     ]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_bars_are_such_as_the_encoding_has(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    with serving(DOCUMENT) as server:
+        assert history.history(HistoryFlags(server.url, None, None, json=False)) == 0
+    bars = [" "] * 40
+    bars[20], bars[39] = "#", "*"
+    assert f"10 min ago [{''.join(bars)}] now" in written.getvalue().decode(encoding)
 
 
 def test_an_episode_says_what_was_crossed(capsys: pytest.CaptureFixture[str]) -> None:

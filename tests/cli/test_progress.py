@@ -78,7 +78,11 @@ def test_where_nobody_can_read_it_nothing_is_written(
 def test_it_ends_with_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_DELAY_SECONDS", 0.0)
     with stderr_on_terminal(monkeypatch) as seen:
-        with pytest.raises(KeyError), progress.doing("looking"):
+
+        def fail() -> None:
             until(seen.text, lambda text: "looking, for 0 s" in text)
             raise KeyError
+
+        with pytest.raises(KeyError), progress.doing("looking"):
+            fail()
         assert seen.text().endswith("\r\x1b[K")

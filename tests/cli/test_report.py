@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.cli import report
+from exporter.cli import report, table
 from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView, Unseen
 from exporter.listeners.key import ListenerKey
@@ -69,6 +69,17 @@ def test_names_of_other_namespaces_are_said() -> None:
     names = tuple(f"pod-{number}" for number in range(7))
     printed = report.text(_HOST, (replace(_FINDING, namespaces=names),), colour=False)
     assert "  - in network namespaces pod-0, pod-1, pod-2, pod-3, pod-4 and 2 more\n" in printed
+
+
+@pytest.mark.parametrize("encoding", [None, "ascii", "latin-1", "shift_jis"])
+def test_wide_characters_and_escapes_are_counted_before_lines_are_broken(encoding: str | None) -> None:
+    wide = "a \u65e5\u672c\u8a9e\u00e9\u20ac\N{COMBINING ACUTE ACCENT}" * 40
+    found = replace(_FINDING, title=wide, evidence=(wide, wide[2:]), change=wide)
+    printed = report.text(_HOST, (found,), colour=False, encoding=encoding)
+    printed.encode(encoding or "utf-8")
+    widths = [table.width(line) for line in printed.splitlines()]
+    assert max(widths) <= 80
+    assert max(widths) > 70
 
 
 def test_no_line_is_longer_than_80_columns_and_no_control_character_is_printed() -> None:

@@ -67,7 +67,14 @@ def test_colours_can_be_unwanted(variables: dict[str, str], *, colours: bool) ->
 @pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
 def test_an_encoding_may_lack_blocks(encoding: str) -> None:
     with terminal(encoding=encoding) as stream:
-        assert not Terminal.of(stream, XTERM).blocks
+        found = Terminal.of(stream, XTERM)
+    assert not found.blocks
+    assert found.carried("a\u65e5b") == r"a\xe6\x97\xa5b"
+
+
+def test_one_that_has_every_character_changes_none() -> None:
+    with terminal() as stream:
+        assert Terminal.of(stream, XTERM).carried("\u65e5\U0001f600") == "\u65e5\U0001f600"
 
 
 def test_a_pipe_has_neither_width_nor_colours_nor_blocks() -> None:

@@ -131,15 +131,17 @@ def test_a_terminal_has_colour_unless_no_color_is_set(no_color: str, coloured: b
 
 
 @pytest.mark.netns
-def test_what_is_piped_is_ascii(tmp_path: Path) -> None:
-    with (
-        listening_sockets.unix(str(tmp_path / "caf\u00e9.sock"), backlog=0) as listener,
-        ExitStack() as stack,
-    ):
+@pytest.mark.parametrize(("encoding", "name"), [("utf-8", "caf\u00e9"), ("ascii", r"caf\xc3\xa9")])
+def test_a_pipe_gets_the_characters_that_its_encoding_has(
+    encoding: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    with ExitStack() as stack:
+        listener = stack.enter_context(listening_sockets.unix(str(tmp_path / "caf\u00e9.sock"), backlog=0))
         stack.enter_context(listening_sockets.clients(listener, 1)[0])
         done = command.run("doctor", _WATCH)
         report = json.loads(command.run("doctor", "--json", _WATCH).output)
-    assert done.output.isascii()
+    assert f"{name}.sock" in done.output.replace("\n    ", "").replace("\n  ", "")
     assert report["findings"][0]["listener"]["address"].endswith("caf\u00e9.sock")
 
 

@@ -39,7 +39,7 @@ def listing(listeners: Sequence[ShownListener], terminal: Terminal, *, peaks: bo
     Below each listener stand its sockets and its clients, where they were asked for.
     """
     every = columns(listeners, peaks=peaks)
-    groups = [list(_lines(listener, every)) for listener in listeners]
+    groups = [list(_lines(listener, every, terminal)) for listener in listeners]
     lines = [line for group in groups for line in group]
     cells = [
         tuple("" if column.has_bar else column.title for column in every),
@@ -50,12 +50,13 @@ def listing(listeners: Sequence[ShownListener], terminal: Terminal, *, peaks: bo
     printed = [_heading(layout)]
     for listener, group in zip(listeners, groups, strict=True):
         printed += [_printed(line, every, layout, terminal) for line in group]
-        printed += clients.lines(listener.row)
+        printed += clients.lines(listener.row, terminal)
     return "\n".join(printed)
 
 
-def _lines(listener: ShownListener, every: Sequence[Column]) -> Iterator[_Line]:
-    yield _Line(tuple(column.of(listener) for column in every), listener.share, _COLOURS[listener.state])
+def _lines(listener: ShownListener, every: Sequence[Column], terminal: Terminal) -> Iterator[_Line]:
+    cells = tuple(terminal.carried(column.of(listener)) for column in every)
+    yield _Line(cells, listener.share, _COLOURS[listener.state])
     for member in listener.members:
         full = _COLOURS[QueueState.FULL] if (member.share or 0.0) >= 1 else None
         yield _Line(tuple(column.of_member(member) for column in every), member.share, full)

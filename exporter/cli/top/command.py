@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import closing
 
+from exporter.cli.terminal import Terminal
 from exporter.cli.top import plain
 from exporter.cli.top.feed import Feed, open_feed
 from exporter.cli.top_flags import TopFlags
@@ -21,7 +22,8 @@ def top(flags: TopFlags, clock: Clock = SYSTEM_CLOCK) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("top needs a terminal; show prints the same once")
     with closing(open_feed(flags, clock)) as feed:
-        if flags.plain or os.environ.get("TERM", "dumb") == "dumb":
+        is_simple = os.environ.get("TERM", "dumb") == "dumb" or not Terminal.of(sys.stdout, os.environ).blocks
+        if flags.plain or is_simple:
             plain.run(feed, flags.patterns)
         if importlib.util.find_spec("textual") is None:
             plain.run(feed, flags.patterns, _MISSING)

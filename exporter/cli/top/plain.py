@@ -53,7 +53,7 @@ def _text(feed: Feed, patterns: Patterns, rates: Rates, hint: str) -> str:
     lines = [
         reading.heading(reading.listeners),
         *([hint] if hint else []),
-        *(f"not seen: {table.printable(each)}" for each in reading.not_seen),
+        *(terminal.carried(f"not seen: {table.printable(each)}") for each in reading.not_seen),
         *listing(reading.listeners, terminal, peaks=True).splitlines(),
     ]
     rows = os.get_terminal_size(sys.stdout.fileno()).lines

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.cli.show import clients
+from exporter.cli.terminal import Terminal
 
 ROW: dict[str, Any] = {"accept_length": 4, "syn_recv": 1}
 KNOWN: dict[str, Any] = {
@@ -58,6 +59,27 @@ def test_addresses_and_networks_of_several_addresses_are_a_table() -> None:
         "2001:db8::1         0          1       -",
         "192.0.2.0/24        4          0   12.3s          2",
     ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_lines_fit_into_the_terminal(width: int) -> None:
+    long = "2001:0db8:85a3:1111:2222:8a2e:0370:7334"
+    figures = {"waiting": 123_456, "syn_recv": 123_456, "oldest_wait_seconds": 12_345.6}
+    found = KNOWN | {
+        "waiting": 123_456,
+        "syn_recv": 123_456,
+        "unseen": 9,
+        "complete": False,
+        "shared": True,
+        "addresses": [figures | {"address": long}],
+        "networks": [figures | {"network": "2001:db8:85a3:1111::/64", "addresses": 123_456}],
+        "omitted": {"addresses": 123_456, "networks": 123_456},
+    }
+    lines = clients.lines(ROW | {"clients": found}, Terminal(width))
+    assert max(map(len, lines)) <= width
+    assert (long in "".join(lines)) is (width >= 80)
+    assert sum("12345.6s" in line for line in lines) == 2
+    assert max(map(len, clients.lines(ROW | {"clients": {"error": "no " * 50}}, Terminal(width)))) <= width
 
 
 def test_without_clients_the_table_is_as_it_was() -> None:

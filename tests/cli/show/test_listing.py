@@ -152,6 +152,24 @@ def test_colours_take_no_space() -> None:
     assert [ESCAPE.sub("", line) for line in coloured] == plain
 
 
+@pytest.mark.parametrize(
+    ("encoding", "shown_name"),
+    [
+        (None, "日本é"),
+        ("shift_jis", r"日本\xc3\xa9"),
+        ("latin-1", r"\xe6\x97\xa5\xe6\x9c\xacé"),
+        ("ascii", r"\xe6\x97\xa5\xe6\x9c\xac\xc3\xa9"),
+    ],
+)
+def test_what_an_encoding_lacks_is_escaped_before_widths_are_taken(
+    encoding: str | None, shown_name: str
+) -> None:
+    both = (listener(process="日本é"), listener(process="plain"))
+    lines = shown(*both, terminal=Terminal(100, encoding=encoding))
+    assert f" {shown_name} " in lines[1]
+    assert len({table.width(line[: line.rindex("ok")]) for line in lines[1:]}) == 1
+
+
 def test_wide_characters_take_two_columns() -> None:
     heading, *lines = shown(listener(process="長い名前"), listener(process="cafe\N{COMBINING ACUTE ACCENT}"))
     states = [table.width(line[: line.rindex("ok")]) for line in lines]
@@ -184,10 +202,13 @@ def test_a_common_host_has_it_all_at_80_columns() -> None:
     assert table.width(line) <= 80
 
 
-def test_a_pipe_has_no_width() -> None:
-    heading, line = shown(waiting(1, address="/run/" + "x" * 50, process="a" * 60, port=""))
-    assert "x" * 50 in line
-    assert "a" * 60 in line
+@pytest.mark.parametrize("terminal", [PIPE, Terminal(600)])
+def test_every_name_is_there_in_full_where_there_is_space(terminal: Terminal) -> None:
+    heading, line = shown(
+        waiting(1, address="/run/" + "x" * 100 + "\x1b", process="a" * 90, port=""), terminal=terminal
+    )
+    assert "/run/" + "x" * 100 + "\\x1b" in line
+    assert "a" * 90 in line
     assert len(line) > 132
     assert "DROPS" in heading
 
