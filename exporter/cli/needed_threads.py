@@ -22,15 +22,16 @@ log = logging.getLogger(__name__)
 class NeededThreads:
     """Looks whether those that have run still do. `lost` tells whether one does not."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_seconds: float = _LOOK_SECONDS) -> None:
         """None has been seen yet."""
         self.lost = False
+        self._look_seconds = look_seconds
         self._seen: set[str] = set()
 
     async def watch(self, ended: Callable[[], object]) -> None:
         """Call `ended` once one has ended."""
         while not self._look():  # noqa: ASYNC110  (nothing tells when a thread ends)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
         ended()
 
     def _look(self) -> bool:

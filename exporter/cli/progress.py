@@ -22,21 +22,23 @@ _ERASE: Final = "\r\x1b[K"
 
 
 @contextmanager
-def watching(seconds: float) -> Iterator[None]:
+def watching(seconds: float, delay_seconds: float = _DELAY_SECONDS) -> Iterator[None]:
     """Show how many seconds of a watch are left, as long as a `with` block runs."""
-    with _shown(lambda passed: f"watching the queues, {max(0.0, seconds - passed):.0f} s left"):
+    with _shown(
+        lambda passed: f"watching the queues, {max(0.0, seconds - passed):.0f} s left", delay_seconds
+    ):
         yield
 
 
 @contextmanager
-def doing(what: str) -> Iterator[None]:
+def doing(what: str, delay_seconds: float = _DELAY_SECONDS) -> Iterator[None]:
     """Show what is done, and since when, as long as a `with` block runs."""
-    with _shown(lambda passed: f"{what}, for {passed:.0f} s"):
+    with _shown(lambda passed: f"{what}, for {passed:.0f} s", delay_seconds):
         yield
 
 
 @contextmanager
-def _shown(text: Callable[[float], str]) -> Iterator[None]:
+def _shown(text: Callable[[float], str], delay_seconds: float) -> Iterator[None]:
     """Show a text on the standard error, where that is a terminal; it is made from the seconds that passed.
 
     A thread writes it, since what takes long may be a single call.
@@ -49,7 +51,7 @@ def _shown(text: Callable[[float], str]) -> Iterator[None]:
     width = (Terminal.of(sys.stderr, os.environ).width or 1) - 1
 
     def write() -> None:
-        wait = _DELAY_SECONDS
+        wait = delay_seconds
         while not ended.wait(wait):
             wait = _SECONDS
             line = table.printable(text(time.monotonic() - began))

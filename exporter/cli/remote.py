@@ -6,6 +6,7 @@ import base64
 import http.client
 import ssl
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
@@ -16,9 +17,6 @@ from exporter.cli.http_request import opener, origin
 from exporter.cli.table import printable
 from exporter.errors import RunError, UsageError
 
-# For all of an answer, redirects too.
-_SECONDS: Final = 10.0
-_MAX_BYTES: Final = 64 * 1024 * 1024
 _SHOWN_BYTES: Final = 200
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS: Final = 5
@@ -47,7 +45,18 @@ def check(url: str) -> SplitResult:
     return parts
 
 
-def document(url: str, path: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """How long an answer may take, with redirects, in seconds, and how many bytes it may have."""
+
+    seconds: float = 10.0
+    max_bytes: int = 64 * 1024 * 1024
+
+
+_LIMITS: Final = AnswerLimits()
+
+
+def document(url: str, path: str, limits: AnswerLimits = _LIMITS) -> dict[str, Any]:
     """Return the JSON object that the exporter at `url` has at `path`, with a query or without.
 
     User and password may stand in the URL; nobody else gets them. Raises UsageError for a URL that is none,
@@ -56,11 +65,11 @@ def document(url: str, path: str) -> dict[str, Any]:
     address = check(url)
     at = shown(url)
     try:
-        found = parsed(_answer(address, at.rstrip("/") + path, at))
+        found = parsed(_answer(address, at.rstrip("/") + path, at, limits))
     except http.client.HTTPException as error:
         raise RunError(f"{at} is no listen-queue-exporter: it does not answer in HTTP") from error
     except OSError as error:
-        raise RunError(_failure(at, error)) from error
+        raise RunError(_failure(at, error, limits.seconds)) from error
     except ValueError as error:
         raise RunError(f"{at} is no listen-queue-exporter: its answer is not JSON") from error
     if not isinstance(found, dict):
@@ -74,17 +83,17 @@ def shown(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _answer(address: SplitResult, url: str, at: str) -> bytes:
+def _answer(address: SplitResult, url: str, at: str, limits: AnswerLimits) -> bytes:
     """Return the body of the answer, after redirects within the same origin. Raises RunError as well."""
     headers = {}
     if address.username is not None:
         user = f"{unquote(address.username)}:{unquote(address.password or '')}"
         headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
-    requests = opener(address, _SECONDS)
+    requests = opener(address, limits.seconds)
     for _ in range(_MAX_REDIRECTS):
         try:
             with requests.open(Request(url, headers=headers)) as response:  # noqa: S310 # it was checked
-                return _body(response, at)
+                return _body(response, at, limits.max_bytes)
         except HTTPError as error:
             with error:
                 if error.code not in _REDIRECTS or "Location" not in error.headers:
@@ -93,13 +102,13 @@ def _answer(address: SplitResult, url: str, at: str) -> bytes:
     raise RunError(f"{at} redirects again and again")
 
 
-def _body(response: http.client.HTTPResponse, at: str) -> bytes:
+def _body(response: http.client.HTTPResponse, at: str, max_bytes: int) -> bytes:
     try:
-        body = response.read(_MAX_BYTES + 1)
+        body = response.read(max_bytes + 1)
     except http.client.IncompleteRead as error:
         raise RunError(f"{at} stopped in the middle of its answer; try again") from error
-    if len(body) > _MAX_BYTES:
-        raise RunError(f"{at} is no listen-queue-exporter: it answers more than {_MAX_BYTES:,} bytes")
+    if len(body) > max_bytes:
+        raise RunError(f"{at} is no listen-queue-exporter: it answers more than {max_bytes:,} bytes")
     if response.length:
         raise RunError(f"{at} stopped in the middle of its answer; try again")
     return body
@@ -126,10 +135,10 @@ def _refusal(at: str, error: HTTPError) -> str:
     return f"{at} answers {error.code}" + (f": {text}" if text else "") + hint
 
 
-def _failure(at: str, error: OSError) -> str:
+def _failure(at: str, error: OSError, seconds: float) -> str:
     reason = getattr(error, "reason", None) or error
     if isinstance(reason, TimeoutError):
-        return f"no exporter has answered at {at} within {_SECONDS:g} s; --url says where one runs"
+        return f"no exporter has answered at {at} within {seconds:g} s; --url says where one runs"
     if isinstance(reason, ssl.SSLCertVerificationError):
         hint = _TRUST_HINT if reason.verify_code in _UNTRUSTED else ""
         return f"the certificate of {at} is not trusted: {printable(reason.verify_message)}{hint}"

@@ -7,7 +7,6 @@ import threading
 
 import pytest
 
-from exporter.cli import needed_threads
 from exporter.cli.needed_threads import NeededThreads
 
 
@@ -24,15 +23,10 @@ class Running:
         self._thread.join()
 
 
-@pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(needed_threads, "_LOOK_SECONDS", 0.01)
-
-
 def test_the_end_of_one_that_has_run_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     async def watch() -> None:
         ended = asyncio.Event()
-        threads, page = NeededThreads(), Running("page_0")
+        threads, page = NeededThreads(0.01), Running("page_0")
         watching = asyncio.create_task(threads.watch(ended.set))
         await asyncio.sleep(0.05)
         assert not threads.lost
@@ -48,7 +42,7 @@ def test_the_end_of_one_that_has_run_is_told_once(caplog: pytest.LogCaptureFixtu
 
 def test_others_may_come_and_go() -> None:
     async def watch() -> None:
-        threads, lookup = NeededThreads(), Running("lookup")
+        threads, lookup = NeededThreads(0.01), Running("lookup")
         watching = asyncio.create_task(threads.watch(lambda: None))
         await asyncio.sleep(0.05)
         lookup.end()

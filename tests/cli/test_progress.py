@@ -43,7 +43,7 @@ def stderr_on_terminal(monkeypatch: pytest.MonkeyPatch, term: str = "xterm") -> 
 
 def test_the_line_says_what_is_left_and_is_erased_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with stderr_on_terminal(monkeypatch) as seen:
-        with progress.watching(90.0):
+        with progress.watching(90.0, delay_seconds=0.0):
             until(seen.text, lambda text: text.count("\r") > 1)
         lines = seen.text().split("\r\x1b[K")
     assert lines[0] == lines[-1] == ""
@@ -62,27 +62,25 @@ def test_what_ends_at_once_has_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_nobody_can_read_it_nothing_is_written(
     term: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "_DELAY_SECONDS", 0.0)
     before = threading.active_count()
     if term is None:
-        with progress.doing("looking"):
+        with progress.doing("looking", delay_seconds=0.0):
             assert threading.active_count() == before
         assert capsys.readouterr().err == ""
         return
     with stderr_on_terminal(monkeypatch, term) as seen:
-        with progress.doing("looking"):
+        with progress.doing("looking", delay_seconds=0.0):
             assert threading.active_count() == before
         assert seen.text() == ""
 
 
 def test_it_ends_with_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_DELAY_SECONDS", 0.0)
     with stderr_on_terminal(monkeypatch) as seen:
 
         def fail() -> None:
             until(seen.text, lambda text: "looking, for 0 s" in text)
             raise KeyError
 
-        with pytest.raises(KeyError), progress.doing("looking"):
+        with pytest.raises(KeyError), progress.doing("looking", delay_seconds=0.0):
             fail()
         assert seen.text().endswith("\r\x1b[K")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter.cli import remote
+from exporter.cli.remote import AnswerLimits
 from exporter.cli.top.feed import open_feed
 from exporter.cli.top_flags import TopFlags
 from exporter.errors import RunError, UsageError
@@ -38,9 +39,9 @@ def answering(data: bytes) -> Iterator[str]:
         thread.join()
 
 
-def refusal(url: str) -> str:
+def refusal(url: str, **limits: float) -> str:
     with pytest.raises(RunError) as raised:
-        remote.document(url, "/api")
+        remote.document(url, "/api", AnswerLimits(**limits))  # type: ignore[arg-type]  # bytes are given as such
     return str(raised.value)
 
 
@@ -90,18 +91,19 @@ def dripping(beginning: bytes) -> Iterator[str]:
         b"",
     ],
 )
-def test_an_answer_that_takes_for_ever_is_given_up(beginning: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_SECONDS", 0.3)
+def test_an_answer_that_takes_for_ever_is_given_up(beginning: bytes) -> None:
     with dripping(beginning) as url:
         began = time.monotonic()
-        assert refusal(url) == f"no exporter has answered at {url} within 0.3 s; --url says where one runs"
+        assert (
+            refusal(url, seconds=0.3)
+            == f"no exporter has answered at {url} within 0.3 s; --url says where one runs"
+        )
         assert time.monotonic() - began < 5.0
 
 
-def test_so_is_the_text_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_SECONDS", 0.3)
+def test_so_is_the_text_of_an_error() -> None:
     with dripping(b"HTTP/1.1 503 X\r\nContent-Length: 100\r\n\r\n") as url:
-        assert refusal(url) == f"{url} answers 503"
+        assert refusal(url, seconds=0.3) == f"{url} answers 503"
 
 
 def test_a_password_does_not_go_to_where_a_redirect_leads() -> None:
@@ -181,10 +183,9 @@ def test_json_that_cannot_be_read_is_one_line(body: bytes) -> None:
         assert refusal(server.url) == f"{server.url} is no listen-queue-exporter: its answer is not JSON"
 
 
-def test_an_answer_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_MAX_BYTES", 1000)
+def test_an_answer_without_an_end_is_not_kept() -> None:
     with serving(body=b"9" * 2000) as server:
-        assert refusal(server.url).endswith("it answers more than 1,000 bytes")
+        assert refusal(server.url, max_bytes=1000).endswith("it answers more than 1,000 bytes")
 
 
 @pytest.mark.parametrize("body", [b"\x1b[2Jno\nmore", b""])
