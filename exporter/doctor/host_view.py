@@ -62,7 +62,8 @@ class ListenerView:
     the oldest during the watch, 0 where it became so with the last sample, or none is known. `syn_recv` is
     the highest number of half-open connections in the watch, `drops` the number of packets dropped since the
     sockets were opened, `more_drops` during the watch; None where the family or the method does not tell.
-    `processes` are the owners of its sockets and the children of these, as far as they may be seen.
+    `processes` are the owners of its sockets, and those of their children that hold them too, as far as they
+    may be seen.
     """
 
     key: ListenerKey

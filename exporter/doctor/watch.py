@@ -102,7 +102,13 @@ class Watch:
             return ()
         inodes = [member.listener.inode for member in state.group.members.values()]
         found = {process for inode in inodes if (process := self._sampler.owners.process_of(inode))}
-        return tuple(each for process in found for each in activities(process.pid, process.started))
+        # Of a master and its workers, several may be known as owners of sockets of their own.
+        seen = {
+            each.pid: each
+            for process in found
+            for each in activities(process.pid, process.started, frozenset(inodes))
+        }
+        return tuple(seen[pid] for pid in sorted(seen))
 
 
 def _counters(namespace: Namespace) -> TcpCounters | None:

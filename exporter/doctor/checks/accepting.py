@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from exporter.doctor.checks import load
+from exporter.doctor.checks.cause import cause_of
 from exporter.doctor.checks.subject import finding_about
 from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
-from exporter.kernel.processes.activity import ProcessActivity
 
 NOT_ACCEPTING: Final = "not-accepting"
 QUEUE_FULL: Final = "queue-full"
@@ -62,7 +62,7 @@ def accepts_nothing(listener: ListenerView, seconds: float) -> Certainty | None:
 
 
 def _stuck(listener: ListenerView, namespace: NamespaceView, certainty: Certainty, seconds: float) -> Finding:
-    cause, change = _cause(listener.processes)
+    cause, change = cause_of(listener.processes)
     age = listener.oldest_wait_seconds
     # Others may accept what comes to them (SO_REUSEPORT).
     some = any(each.decreased or not each.shortest for each in listener.sockets)
@@ -87,25 +87,6 @@ def _stuck(listener: ListenerView, namespace: NamespaceView, certainty: Certaint
         ),
         change=change,
     )
-
-
-def _cause(processes: tuple[ProcessActivity, ...]) -> tuple[tuple[str, ...], str]:
-    """Return what the processes tell of the cause, and what to change for it."""
-    for process in processes:
-        who = f"process {process.pid} ({process.name})"
-        if process.stopped:
-            return (f"{who} is stopped",), f"continue it: kill -CONT {process.pid}"
-        if process.out_of_files:
-            text = f"{who} has {process.open_files} files open and may open {process.max_open_files}"
-            return (text,), "raise its limit of open files (LimitNOFILE=), and look for what it never closes"
-        if process.waits_for_disk:
-            return (
-                (f"{who} waits for a disk or a file server",),
-                f"find out what it waits for: cat /proc/{process.pid}/stack",
-            )
-    pids = ",".join(str(process.pid) for process in processes)
-    look = f"ps -L -o tid,stat,pcpu,wchan:24,comm -p {pids}" if pids else "ps of its process"
-    return (), f"look what it does before a restart, which loses every waiting connection: {look}"
 
 
 def _full(listener: ListenerView, namespace: NamespaceView, seconds: float) -> Finding:

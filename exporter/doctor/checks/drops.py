@@ -173,7 +173,7 @@ def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
             *_counts(dropped),
             "neither ListenDrops nor ListenOverflows rose",
             *((f"TCPDeferAcceptDrop rose by {handshakes}",) if handshakes else ()),
-            *(("a scan of open ports, or a SYN that was sent twice, looks like this",) if not deferred else ()),
+            *(() if deferred else ("a scan of open ports, or a SYN that was sent twice, looks like this",)),
         ),
         change=(
             "nothing; do not alert on the drops of this listener"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -93,6 +94,26 @@ def test_a_process_that_was_stopped_is_named_with_the_command_that_continues_it(
         name = Path(f"/proc/{service.pid}/comm").read_text().strip()
     assert finding.evidence[-1] == f"process {service.pid} ({name}) is stopped"
     assert finding.change == f"continue it: kill -CONT {service.pid}"
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("number", [2, 5])
+def test_every_worker_that_was_stopped_is_named(number: int) -> None:
+    """Each has a socket of its own, and the master of all holds them too."""
+    with services.workers(_PORT, number) as workers, ExitStack() as stack:
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        # The kernel chooses a socket for each; one that got none is stopped as well.
+        for _ in range(4 * number):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)  # noqa: FBT003  (the standard library's signature)
+            client.connect_ex(("127.0.0.1", _PORT))
+        finding = until(long_watch, lambda each: NOT_ACCEPTING in each)[NOT_ACCEPTING]
+        named = [each for each in finding.evidence if each.endswith(" is stopped")]
+        pids = sorted(workers)
+    assert [int(each.split()[1]) for each in named] == pids[:3]
+    assert finding.change == f"continue them: kill -CONT {' '.join(map(str, pids))}"
+    assert (finding.evidence[-1] == "so it is with 2 more processes of it") is (number == 5)
 
 
 @pytest.mark.netns
