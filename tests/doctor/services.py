@@ -42,6 +42,15 @@ for opened in sockets:
 print(*workers, flush=True)
 signal.pause()
 """
+# Listens on a path, and accepts nothing; it does not even run.
+_HUNG_UNIX = """
+import signal, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen(3)
+print("listens", flush=True)
+signal.pause()
+"""
 # Listens on a port, and opens files until it may open no more, so that accept() fails.
 _OUT_OF_FILES = """
 import os, resource, socket, sys, time
@@ -68,6 +77,13 @@ def slow(port: int, backlog: int, pause: float) -> Iterator[subprocess.Popen[str
 def out_of_files(port: int) -> Iterator[subprocess.Popen[str]]:
     """A service that may open no further file."""
     with _running(_OUT_OF_FILES, str(port)) as process:
+        yield process
+
+
+@contextmanager
+def hung_unix(path: str) -> Iterator[subprocess.Popen[str]]:
+    """A service at a unix socket that accepts nothing."""
+    with _running(_HUNG_UNIX, path) as process:
         yield process
 
 

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Final
 
 from exporter import proc
+from exporter.kernel.processes.cpu_clock import process_seconds
 
 _STOPPED: Final = frozenset({"T", "t"})
 _DISK: Final = "D"
@@ -24,13 +25,18 @@ _MAX_CHILDREN: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class ProcessActivity:
-    """One process. `state` is the letter of ps(1); the numbers of files are None where not known."""
+    """One process.
+
+    `state` is the letter of ps(1); the numbers of files are None where not known. `cpu_seconds` is the
+    processor time that all its threads have used, 0 where that is not known.
+    """
 
     pid: int
     name: str
     state: str
     open_files: int | None = None
     max_open_files: int | None = None
+    cpu_seconds: float = 0.0
 
     @property
     def stopped(self) -> bool:
@@ -96,7 +102,8 @@ def _activity(root: str, pid: int) -> ProcessActivity:
     stat = proc.read_file(f"{directory}/stat")
     name = proc.command_name(stat).decode("utf-8", errors="backslashreplace")
     state = proc.state(stat).decode()
-    return ProcessActivity(pid, name, state, _open_files(directory), _max_open_files(directory))
+    files, most = _open_files(directory), _max_open_files(directory)
+    return ProcessActivity(pid, name, state, files, most, process_seconds(pid))
 
 
 def _open_files(directory: str) -> int | None:
