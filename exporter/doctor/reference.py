@@ -34,12 +34,13 @@ FINDINGS: Final[Mapping[str, str]] = {
     ),
     drops.OVERFLOW: "An accept queue overflowed, as ListenOverflows says, though no sample saw one full.",
     drops.SYN_QUEUE: (
-        "SYNs were dropped: ListenDrops rises and ListenOverflows does not, and SYN cookies are off, so it "
-        "was the SYN queue."
+        "SYNs were dropped as a SYN queue was full, without SYN cookies: TCPReqQFullDrop rises; or "
+        "ListenDrops rises, ListenOverflows does not, and half-open connections came near the limit that "
+        "tcp_max_syn_backlog sets."
     ),
     drops.UNANSWERED: (
-        "SYNs were dropped, though SYN cookies are on and no accept queue overflowed: the host has no route "
-        "to who sent them, or no memory."
+        "SYNs were dropped, and neither an accept queue overflowed nor was a SYN queue full: SYN cookies "
+        "are on, or half-open connections are few. The host has no route to who sent them, or no memory."
     ),
     drops.COOKIES_SENT: "A SYN queue was full, and SYN cookies were sent in its place.",
     drops.DEFER_ACCEPT: "Drops of a listener rise since it uses TCP_DEFER_ACCEPT; no client is lost.",
