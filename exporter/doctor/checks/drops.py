@@ -147,7 +147,7 @@ def _cookies(namespace: NamespaceView, rose: TcpCounters) -> Finding:
         certainty=Certainty.CERTAIN,
         evidence=(
             f"TCPReqQFullDoCookies rose by {rose.syn_queue_full_cookies} in this watch",
-            f"{sent} cookies were sent, {back} came back: {likely}",
+            f"{load.count(sent, 'cookie was', 'cookies were')} sent, {back} came back: {likely}",
         ),
         change=(
             "look where the SYNs come from (ss -tn state syn-recv); clients are still served"
