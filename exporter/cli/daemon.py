@@ -229,7 +229,8 @@ class Daemon:
             full = sum((state.group.utilization or 0) >= 1 for state in listeners)
             failed = [runner for runner in self._sampler.runners if not runner.healthy(now)]
             namespaces = len(self._sampler.namespaces)
-        parts = [f"{len(listeners)} listeners, {full} full; network namespaces: {namespaces}"]
+        plural = "" if len(listeners) == 1 else "s"
+        parts = [f"{len(listeners)} listener{plural}, {full} full; network namespaces: {namespaces}"]
         # Read once: the thread that reloads may change it.
         error = self._reloads.error
         if error is not None:

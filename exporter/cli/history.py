@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from exporter.api.figures import clock, date, duration, percent
+from exporter.api.figures import clock, counted, date, duration, percent
 from exporter.api.spikes import spikes
 from exporter.cli import output, progress, remote, table
 from exporter.cli.history_flags import HistoryFlags
@@ -67,10 +67,12 @@ def _lines(document: Entry, *, blocks: bool) -> Iterator[str]:
         day = "" if date(at) == date(end) else f"{date(at)} "
         yield f"{day}{clock(at)}  {_name(entry)}: {what}"
     if document["omitted"]:
-        yield f"{document['omitted']} more have changed too often for one answer; ask for one --port."
+        more = counted(document["omitted"], "more has", "more have")
+        yield f"{more} changed too often for one answer; ask for one --port."
     if document["dropped_changes"]:
         yield (
-            f"{document['dropped_changes']} older changes were dropped; recorder.max_mebibytes in the"
+            f"{counted(document['dropped_changes'], 'older change was', 'older changes were')} dropped;"
+            " recorder.max_mebibytes in the"
             " configuration allows no more."
         )
 

@@ -18,7 +18,7 @@ class SocketView:
 
     `limit` is the backlog in force; the queue is full with one connection more. `length` is the newest number
     of waiting connections, `shortest` and `longest` are the extremes of the watch. `decreased` tells whether
-    any sample found fewer than the one before, so that some were accepted.
+    any sample found fewer than the one before, so that some were accepted. `samples` is how many there were.
     """
 
     limit: int
@@ -26,6 +26,7 @@ class SocketView:
     shortest: int
     longest: int
     decreased: bool = False
+    samples: int = 1
 
     @property
     def full(self) -> bool:
@@ -58,11 +59,13 @@ class ListenerView:
     """One listener. Of its sockets only those are in `sockets` whose length and backlog are known.
 
     `full_seconds` is for how long a socket was full during the watch. `oldest_wait_seconds` is how long the
-    oldest connection has waited, None where that is not known. `same_oldest_seconds` is for how long it was
-    the oldest during the watch, 0 where it became so with the last sample, or none is known. `syn_recv` is
-    the highest number of half-open connections in the watch, `drops` the number of packets dropped since the
-    sockets were opened, `more_drops` during the watch; None where the family or the method does not tell.
-    `processes` are the owners of its sockets and the children of these, as far as they may be seen.
+    oldest connection has waited, None where that is not known. `same_oldest_seconds` is for how long during
+    the watch those that came first all stayed, 0 where one of them has just left, or none is known.
+    `syn_recv` is the highest number of half-open connections in the watch, `drops` the number of packets
+    dropped since the sockets were opened, `more_drops` during the watch; None where the family or the method
+    does not tell.
+    `processes` are the owners of its sockets, and those of their children that hold them too, as far as they
+    may be seen. `idle` tells that none of them used processor time during the watch.
     """
 
     key: ListenerKey
@@ -76,6 +79,7 @@ class ListenerView:
     drops: int | None = None
     more_drops: int | None = None
     processes: tuple[ProcessActivity, ...] = ()
+    idle: bool = False
 
     @property
     def has_syn_queue(self) -> bool:

@@ -16,10 +16,14 @@ from exporter.doctor.checks import accepting, backlog, drops, reuseport, setting
 # What is to be known of each finding beyond its text.
 FINDINGS: Final[Mapping[str, str]] = {
     accepting.NOT_ACCEPTING: (
-        "A service accepts nothing: the same connection was the oldest during the watch, and its queue "
-        "never became shorter. Of unix sockets, and where every client ended with RST, a queue that stays "
-        "exactly full is the sign. It says what the process does where that is the cause: stopped, no "
-        "file descriptor left, waiting for a disk."
+        "A service accepts nothing: those connections that came first all stayed during the watch, and its "
+        "queue never became shorter. It is certain where at least three would have been accepted by a "
+        "service that is as slow as their waits tell, or every process that holds the socket is stopped; "
+        "else likely, with how long to watch. Of unix sockets, and where every client ended with RST, a "
+        "queue that stays exactly full is the sign: likely where a process is stopped, has no file "
+        "descriptor left, or none ran in the watch; else possible, in a watch of five seconds or more. It "
+        "says what the processes do where that is the cause: stopped, no file descriptor left, waiting for "
+        "a disk."
     ),
     accepting.QUEUE_FULL: "The accept queue of a TCP listener is or was full, and the service accepts.",
     accepting.UNIX_QUEUE_FULL: "The same of a unix socket, of which the kernel counts no lost client.",
@@ -30,12 +34,13 @@ FINDINGS: Final[Mapping[str, str]] = {
     ),
     drops.OVERFLOW: "An accept queue overflowed, as ListenOverflows says, though no sample saw one full.",
     drops.SYN_QUEUE: (
-        "SYNs were dropped: ListenDrops rises and ListenOverflows does not, and SYN cookies are off, so it "
-        "was the SYN queue."
+        "SYNs were dropped as a SYN queue was full, without SYN cookies: TCPReqQFullDrop rises; or "
+        "ListenDrops rises, ListenOverflows does not, and half-open connections came near the limit that "
+        "tcp_max_syn_backlog sets."
     ),
     drops.UNANSWERED: (
-        "SYNs were dropped, though SYN cookies are on and no accept queue overflowed: the host has no route "
-        "to who sent them, or no memory."
+        "SYNs were dropped, and neither an accept queue overflowed nor was a SYN queue full: SYN cookies "
+        "are on, or half-open connections are few. The host has no route to who sent them, or no memory."
     ),
     drops.COOKIES_SENT: "A SYN queue was full, and SYN cookies were sent in its place.",
     drops.DEFER_ACCEPT: "Drops of a listener rise since it uses TCP_DEFER_ACCEPT; no client is lost.",
@@ -79,8 +84,8 @@ As root it sees every network namespace and every process. As anybody else it se
 own namespace, and its own processes.
 
 **What it cannot tell.** What happened before the watch shows only in counters; the exporter's metrics
-have it with its time. A queue that is full again before the next sample each time that a connection was
-accepted, and whose clients all came at once, looks like one of a service that accepts nothing. A
+have it with its time. A connection of a unix socket has no age: a service that accepts, and whose free
+places are taken by clients that wait in `connect()`, looks like one that accepts nothing. A
 namespace that has neither a process nor a name under `/run/netns` is not found.
 
 ## Findings

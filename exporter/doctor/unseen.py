@@ -64,7 +64,7 @@ def _owners(sampler: Sampler) -> list[Unseen]:
     if not missing or error is None:
         return []
     needs = _OWNERS_NEED.get(error.reason, str(error))
-    return [Unseen(f"the processes of {missing} listening sockets", needs)]
+    return [Unseen(f"the processes of {missing} listening socket{'' if missing == 1 else 's'}", needs)]
 
 
 def _failed(sampler: Sampler) -> list[Unseen]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import NamedTuple
 
 from exporter.doctor import unseen
-from exporter.doctor.host_view import HostView, NamespaceView
+from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
 from exporter.doctor.listener_watch import ListenerWatch
 from exporter.kernel.errors import KernelError
 from exporter.kernel.netns.namespace import Namespace
@@ -17,6 +17,7 @@ from exporter.sampling.clock import Clock
 from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.namespace_sampler import NamespaceSampler
 from exporter.sampling.sampler import Sampler
+from exporter.sampling.sources.oldest_wait import OldestWait
 from exporter.sampling.timed_sampling import sample_for, sample_now
 
 
@@ -36,18 +37,19 @@ class Watch:
         self._sleep = sleep
         self._listeners: dict[ListenerState, ListenerWatch] = {}
         self._counters: dict[NamespaceSampler, _CountersBefore] = {}
+        self._processes_before: dict[ListenerState, tuple[ProcessActivity, ...]] = {}
 
     def run(self, seconds: float) -> HostView:
         """Sample for so many seconds, and return what was seen."""
         self._begin()
         started = self._clock.monotonic()
-        self._note(started)
+        self._note()
         sample_for(
             self._sampler,
             seconds,
             self._clock,
             self._sleep,
-            lambda: self._note(self._clock.monotonic()),
+            self._note,
         )
         watched = self._clock.monotonic() - started
         return HostView(
@@ -64,6 +66,9 @@ class Watch:
         """
         self._read_counters()
         sample_now(self._sampler)
+        for namespace in self._sampler.namespaces:
+            for state in namespace.table.states.values():
+                self._processes_before[state] = self._processes(state)
 
     def _read_counters(self) -> None:
         """Read the counters of the namespaces of which that was not done yet."""
@@ -72,14 +77,15 @@ class Watch:
                 at = self._clock.monotonic()
                 self._counters[namespace] = _CountersBefore(_counters(namespace.namespace), at)
 
-    def _note(self, now: float) -> None:
+    def _note(self) -> None:
         self._read_counters()
         for namespace in self._sampler.namespaces:
+            waits = namespace.source(OldestWait)
             for state in namespace.table.states.values():
                 if state.group.members:
                     if state not in self._listeners:
                         self._listeners[state] = ListenerWatch(state, self._counters[namespace].at)
-                    self._listeners[state].note(now)
+                    self._listeners[state].note(waits.first(state.group))
 
     def _namespace(self, sampler: NamespaceSampler, seconds: float) -> NamespaceView:
         before = self._counters[sampler].counters if sampler in self._counters else None
@@ -87,7 +93,7 @@ class Watch:
         return NamespaceView(
             name=sampler.name,
             listeners=tuple(
-                self._listeners[state].view(seconds, self._processes(state))
+                self._view(state, seconds)
                 for state in sampler.table.states.values()
                 if state.group.members and state in self._listeners
             ),
@@ -96,13 +102,30 @@ class Watch:
             increases=None if before is None or after is None else _increases(before, after),
         )
 
+    def _view(self, state: ListenerState, seconds: float) -> ListenerView:
+        before = self._processes_before.get(state, ())
+        processes = self._processes(state)
+        return self._listeners[state].view(seconds, processes, idle=_idle(before, processes))
+
     def _processes(self, state: ListenerState) -> tuple[ProcessActivity, ...]:
         """Return what the owners of a listener's sockets do; of a queue without a connection nobody asks."""
         if not state.group.length:
             return ()
         inodes = [member.listener.inode for member in state.group.members.values()]
         found = {process for inode in inodes if (process := self._sampler.owners.process_of(inode))}
-        return tuple(each for process in found for each in activities(process.pid, process.started))
+        # Of a master and its workers, several may be known as owners of sockets of their own.
+        seen = {
+            each.pid: each
+            for process in found
+            for each in activities(process.pid, process.started, frozenset(inodes))
+        }
+        return tuple(seen[pid] for pid in sorted(seen))
+
+
+def _idle(before: Sequence[ProcessActivity], after: Sequence[ProcessActivity]) -> bool:
+    """Tell whether none of the processes has used processor time meanwhile, and so called accept()."""
+    used = {each.pid: each.cpu_seconds for each in after}
+    return bool(before) and used == {each.pid: each.cpu_seconds for each in before} and all(used.values())
 
 
 def _counters(namespace: Namespace) -> TcpCounters | None:

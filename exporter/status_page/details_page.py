@@ -153,7 +153,11 @@ def _queue(queue: Document) -> Markup:
 def _peak(queue: Document) -> str:
     if queue["peak_length"] == 0:
         return "no connection was seen in it"
-    return f"at most {percent(queue['peak_ratio'])}, {number(queue['peak_length'])} connections"
+    return f"at most {percent(queue['peak_ratio'])}, {_connections(queue['peak_length'])}"
+
+
+def _connections(length: int | None) -> str:
+    return f"{number(length)} connections" if length is None else counted(length, "connection")
 
 
 def _spikes(queue: Document) -> Markup:
@@ -177,7 +181,9 @@ def _episodes(document: Document) -> Markup:
         if episodes
         else element("p", "None whose minute is over.", class_="note"),
         element(
-            "p", f"And {number(omitted)} earlier ones; listen-queue-exporter history has them.", class_="note"
+            "p",
+            f"And {counted(omitted, 'earlier one', 'earlier ones')}; listen-queue-exporter history has them.",
+            class_="note",
         )
         if omitted
         else None,

@@ -114,7 +114,8 @@ def _item(row: Document) -> Markup:
 
 
 def _figures(row: Document) -> Iterator[str]:
-    yield f"{number(row['accept_length'])} wait, backlog {number(row['accept_limit'])}"
+    verb = "waits" if row["accept_length"] == 1 else "wait"
+    yield f"{number(row['accept_length'])} {verb}, backlog {number(row['accept_limit'])}"
     if row["accept_oldest_wait_seconds"]:
         yield f"the oldest for {duration(row['accept_oldest_wait_seconds'])}"
     if row["syn_recv"] and row["syn_recv_limit"]:

@@ -89,7 +89,8 @@ def _notes(document: Document, search: Search) -> Iterator[Markup | str]:
             ".",
         )
     if found > shown:
-        yield f"{counted(found - shown, 'listener')} more are not shown; the search finds them."
+        more = counted(found - shown, "listener more is", "listeners more are")
+        yield f"{more} not shown; the search finds {'it' if found - shown == 1 else 'them'}."
     if search.order != DEFAULT_ORDER:
         yield element("a", "Worst first", href=search.link(DEFAULT_ORDER))
     recorder = document["recorder"]

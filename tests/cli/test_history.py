@@ -98,6 +98,11 @@ def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         "2 more have changed too often for one answer; ask for one --port.",
         "5 older changes were dropped; recorder.max_mebibytes in the configuration allows no more.",
     ]
+    lines = printed(capsys, DOCUMENT | {"listeners": [], "omitted": 1, "dropped_changes": 1})
+    assert lines == [
+        "1 more has changed too often for one answer; ask for one --port.",
+        "1 older change was dropped; recorder.max_mebibytes in the configuration allows no more.",
+    ]
     lines = printed(capsys, DOCUMENT | {"listeners": [], "enabled": False})
     assert lines == ["The exporter keeps no history: its configuration has recorder: {enabled: false}."]
 

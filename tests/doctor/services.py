@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +21,35 @@ kept = []
 while True:
     time.sleep(pause)
     kept.append(listener.accept())
+"""
+# Listens on a port with sockets (SO_REUSEPORT) that each of its workers holds, which accept from one each.
+_WORKERS = """
+import os, signal, socket, sys
+sockets = []
+for _ in range(int(sys.argv[2])):
+    opened = socket.socket()
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    opened.bind(("127.0.0.1", int(sys.argv[1])))
+    opened.listen(3)
+    sockets.append(opened)
+workers = []
+for opened in sockets:
+    workers.append(os.fork())
+    if not workers[-1]:
+        kept = []
+        while True:
+            kept.append(opened.accept())
+print(*workers, flush=True)
+signal.pause()
+"""
+# Listens on a path, and accepts nothing; it does not even run.
+_HUNG_UNIX = """
+import signal, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen(3)
+print("listens", flush=True)
+signal.pause()
 """
 # Listens on a port, and opens files until it may open no more, so that accept() fails.
 _OUT_OF_FILES = """
@@ -50,17 +81,40 @@ def out_of_files(port: int) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
+def hung_unix(path: str) -> Iterator[subprocess.Popen[str]]:
+    """A service at a unix socket that accepts nothing."""
+    with _running(_HUNG_UNIX, path) as process:
+        yield process
+
+
+@contextmanager
+def workers(port: int, number: int) -> Iterator[list[int]]:
+    """The workers of a service, each of which has a socket of its own, as with `reuseport` in nginx."""
+    with _started(_WORKERS, str(port), str(number)) as (_, line):
+        yield [int(pid) for pid in line.split()]
+
+
+@contextmanager
 def _running(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with _started(code, *arguments) as (process, line):
+        assert line == "listens\n"
+        yield process
+
+
+@contextmanager
+def _started(code: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start a program, and return it with the first line that it prints."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdout=subprocess.PIPE,
         text=True,
+        # Its workers end with it, stopped ones too.
+        start_new_session=True,
         preexec_fn=syscalls.die_with_parent,  # noqa: PLW1509  (tests have one thread)
     )
     try:
         assert process.stdout is not None
-        assert process.stdout.readline() == "listens\n"
-        yield process
+        yield process, process.stdout.readline()
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

@@ -94,8 +94,8 @@ def test_a_stuck_service_in_another_namespace_is_found_there(tmp_path: Path) -> 
     config.write_text(only("web"))
     with Namespaces() as namespaces:
         web = namespaces.named("web")
-        web.listen_tcp(80, backlog=2)
-        web.fill_tcp(80, 3)
+        web.listen_tcp(80, backlog=31)
+        web.fill_tcp(80, 32)
         (finding,) = until(
             lambda: diagnosis(f"--config.file={config}", seconds=3.0, namespaces=True)["findings"], bool
         )

@@ -101,7 +101,7 @@ def test_a_reload_ends_when_the_new_configuration_is_in_force(
         assert int(begun.fields["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
         manager.until(has(READY="1"))
         assert figure(daemon, "threshold_connections", **LEVEL) == 2
-        manager.until(lambda message: message.status == "1 listeners, 0 full; network namespaces: 1")
+        manager.until(lambda message: message.status == "1 listener, 0 full; network namespaces: 1")
 
 
 @pytest.mark.netns

@@ -52,6 +52,7 @@ def test_what_is_left_out_is_told() -> None:
     made.kernel.tcp.open(*(tcp(10 + port, "10.0.0.2", port) for port in range(1, 100)), limit=9)
     made.run_for(2.0)
     assert "81 listeners more are not shown; the search finds them." in table(made, max_rows=20).text
+    assert "1 listener more is not shown; the search finds it." in table(made, max_rows=100).text
 
 
 def test_a_search_says_how_many_it_has_found() -> None:

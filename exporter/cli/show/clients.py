@@ -94,11 +94,11 @@ def _figures(count: Document) -> tuple[str, str, str]:
 
 
 def _remarks(clients: Document) -> Iterator[str]:
-    omitted = [
-        f"{clients['omitted'][name]:d} more {name}"
-        for name in ("addresses", "networks")
-        if clients["omitted"][name]
+    more = [
+        f"{omitted:d} more {one if omitted == 1 else name}"
+        for one, name in (("address", "addresses"), ("network", "networks"))
+        if (omitted := clients["omitted"][name])
     ]
-    if omitted:
-        yield f"not listed: {' and '.join(omitted)}"
+    if more:
+        yield f"not listed: {' and '.join(more)}"
     yield from remarks(clients, "{:d}".format)

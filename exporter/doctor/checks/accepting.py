@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Final
 
 from exporter.doctor.checks import load
+from exporter.doctor.checks.cause import cause_of
 from exporter.doctor.checks.subject import finding_about
 from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView, NamespaceView
-from exporter.kernel.processes.activity import ProcessActivity
 
 NOT_ACCEPTING: Final = "not-accepting"
 QUEUE_FULL: Final = "queue-full"
@@ -25,6 +26,14 @@ _COVERED: Final = 0.5
 _MIN_SECONDS: Final = 0.9
 # A service may be busy with one thing for so long and yet accept.
 _LONG_SECONDS: Final = 2.0
+# Where so many would have been accepted, it is not by chance that none was: once in 20 times, if they are
+# accepted independently of each other.
+_ENOUGH: Final = 3.0
+# A client that waits in connect() takes a place as soon as it gets free: of a unix socket that accepted 20
+# connections a second, one sample in 200 found fewer than it holds.
+_LENGTH_ALONE_SECONDS: Final = 5.0
+_LENGTH_ALONE_SAMPLES: Final = 20
+_LONGER: Final = "whether it accepts at all shows in a longer watch: --for=10s"
 
 
 def accepting(host: HostView) -> Iterator[Finding]:
@@ -43,69 +52,97 @@ def accepting(host: HostView) -> Iterator[Finding]:
 def accepts_nothing(listener: ListenerView, seconds: float) -> Certainty | None:
     """Tell how sure it is that nothing was accepted in a watch of so many seconds; None where something was.
 
-    Connections are accepted in the order in which they came, so while the oldest one stays, none is accepted.
-    Its age grows as well while those that came with it are accepted, but then the queue becomes shorter.
-    One that ended with RST has no age, and those of unix sockets have none either. There a queue that stays
-    exactly full tells less, since clients that wait outside take each place that gets free.
+    Connections are accepted in the order in which they came, so while those that came first stay, none is
+    accepted. One that ended with RST has no age, and those of unix sockets have none either. There a queue
+    that stays exactly full tells less, since clients that wait outside take each place that gets free.
     """
     if not any(each.shortest and not each.decreased for each in listener.sockets):
         return None
     waited = listener.oldest_wait_seconds
-    if waited is not None:
-        long_enough = listener.same_oldest_seconds >= max(_MIN_SECONDS, _COVERED * seconds)
-        return Certainty.CERTAIN if long_enough and waited >= _LONG_SECONDS else None
-    if not any(each.always_full and each.unchanged for each in listener.sockets):
+    if waited is None:
+        return _by_length(listener, seconds)
+    long_enough = listener.same_oldest_seconds >= max(_MIN_SECONDS, _COVERED * seconds)
+    if not long_enough or waited < _LONG_SECONDS:
+        return None
+    if _all_stopped(listener) or listener.same_oldest_seconds >= _ENOUGH * _each_seconds(listener):
+        return Certainty.CERTAIN
+    return Certainty.LIKELY
+
+
+def _each_seconds(listener: ListenerView) -> float:
+    """Return how long a service takes for each connection in whose queue they wait for so long.
+
+    That is Little's law. More seconds for each would make them wait longer.
+    """
+    length = max((each.shortest for each in listener.sockets if not each.decreased), default=0)
+    return (listener.oldest_wait_seconds or 0.0) / max(1, length)
+
+
+def _all_stopped(listener: ListenerView) -> bool:
+    return bool(listener.processes) and all(process.stopped for process in listener.processes)
+
+
+def _by_length(listener: ListenerView, seconds: float) -> Certainty | None:
+    """Tell it of a queue none of whose connections has an age."""
+    unmoved = [each for each in listener.sockets if each.always_full and each.unchanged]
+    if not unmoved:
         return None
     if any(process.stopped or process.out_of_files for process in listener.processes):
         return Certainty.LIKELY
-    return Certainty.LIKELY if listener.has_syn_queue and seconds >= _LONG_SECONDS else None
+    if seconds >= _LONG_SECONDS and (listener.idle or listener.has_syn_queue):
+        return Certainty.LIKELY
+    samples = max(each.samples for each in unmoved)
+    if seconds >= _LENGTH_ALONE_SECONDS and samples >= _LENGTH_ALONE_SAMPLES:
+        return Certainty.POSSIBLE
+    return None
 
 
 def _stuck(listener: ListenerView, namespace: NamespaceView, certainty: Certainty, seconds: float) -> Finding:
-    cause, change = _cause(listener.processes)
-    age = listener.oldest_wait_seconds
+    cause, change = cause_of(listener.processes)
     # Others may accept what comes to them (SO_REUSEPORT).
     some = any(each.decreased or not each.shortest for each in listener.sockets)
     what = f"{listener.name}: one of its {len(listener.sockets)} sockets" if some else listener.name
-    if age is None:
-        queue = "a queue" if some else "the queue"
-        seen = f"in all of the {seconds:.1f} s of this watch {queue} stayed exactly full"
-    elif some:
-        seen = f"the oldest connection was not accepted in {seconds:.1f} s, and has waited for {age:.1f} s"
-    else:
-        seen = f"nothing was accepted in {seconds:.1f} s: the oldest connection has waited for {age:.1f} s"
+    possible = certainty is Certainty.POSSIBLE
     return finding_about(
         listener,
         name=NOT_ACCEPTING,
-        title=f"{what} accepts no connection",
+        title=f"{what} {'may accept' if possible else 'accepts'} no connection",
         severity=FindingSeverity.CRITICAL,
         certainty=certainty,
         evidence=(
-            seen,
+            *_seen(listener, certainty, seconds, some=some),
             *load.evidence(listener, namespace),
+            *(("its processes used no processor time in this watch",) if listener.idle and not cause else ()),
             *cause,
         ),
-        change=change,
+        change=f"{change}; if it accepts, give it more workers, or less load" if possible else change,
     )
 
 
-def _cause(processes: tuple[ProcessActivity, ...]) -> tuple[tuple[str, ...], str]:
-    """Return what the processes tell of the cause, and what to change for it."""
-    for process in processes:
-        who = f"process {process.pid} ({process.name})"
-        if process.stopped:
-            return (f"{who} is stopped",), f"continue it: kill -CONT {process.pid}"
-        if process.out_of_files:
-            text = f"{who} has {process.open_files} files open and may open {process.max_open_files}"
-            return (text,), "raise its limit of open files (LimitNOFILE=), and look for what it never closes"
-        if process.waits_for_disk:
-            return (
-                (f"{who} waits for a disk or a file server",),
-                f"find out what it waits for: cat /proc/{process.pid}/stack",
-            )
-    pids = ",".join(str(process.pid) for process in processes)
-    look = f"ps -L -o tid,stat,pcpu,wchan:24,comm -p {pids}" if pids else "ps of its process"
-    return (), f"look what it does before a restart, which loses every waiting connection: {look}"
+def _seen(listener: ListenerView, certainty: Certainty, seconds: float, *, some: bool) -> Iterator[str]:
+    """Say what was seen, and what else would look the same."""
+    age = listener.oldest_wait_seconds
+    if age is None:
+        samples = max((each.samples for each in listener.sockets if each.unchanged), default=0)
+        queue = "a queue" if some else "the queue"
+        yield (
+            f"in all of the {seconds:.1f} s of this watch {queue} stayed exactly full, "
+            f"in each of {load.count(samples, 'sample')}"
+        )
+        if certainty is Certainty.POSSIBLE:
+            yield "one that accepts looks the same where clients wait outside to take each free place"
+        return
+    same = listener.same_oldest_seconds
+    if some:
+        yield f"the oldest connection was not accepted in {same:.1f} s, and has waited for {age:.1f} s"
+    else:
+        yield f"nothing was accepted in {same:.1f} s: the oldest connection has waited for {age:.1f} s"
+    if certainty is not Certainty.CERTAIN:
+        each = _each_seconds(listener)
+        yield (
+            f"a service that accepts one connection in {each:.1f} s would look the same; "
+            f"--for={ceil(_ENOUGH * each) + 1}s tells"
+        )
 
 
 def _full(listener: ListenerView, namespace: NamespaceView, seconds: float) -> Finding:
@@ -125,6 +162,7 @@ def _full(listener: ListenerView, namespace: NamespaceView, seconds: float) -> F
             *((f"it dropped {load.count(listener.more_drops, 'packet')} in this watch",) if lost else ()),
             *(("every sample found it full",) if always else ()),
             *((unseen,) if not tcp else ()),
+            *((_LONGER,) if not tcp and always and seconds < _LENGTH_ALONE_SECONDS else ()),
         ),
         change=(
             "let it accept faster: more workers or threads, or less load; a larger backlog helps in bursts"

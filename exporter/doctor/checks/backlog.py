@@ -88,6 +88,7 @@ def _small(
 
 
 def _tiny(listener: ListenerView, setting: BacklogSetting, limit: int, *, lost: bool) -> Finding:
+    waiting = load.count(limit + 1, "client waits", "clients wait")
     return finding_about(
         listener,
         name=TINY,
@@ -95,7 +96,7 @@ def _tiny(listener: ListenerView, setting: BacklogSetting, limit: int, *, lost: 
         severity=FindingSeverity.NOTE,
         certainty=Certainty.CERTAIN,
         evidence=(
-            f"its backlog is {limit}: when {limit + 1} clients wait, the next one is dropped",
+            f"its backlog is {limit}: when {waiting}, the next one is dropped",
             *(() if lost else ("nobody was lost so far, as far as the kernel counts",)),
         ),
         change=_larger(setting),

@@ -21,6 +21,8 @@ _MAX_NAMES: Final = 3
 # The kernel adds to a counter and to the drops of a listener one after the other, and a client of such a
 # listener may repeat a SYN as any other.
 _NEARLY_ALL: Final = 0.9
+# Of its limit, what a SYN queue that was full between two samples still holds.
+_NEAR: Final = 0.5
 # net.ipv4.tcp_syncookies.
 _COOKIES_OFF: Final = 0
 
@@ -37,7 +39,8 @@ def drops(host: HostView) -> Iterator[Finding]:
         if rose.listen_overflows and not any(each.was_full for each in namespace.tcp):
             yield _overflow(namespace, rose, unexplained)
         elif _dropped_syns(rose):
-            yield (_syn_queue if _may_be_full(namespace, rose) else _unanswered)(namespace, rose, unexplained)
+            full = _may_be_full(namespace, rose, unexplained)
+            yield (_syn_queue if full else _unanswered)(namespace, rose, unexplained)
         elif unexplained and rose.listen_overflows:
             yield _beside_overflows(namespace, rose, unexplained)
         elif unexplained:
@@ -53,13 +56,19 @@ def _dropped_syns(rose: TcpCounters) -> int:
     return rose.syn_queue_full_drops or rose.listen_drops or 0
 
 
-def _may_be_full(namespace: NamespaceView, rose: TcpCounters) -> bool:
+def _may_be_full(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> bool:
     """Tell whether a full SYN queue may have dropped SYNs: with SYN cookies it drops none.
 
-    Source: tcp_conn_request, net/ipv4/tcp_input.c.
+    Without them one that holds its backlog + 1 counts in TCPReqQFullDrop, and one that tcp_max_syn_backlog
+    limits in ListenDrops alone, as a SYN without an answer does; half-open connections stay for seconds, so
+    that a sample sees whether they come near that limit. Source: tcp_conn_request, net/ipv4/tcp_input.c.
     """
+    if rose.syn_queue_full_drops:
+        return True
     cookies = namespace.sysctls.syncookies if namespace.sysctls is not None else None
-    return bool(rose.syn_queue_full_drops) or cookies in (None, _COOKIES_OFF)
+    if cookies not in (None, _COOKIES_OFF):
+        return False
+    return any(each.syn_recv is None or _syn_recv_ratio(each) >= _NEAR for each in dropped or namespace.tcp)
 
 
 def _overflow(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
@@ -78,15 +87,22 @@ def _overflow(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
 
 
 def _syn_queue(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
+    fullest = max(dropped or namespace.tcp, key=_syn_recv_ratio, default=None)
+    if rose.syn_queue_full_drops:
+        certainty = Certainty.CERTAIN
+    else:
+        known = fullest is not None and fullest.syn_recv is not None
+        certainty = Certainty.LIKELY if known else Certainty.POSSIBLE
     return finding_about(
         _subject(namespace, dropped),
         name=SYN_QUEUE,
         title=f"SYNs are dropped because a SYN queue is full{_at(dropped)}",
         severity=FindingSeverity.CRITICAL,
-        certainty=Certainty.CERTAIN if rose.syn_queue_full_drops else Certainty.LIKELY,
+        certainty=certainty,
         evidence=(
             f"ListenDrops rose by {rose.listen_drops or 0}, and ListenOverflows did not",
             f"TCPReqQFullDrop rose by {rose.syn_queue_full_drops or 0}",
+            *_half_open(fullest),
             *_counts(dropped),
         ),
         change="sysctl -w net.ipv4.tcp_syncookies=1, and in /etc/sysctl.d; it counts at once",
@@ -94,6 +110,8 @@ def _syn_queue(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Li
 
 
 def _unanswered(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[ListenerView]) -> Finding:
+    off = namespace.sysctls is None or namespace.sysctls.syncookies in (None, _COOKIES_OFF)
+    fullest = max(dropped or namespace.tcp, key=_syn_recv_ratio, default=None)
     return finding_about(
         _subject(namespace, dropped),
         name=UNANSWERED,
@@ -102,7 +120,10 @@ def _unanswered(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[L
         certainty=Certainty.LIKELY,
         evidence=(
             f"ListenDrops rose by {rose.listen_drops or 0}; ListenOverflows and TCPReqQFullDrop did not",
-            "SYN cookies are on, so a full SYN queue drops none: the host cannot send an answer",
+            "no SYN queue came near its limit: the host cannot send an answer"
+            if off
+            else "SYN cookies are on, so a full SYN queue drops none: the host cannot send an answer",
+            *(_half_open(fullest) if off else ()),
             *_counts(dropped),
         ),
         change=(
@@ -126,7 +147,7 @@ def _cookies(namespace: NamespaceView, rose: TcpCounters) -> Finding:
         certainty=Certainty.CERTAIN,
         evidence=(
             f"TCPReqQFullDoCookies rose by {rose.syn_queue_full_cookies} in this watch",
-            f"{sent} cookies were sent, {back} came back: {likely}",
+            f"{load.count(sent, 'cookie was', 'cookies were')} sent, {back} came back: {likely}",
         ),
         change=(
             "look where the SYNs come from (ss -tn state syn-recv); clients are still served"
@@ -134,6 +155,13 @@ def _cookies(namespace: NamespaceView, rose: TcpCounters) -> Finding:
             else "give the listener a larger backlog, which is also the size of its SYN queue"
         ),
     )
+
+
+def _half_open(listener: ListenerView | None) -> tuple[str, ...]:
+    if listener is None or listener.syn_recv is None or listener.syn_recv_limit is None:
+        return ()
+    most = load.count(listener.syn_recv, "connection")
+    return (f"{listener.name} had {most} half-open at most, of {listener.syn_recv_limit} that it admits",)
 
 
 def _syn_recv_ratio(listener: ListenerView) -> float:
@@ -173,11 +201,7 @@ def _harmless(namespace: NamespaceView, rose: TcpCounters, dropped: Sequence[Lis
             *_counts(dropped),
             "neither ListenDrops nor ListenOverflows rose",
             *((f"TCPDeferAcceptDrop rose by {handshakes}",) if handshakes else ()),
-            *(
-                ("a scan of open ports, or a SYN that was sent twice, looks like this",)
-                if not deferred
-                else ()
-            ),
+            *(() if deferred else ("a scan of open ports, or a SYN that was sent twice, looks like this",)),
         ),
         change=(
             "nothing; do not alert on the drops of this listener"

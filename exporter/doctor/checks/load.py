@@ -32,9 +32,9 @@ def may_have_lost(listener: ListenerView, namespace: NamespaceView) -> bool:
     return bool(listener.drops and overflows)
 
 
-def count(number: int | None, word: str) -> str:
-    """Return a number with what it counts."""
-    return f"{number or 0} {word}{'' if number == 1 else 's'}"
+def count(number: int | None, word: str, plural: str = "") -> str:
+    """Return a number with what it counts; the plural where that is not the word with an s."""
+    return f"{number or 0} {word if number == 1 else plural or f'{word}s'}"
 
 
 def evidence(listener: ListenerView, namespace: NamespaceView) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from exporter.doctor.checks import load
 from exporter.doctor.checks.subject import finding_about
 from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, ListenerView
@@ -33,6 +34,7 @@ def _finding(listener: ListenerView, others: float) -> Finding:
     fullest = listener.fullest
     longest = fullest.longest if fullest is not None else 0
     holds = fullest.limit + 1 if fullest is not None else 0
+    held = load.count(longest, "connection")
     steady = fullest is not None and fullest.shortest / (fullest.limit + 1) >= _NEARLY_FULL
     return finding_about(
         listener,
@@ -43,7 +45,7 @@ def _finding(listener: ListenerView, others: float) -> Finding:
         else FindingSeverity.WARNING,
         certainty=Certainty.CERTAIN if steady else Certainty.LIKELY,
         evidence=(
-            f"the fullest socket held {longest} connections of {holds}, the others about {others:.0f}",
+            f"the fullest socket held {held} of {holds}, the others about {others:.0f}",
             "the kernel chooses the socket by a hash of addresses and ports, however full it is",
         ),
         change=(

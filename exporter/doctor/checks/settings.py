@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from exporter.doctor.checks import load
 from exporter.doctor.checks.subject import finding_about
 from exporter.doctor.finding import Certainty, Finding, FindingSeverity
 from exporter.doctor.host_view import HostView, NamespaceView
@@ -37,6 +38,8 @@ def syn_backlog(host: HostView) -> Iterator[Finding]:
         if not bound:
             continue
         worst = max(bound, key=lambda each: each.syn_recv or 0)
+        have = load.count(len(bound), "listener has", "listeners have")
+        allowed = load.count(most, "half-open connection")
         near = (worst.syn_recv or 0) >= most / 2
         yield finding_about(
             namespace,
@@ -45,9 +48,13 @@ def syn_backlog(host: HostView) -> Iterator[Finding]:
             severity=FindingSeverity.WARNING if near else FindingSeverity.NOTE,
             certainty=Certainty.CERTAIN,
             evidence=(
-                f"it is {sysctls.max_syn_backlog}, so a listener has {most} half-open connections at most",
-                f"of {len(namespace.tcp)} TCP listeners {len(bound)} have a larger backlog: {worst.name}",
-                *((f"{worst.syn_recv} were half-open at once at {worst.name}",) if near else ()),
+                f"it is {sysctls.max_syn_backlog}, so a listener has {allowed} at most",
+                f"{have} a larger backlog, of {load.count(len(namespace.tcp), 'TCP listener')}: {worst.name}",
+                *(
+                    (f"{load.count(worst.syn_recv, 'was', 'were')} half-open at once at {worst.name}",)
+                    if near
+                    else ()
+                ),
             ),
             change="sysctl -w net.ipv4.tcp_syncookies=1, and in /etc/sysctl.d: then it limits nothing",
         )
@@ -115,7 +122,11 @@ def _abort(host: HostView) -> Iterator[Finding]:
             certainty=Certainty.CERTAIN,
             evidence=(
                 "net.ipv4.tcp_abort_on_overflow is 1: clients get RST, where they would try again",
-                *((f"{overflows} overflows were counted (ListenOverflows)",) if overflows else ()),
+                *(
+                    (f"{load.count(overflows, 'overflow was', 'overflows were')} counted (ListenOverflows)",)
+                    if overflows
+                    else ()
+                ),
             ),
             change=(
                 "sysctl -w net.ipv4.tcp_abort_on_overflow=0, unless a load balancer in front is to try "
@@ -143,4 +154,8 @@ def _count(group: list[NamespaceView]) -> str:
 
 def _dropped_syns(group: list[NamespaceView]) -> list[str]:
     drops = sum(each.counters.syn_queue_full_drops or 0 for each in group if each.counters is not None)
-    return [f"{drops} SYNs were dropped at full SYN queues (TCPReqQFullDrop)"] if drops else []
+    return (
+        [f"{load.count(drops, 'SYN was', 'SYNs were')} dropped at full SYN queues (TCPReqQFullDrop)"]
+        if drops
+        else []
+    )

@@ -7,13 +7,14 @@ since Linux 6.2 (proc_fd_getattr, fs/proc/fd.c).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from exporter import proc
+from exporter.kernel.processes.cpu_clock import process_seconds
 
 _STOPPED: Final = frozenset({"T", "t"})
 _DISK: Final = "D"
@@ -24,13 +25,18 @@ _MAX_CHILDREN: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class ProcessActivity:
-    """One process. `state` is the letter of ps(1); the numbers of files are None where not known."""
+    """One process.
+
+    `state` is the letter of ps(1); the numbers of files are None where not known. `cpu_seconds` is the
+    processor time that all its threads have used, 0 where that is not known.
+    """
 
     pid: int
     name: str
     state: str
     open_files: int | None = None
     max_open_files: int | None = None
+    cpu_seconds: float = 0.0
 
     @property
     def stopped(self) -> bool:
@@ -49,15 +55,38 @@ class ProcessActivity:
         return known and (self.open_files or 0) >= (self.max_open_files or 0)
 
 
-def activities(pid: int, started: int, root: str = "/proc") -> Iterator[ProcessActivity]:
-    """Yield what a process that started then, and its children, do; nothing where it is gone or hidden."""
+def activities(
+    pid: int, started: int, sockets: Collection[int], root: str = "/proc"
+) -> Iterator[ProcessActivity]:
+    """Yield what a process that started then does, and those of its children that hold any of these sockets.
+
+    Sockets are inode numbers. Nothing is yielded where the process is gone or hidden.
+    """
     with suppress(OSError, ValueError):
         if proc.start_ticks(proc.read_file(f"{root}/{pid}/stat")) != started:
             return
-        for each in (pid, *islice(_children(f"{root}/{pid}/task"), _MAX_CHILDREN)):
+        yield _activity(root, pid)
+        for child in islice(_children(f"{root}/{pid}/task"), _MAX_CHILDREN):
             # A child may end meanwhile.
             with suppress(OSError, ValueError):
-                yield _activity(root, each)
+                if _holds(child, sockets, root):
+                    yield _activity(root, child)
+
+
+def _holds(pid: int, sockets: Collection[int], root: str) -> bool:
+    """Tell whether a process holds any of these sockets, or may do so. Raises OSError where it is gone.
+
+    A service may have children of any kind, and those that accept nothing explain nothing.
+    """
+    try:
+        path, names = proc.descriptors(pid, root)
+        directory = proc.open_directory(path)
+    except PermissionError:
+        return True
+    try:
+        return not set(proc.socket_inodes(directory, names)).isdisjoint(sockets)
+    finally:
+        os.close(directory)
 
 
 def _children(threads: str) -> Iterator[int]:
@@ -80,7 +109,8 @@ def _activity(root: str, pid: int) -> ProcessActivity:
                 if not proc.first_thread_has_ended(stat):
                     break
     state = proc.state(stat).decode()
-    return ProcessActivity(pid, name, state, _open_files(found), _max_open_files(directory))
+    files, most = _open_files(found), _max_open_files(directory)
+    return ProcessActivity(pid, name, state, files, most, process_seconds(pid))
 
 
 def _open_files(directory: str) -> int | None:

@@ -7,7 +7,7 @@ microseconds, however many connections the host has.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -22,6 +22,16 @@ from exporter.sampling.sources.followed_waits import FollowedWaits
 # In a group of several sockets each connection has to be looked up: no more than so many of the oldest are.
 _MAX_LOOKUPS: Final = 20
 _created_at: Final = attrgetter("created_at")
+# When connections came is told in ticks of up to 10 ms, and a dump takes a while: of those that came so close
+# to each other it is not known which one was first.
+_TOGETHER_SECONDS: Final = 0.05
+
+
+class First(NamedTuple):
+    """The cookies of the connections that came first of those that waited at `seen_at`."""
+
+    cookies: Collection[int]
+    seen_at: float
 
 
 class _Entry(NamedTuple):
@@ -122,6 +132,15 @@ class KnownWaits:
         """Return those that are known at a listener, without those for which there was no place."""
         queue = self._known.get(group)
         return [] if queue is None else [each.connection for each in queue.waiting]
+
+    def first(self, group: ListenerGroup) -> First | None:
+        """Return those that came first of what waits at a listener; None where none is known."""
+        queue = self._known.get(group)
+        if queue is None:
+            return None
+        together = queue.waiting[0].created_at + _TOGETHER_SECONDS
+        end = bisect_right(queue.waiting, together, key=_created_at)
+        return First(frozenset(each.connection.cookie for each in queue.waiting[:end]), queue.seen_at)
 
     def oldest(self, groups: Collection[ListenerGroup], now: float) -> dict[ListenerGroup, float]:
         """Look up how long the oldest connection of each of these has waited, in seconds.

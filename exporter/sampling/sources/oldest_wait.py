@@ -24,6 +24,7 @@ from exporter.sampling.listener_state import ListenerState
 from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.sources.accept_queue import AcceptQueue
 from exporter.sampling.sources.followed_waits import FollowedWaits
+from exporter.sampling.sources.known_waits import First
 from exporter.sampling.sources.port_waits import PortWaits
 from exporter.sampling.sources.redirected_waits import RedirectedWaits
 from exporter.sampling.sources.source import Source
@@ -123,6 +124,10 @@ class OldestWait(Source[OldestWaits]):
                 known = (self._at_ports.known, self._redirected.known)
                 found[state] = most_waiting(each for waits in known for each in waits.connections(group))
         return found
+
+    def first(self, group: ListenerGroup) -> First | None:
+        """Return those that came first of what waits at a listener; None where none is known."""
+        return self._at_ports.known.first(group) or self._redirected.known.first(group)
 
     def apply(self, answer: OldestWaits, now: float) -> None:  # noqa: ARG002
         """Give each listener the longest of its waits, and those that ended."""

@@ -91,6 +91,8 @@ def test_what_is_left_out_is_said_and_counted_in_the_total() -> None:
     assert lines[0].endswith("addresses: 43, in networks (/24, /64): 9")
     assert lines[-1] == "not listed: 40 more addresses and 7 more networks"
     assert printed(KNOWN | {"omitted": {"addresses": 2, "networks": 0}})[-1] == "not listed: 2 more addresses"
+    lines = printed(KNOWN | {"omitted": {"addresses": 1, "networks": 1}})
+    assert lines[-1] == "not listed: 1 more address and 1 more network"
 
 
 @pytest.mark.parametrize(

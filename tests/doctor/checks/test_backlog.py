@@ -113,3 +113,11 @@ def test_a_tiny_backlog_at_which_clients_wait_is_not_called_harmless() -> None:
             stack.enter_context(client)
         tiny = until(findings, lambda each: _TINY in each)[_TINY]
     assert tiny.evidence == ("its backlog is 5: when 6 clients wait, the next one is dropped",)
+
+
+@pytest.mark.netns
+def test_the_smallest_backlog_is_told_in_the_singular() -> None:
+    with listening_sockets.tcp("0.0.0.0", 8080, backlog=0):
+        assert findings()[_TINY].evidence[0] == (
+            "its backlog is 0: when 1 client waits, the next one is dropped"
+        )

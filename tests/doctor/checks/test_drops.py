@@ -74,8 +74,8 @@ def test_a_flood_of_syns_is_told_by_the_setting_of_cookies(cookies: int, expecte
 
 
 @pytest.mark.netns
-@pytest.mark.parametrize(("cookies", "expected"), [(1, drops.UNANSWERED), (2, drops.UNANSWERED)])
-def test_syns_of_clients_without_a_route_are_no_full_queue(cookies: int, expected: str) -> None:
+@pytest.mark.parametrize("cookies", [0, 1, 2])
+def test_syns_of_clients_without_a_route_are_no_full_queue(cookies: int) -> None:
     write_sysctl("net.ipv4.tcp_syncookies", cookies)
     packet = syn(ipaddress.ip_address("203.0.113.9"), 4000, ipaddress.ip_address(TUN_IPV4), _PORT)
     with Tun() as tun, listening_sockets.tcp(TUN_IPV4, _PORT, backlog=8):
@@ -87,11 +87,30 @@ def test_syns_of_clients_without_a_route_are_no_full_queue(cookies: int, expecte
             until(lambda: tun.tcp_counter("InSegs"), lambda now: now > received)
 
         found = findings(send)
-    assert found.keys() & _ALL == {expected}
-    assert found[expected].severity is FindingSeverity.WARNING
-    assert found[expected].listener is not None
-    assert found[expected].evidence[0] == (
+    assert found.keys() & _ALL == {drops.UNANSWERED}
+    assert found[drops.UNANSWERED].severity is FindingSeverity.WARNING
+    assert found[drops.UNANSWERED].listener is not None
+    assert found[drops.UNANSWERED].evidence[0] == (
         "ListenDrops rose by 1; ListenOverflows and TCPReqQFullDrop did not"
+    )
+    why = found[drops.UNANSWERED].evidence[1]
+    assert why.startswith("SYN cookies are on" if cookies else "no SYN queue came near its limit")
+
+
+@pytest.mark.netns
+def test_a_syn_queue_that_max_syn_backlog_limits_drops_syns() -> None:
+    """The kernel counts them in ListenDrops alone, as those of clients without a route."""
+    write_sysctl("net.ipv4.tcp_syncookies", 0)
+    write_sysctl("net.ipv4.tcp_max_syn_backlog", 16)
+    with Tun() as tun, listening_sockets.tcp(TUN_IPV4, _PORT, backlog=64):
+        found = findings(lambda: syn_flood(tun, TUN_IPV4, _PORT, 50))
+    assert found.keys() & _ALL == {drops.SYN_QUEUE}
+    assert found[drops.SYN_QUEUE].certainty is Certainty.LIKELY
+    assert found[drops.SYN_QUEUE].evidence[1] == "TCPReqQFullDrop rose by 0"
+    assert (
+        found[drops.SYN_QUEUE]
+        .evidence[2]
+        .endswith(" had 13 connections half-open at most, of 13 that it admits")
     )
 
 

@@ -16,12 +16,31 @@ from testbed.waiting import equals, until
 from tests.broker.test_process_files import leaderless
 
 _SLEEP = "import time; time.sleep(600)"
-# Starts a child, which sleeps as well.
-_MASTER = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {_SLEEP!r}])"
+# Opens a socket, and starts a child that holds it too, which sleeps as well.
+_MASTER = (
+    "import socket, subprocess, sys; opened = socket.socket(); "
+    f"subprocess.run([sys.executable, '-c', {_SLEEP!r}], pass_fds=[opened.fileno()])"
+)
+# Starts one before that which holds nothing.
+_WITH_ANOTHER = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {_SLEEP!r}]); {_MASTER}"
 
 
 def started(pid: int) -> int:
     return proc.start_ticks(proc.read_file(f"/proc/{pid}/stat"))
+
+
+def of_sockets(pid: int) -> list[ProcessActivity]:
+    """What is told of a process, and of children that hold its sockets."""
+    path, names = proc.descriptors(pid)
+    directory = proc.open_directory(path)
+    try:
+        return list(activities(pid, started(pid), proc.socket_inodes(directory, names)))
+    finally:
+        os.close(directory)
+
+
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_stopped_process_and_its_children_are_told() -> None:
@@ -29,7 +48,7 @@ def test_a_stopped_process_and_its_children_are_told() -> None:
     try:
 
         def seen() -> list[ProcessActivity]:
-            return list(activities(master.pid, started(master.pid)))
+            return of_sockets(master.pid)
 
         own, child = until(seen, lambda each: len(each) == 2)
         assert (own.pid, own.stopped, child.stopped) == (master.pid, False, False)
@@ -53,10 +72,23 @@ def test_a_child_that_another_thread_has_forked_is_told() -> None:
     program = f"import threading; threading.Thread(target=lambda: exec({_MASTER!r})).start()"
     master = subprocess.Popen([sys.executable, "-c", program])
     try:
-        _, child = until(
-            lambda: list(activities(master.pid, started(master.pid))), lambda each: len(each) == 2
-        )
+        _, child = until(lambda: of_sockets(master.pid), lambda each: len(each) == 2)
         os.kill(child.pid, signal.SIGKILL)
+    finally:
+        master.kill()
+        master.wait()
+
+
+def test_a_child_that_does_not_hold_the_socket_is_not_told() -> None:
+    master = subprocess.Popen([sys.executable, "-c", _WITH_ANOTHER])
+    try:
+        until(lambda: children(master.pid), lambda each: len(each) == 2)
+        # Until it has run the program, the child has what its parent has.
+        own, child = until(lambda: of_sockets(master.pid), lambda each: len(each) == 2)
+        assert own.pid == master.pid
+        (other,) = set(children(master.pid)) - {child.pid}
+        for pid in (child.pid, other):
+            os.kill(pid, signal.SIGKILL)
     finally:
         master.kill()
         master.wait()
@@ -67,11 +99,11 @@ def test_where_the_kernel_does_not_tell_children_the_process_itself_is_told(tmp_
     own = os.getpid()
     (tmp_path / f"{own}/task/{own}").mkdir(parents=True)
     (tmp_path / f"{own}/stat").write_bytes(Path("/proc/self/stat").read_bytes())
-    assert [each.pid for each in activities(own, started(own), str(tmp_path))] == [own]
+    assert [each.pid for each in activities(own, started(own), (), str(tmp_path))] == [own]
 
 
 def test_its_open_files_are_counted_where_the_kernel_tells_them() -> None:
-    (own, *_) = activities(os.getpid(), started(os.getpid()))
+    (own, *_) = activities(os.getpid(), started(os.getpid()), ())
     if not Path("/proc/self/fd").stat().st_size:
         pytest.skip("before Linux 6.2 the number of open files is not told")
     assert own.open_files is not None
@@ -81,7 +113,7 @@ def test_its_open_files_are_counted_where_the_kernel_tells_them() -> None:
 
 
 def test_another_process_with_the_number_is_not_taken_for_it() -> None:
-    assert list(activities(os.getpid(), started(os.getpid()) + 1)) == []
+    assert list(activities(os.getpid(), started(os.getpid()) + 1, ())) == []
 
 
 @pytest.mark.parametrize(

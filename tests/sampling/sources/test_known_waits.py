@@ -50,6 +50,16 @@ def test_the_oldest_that_still_waits_is_looked_up(known: KnownWaits, kernel: Fak
     assert kernel.lookups.asked == asked + 1, "one that was accepted is not looked up again"
 
 
+def test_those_that_came_first_are_told_together(known: KnownWaits, kernel: FakeNamespace) -> None:
+    """In which order they came is not known where nearly the same time is told of both."""
+    assert known.first(GROUP) is None
+    known.set(GROUP, [waiting(cookie, HERE, age) for cookie, age in ((1, 4.0), (2, 4.04), (3, 3.9))], NOW, {})
+    assert known.first(GROUP) == ({1, 2}, NOW)
+    kernel.connections = [waiting(1, HERE, 5.0), waiting(3, HERE, 4.9)]
+    known.oldest([GROUP], NOW + 1.0)
+    assert known.first(GROUP) == ({1}, NOW + 1.0)
+
+
 def test_of_many_that_one_socket_accepted_few_are_looked_up(known: KnownWaits, kernel: FakeNamespace) -> None:
     """They are accepted in their order, so that half of the others need not be looked up each time."""
     known.set(GROUP, [waiting(cookie, HERE, 1000.0 - cookie) for cookie in range(1, 500)], NOW, {})
