@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import NamedTuple
 
 from exporter.doctor import unseen
@@ -107,17 +108,23 @@ class Watch:
         processes = self._processes(state)
         return self._listeners[state].view(seconds, processes, idle=_idle(before, processes))
 
+    def _may_hold(self, inodes: Collection[int], pid: int) -> bool:
+        """Ask as the search for owners does: the command itself may have no right to look."""
+        try:
+            return self._sampler.owners.may_hold(pid, inodes)
+        except KernelError:
+            return True
+
     def _processes(self, state: ListenerState) -> tuple[ProcessActivity, ...]:
         """Return what the owners of a listener's sockets do; of a queue without a connection nobody asks."""
         if not state.group.length:
             return ()
         inodes = [member.listener.inode for member in state.group.members.values()]
         found = {process for inode in inodes if (process := self._sampler.owners.process_of(inode))}
+        holds = partial(self._may_hold, frozenset(inodes))
         # Of a master and its workers, several may be known as owners of sockets of their own.
         seen = {
-            each.pid: each
-            for process in found
-            for each in activities(process.pid, process.started, frozenset(inodes))
+            each.pid: each for process in found for each in activities(process.pid, process.started, holds)
         }
         return tuple(seen[pid] for pid in sorted(seen))
 

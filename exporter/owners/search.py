@@ -46,11 +46,11 @@ class OwnerSources:
 
 
 class OwnerSearch:
-    """Searches for the owners of sockets."""
+    """Searches for the owners of sockets among `processes`."""
 
     def __init__(self, sources: OwnerSources) -> None:
         """Take what tells of owners; nothing is read yet."""
-        self._processes = sources.processes
+        self.processes = sources.processes
         self._programs = sources.programs
         self._details = OwnerDetails(
             sources.programs, sources.socket_paths, sources.container_names, sources.user_names
@@ -61,7 +61,7 @@ class OwnerSearch:
         self._new: set[int] = set()
         # Sockets for which new processes were not searched yet.
         self._not_looked_for: set[int] = set()
-        self._watch = OwnerWatch(self._processes, sources.programs.holds_for_others)
+        self._watch = OwnerWatch(self.processes, sources.programs.holds_for_others)
         self._new_processes = NewProcesses()
         self._cgroup_search: Iterator[None] | None = None
         self._new_search: Iterator[None] | None = None
@@ -197,7 +197,7 @@ class OwnerSearch:
             searched = self._owners.held | self._owners.missed()
             if new or self._owners.held:
                 holders = self._holders(searched | new)
-                yield from holders.search(self._new_processes.look_at(self._processes.pids(), self._now))
+                yield from holders.search(self._new_processes.look_at(self.processes.pids(), self._now))
                 # A socket that no search of all has sought may have an older holder.
                 self._keep_serving(holders, provisional=new - searched)
         finally:
@@ -219,7 +219,7 @@ class OwnerSearch:
             self._times.begin(self._now)
             sought = self._owners.sought()
             holders = self._holders(sought | self._owners.held | self._owners.given_up())
-            pids = self._processes.pids()
+            pids = self.processes.pids()
             self._new_processes.note(pids, self._now)
             yield from holders.search(pids)
             yield from self._created.look_for(self._owners.without_owner(), self._now)
@@ -246,4 +246,4 @@ class OwnerSearch:
         self._watch.set_owners(self._owners.by_process(), self._now)
 
     def _holders(self, sought: set[int]) -> SocketHolders:
-        return SocketHolders(self._processes, sought, self._programs.read)
+        return SocketHolders(self.processes, sought, self._programs.read)

@@ -51,6 +51,16 @@ listener.listen(3)
 print("listens", flush=True)
 signal.pause()
 """
+# Listens on a port, and has a child that shares its memory (vfork) and never ends: until it does, the kernel
+# shows the service as it shows one that waits for a disk.
+_BLOCKED = """
+import ctypes, os, signal, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=3)
+os.write(1, b"listens\\n")
+ctypes.PyDLL(None).vfork()
+while True:
+    signal.pause()
+"""
 # Listens on a port, and opens files until it may open no more, so that accept() fails.
 _OUT_OF_FILES = """
 import os, resource, socket, sys, time
@@ -77,6 +87,13 @@ def slow(port: int, backlog: int, pause: float) -> Iterator[subprocess.Popen[str
 def out_of_files(port: int) -> Iterator[subprocess.Popen[str]]:
     """A service that may open no further file."""
     with _running(_OUT_OF_FILES, str(port)) as process:
+        yield process
+
+
+@contextmanager
+def blocked(port: int) -> Iterator[subprocess.Popen[str]]:
+    """A service in an uninterruptible sleep."""
+    with _running(_BLOCKED, str(port)) as process:
         yield process
 
 

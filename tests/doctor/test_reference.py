@@ -13,6 +13,7 @@ from exporter.doctor.reference import FINDINGS, reference
 from tests.deploy.alerts import shipped
 
 _DOCS = Path(__file__).parents[2] / "docs"
+_CHECK_TESTS = Path(__file__).parent / "checks"
 _NAME = re.compile(r"[a-z]+(-[a-z]+)+")
 # A section of a runbook names the findings that confirm its alert in this paragraph.
 _CONFIRMED = re.compile(r"^\*\*`doctor`\*\* (?:.+\n)+", re.MULTILINE)
@@ -34,6 +35,25 @@ def test_every_finding_of_a_check_is_documented() -> None:
         if name.isupper() and isinstance(value, str) and _NAME.fullmatch(value)
     }
     assert names == FINDINGS.keys()
+
+
+def test_every_finding_has_a_test_on_a_real_kernel() -> None:
+    constants = {
+        value: name
+        for module in pkgutil.iter_modules(checks.__path__)
+        for name, value in vars(importlib.import_module(f"{checks.__name__}.{module.name}")).items()
+        if name.isupper() and isinstance(value, str)
+    }
+    tests = "".join(path.read_text() for path in _CHECK_TESTS.glob("test_*.py"))
+    # A test looks for it by the name of the constant, or as it is printed.
+    untested = [name for name in FINDINGS if not re.search(rf'\b{constants[name]}\b|"{name}"', tests)]
+    assert untested == []
+
+
+def test_every_finding_is_named_in_a_runbook() -> None:
+    """Those beside alerts too: who reads them asks what to do."""
+    runbooks = (_DOCS / "runbooks.md").read_text()
+    assert [name for name in FINDINGS if f"`{name}`" not in runbooks] == []
 
 
 def test_every_setting_has_a_source() -> None:

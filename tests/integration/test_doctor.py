@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from testbed import privileges, seccomp, syscalls
 from testbed.namespace import write_sysctl
 from testbed.netns import Namespaces
 from testbed.waiting import until
+from tests.doctor import services
 from tests.doctor.diagnosis import diagnosis
+from tests.doctor.diagnosis import found as found_by_name
 from tests.integration import command, listening_sockets
 from tests.integration.other_namespaces import only
 
@@ -101,6 +104,29 @@ def test_a_stuck_service_in_another_namespace_is_found_there(tmp_path: Path) -> 
         )
     assert (finding["name"], finding["certainty"]) == ("not-accepting", "certain")
     assert (finding["namespaces"], finding["listener"]["netns"]) == (["web"], "web")
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("namespaces", [False, True])
+def test_stopped_workers_are_all_named_by_a_command_that_gives_its_rights_away(
+    tmp_path: Path,
+    namespaces: bool,  # noqa: FBT001  (a parameter of the test)
+) -> None:
+    """It does so where it sees other namespaces: then another process of it looks into processes."""
+    config = tmp_path / "config.yml"
+    config.write_text("namespaces: {include: [none]}\n")
+    with services.workers(8080, 2) as workers, ExitStack() as stack:
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        for _ in range(8):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)  # noqa: FBT003  (the standard library's signature)
+            client.connect_ex(("127.0.0.1", 8080))
+        finding = until(
+            lambda: found_by_name(f"--config.file={config}", seconds=3.0, namespaces=namespaces),
+            lambda each: "not-accepting" in each,
+        )["not-accepting"]
+        assert finding["change"] == f"continue them: kill -CONT {' '.join(map(str, sorted(workers)))}"
 
 
 @pytest.mark.netns

@@ -7,7 +7,7 @@ since Linux 6.2 (proc_fd_getattr, fs/proc/fd.c).
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -56,11 +56,12 @@ class ProcessActivity:
 
 
 def activities(
-    pid: int, started: int, sockets: Collection[int], root: str = "/proc"
+    pid: int, started: int, holds: Callable[[int], bool], root: str = "/proc"
 ) -> Iterator[ProcessActivity]:
-    """Yield what a process that started then does, and those of its children that hold any of these sockets.
+    """Yield what a process that started then does, and those of its children that `holds` tells of.
 
-    Sockets are inode numbers. Nothing is yielded where the process is gone or hidden.
+    A service may have children of any kind, and what those do that hold no socket of it explains nothing.
+    Nothing is yielded where the process is gone or hidden.
     """
     with suppress(OSError, ValueError):
         if proc.start_ticks(proc.read_file(f"{root}/{pid}/stat")) != started:
@@ -69,24 +70,8 @@ def activities(
         for child in islice(_children(f"{root}/{pid}/task"), _MAX_CHILDREN):
             # A child may end meanwhile.
             with suppress(OSError, ValueError):
-                if _holds(child, sockets, root):
+                if holds(child):
                     yield _activity(root, child)
-
-
-def _holds(pid: int, sockets: Collection[int], root: str) -> bool:
-    """Tell whether a process holds any of these sockets, or may do so. Raises OSError where it is gone.
-
-    A service may have children of any kind, and those that accept nothing explain nothing.
-    """
-    try:
-        path, names = proc.descriptors(pid, root)
-        directory = proc.open_directory(path)
-    except PermissionError:
-        return True
-    try:
-        return not set(proc.socket_inodes(directory, names)).isdisjoint(sockets)
-    finally:
-        os.close(directory)
 
 
 def _children(threads: str) -> Iterator[int]:

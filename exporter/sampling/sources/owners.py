@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
@@ -89,6 +89,14 @@ class Owners(Source[SearchStep]):
     def process_of(self, inode: int) -> Process | None:
         """Return the process that owns a socket; None where it is not known."""
         return self._search.process_of(inode)
+
+    def may_hold(self, pid: int, inodes: Collection[int]) -> bool:
+        """Tell whether a process holds any of these sockets, or does not let it be seen.
+
+        Raises KernelError.
+        """
+        found = self._search.processes.sockets(pid)
+        return any(each.denied or not each.inodes.isdisjoint(inodes) for each in found)
 
     def set_namespaces(self, namespaces: Mapping[ListenerTable, Namespace]) -> None:
         """Take the namespaces that are sampled now, by the tables of their listeners."""

@@ -152,6 +152,16 @@ def test_a_process_without_a_free_file_descriptor_is_told_so() -> None:
 
 
 @pytest.mark.netns
+def test_a_process_that_waits_for_a_disk_is_told_so() -> None:
+    with services.blocked(_PORT) as service, ExitStack() as stack:
+        connect(stack, _PORT, 4)
+        finding = until(long_watch, lambda each: NOT_ACCEPTING in each)[NOT_ACCEPTING]
+        name = Path(f"/proc/{service.pid}/comm").read_text().strip()
+    assert f"process {service.pid} ({name}) waits for a disk or a file server" in finding.evidence
+    assert finding.change == f"find out what it waits for: cat /proc/{service.pid}/stack"
+
+
+@pytest.mark.netns
 def test_a_full_queue_of_a_service_that_accepts_is_full_and_not_stuck() -> None:
     with services.slow(_PORT, 3, 0.3), ExitStack() as stack:
         for _ in range(40):

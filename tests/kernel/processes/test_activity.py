@@ -29,14 +29,19 @@ def started(pid: int) -> int:
     return proc.start_ticks(proc.read_file(f"/proc/{pid}/stat"))
 
 
-def of_sockets(pid: int) -> list[ProcessActivity]:
-    """What is told of a process, and of children that hold its sockets."""
+def sockets(pid: int) -> set[int]:
     path, names = proc.descriptors(pid)
     directory = proc.open_directory(path)
     try:
-        return list(activities(pid, started(pid), proc.socket_inodes(directory, names)))
+        return set(proc.socket_inodes(directory, names))
     finally:
         os.close(directory)
+
+
+def of_sockets(pid: int) -> list[ProcessActivity]:
+    """What is told of a process, and of children that hold its sockets."""
+    own = sockets(pid)
+    return list(activities(pid, started(pid), lambda child: not own.isdisjoint(sockets(child))))
 
 
 def children(pid: int) -> list[int]:
@@ -99,11 +104,11 @@ def test_where_the_kernel_does_not_tell_children_the_process_itself_is_told(tmp_
     own = os.getpid()
     (tmp_path / f"{own}/task/{own}").mkdir(parents=True)
     (tmp_path / f"{own}/stat").write_bytes(Path("/proc/self/stat").read_bytes())
-    assert [each.pid for each in activities(own, started(own), (), str(tmp_path))] == [own]
+    assert [each.pid for each in activities(own, started(own), bool, str(tmp_path))] == [own]
 
 
 def test_its_open_files_are_counted_where_the_kernel_tells_them() -> None:
-    (own, *_) = activities(os.getpid(), started(os.getpid()), ())
+    (own, *_) = activities(os.getpid(), started(os.getpid()), bool)
     if not Path("/proc/self/fd").stat().st_size:
         pytest.skip("before Linux 6.2 the number of open files is not told")
     assert own.open_files is not None
@@ -113,7 +118,7 @@ def test_its_open_files_are_counted_where_the_kernel_tells_them() -> None:
 
 
 def test_another_process_with_the_number_is_not_taken_for_it() -> None:
-    assert list(activities(os.getpid(), started(os.getpid()) + 1, ())) == []
+    assert list(activities(os.getpid(), started(os.getpid()) + 1, bool)) == []
 
 
 @pytest.mark.parametrize(
