@@ -67,10 +67,10 @@ def test_a_stopped_process_and_its_children_are_told() -> None:
 
 def test_a_process_whose_first_thread_has_ended_does_what_another_does() -> None:
     with leaderless() as pid:
-        (own,) = until(lambda: list(activities(pid, started(pid), lambda _: False)), lambda each: each[0].state == "S")
+        (own,) = until(lambda: list(activities(pid, started(pid), bool)), lambda each: each[0].state == "S")
         assert own.name == Path(f"/proc/{pid}/comm").read_text().removesuffix("\n")
         os.kill(pid, signal.SIGSTOP)
-        until(lambda: [each.stopped for each in activities(pid, started(pid), lambda _: False)], equals([True]))
+        until(lambda: [each.stopped for each in activities(pid, started(pid), bool)], equals([True]))
 
 
 def test_a_child_that_another_thread_has_forked_is_told() -> None:
