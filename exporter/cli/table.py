@@ -8,7 +8,7 @@ from typing import Final
 
 import exporter.endpoint
 
-# To what a name is cut in messages, and in tables without a width to fit into.
+# What is longer is cut, so that one name does not push the figures of all rows away.
 MAX_NAME_WIDTH: Final = 64
 _CUT: Final = "..."
 # Of what is left of a name that is cut, so much is its beginning; the end of a path tells most.
@@ -22,9 +22,9 @@ def name(text: str) -> str:
     r"""Return a name as a cell.
 
     It is in double quotes where it has blanks or quotes, or would read as the sign for nothing. Characters
-    that cannot be printed are bytes as in `\x1b`, and so is a quote.
+    that cannot be printed are bytes as in `\x1b`, and so is a quote. A long name lacks its middle.
     """
-    shown = "".join(map(_escaped, text))
+    shown = short("".join(map(_escaped, text)))
     quoted = text in ("", NOTHING) or " " in text or '"' in text
     return f'"{shown}"' if quoted else shown
 

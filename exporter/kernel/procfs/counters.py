@@ -85,10 +85,11 @@ def read_counters(files: ProcfsFiles) -> TcpCounters:
 
     That is an UnimplementedError where all of TcpExt is 0 and yet a client has connected: on Linux the
     last packet of a handshake counts there (TCPPureAcks in tcp_ack, net/ipv4/tcp_input.c), or its data do.
+    A client may have connected since TcpExt was read, so it is read once more.
     """
     text = files.read(_NETSTAT)
     found = TcpCounters(*columns(text, b"TcpExt:", _COUNTERS, _NETSTAT))
-    if _ALL_ZERO.search(text) and _accepted(files):
+    if _ALL_ZERO.search(text) and _accepted(files) and _ALL_ZERO.search(files.read(_NETSTAT)):
         raise UnimplementedError(f"/proc/{_NETSTAT} counts nothing, though connections were opened")
     return found
 

@@ -92,6 +92,19 @@ def zeros_and_connections(opened: int | None, **figures: int) -> FakeFiles:
     )
 
 
+def test_a_client_that_connects_between_two_reads_makes_no_counter_unimplemented() -> None:
+    """The first of a new network namespace, where nothing was counted before."""
+    files = zeros_and_connections(1)
+
+    class Connecting(FakeFiles):
+        def open(self, name: str) -> int:
+            if self.opened["net/netstat"]:
+                self.contents |= {"net/netstat": (table("TcpExt", ZEROS | {"TCPPureAcks": 1}) + IP).encode()}
+            return super().open(name)
+
+    assert counters.read_counters(Connecting(files.contents)).listen_overflows == 0
+
+
 def test_counters_that_stay_zero_while_connections_open_are_not_implemented() -> None:
     with pytest.raises(UnimplementedError, match="/proc/net/netstat"):
         counters.read_counters(zeros_and_connections(1))
