@@ -41,7 +41,7 @@ def _report(path: str) -> str:
 def _series(config: Config) -> str:
     """Return a table of how many series each listener has that a rule, or none, applies to."""
     rows = [("RULE", "EXPORT", *(f"SERIES OF A {family.protocol.upper()} LISTENER" for family in FAMILIES))]
-    rows += [_row(table.short(table.name(rule.name)), rule.export, rule.match) for rule in config.rules]
+    rows += [_row(table.name(rule.name), rule.export, rule.match) for rule in config.rules]
     rows.append(_row(DEFAULTS, config.defaults.export, Match()))
     return f"{table.table(rows, _NAME_COLUMNS)}\n"
 

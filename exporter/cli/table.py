@@ -24,7 +24,7 @@ def name(text: str) -> str:
     It is in double quotes where it has blanks or quotes, or would read as the sign for nothing. Characters
     that cannot be printed are bytes as in `\x1b`, and so is a quote. A long name lacks its middle.
     """
-    shown = short("".join(map(_escaped, text)))
+    shown = cut("".join(map(_escaped, text)), MAX_NAME_WIDTH)
     quoted = text in ("", NOTHING) or " " in text or '"' in text
     return f'"{shown}"' if quoted else shown
 
@@ -32,11 +32,6 @@ def name(text: str) -> str:
 def printable(text: str) -> str:
     r"""Return a text in which characters that cannot be printed are bytes as in `\x1b`."""
     return "".join(each if each.isprintable() else _bytes(each) for each in text)
-
-
-def short(name: str) -> str:
-    """Return a name without its middle where it is long."""
-    return cut(name, MAX_NAME_WIDTH)
 
 
 def carried(text: str, encoding: str | None) -> str:

@@ -98,12 +98,12 @@ def _summary(listeners: Sequence[ShownListener]) -> str:
 
 
 def _described(listener: ShownListener) -> str:
-    netns = "" if listener.text("netns") == HOST else f" in {table.short(listener.netns)}"
-    owner = "" if listener.owner == table.NOTHING else f" {table.short(listener.owner)}"
+    netns = "" if listener.text("netns") == HOST else f" in {listener.netns}"
+    owner = "" if listener.owner == table.NOTHING else f" {listener.owner}"
     length, peak = listener.number("accept_length"), listener.number("accept_peak_length")
     peaked = f", at most {peak:.0f}" if length is not None and peak is not None and peak > length else ""
     syn_recv = f", {listener.count('syn_recv')} half-open" if listener.number("syn_recv") else ""
-    named = f"{table.short(listener.endpoint)}{netns}{owner}"
+    named = f"{listener.endpoint}{netns}{owner}"
     return f"{named} {listener.state or 'unknown'} {listener.queue}{peaked}{syn_recv}"
 
 
@@ -123,7 +123,7 @@ def _concerns(error: Mapping[str, Any], patterns: Sequence[tuple[str, str]]) -> 
 
 def _error(error: Mapping[str, Any]) -> str:
     netns = str(error.get("netns", ""))
-    where = "" if netns == HOST else f" in {table.short(table.name(netns))}"
+    where = "" if netns == HOST else f" in {table.name(netns)}"
     return f"cannot read {error.get('source')}{where}: {error.get('error')}"
 
 
