@@ -8,6 +8,8 @@ from typing import Any, Final, Never
 # The documents of an exporter have six levels. What is much deeper cannot be written again either, as the
 # encoder calls itself for each level.
 _MAX_DEPTH: Final = 32
+# No figure of an exporter is larger: counters have 64 bits.
+_MAX_NUMBER: Final = float(2**64)
 
 
 def parsed(body: bytes) -> Any:
@@ -22,6 +24,13 @@ def parsed(body: bytes) -> Any:
         if not level:
             return found
     raise ValueError("nested too deep")
+
+
+def number(value: object) -> float | None:
+    """Return a value where it is a number that a float holds; JSON has whole numbers of any length."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if abs(value) <= _MAX_NUMBER else None
 
 
 def _inside(value: object) -> list[Any]:

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from exporter.api.queue_state import QueueState
 from exporter.cli import table
+from exporter.cli.foreign_json import number
 
-# No figure of a queue is larger, and no label longer, in an answer of an exporter.
-_MOST: Final = float(2**64)
+# No label is longer in an answer of an exporter.
 _MAX_TEXT: Final = 4096
 
 
@@ -31,11 +31,7 @@ class ShownListener:
 
     def number(self, name: str) -> float | None:
         """Return a number."""
-        value = self.row.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            return None
-        # JSON has whole numbers of any length, which no float holds.
-        return value if abs(value) <= _MOST else None
+        return number(self.row.get(name))
 
     def count(self, name: str) -> str:
         """Return a number as a cell."""

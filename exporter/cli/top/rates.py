@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from exporter.cli.foreign_json import number
+
 # They are read once in a few seconds.
 _SECONDS: Final = 10.0
-_MOST: Final = 2**64
 
 
 class Rates:
@@ -40,9 +41,5 @@ class Rates:
 
 
 def _numbers(namespace: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        name: float(value)
-        for name, value in namespace.items()
-        # JSON has whole numbers of any length, which no float holds; counters have 64 bits.
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST
-    }
+    found = ((name, number(value)) for name, value in namespace.items())
+    return {name: float(value) for name, value in found if value is not None}
