@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack
 from typing import Final, TextIO, cast
 
@@ -12,6 +11,7 @@ from bench.results import CaseResult, Measurement, Summary
 from bench.timing import Progress
 from bench.workloads.sockets import OpenSockets, Sockets
 from testbed import syscalls
+from testbed.repeated import repeated
 
 TABLE: Final = "Resident memory over an hour's worth of samples"
 SERIES: Final = "memory"
@@ -32,15 +32,11 @@ def growth(sockets: Sockets, samples: int, progress: Progress) -> CaseResult:
         )
         stack.callback(process.wait)
         stack.callback(process.kill)
-        ended = threading.Event()
-        changing = threading.Thread(target=_change, args=(opened, ended), daemon=True)
-        changing.start()
+        stack.enter_context(repeated(lambda: opened.change(_CHANGED), _CHANGE_SECONDS))
         for line in cast("TextIO", process.stdout):
             number, resident = map(int, line.split())
             points.append((number, resident))
             progress(number / samples)
-        ended.set()
-        changing.join()
     start, end, maximum = points[0][1], points[-1][1], max(resident for _, resident in points)
     early = next(resident for number, resident in points if number >= samples / 10)
     rows = (("at the start", start), ("after a tenth", early), ("at the end", end))
@@ -52,8 +48,3 @@ def growth(sockets: Sockets, samples: int, progress: Progress) -> CaseResult:
         (("memory", Summary(end, start, maximum)), ("memory_growth", Summary.of([end - early]))),
         series=((SERIES, tuple(points)),),
     )
-
-
-def _change(opened: OpenSockets, ended: threading.Event) -> None:
-    while not ended.wait(_CHANGE_SECONDS):
-        opened.change(_CHANGED)

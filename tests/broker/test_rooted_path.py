@@ -6,7 +6,6 @@ import ctypes
 import errno
 import os
 import struct
-import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.broker.rooted_path import Resolve, open_path
 from testbed import syscalls
+from testbed.repeated import repeated
 from testbed.waiting import until
 from tests.broker.namespaced_process import descriptors
 
@@ -112,16 +112,12 @@ def test_a_directory_that_is_moved_out_of_the_root_leads_nobody_out(tmp_path: Pa
     (tmp_path / "root/file").touch()
     (tmp_path / "file").touch()
     directory = os.open(tmp_path / "root", os.O_PATH)
-    ended = threading.Event()
+    inside, outside = tmp_path / "root/a", tmp_path / "moved"
 
     def move() -> None:
-        inside, outside = tmp_path / "root/a", tmp_path / "moved"
-        while not ended.is_set():
-            inside.rename(outside)
-            outside.rename(inside)
+        inside.rename(outside)
+        outside.rename(inside)
 
-    mover = threading.Thread(target=move)
-    mover.start()
     found = set()
 
     def look() -> bool:
@@ -129,12 +125,9 @@ def test_a_directory_that_is_moved_out_of_the_root_leads_nobody_out(tmp_path: Pa
             found.add(outcome(open_path(directory, b"a/b/../../file", os.O_PATH, Resolve.IN_ROOT))[1])
         return bool(found)
 
-    try:
+    with repeated(move):
         # The other thread may be stopped for long while the directory is outside.
         until(look, bool)
         for _ in range(3000):
             look()
-    finally:
-        ended.set()
-        mover.join()
     assert found == {(tmp_path / "root/file").stat().st_ino}

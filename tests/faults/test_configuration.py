@@ -7,7 +7,6 @@ import os
 import socket
 import stat
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ import pytest
 from testbed import figures, process_tree
 from testbed.daemon import Daemon, running
 from testbed.hanging_files import HangingFiles
+from testbed.repeated import repeated
 from testbed.waiting import until
 from tests.faults.redirected_exporter import EXPORTER, ROOT
 from tests.integration.metric_values import figure, until_figure
@@ -228,30 +228,23 @@ def peak_kilobytes(daemon: Daemon) -> int:
 @contextmanager
 def changing(file: Path) -> Iterator[None]:
     """Write the file in pieces, remove it and put a pipe in its place, again and again until the end."""
-    ended = threading.Event()
+    texts = itertools.cycle((GOOD, BETTER))
 
     def change() -> None:
-        for text in itertools.cycle((GOOD, BETTER)):
-            with file.open("w") as opened:
-                for place in range(0, len(text), 8):
-                    opened.write(text[place : place + 8])
-                    opened.flush()
-                    time.sleep(0.001)
-            time.sleep(0.005)
-            file.unlink()
-            os.mkfifo(file)
-            time.sleep(0.002)
-            file.unlink()
-            if ended.is_set():
-                return
+        text = next(texts)
+        with file.open("w") as opened:
+            for place in range(0, len(text), 8):
+                opened.write(text[place : place + 8])
+                opened.flush()
+                time.sleep(0.001)
+        time.sleep(0.005)
+        file.unlink()
+        os.mkfifo(file)
+        time.sleep(0.002)
+        file.unlink()
 
-    thread = threading.Thread(target=change)
-    thread.start()
-    try:
+    with repeated(change):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 @pytest.mark.netns

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ import pytest
 from testbed import flood
 from testbed.daemon import Daemon, running
 from testbed.page import Page
+from testbed.repeated import repeated
 from testbed.waiting import equals, until
 from tests.integration import command, listening_sockets
 from tests.integration.metric_values import figure, until_figure, until_sampled
@@ -36,29 +36,24 @@ COUNTERS = ("accept_full_seconds_total", "drops_total", "accept_sampled_utilizat
 @contextmanager
 def transfers() -> Iterator[list[int]]:
     """Open a listener a hundredth of a second, and close each a moment later. Yields how many there were."""
-    stop = threading.Event()
     opened: list[int] = []
+    alive: list[tuple[float, socket.socket]] = []
+    began = time.monotonic()
 
-    def run() -> None:
-        began = time.monotonic()
-        alive: list[tuple[float, socket.socket]] = []
-        while not stop.is_set():
-            now = time.monotonic()
-            alive.append((now, listening_sockets.tcp("127.0.0.1", 0, backlog=3)))
-            opened.append(alive[-1][1].getsockname()[1])
-            while alive and now - alive[0][0] > LIFE_SECONDS:
-                alive.pop(0)[1].close()
-            stop.wait(max(0.0, began + len(opened) / PER_SECOND - time.monotonic()))
+    def begin_another() -> None:
+        now = time.monotonic()
+        alive.append((now, listening_sockets.tcp("127.0.0.1", 0, backlog=3)))
+        opened.append(alive[-1][1].getsockname()[1])
+        while now - alive[0][0] > LIFE_SECONDS:
+            alive.pop(0)[1].close()
+        time.sleep(max(0.0, began + len(opened) / PER_SECOND - time.monotonic()))
+
+    try:
+        with repeated(begin_another):
+            yield opened
+    finally:
         for _, listener in alive:
             listener.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield opened
-    finally:
-        stop.set()
-        thread.join()
 
 
 def places(page: Page) -> set[tuple[str, str]]:

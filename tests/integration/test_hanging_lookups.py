@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,7 @@ from exporter.broker.capabilities import Capability, keep_only
 from testbed import figures, syscalls
 from testbed.daemon import Daemon, running
 from testbed.hanging_files import HangingFiles
+from testbed.repeated import repeated
 from testbed.waiting import until
 from tests.integration import listening_sockets
 from tests.integration.hanging_name_service import make_name_service_hang
@@ -47,22 +47,15 @@ def of_user(uid: int, port: int) -> Callable[[], list[socket.socket]]:
 def measuring(daemon: Daemon) -> Iterator[list[float]]:
     """Ask for pages all the time, and collect what each took in seconds."""
     seconds: list[float] = []
-    done = threading.Event()
 
     def ask() -> None:
-        while not done.wait(0.05):
-            for path in ("/metrics", "/-/healthy"):
-                began = time.monotonic()
-                assert daemon.request(path).status == 200
-                seconds.append(time.monotonic() - began)
+        for path in ("/metrics", "/-/healthy"):
+            began = time.monotonic()
+            assert daemon.request(path).status == 200
+            seconds.append(time.monotonic() - began)
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
+    with repeated(ask, pause_seconds=0.05):
         yield seconds
-    finally:
-        done.set()
-        thread.join()
 
 
 def note_longest(seconds: list[float]) -> None:

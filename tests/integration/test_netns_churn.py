@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ import pytest
 from testbed import syscalls
 from testbed.daemon import Daemon
 from testbed.netns import Namespaces
+from testbed.repeated import repeated
 from testbed.waiting import equals, until
 from tests.integration.churn import Churn
 from tests.integration.metric_values import figure, until_figure
@@ -42,26 +42,8 @@ EVERYONE = "sampling: {interval: 10ms, cpu_budget: 50%}\n"
 def pages_checked(daemon: Daemon, churn: Churn) -> Iterator[list[int]]:
     """Scrape without pause and check each page; yields how many listeners each one showed."""
     shown: list[int] = []
-    errors: list[BaseException] = []
-    ended = threading.Event()
-
-    def scrape() -> None:
-        while not ended.wait(0.05):
-            try:
-                shown.append(churn.check(daemon.metrics()))
-            except BaseException as error:  # noqa: BLE001  (raised in the thread of the test)
-                errors.append(error)
-                return
-
-    thread = threading.Thread(target=scrape)
-    thread.start()
-    try:
+    with repeated(lambda: shown.append(churn.check(daemon.metrics())), pause_seconds=0.05):
         yield shown
-    finally:
-        ended.set()
-        thread.join()
-        if errors:
-            raise errors[0]
 
 
 def churn_and_settle(daemon: Daemon, churn: Churn, count: int, per_second: float) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from testbed.daemon import Daemon, running
+from testbed.repeated import repeated
 from testbed.waiting import equals, until
 from tests.integration import listening_sockets
 from tests.integration.metric_values import EAGER, figure, until_figure, until_sampled
@@ -91,25 +91,16 @@ def test_a_listener_that_is_gone_has_no_series() -> None:
 @contextmanager
 def churn(port: int) -> Iterator[None]:
     """Listeners that join the group on a port and leave again, as fast as they can."""
-    stop = threading.Event()
 
     def come_and_go() -> None:
-        while not stop.is_set():
-            with (
-                listening_sockets.tcp("127.0.0.1", port, reuse_port=True),
-                listening_sockets.tcp("127.0.0.1", port, reuse_port=True),
-            ):
-                pass
+        with (
+            listening_sockets.tcp("127.0.0.1", port, reuse_port=True),
+            listening_sockets.tcp("127.0.0.1", port, reuse_port=True),
+        ):
+            pass
 
-    threads = [threading.Thread(target=come_and_go) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
+    with repeated(come_and_go), repeated(come_and_go):
         yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 @pytest.mark.netns

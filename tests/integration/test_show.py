@@ -8,7 +8,6 @@ import json
 import os
 import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ import pytest
 
 from testbed.daemon import running
 from testbed.netns import Namespaces
+from testbed.repeated import repeated
 from testbed.waiting import equals, until
 from tests.integration import command, listening_sockets
 from tests.integration.other_namespaces import only
@@ -150,23 +150,15 @@ def test_a_watch_sees_a_queue_that_is_empty_again() -> None:
 @contextmanager
 def bursts(listener: socket.socket, count: int) -> Iterator[None]:
     """Have so many clients wait for a tenth of a second, and none for the next, again and again."""
-    stop = threading.Event()
 
-    def run() -> None:
-        while not stop.is_set():
-            clients = listening_sockets.clients(listener, count)
-            time.sleep(0.1)
-            for end in (*listening_sockets.accept(listener, count), *clients):
-                end.close()
-            time.sleep(0.1)
+    def burst() -> None:
+        clients = listening_sockets.clients(listener, count)
+        time.sleep(0.1)
+        for end in (*listening_sockets.accept(listener, count), *clients):
+            end.close()
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
+    with repeated(burst, pause_seconds=0.1):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.mark.netns

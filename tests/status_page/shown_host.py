@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from exporter.status_page.status_pages import StatusPages
 from exporter.web.cpu_allowance import CpuAllowance
 from exporter.web.health import HealthyHandler
 from exporter.web.route import PageLink, Route
+from testbed.repeated import repeated
 from tests.integration import hostile_names
 from tests.kernel.datagrams import ESTABLISHED, datagram, done, inet_row, tcp_info, with_peer
 from tests.kernel.fake_kernel import FakeKernel
@@ -84,27 +84,11 @@ def served(
 ) -> Iterator[ServerThread]:
     """A server of the pages about a host, with one that they link."""
     allowance = CpuAllowance(lambda: PLENTY)
-    with ThreadPoolExecutor(1) as executor, _sockets_handed_over(made):
+    # What a page needs to find clients is opened by the thread that samples.
+    serving = repeated(made.sampler.requests.serve, _TICK_SECONDS)
+    with ThreadPoolExecutor(1) as executor, serving:
         documents = build_documents(made.sampler, made.clock.clock(), executor, allowance)
         status_pages = StatusPages(documents, executor, allowance)
         routes = [linked, *status_pages.routes([linked], host, version, lambda: reload_failed)]
         with ServerThread(router_of(*routes)) as server:
             yield server
-
-
-@contextmanager
-def _sockets_handed_over(made: Simulation) -> Iterator[None]:
-    """What a page needs to find clients is opened, as the thread that samples does it."""
-    ended = threading.Event()
-
-    def serve() -> None:
-        while not ended.wait(_TICK_SECONDS):
-            made.sampler.requests.serve()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()

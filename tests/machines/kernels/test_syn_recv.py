@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -15,6 +14,7 @@ from exporter.kernel.records import Endpoint, Method
 from exporter.sampling.sources.syn_recv_counter import REFCOUNT
 from testbed import flood, namespace
 from testbed.daemon import running
+from testbed.repeated import repeated
 from testbed.waiting import equals, until
 from tests.integration import listening_sockets, reference
 from tests.integration.listening_sockets import TUN_IPV4, TUN_IPV6
@@ -48,7 +48,7 @@ def test_counts_by_walk_and_by_reference_count_are_those_of_ss(
         for number, (port, count) in enumerate(COUNTS.items()):
             flood.syn_flood(tun, (TUN_IPV4, TUN_IPV6)[number % 2], int(port), count)
         if churn:
-            stack.enter_context(_churn())
+            stack.enter_context(repeated(_churn))
         # A listener that has just opened may be read in place of another, of which the last figure is kept.
         until(by_reference.read, lambda found: COUNTS.items() <= found.items())
         for _ in range(READS):
@@ -115,20 +115,7 @@ def _by_port(found: dict[Endpoint, int]) -> dict[str, int]:
     return counts
 
 
-@contextmanager
-def _churn() -> Iterator[None]:
-    """Open and close listeners, and connect to them, until the end."""
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.is_set():
-            with socket.create_server(("127.0.0.1", 0)) as server:
-                socket.create_connection(server.getsockname()).close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+def _churn() -> None:
+    """Open a listener, connect to it, and close both."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname()).close()
