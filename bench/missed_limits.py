@@ -134,7 +134,7 @@ _REASONS: Final[Mapping[str, _Reason]] = {
     "pods_unlimited_cpu": _unlimited,
     "pods_cpu": partial(
         _always,
-        "Samples keep three quarters of the budget, however much pages and waking up use.",
+        "Samples keep six tenths of the budget, however much pages and waking up use.",
     ),
     "pods_longest_interval": _interval,
     "pods_usual_interval": _interval,

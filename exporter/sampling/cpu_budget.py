@@ -14,12 +14,18 @@ WINDOW_SECONDS: Final = 30.0
 START_SECONDS: Final = 10.0
 # The budget counts as exceeded where more than this multiple of it was used: a sample more or less is not.
 _EXCEEDED: Final = 1.1
-# What does not belong to a sample is averaged; it counts half after this time.
-_HALF_LIFE_SECONDS: Final = 2.0
-# Sampling keeps this part of the budget, however much it takes to wake up and to find out what is due.
-_MIN_PART: Final = 0.75
+# What the sampling thread uses beside samples is averaged; it counts half after this time.
+_OVERHEAD_HALF_LIFE_SECONDS: Final = 2.0
+# So do pages, and what samples used beyond their share: pages are asked for every few seconds, and so is what
+# is asked of all namespaces at once. One second says little about either.
+_STEADY_HALF_LIFE_SECONDS: Final = 10.0
+# Samples keep this part of the budget, however much it takes to wake up and to find out what is due.
+_MIN_PART: Final = 0.6
 # The most that pages take from sampling, in parts of the budget: who scrapes often must not make it blind.
-_MAX_PAGES_PART: Final = 0.1
+_MAX_PAGES_PART: Final = 0.3
+# The most that one second counts for of what samples used beyond their share, and that is taken from the next
+# one, in parts of the budget.
+_MAX_EXCESS_PART: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,9 @@ class CpuBudget:
         # The shares that the sampling thread uses beside samples, and that everything else uses.
         self._overhead = 0.0
         self._pages = 0.0
+        # The share that samples were given last, and what they used beyond it: their costs are estimates.
+        self._given = 0.0
+        self._excess = 0.0
         self._started: float | None = None
         self._newest = _Reading(0.0, 0.0, 0.0)
         # The readings of the last 30 seconds, and one from before.
@@ -84,7 +93,8 @@ class CpuBudget:
     def share_for_samples(self, budget: float, use: CpuUse, now: float) -> float:
         """Return what share of one core is left for samples of a `budget` for everything.
 
-        `use` is the processor time used until `now`, in monotonic seconds.
+        `use` is the processor time used until `now`, in monotonic seconds. What samples used beyond the share
+        that they were given before is taken off.
         """
         used = sum(self.seconds().values())
         if self._started is None:
@@ -93,17 +103,24 @@ class CpuBudget:
         passed = now - self._newest.time
         if passed > 0:
             sampling = use.sampling - self._last.sampling
-            overhead = sampling - (use.samples - self._last.samples)
+            samples = use.samples - self._last.samples
+            overhead = sampling - samples
             pages = used - self._newest.used - sampling
-            weight = 1 - 0.5 ** (passed / _HALF_LIFE_SECONDS)
+            steady = _weight(passed, _STEADY_HALF_LIFE_SECONDS)
+            self._pages += steady * (max(0.0, pages) / passed - self._pages)
+            weight = _weight(passed, _OVERHEAD_HALF_LIFE_SECONDS)
             self._overhead += weight * (max(0.0, overhead) / passed - self._overhead)
-            self._pages += weight * (max(0.0, pages) / passed - self._pages)
             self._newest = _Reading(now, used, self._newest.allowed + budget * passed)
             self._last = use
             if now - self._started >= START_SECONDS:
+                most = budget * _MAX_EXCESS_PART
+                beyond = min(max(samples / passed - self._given, -most), most)
+                self._excess += steady * (beyond - self._excess)
                 self._compare(self._newest, passed)
         left = budget - self._overhead - min(self._pages, budget * _MAX_PAGES_PART)
-        return max(left, budget * _MIN_PART)
+        excess = min(max(0.0, self._excess), budget * _MAX_EXCESS_PART)
+        self._given = max(left, budget * _MIN_PART) - excess
+        return self._given
 
     def _compare(self, newest: _Reading, passed: float) -> None:
         self._past.append(newest)
@@ -118,3 +135,8 @@ class CpuBudget:
         )
         if self.window.exceeded:
             self.exceeded_seconds += passed
+
+
+def _weight(passed: float, half_life: float) -> float:
+    """Return how much the last `passed` seconds count in an average that counts half after `half_life`."""
+    return 1.0 - float(0.5 ** (passed / half_life))

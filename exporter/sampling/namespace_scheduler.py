@@ -57,7 +57,6 @@ class NamespaceScheduler:
         # What the slots were last made from.
         self._applied: dict[str, NamespaceRef] = {}
         self.quiet_interval = 0.0
-        self._own: Sequence[SourceRunner] = ()
         self._first_samples = FirstSamples(environment.clock)
         # No slot is due before, unless it was made so since, and none may wait for longer.
         self._earliest = self._latest = 0.0
@@ -151,28 +150,20 @@ class NamespaceScheduler:
             for name, ref in self._applied.items():
                 self._add_or_update(name, ref, now)
 
-    def requested_share(self) -> float:
-        """Return the share of one core that all of them would use at their shortest intervals."""
-        return self._shares().requested()
+    def shares(self, own: Sequence[SourceRunner] = ()) -> NamespaceShares:
+        """Return what divides a share of the budget among the namespaces as they are now, to be used once.
 
-    def least_share(self) -> float:
-        """Return the share of one core that all of them would use at their longest intervals."""
-        return self._shares().least()
-
-    def join(self, own: Sequence[SourceRunner]) -> None:
-        """Let these sources of the exporter's own namespace run as often as quiet namespaces."""
-        self._own = own
-
-    def limit_to(self, share: float, now: float) -> None:
-        """Divide `share` of one core among them: the busy ones first, the quiet ones evenly."""
-        self._earliest = self._latest = now
+        `own` are sources of the exporter's own namespace that are to run as often as quiet namespaces.
+        """
         sampling = self._config.sampling
-        self.quiet_interval = self._shares().limit_to(
-            share, sampling.cpu_budget_ratio, sampling.interval_seconds, self.quiet_interval, now
+        return NamespaceShares(
+            self.slots, own, sampling.cpu_budget_ratio, sampling.interval_seconds, self.quiet_interval
         )
 
-    def _shares(self) -> NamespaceShares:
-        return NamespaceShares(self.slots, self._own)
+    def follow(self, shares: NamespaceShares, now: float) -> None:
+        """Sample at the intervals that follow from `shares`, from `now` on in monotonic seconds."""
+        self._earliest = self._latest = now
+        self.quiet_interval = shares.quiet_interval
 
     def _attach(
         self, access: NamespaceAccess, slots: Sequence[NamespaceSlot], now: float, report: Report

@@ -28,12 +28,24 @@ _LITTLE_LONGER: Final = 1.1
 
 
 class NamespaceShares:
-    """The namespaces, as one consumer of the budget. Shares are of one core.
+    """The namespaces as they are now, as one consumer of the budget. Shares are of one core, intervals in s.
 
-    `own` are sources of the exporter's own namespace that run as often as quiet namespaces.
+    `own` are sources of the exporter's own namespace that run as often as quiet namespaces. `budget` is the
+    share for everything, `interval` the shortest one. `quiet_interval` is that of most quiet namespaces, 0
+    where none is quiet.
     """
 
-    def __init__(self, slots: Sequence[NamespaceSlot], own: Sequence[SourceRunner]) -> None:
+    def __init__(
+        self,
+        slots: Sequence[NamespaceSlot],
+        own: Sequence[SourceRunner],
+        budget: float,
+        interval: float,
+        quiet_interval: float,
+    ) -> None:
+        self.quiet_interval = quiet_interval
+        self._budget = budget
+        self._interval = interval
         self._busy = [slot for slot in slots if not slot.quiet]
         self._quiet: list[SourceRunner | NamespaceSlot] = [*own, *(slot for slot in slots if slot.quiet)]
         self._seldom = [runner for slot in self._busy for runner in slot.others]
@@ -43,30 +55,26 @@ class NamespaceShares:
         )
         self._consumers: list[BudgetConsumer] = [*self._busy, *self._quiet, *self._seldom]
 
-    def requested(self) -> float:
+    def requested_share(self) -> float:
         """Return the share that they would use at their shortest intervals."""
         return sum(each.requested_share() for each in self._consumers) + self._of_quiet
 
-    def least(self) -> float:
+    def least_share(self) -> float:
         """Return the share that they would use at their longest intervals."""
         return sum(each.least_share() for each in self._consumers) + self._of_quiet
 
-    def limit_to(self, share: float, budget: float, interval: float, present: float, now: float) -> float:
-        """Divide `share` among them, of a `budget` for everything.
-
-        `interval` is the shortest one, `present` that of most quiet namespaces until now. Returns the latter
-        from now on, 0 where none is quiet. All are in seconds, `now` is in monotonic ones.
-        """
+    def limit_to(self, share: float, now: float) -> None:
+        """Divide `share` among them."""
         limit_all(self._seldom, share * _SELDOM_PART, now)
         share -= sum(runner.share_in_force() for runner in self._seldom) + self._of_quiet
         busy_share = share * (1 - _QUIET_PART) if self._quiet else share
-        busy_share = max(busy_share, budget * _BUSY_PART)
+        busy_share = max(busy_share, self._budget * _BUSY_PART)
         limit_all(self._busy, busy_share, now)
         used = min(busy_share, sum(slot.requested_share() for slot in self._busy))
         costs = [each.schedule.cost for each in self._quiet]
-        intervals = even_intervals(costs, interval, max(share - used, share * _QUIET_PART))
+        intervals = even_intervals(costs, self._interval, max(share - used, share * _QUIET_PART))
         usual = median_low(intervals) if intervals else 0.0
-        kept = present if usual <= present <= usual * _LITTLE_LONGER else usual
+        if not usual <= self.quiet_interval <= usual * _LITTLE_LONGER:
+            self.quiet_interval = usual
         for each, seconds in zip(self._quiet, intervals, strict=True):
-            each.set_min_interval(kept if seconds == usual else seconds, now)
-        return kept
+            each.set_min_interval(self.quiet_interval if seconds == usual else seconds, now)

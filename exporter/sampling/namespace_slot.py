@@ -8,16 +8,13 @@ from exporter.kernel.errors import KernelError
 from exporter.kernel.netns.remote import RemoteNamespace
 from exporter.sampling.clock import Clock
 from exporter.sampling.namespace_sampler import NamespaceSampler
-from exporter.sampling.schedule import MAX_INTERVAL_SECONDS, Schedule
+from exporter.sampling.schedule import OVERDUE_SECONDS, Schedule
 from exporter.sampling.source_runner import SourceRunner
 
 # A namespace counts as quiet when its queues have been empty for so long.
 QUIET_SECONDS: Final = 60.0
 # So much of its interval a sample may come late, where that saves waking up for it alone.
 _WAIT_PART: Final = 0.05
-# After so long without a sample a namespace comes before all others: figures older than five seconds are not
-# published, and a queue that fills is seen by a sample alone.
-_OVERDUE_SECONDS: Final = MAX_INTERVAL_SECONDS + 0.25
 
 
 class NamespaceSlot:
@@ -100,10 +97,11 @@ class NamespaceSlot:
     def precedence(self, now: float) -> tuple[int, float]:
         """Return what sorts namespaces that are due: the first is sampled first.
 
-        That is one that never was or is overdue, then one in whose queues connections waited lately.
+        That is one that never was or is overdue: a queue that fills is seen by a sample alone. Then comes one
+        in whose queues connections waited lately.
         """
         due = self.due(now)
-        if self.schedule.ran_at is None or now - self.schedule.ran_at > _OVERDUE_SECONDS:
+        if self.schedule.ran_at is None or now - self.schedule.ran_at > OVERDUE_SECONDS:
             return 0, due
         return (2 if self.quiet else 1), due
 

@@ -233,11 +233,12 @@ class Sampler:
         share = self.cpu_budget.share_for_samples(self.config.sampling.cpu_budget_ratio, use, now)
         quiet = self._own.quiet(now) and bool(self.namespace_scheduler.slots)
         together = self._own.follow(self.namespace_scheduler.quiet_interval if quiet else None)
-        self.namespace_scheduler.join(together)
         alone = [runner for runner in self._periodic if runner not in together]
         owners = AtMost(self._owners_runner, share if self.owners.urgent else share * _RECHECK_PART)
         # All namespaces together get what one other source gets, or what that leaves; so do all walks.
-        limit_all((*alone, owners, self.namespace_scheduler, self._walks), share, now)
+        namespaces = self.namespace_scheduler.shares(together)
+        limit_all((*alone, owners, namespaces, self._walks), share, now)
+        self.namespace_scheduler.follow(namespaces, now)
         if self.cpu_budget.window is not None:
             longest = max(namespace.interval_seconds for namespace in self.namespaces)
             self._budget_report.note(self.cpu_budget.window, longest, now)

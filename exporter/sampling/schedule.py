@@ -7,6 +7,8 @@ from typing import Final
 
 # No interval in force is longer: figures older than five seconds are not published.
 MAX_INTERVAL_SECONDS: Final = 4.0
+# What waits for something else that is due may be so old when it runs, and is published until then.
+OVERDUE_SECONDS: Final = MAX_INTERVAL_SECONDS + 0.25
 # After so many seconds what a run cost before counts half.
 _COST_HALF_LIFE_SECONDS: Final = 1.0
 # Where a run after so many seconds costs less than before, that is what runs cost now: the load is over, and

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from math import ceil, floor
 from typing import Any, Final
 
 from exporter.config.model import Config
 from exporter.kernel.errors import KernelError
 from exporter.sampling.clock import Clock
 from exporter.sampling.history.timeline import STALE_SECONDS
-from exporter.sampling.schedule import MAX_INTERVAL_SECONDS, Schedule, fitting_interval, multiple_of
+from exporter.sampling.schedule import OVERDUE_SECONDS, Schedule, fitting_interval, multiple_of
 from exporter.sampling.sources.source import Source, SourceStats
 
 # What is a whole number but for a rounding error.
@@ -96,7 +97,7 @@ class SourceRunner:
         It runs in that which is nearer to its due time, and does not wait for one that comes too late.
         """
         nearer = self.schedule.is_due(now + slot_interval / 2)
-        return nearer or now + slot_interval - self._asked_at > MAX_INTERVAL_SECONDS + _ROUNDING
+        return nearer or now + slot_interval - self._asked_at > OVERDUE_SECONDS + _ROUNDING
 
     def count_missed(self, due_times: int) -> None:
         """Count due times that passed without a sample."""
@@ -213,5 +214,7 @@ class SourceRunner:
 
 
 def _whole_slots(seconds: float, slot_interval: float) -> float:
-    """Round down to whole slots, at least one: the slot after that may come much later. In seconds."""
-    return multiple_of(slot_interval, max(1, int(seconds / slot_interval + _ROUNDING)))
+    """Round to whole slots, at least one and no more than what is overdue; down where both are as near."""
+    number = ceil(seconds / slot_interval - 0.5 - _ROUNDING)
+    most = floor(OVERDUE_SECONDS / slot_interval + _ROUNDING)
+    return multiple_of(slot_interval, max(1, min(number, most)))

@@ -65,6 +65,12 @@ class Setup:
         self.scheduler.discovery_runner.run(self.clock.now)
         self.scheduler.update(self.clock.now)
 
+    def limit_to(self, share: float) -> None:
+        """Divide `share` of one core among the namespaces."""
+        shares = self.scheduler.shares()
+        shares.limit_to(share, self.clock.now)
+        self.scheduler.follow(shares, self.clock.now)
+
     def tick(self, ticks: int = 1) -> None:
         """Do what the sampling loop does, so many times."""
         for _ in range(ticks):
@@ -160,7 +166,7 @@ def test_a_costly_namespace_is_slowed_and_the_others_are_not(setup: Setup) -> No
     for _ in range(20):
         setup.tick()
         # A tenth of a core, of which the costly one requests a fifth.
-        setup.scheduler.limit_to(0.1, setup.clock.now)
+        setup.limit_to(0.1)
     assert setup.intervals() == [TICK_SECONDS, pytest.approx(2 * TICK_SECONDS), TICK_SECONDS]
     assert setup.inet("2").schedule.interval_in_force == pytest.approx(2 * TICK_SECONDS)
     setup.attached()
@@ -176,7 +182,7 @@ def test_none_is_slowed_where_all_of_them_fit(costs: list[float]) -> None:
     setup.access.add(*range(1, 1 + len(costs)))
     setup.discover()
     setup.set_costs(*costs)
-    setup.scheduler.limit_to(setup.scheduler.requested_share(), setup.clock.now)
+    setup.limit_to(setup.scheduler.shares().requested_share())
     assert set(setup.intervals()) == {TICK_SECONDS}
 
 
@@ -184,7 +190,7 @@ def test_however_costly_a_namespace_waits_four_seconds_at_most(setup: Setup) -> 
     setup.access.add(1, 2, 3)
     setup.discover()
     setup.set_costs(0.001, 1.0, 0.001)
-    setup.scheduler.limit_to(0.01, setup.clock.now)
+    setup.limit_to(0.01)
     cheap, costly, other = setup.intervals()
     assert cheap == other > TICK_SECONDS
     assert costly == MAX_INTERVAL_SECONDS
@@ -194,7 +200,7 @@ def test_a_new_namespace_is_sampled_as_often_as_most(setup: Setup) -> None:
     setup.access.add(1, 2, 3)
     setup.discover()
     setup.set_costs(0.001, 0.001, 0.001)
-    setup.scheduler.limit_to(0.01, setup.clock.now)
+    setup.limit_to(0.01)
     setup.access.add(4)
     setup.discover()
     intervals = setup.intervals()
@@ -724,7 +730,7 @@ def test_a_namespace_that_begins_to_fill_is_sampled_at_the_next_tick(setup: Setu
     setup.access.add(*range(1, 9))
     setup.discover()
     setup.set_costs(*[0.1] * 8)
-    setup.scheduler.limit_to(0.001, setup.clock.now)
+    setup.limit_to(0.001)
     assert setup.intervals() == [pytest.approx(4.0)] * 8
     setup.tick(2)
     setup.fill("3")
@@ -743,7 +749,7 @@ def test_busy_namespaces_keep_the_full_rate_and_the_quiet_ones_share_what_they_l
     setup.tick()
     setup.set_costs(*[0.001] * 8)
     # Each requests a fiftieth of a core.
-    setup.scheduler.limit_to(0.1, setup.clock.now)
+    setup.limit_to(0.1)
     busy, quiet = setup.intervals()[:2], setup.intervals()[2:]
     assert busy == [TICK_SECONDS] * 2
     assert quiet == [pytest.approx(2 * TICK_SECONDS)] * 6
@@ -755,7 +761,7 @@ def test_quiet_namespaces_keep_a_tenth_of_the_budget(setup: Setup) -> None:
     setup.fill("1", "2", "3", "4")
     setup.tick()
     setup.set_costs(*[0.001] * 8)
-    setup.scheduler.limit_to(0.04, setup.clock.now)
+    setup.limit_to(0.04)
     intervals = setup.intervals()
     # A share of 0.036 for four that request 0.08, and of 0.004 for four others.
     assert intervals[:4] == [pytest.approx(3 * TICK_SECONDS)] * 4
@@ -769,7 +775,7 @@ def test_busy_namespaces_may_use_half_of_the_budget_however_little_is_left(setup
     setup.fill(*map(str, range(1, 26)))
     setup.tick(2)
     setup.set_costs(*[0.00002] * 26)
-    setup.scheduler.limit_to(0.001, setup.clock.now)
+    setup.limit_to(0.001)
     assert [slot.schedule.interval_in_force for slot in setup.scheduler.slots if not slot.quiet] == [
         TICK_SECONDS
     ] * 25
@@ -781,13 +787,13 @@ def test_busy_namespaces_have_the_whole_budget_where_none_is_quiet(setup: Setup)
     setup.fill("1", "2")
     setup.tick()
     setup.set_costs(0.001, 0.001)
-    setup.scheduler.limit_to(0.04, setup.clock.now)
+    setup.limit_to(0.04)
     assert setup.intervals() == [TICK_SECONDS] * 2
 
 
 def test_none_is_asked_for_a_share_where_there_is_no_namespace(setup: Setup) -> None:
-    setup.scheduler.limit_to(0.01, setup.clock.now)
-    assert setup.scheduler.requested_share() == 0.0
+    setup.limit_to(0.01)
+    assert setup.scheduler.shares().requested_share() == 0.0
     assert setup.scheduler.cpu_seconds() == 0.0
 
 
@@ -797,7 +803,7 @@ def test_a_costly_busy_namespace_slows_itself_and_no_other_busy_one(setup: Setup
     setup.fill("1", "2")
     setup.tick()
     setup.set_costs(0.0005, 0.01, 0.0005)
-    setup.scheduler.limit_to(0.1, setup.clock.now)
+    setup.limit_to(0.1)
     cheap, costly, quiet = setup.intervals()
     assert (cheap, quiet) == (TICK_SECONDS, TICK_SECONDS)
     assert costly == pytest.approx(3 * TICK_SECONDS)
@@ -809,7 +815,7 @@ def test_a_new_namespace_is_sampled_as_often_as_most_quiet_ones(setup: Setup) ->
     setup.fill("1", "2")
     setup.tick()
     setup.set_costs(0.001, 0.001, 0.1)
-    setup.scheduler.limit_to(0.1, setup.clock.now)
+    setup.limit_to(0.1)
     setup.access.add(4)
     setup.discover()
     intervals = setup.intervals()

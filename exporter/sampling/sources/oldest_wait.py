@@ -54,6 +54,8 @@ class OldestWait(Source[OldestWaits]):
 
     NAME: ClassVar = "oldest_wait"
     min_interval_seconds: ClassVar = 1.0
+    # Where a queue fills it is asked with the next sample; until then there is nothing to ask.
+    quiet_interval_seconds: ClassVar = 4.0
 
     def __init__(  # noqa: PLR0913 # the two ways to find connections have most of these in common
         self,
