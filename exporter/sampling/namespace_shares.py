@@ -21,6 +21,8 @@ _QUIET_PART: Final = 0.1
 # What the busy ones may use of the whole budget, however little of it is left for namespaces: a queue that is
 # full for a moment would not be seen otherwise.
 _BUSY_PART: Final = 0.5
+# Those that need no more than this part of the budget for the full rate have it.
+_FULL_RATE_PART: Final = 0.75
 # What sources may use that are not asked each time, unless their longest interval takes more.
 _SELDOM_PART: Final = 0.25
 # To follow each small change of an interval would cost as much as some samples.
@@ -68,9 +70,11 @@ class NamespaceShares:
         limit_all(self._seldom, share * _SELDOM_PART, now)
         share -= sum(runner.share_in_force() for runner in self._seldom) + self._of_quiet
         busy_share = share * (1 - _QUIET_PART) if self._quiet else share
-        busy_share = max(busy_share, self._budget * _BUSY_PART)
+        requested = sum(slot.requested_share() for slot in self._busy)
+        full_rate = requested <= self._budget * _FULL_RATE_PART
+        busy_share = max(busy_share, requested if full_rate else self._budget * _BUSY_PART)
         limit_all(self._busy, busy_share, now)
-        used = min(busy_share, sum(slot.requested_share() for slot in self._busy))
+        used = min(busy_share, requested)
         costs = [each.schedule.cost for each in self._quiet]
         intervals = even_intervals(costs, self._interval, max(share - used, share * _QUIET_PART))
         usual = median_low(intervals) if intervals else 0.0

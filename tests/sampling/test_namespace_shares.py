@@ -80,6 +80,18 @@ def test_what_it_takes_at_the_longest_interval_is_taken_from_the_listeners() -> 
     assert in_force(slots) == pytest.approx(seldom + 0.002, rel=0.05)
 
 
+@pytest.mark.parametrize(("cost", "interval"), [(0.0002, INTERVAL), (0.00026, 2 * INTERVAL)])
+def test_busy_ones_that_need_three_quarters_of_the_budget_have_the_full_rate(
+    cost: float, interval: float
+) -> None:
+    """However little is left; where they need more, they share half of it."""
+    busy = [Slot(cost, quiet=False) for _ in range(3)]
+    quiet = Slot(0.0001, quiet=True)
+    shares([*busy, quiet]).limit_to(BUDGET * 0.35, NOW)
+    assert [slot.schedule.interval_in_force for slot in busy] == [pytest.approx(interval)] * 3
+    assert quiet.schedule.interval_in_force < MAX_INTERVAL_SECONDS
+
+
 def test_one_costly_source_slows_itself_down_and_none_of_the_others() -> None:
     slots = [Slot(0.00001, cost, quiet=False) for cost in (0.01, 0.0001, 0.0001)]
     shares(slots).limit_to(BUDGET, NOW)
