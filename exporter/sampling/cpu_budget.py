@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from exporter.sampling.average import averaged
+
 # Over this time the use is compared with the budget.
 WINDOW_SECONDS: Final = 30.0
 # What was used in the first seconds is not: every namespace is found and opened, every owner searched for,
@@ -101,25 +103,23 @@ class CpuBudget:
             self._started = now
             self._newest, self._last = _Reading(now, used, 0.0), use
         passed = now - self._newest.time
+        most = budget * _MAX_EXCESS_PART
         if passed > 0:
             sampling = use.sampling - self._last.sampling
             samples = use.samples - self._last.samples
             overhead = sampling - samples
             pages = used - self._newest.used - sampling
-            steady = _weight(passed, _STEADY_HALF_LIFE_SECONDS)
-            self._pages += steady * (max(0.0, pages) / passed - self._pages)
-            weight = _weight(passed, _OVERHEAD_HALF_LIFE_SECONDS)
-            self._overhead += weight * (max(0.0, overhead) / passed - self._overhead)
+            pages, overhead = max(0.0, pages) / passed, max(0.0, overhead) / passed
+            self._pages = averaged(self._pages, pages, passed, _STEADY_HALF_LIFE_SECONDS)
+            self._overhead = averaged(self._overhead, overhead, passed, _OVERHEAD_HALF_LIFE_SECONDS)
             self._newest = _Reading(now, used, self._newest.allowed + budget * passed)
             self._last = use
             if now - self._started >= START_SECONDS:
-                most = budget * _MAX_EXCESS_PART
                 beyond = min(max(samples / passed - self._given, -most), most)
-                self._excess += steady * (beyond - self._excess)
+                self._excess = averaged(self._excess, beyond, passed, _STEADY_HALF_LIFE_SECONDS)
                 self._compare(self._newest, passed)
         left = budget - self._overhead - min(self._pages, budget * _MAX_PAGES_PART)
-        excess = min(max(0.0, self._excess), budget * _MAX_EXCESS_PART)
-        self._given = max(left, budget * _MIN_PART) - excess
+        self._given = max(left, budget * _MIN_PART) - min(max(0.0, self._excess), most)
         return self._given
 
     def _compare(self, newest: _Reading, passed: float) -> None:
@@ -135,8 +135,3 @@ class CpuBudget:
         )
         if self.window.exceeded:
             self.exceeded_seconds += passed
-
-
-def _weight(passed: float, half_life: float) -> float:
-    """Return how much the last `passed` seconds count in an average that counts half after `half_life`."""
-    return 1.0 - float(0.5 ** (passed / half_life))

@@ -150,7 +150,7 @@ class NamespaceScheduler:
             for name, ref in self._applied.items():
                 self._add_or_update(name, ref, now)
 
-    def shares(self, own: Sequence[SourceRunner] = ()) -> NamespaceShares:
+    def shares(self, own: Sequence[SourceRunner]) -> NamespaceShares:
         """Return what divides a share of the budget among the namespaces as they are now, to be used once.
 
         `own` are sources of the exporter's own namespace that are to run as often as quiet namespaces.

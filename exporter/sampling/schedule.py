@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import Final
 
-# No interval in force is longer: figures older than five seconds are not published.
+from exporter.sampling.average import averaged
+
+# The budget stretches no interval further: figures older than five seconds are not published.
 MAX_INTERVAL_SECONDS: Final = 4.0
 # What waits for something else that is due may be so old when it runs, and is published until then.
 OVERDUE_SECONDS: Final = MAX_INTERVAL_SECONDS + 0.25
@@ -106,8 +108,8 @@ class Schedule:
         if self._runs == 1:
             return
         if self.cost and (seconds >= self.cost or passed < _FORGET_SECONDS):
-            weight = 1 - 0.5 ** (passed / _COST_HALF_LIFE_SECONDS)
-            self.cost += weight * (min(seconds, self.cost * _MAX_COST_MULTIPLE) - self.cost)
+            counted = min(seconds, self.cost * _MAX_COST_MULTIPLE)
+            self.cost = averaged(self.cost, counted, passed, _COST_HALF_LIFE_SECONDS)
         else:
             if self.due is not None and seconds < self.cost * _FALLEN_PART:
                 self.due = min(self.due, now + _FORGET_SECONDS)

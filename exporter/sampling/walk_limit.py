@@ -11,6 +11,7 @@ import enum
 from typing import Final, NamedTuple
 
 from exporter.config.model import Config
+from exporter.sampling.average import averaged
 from exporter.sampling.schedule import MAX_INTERVAL_SECONDS
 
 # The part of cpu_budget that walks may take together.
@@ -165,9 +166,9 @@ class WalkLimit:
         self._share = self._most * max(granted, _LEAST_PART)
         passed = now - self._divided_at if self._divided_at is not None else 0.0
         if passed > 0:
-            weight = 1 - 0.5 ** (passed / _HALF_LIFE_SECONDS)
-            self._used_share += weight * (self._seconds / passed - self._used_share)
-            self._overdue_share += weight * (self._overdue_seconds / passed - self._overdue_share)
+            used, overdue = self._seconds / passed, self._overdue_seconds / passed
+            self._used_share = averaged(self._used_share, used, passed, _HALF_LIFE_SECONDS)
+            self._overdue_share = averaged(self._overdue_share, overdue, passed, _HALF_LIFE_SECONDS)
         if passed > 0 or self._divided_at is None:
             self._seconds = self._overdue_seconds = 0.0
             self._divided_at = now

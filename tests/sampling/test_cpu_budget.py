@@ -99,9 +99,7 @@ def test_pages_are_taken_off_the_budget(processes: Processes) -> None:
     assert processes.run(60.0, samples=0.01, pages=0.001) == pytest.approx(BUDGET - 0.001, rel=0.01)
 
 
-def test_who_scrapes_often_takes_three_tenths_of_the_budget_at_most(
-    processes: Processes,
-) -> None:
+def test_who_scrapes_often_takes_three_tenths_of_the_budget_at_most(processes: Processes) -> None:
     assert processes.run(60.0, pages=0.5) == pytest.approx(BUDGET * 0.7)
     assert processes.budget.exceeded_seconds > 0
 

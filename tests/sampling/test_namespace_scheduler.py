@@ -67,7 +67,7 @@ class Setup:
 
     def limit_to(self, share: float) -> None:
         """Divide `share` of one core among the namespaces."""
-        shares = self.scheduler.shares()
+        shares = self.scheduler.shares([])
         shares.limit_to(share, self.clock.now)
         self.scheduler.follow(shares, self.clock.now)
 
@@ -182,7 +182,7 @@ def test_none_is_slowed_where_all_of_them_fit(costs: list[float]) -> None:
     setup.access.add(*range(1, 1 + len(costs)))
     setup.discover()
     setup.set_costs(*costs)
-    setup.limit_to(setup.scheduler.shares().requested_share())
+    setup.limit_to(setup.scheduler.shares([]).requested_share())
     assert set(setup.intervals()) == {TICK_SECONDS}
 
 
@@ -793,7 +793,7 @@ def test_busy_namespaces_have_the_whole_budget_where_none_is_quiet(setup: Setup)
 
 def test_none_is_asked_for_a_share_where_there_is_no_namespace(setup: Setup) -> None:
     setup.limit_to(0.01)
-    assert setup.scheduler.shares().requested_share() == 0.0
+    assert setup.scheduler.shares([]).requested_share() == 0.0
     assert setup.scheduler.cpu_seconds() == 0.0
 
 
