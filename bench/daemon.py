@@ -7,9 +7,8 @@ import http.client
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -18,6 +17,7 @@ from bench.exposition import Exposition
 from bench.process_tree import ProcessTree
 from bench.programs import wait_for
 from testbed import namespace, privileges, syscalls
+from testbed.repeated import repeated
 
 EXPORTER: Final = ("exporter",)
 
@@ -156,26 +156,13 @@ def get(path: str) -> tuple[int, bytes]:
         connection.close()
 
 
-class Scrapers:
-    """Clients that scrape in a loop, each on a thread, while this context is open."""
-
-    def __init__(self, count: int) -> None:
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._scrape, daemon=True) for _ in range(count)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _scrape(self) -> None:
-        while not self._stop.is_set():
-            get("/metrics")
+@contextmanager
+def scrapers(count: int) -> Iterator[None]:
+    """Have so many clients scrape in a loop, each on a thread, until the end of the block."""
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(repeated(lambda: get("/metrics")))
+        yield
 
 
 def _page(body: bytes) -> Exposition:

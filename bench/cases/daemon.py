@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.cpu_share import CpuShare
-from bench.daemon import Daemon, Scrapers
+from bench.daemon import Daemon, scrapers
 from bench.results import CaseResult, Measurement, Summary
 from bench.timing import Progress, repeat
 from bench.workloads.sockets import OpenSockets, Sockets
@@ -56,7 +56,7 @@ def lateness(sockets: Sockets, seconds: float, rounds: int, progress: Progress) 
         for number in range(rounds):
             for scraped in (False, True):
                 begin = time.monotonic()
-                with Scrapers(_SCRAPERS if scraped else 0):
+                with scrapers(_SCRAPERS if scraped else 0):
                     time.sleep(seconds)
                     spans[scraped].append((begin, time.monotonic()))
             progress((number + 1) / rounds)
