@@ -24,9 +24,10 @@ run: .venv/run ## run the exporter; flags go in ARGS, as in make run ARGS=--log.
 
 # Most tests wait for other processes most of the time, so there are more workers than cores.
 WORKERS = $(shell expr 3 '*' $$(nproc) + 1)
+UNIT_WORKERS = $(shell expr 2 '*' $$(nproc))
 PYTEST = LD_LIBRARY_PATH=$(LIBRARIES) $(BIN)/pytest
 # Folders of tests that need root, namespaces, a network or programs beside Python.
-WHOLE := tests/deploy tests/docs tests/e2e tests/integration tests/machines tests/status_page/test_in_browser.py tests/testbed
+WHOLE := tests/deploy tests/docs tests/e2e tests/faults tests/integration tests/machines tests/status_page/test_in_browser.py tests/testbed
 N = 10
 
 test: .venv/dev ## run every check and every test; pytest's flags go in ARGS, COVERAGE=1 measures as well
@@ -36,7 +37,7 @@ suite: .venv/dev programs
 	@$(PYTEST) -n $(WORKERS) $(ARGS)
 
 test-unit: .venv/dev ## run the tests that need neither root nor a network nor programs, in less than a minute
-	@$(BIN)/pytest -n $$(nproc) -m "not netns" $(addprefix --ignore=,$(WHOLE)) $(ARGS)
+	@$(BIN)/pytest -n $(UNIT_WORKERS) -m "not netns" $(addprefix --ignore=,$(WHOLE)) $(ARGS)
 
 test-pythons: .venv/dev programs ## run make test-unit with each Python that is supported, and with the oldest packages
 	@$(BIN)/python -m tools.pythons $(ARGS)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exporter.broker.host_files import MAX_NAMES, HostFileReader, NamedFile, RuntimeDirectory, RuntimeFile
+from tests.broker.names import make_names
 from tests.broker.namespaced_process import descriptors
 
 ID = "0123456789abcdef" * 4
@@ -145,8 +146,7 @@ def test_of_a_directory_without_end_a_part_is_read(tmp_path: Path) -> None:
     """Anybody may have a directory by such a name, and make others read it."""
     store = tmp_path / "1935db59/names"
     store.mkdir(parents=True)
-    for number in range(MAX_NAMES + 10):
-        os.mknod(store / str(number))
+    make_names(store, MAX_NAMES + 10)
     assert len(names(store)) == MAX_NAMES
     shutil.rmtree(store)
 

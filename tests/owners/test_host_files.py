@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exporter.owners.host_files import HostFiles
+from tests.broker.names import make_names
 from tests.broker.namespaced_process import descriptors as own_descriptors
 
 MAX_BYTES = 8 << 20
@@ -69,6 +70,5 @@ def test_missing_directory_is_an_error(tmp_path: Path) -> None:
 
 def test_of_a_directory_with_more_names_than_a_host_has_containers_some_are_read(tmp_path: Path) -> None:
     """Whoever may write there may make millions."""
-    for number in range((1 << 16) + 10):
-        (tmp_path / str(number)).symlink_to("nowhere")
+    make_names(tmp_path, (1 << 16) + 10)
     assert len(HostFiles().names(str(tmp_path))) == 1 << 16

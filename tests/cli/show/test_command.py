@@ -110,9 +110,7 @@ HUGE = 10**400
 DEEP: list[Any] = [[[[[{"a": [1.0, None]}]]]]]
 
 
-@pytest.mark.parametrize(
-    "value", [HUGE, -HUGE, 1e308, "9" * 10_000, "x" * 1_000_000, DEEP, {"a": DEEP}, True]
-)
+@pytest.mark.parametrize("value", [HUGE, -HUGE, 1e308, "9" * 10_000, "x" * 100_000, DEEP, {"a": DEEP}, True])
 @pytest.mark.parametrize("kind", list(OutputFormat)[:4])
 def test_whatever_stands_for_a_value_is_no_traceback(
     value: object, kind: OutputFormat, capsys: pytest.CaptureFixture[str]

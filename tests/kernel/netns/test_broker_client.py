@@ -33,12 +33,18 @@ class FakeBroker:
         self.now = 1000.0
         self.client = BrokerClient(ours, timeout_seconds=TIMEOUT_SECONDS, clock=lambda: self.now)
         self.requests: list[BrokerRequest] = []
+        # It stays open, since tests count what is open while `answering` may still be at work.
+        self._null = os.open("/dev/null", os.O_RDONLY)
+
+    def close(self) -> None:
+        """Close both ends."""
+        self.client.close()
+        self.channel.close()
+        os.close(self._null)
 
     def send(self, reply: BrokerReply, attached: int = 0) -> None:
         """Send a reply with so many descriptors."""
-        null = os.open("/dev/null", os.O_RDONLY)
-        socket.send_fds(self.channel, [wire.pack_reply(reply)], [null] * attached)
-        os.close(null)
+        socket.send_fds(self.channel, [wire.pack_reply(reply)], [self._null] * attached)
 
     def receive(self) -> BrokerRequest:
         """Receive the next request."""
@@ -62,8 +68,7 @@ class FakeBroker:
 def broker() -> Iterator[FakeBroker]:
     made = FakeBroker()
     yield made
-    made.client.close()
-    made.channel.close()
+    made.close()
 
 
 def opened(
