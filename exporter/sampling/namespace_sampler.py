@@ -15,8 +15,8 @@ from exporter.sampling.former_tables import FormerTables
 from exporter.sampling.listener_table import ListenerTable
 from exporter.sampling.source_runner import SourceRunner
 from exporter.sampling.sources.accept_queue import AcceptQueue
-from exporter.sampling.sources.counters import Counters
 from exporter.sampling.sources.followed_waits import FollowedWaits
+from exporter.sampling.sources.netstat import Netstat
 from exporter.sampling.sources.oldest_wait import OldestWait
 from exporter.sampling.sources.source import Source
 from exporter.sampling.sources.syn_recv import SynRecv
@@ -28,7 +28,7 @@ ACCEPT: Final = "accept"
 # The names of the sources that each namespace has.
 NAMESPACE_SOURCES: Final = (
     *(family.source for family in FAMILIES),
-    Counters.NAME,
+    Netstat.NAME,
     SynRecv.NAME,
     OldestWait.NAME,
 )
@@ -46,7 +46,7 @@ def namespace_sources(
     followed = FollowedWaits(table, config, shared.followed)
     return (
         *listeners,
-        Counters(namespace, table),
+        Netstat(namespace, table),
         SynRecv(namespace, table, config, clock, walks),
         OldestWait(with_syn_queue, namespace, table, clock, walks, followed=followed),
     )

@@ -8,7 +8,7 @@ from exporter.broker.readable_files import NAMESPACE_FILES
 from exporter.config.model import Severity
 from exporter.kernel.errors import KernelError, UnavailableError
 from exporter.sampling.namespace_sampler import NAMESPACE_SOURCES
-from exporter.sampling.sources.counters import Counters
+from exporter.sampling.sources.netstat import Netstat
 from tests.listeners.sockets import endpoint, tcp, unix
 from tests.sampling.fake_namespace import COUNTERS, SYSCTLS
 from tests.sampling.simulation import Simulation
@@ -146,8 +146,8 @@ def test_nothing_is_lost_by_a_failure(simulation: Simulation) -> None:
 
 def test_counters_and_settings_are_read(simulation: Simulation) -> None:
     simulation.tick()
-    counters = simulation.namespace.source(Counters)
-    assert (counters.tcp, counters.sysctls) == (COUNTERS, SYSCTLS)
+    netstat = simulation.namespace.source(Netstat)
+    assert (netstat.tcp, netstat.sysctls) == (COUNTERS, SYSCTLS)
 
 
 def test_source_that_fails_counts_the_reason(simulation: Simulation) -> None:

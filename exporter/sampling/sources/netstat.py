@@ -14,7 +14,7 @@ from exporter.sampling.sources.source import Source
 _SECONDS: Final = 1.0
 
 
-class Counters(Source[tuple[TcpCounters, Sysctls]]):
+class Netstat(Source[tuple[TcpCounters, Sysctls]]):
     """Reads /proc/net/netstat and the sysctls. What is not known, as before the first answer, is None."""
 
     NAME: ClassVar = "netstat"
