@@ -25,10 +25,17 @@ _DEADLINE_SECONDS = 30.0
 _READ_BYTES = 1 << 16
 _LOOK_SECONDS = 0.05
 _KEPT_EVENTS = 1000
+# The code of the error of an expression that ran in a page while the browser left it (ServerError of
+# third_party/inspector_protocol/crdtp/dispatch.h).
+_PAGE_LEFT = -32000
 
 
 class ChromiumError(Exception):
     """The browser ended, did not answer in time, or reported an error; the text is its own."""
+
+
+class PageLeftError(ChromiumError):
+    """The page in which something ran is not there any more."""
 
 
 class Chromium:
@@ -142,8 +149,16 @@ class Chromium:
         return [event["params"] for event in self._events if event["method"] == method]
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression in the page, as JSON has it; a promise is waited for."""
-        answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        """The value of a JavaScript expression in the page, as JSON has it; a promise is waited for.
+
+        None where the browser left the page before there was one.
+        """
+        try:
+            answer = self._call(
+                "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+            )
+        except PageLeftError:
+            return None
         if details := answer.get("exceptionDetails"):
             raise ChromiumError(json.dumps(details))
         return answer["result"].get("value")
@@ -177,7 +192,8 @@ class Chromium:
                 self._events.append(answer)
             if answer.get("id") == self._number:
                 if "error" in answer:
-                    raise ChromiumError(f"{method}: {answer['error']}")
+                    left = answer["error"]["code"] == _PAGE_LEFT
+                    raise (PageLeftError if left else ChromiumError)(f"{method}: {answer['error']}")
                 result: dict[str, Any] = answer["result"]
                 return result
 

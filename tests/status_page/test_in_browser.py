@@ -145,6 +145,12 @@ def test_colours_are_those_that_the_user_prefers(
     assert (red > 200) is (scheme == "light")
 
 
+def test_an_expression_has_no_value_where_its_page_is_left(browser: Chromium, server: ServerThread) -> None:
+    load(browser, server, ALL)
+    assert browser.evaluate("location.search = '?search=8080'; new Promise(() => {})") is None
+    until(lambda: browser.evaluate("location.search"), equals("?search=8080"))
+
+
 def test_without_scripts_it_shows_searches_and_sorts(browser: Chromium, server: ServerThread) -> None:
     browser.load(f"http://127.0.0.1:{server.port}/", width=DESKTOP, height=900, scheme="light", scripts=False)
     assert browser.evaluate("document.querySelectorAll('tbody tr').length") == 20
