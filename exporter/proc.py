@@ -1,4 +1,4 @@
-"""Reading /proc, for the broker and for the kernel package alike.
+"""Reading /proc, for the broker and for what it does without a broker alike.
 
 It imports nothing but the standard library. Functions raise OSError as the system call does. Source: https://docs.kernel.org/filesystems/proc.html,
 proc_pid_stat(5), proc_pid_fd(5), namespaces(7).

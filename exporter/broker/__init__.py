@@ -1,1 +1,1 @@
-"""The process that holds capabilities, how it is started, and the messages that it is asked by."""
+"""The processes that hold capabilities, how they are started, and the messages that they are asked by."""

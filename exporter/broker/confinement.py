@@ -33,7 +33,7 @@ class Confinement:
         """
         return self.user if Capability.DAC_READ_SEARCH in self.capabilities else None
 
-    def supervise(self) -> None:
+    def confine_supervisor(self) -> None:
         """Confine the supervisor, but for its system calls. It holds capabilities, and has none in use.
 
         Raises OSError.
@@ -42,12 +42,12 @@ class Confinement:
             become(self.user_of_brokers)
         keep_only(self._held(), in_use=False)
 
-    def serve(self, capabilities: Collection[int], rules: Rules) -> None:
+    def confine_broker(self, capabilities: Collection[int], rules: Rules) -> None:
         """Confine a broker, which the supervisor has forked, to what it needs of each. Raises OSError."""
         keep_only(self._held().intersection(capabilities))
-        self.filter(rules)
+        self.filter_system_calls(rules)
 
-    def filter(self, rules: Rules) -> None:
+    def filter_system_calls(self, rules: Rules) -> None:
         """Filter the system calls of this process. Raises OSError."""
         if self.filtered:
             seccomp.install(rules)

@@ -70,7 +70,7 @@ class BrokerServer:
             request = wire.unpack_request(message)
             if request.kind is RequestType.ENTER:
                 yield from self._enter(request)
-            elif request.kind is RequestType.WATCH:
+            elif request.kind is RequestType.SET_WATCHDOG:
                 self._watch_seconds = request.seconds
             else:
                 yield self._read(request)

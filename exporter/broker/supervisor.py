@@ -89,7 +89,7 @@ def start(
             _run_child(
                 exporter,
                 SUPERVISOR,
-                confinement.supervise,
+                confinement.confine_supervisor,
                 lambda: _Supervisor(channels, confinement, exporter).run(),
                 kept,
             )
@@ -107,7 +107,7 @@ class _Supervisor:
             SupervisedBroker(
                 lambda: _fork(
                     BROKER,
-                    lambda: confinement.serve((*Capability, KILL), profiles.broker(exporter)),
+                    lambda: confinement.confine_broker((*Capability, KILL), profiles.broker(exporter)),
                     lambda: channels.serve(broker),
                     [broker.fileno()],
                 ),
@@ -117,7 +117,7 @@ class _Supervisor:
             SupervisedBroker(
                 lambda: _fork(
                     FILE_BROKER,
-                    lambda: confinement.serve(CAPABILITIES, profiles.file_broker()),
+                    lambda: confinement.confine_broker(CAPABILITIES, profiles.file_broker()),
                     lambda: channels.serve_files(files, timer),
                     [files.fileno(), timer.fileno()],
                 ),
@@ -133,7 +133,7 @@ class _Supervisor:
         self._poll = select.poll()
         for descriptor in (self._woken, timer.fileno()):
             self._poll.register(descriptor, select.POLLIN)
-        confinement.filter(profiles.supervisor())
+        confinement.filter_system_calls(profiles.supervisor())
 
     def run(self) -> None:
         """Start brokers, one after the other, until the exporter has closed the broker's socket."""

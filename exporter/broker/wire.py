@@ -54,7 +54,7 @@ class RequestType(enum.IntEnum):
     # A file of a process: its descriptor.
     FILE = 5
     # Whoever asks keeps namespaces open: it is killed where it does not ask again in time. No reply.
-    WATCH = 6
+    SET_WATCHDOG = 6
     # What a link of a process says.
     LINK = 7
     # Which namespaces have a name under /run/netns, a portion a reply.
@@ -89,8 +89,8 @@ class BrokerRequest:
     """A request.
 
     `targets` belong to ENTER, `pids` to NAMESPACES, `pid` to SOCKETS, FILE and LINK, `file` to FILE and LINK.
-    `start` is where the portion of a list begins (PIDS, SOCKETS, NAMES). `seconds` is how soon after WATCH
-    the next request has to come, 0 where it may take as long as it likes.
+    `start` is where the portion of a list begins (PIDS, SOCKETS, NAMES). `seconds` is how soon after
+    SET_WATCHDOG the next request has to come, 0 where it may take as long as it likes.
     """
 
     number: int
@@ -150,7 +150,7 @@ def pack_request(request: BrokerRequest) -> bytes:
             return head + b"".join(map(_pack_target, request.targets))
         case RequestType.NAMESPACES:
             return head + struct.pack(f"={len(request.pids)}I", *request.pids)
-        case RequestType.WATCH:
+        case RequestType.SET_WATCHDOG:
             return head + _ARGUMENTS.pack(0, request.seconds)
         case RequestType.FILE:
             return head + _ARGUMENTS.pack(request.pid, PROCESS_FILES.index(request.file))
@@ -173,8 +173,8 @@ def unpack_request(message: bytes) -> BrokerRequest:
             return BrokerRequest(number, RequestType.FILE, pid=pid, file=PROCESS_FILES[argument])
         if kind == RequestType.LINK:
             return BrokerRequest(number, RequestType.LINK, pid=pid, file=PROCESS_LINKS[argument])
-        if kind == RequestType.WATCH:
-            return BrokerRequest(number, RequestType.WATCH, seconds=argument)
+        if kind == RequestType.SET_WATCHDOG:
+            return BrokerRequest(number, RequestType.SET_WATCHDOG, seconds=argument)
         return BrokerRequest(number, RequestType(kind), pid=pid, start=argument)
     except (struct.error, ValueError, IndexError) as error:
         raise MalformedMessageError(str(error)) from error

@@ -58,7 +58,7 @@ class Privileges:
         try:
             return start(confinement, serve_files=partial(serve_files, named=tuple(named_files)))
         except OSError as error:
-            raise RunError(f"cannot start the process that enters namespaces: {error}") from error
+            raise RunError(f"cannot start the supervisor of the brokers: {error}") from error
 
     def drop_all(self, *, brokers: bool) -> Sandboxes:
         """Become the user and drop every capability, irrevocably; return what all processes are confined to.

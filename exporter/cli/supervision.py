@@ -1,7 +1,7 @@
 """What the exporter does when the process that starts its brokers again has ended: it ends too.
 
-Nobody else could start the brokers, as this process has given up the capabilities for it. Its own supervisor,
-such as systemd, starts everything anew.
+Nobody else could start the brokers, as this process has given up the capabilities for it. Its service
+manager, such as systemd, starts everything anew.
 """
 
 from __future__ import annotations

@@ -19,15 +19,6 @@ _OWNERS_NEED: Final = {
     "hidepid": _ROOT + "a mount of /proc without the option hidepid",
     "pid_namespace": "run it in the PID namespace of the host (docker run --pid=host, hostPID: true)",
 }
-_SOURCES: Final = {
-    "inet": "TCP listeners",
-    "unix": "unix listeners",
-    "syn_recv": "half-open connections",
-    "oldest_wait": "how long the oldest connections have waited",
-    "netstat": "TCP counters and settings",
-}
-
-
 _SOCK_DIAG: Final = (
     "sock_diag, which a seccomp filter or RestrictAddressFamilies= may forbid (AF_NETLINK), and a kernel "
     "without inet_diag, tcp_diag or unix_diag lacks"
@@ -74,7 +65,7 @@ def _failed(sampler: Sampler) -> list[Unseen]:
         for runner in namespace.runners:
             if runner.error is not None:
                 what = failed.setdefault((runner.netns, str(runner.error)), [])
-                what.append(_SOURCES.get(runner.name, runner.name))
+                what.append(runner.asks_for)
     return [
         Unseen(f"{', '.join(what)}{'' if netns == HOST else f' of network namespace {netns}'}", error)
         for (netns, error), what in failed.items()
@@ -95,10 +86,9 @@ def _methods(sampler: Sampler) -> list[Unseen]:
 
 
 def _lacking(family: SocketFamily, namespace: NamespaceSampler) -> str:
-    listeners = _SOURCES[family.source]
     groups = [
         each for each in namespace.table.states if each.members and each.key.protocol == family.protocol
     ]
     if any(group.length is None for group in groups):
-        return f"lengths, backlogs and drops of {listeners}"
-    return f"backlogs and drops of {listeners}"
+        return f"lengths, backlogs and drops of {family.listeners}"
+    return f"backlogs and drops of {family.listeners}"

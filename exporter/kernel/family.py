@@ -34,7 +34,8 @@ class AddressForm(enum.StrEnum):
 class SocketFamily:
     """How the listeners of one family are read, and what they have.
 
-    `protocol` is the value of the label `protocol`, `source` the name of the source that reads them.
+    `protocol` is the value of the label `protocol`, `source` the name of the source that reads them, and
+    `listeners` what they are called in messages to people.
     `has_syn_queue` tells whether there are half-open connections, and connections in the accept queue whose
     wait is known; `needs_segments` whether a queue grows only when a TCP segment comes in. `rows` is how
     sock_diag shows them. `table` makes what reads them from /proc/net, which may remember what it has read:
@@ -43,6 +44,7 @@ class SocketFamily:
 
     protocol: str
     source: str
+    listeners: str
     address_form: AddressForm
     has_syn_queue: bool
     needs_segments: bool
@@ -53,6 +55,7 @@ class SocketFamily:
 TCP: Final = SocketFamily(
     protocol="tcp",
     source="inet",
+    listeners="TCP listeners",
     address_form=AddressForm.IP,
     has_syn_queue=True,
     needs_segments=True,
@@ -62,6 +65,7 @@ TCP: Final = SocketFamily(
 UNIX: Final = SocketFamily(
     protocol="unix",
     source="unix",
+    listeners="unix listeners",
     address_form=AddressForm.PATH,
     has_syn_queue=False,
     needs_segments=False,

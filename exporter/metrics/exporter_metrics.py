@@ -129,7 +129,7 @@ EXPORTER_METRICS: Final = (
         _PROCESS,
         "listen_queue_exporter_cpu_seconds",
         "counter",
-        "Processor time of each process of the exporter, in seconds.",
+        "Processor time of each process of the exporter, in seconds; `broker` is that of both brokers.",
         lambda seconds: seconds,
         needs_history=True,
     ),

@@ -108,7 +108,7 @@ class BackgroundLookups(Generic[Key, Answer]):
 
         To be called now and again; it costs nothing where there is nothing to do.
         """
-        self._runner.watch()
+        self._runner.replace_hung()
         if self._answers.timed():
             with self._lock:
                 due = self._answers.due(self._clock())

@@ -208,7 +208,7 @@ class FoundOwners:
         )
         for listener in listeners:
             if listener.inode in self._unheld and listener.cookie in owners:
-                owners[listener.cookie] = replace(owners[listener.cookie], held=False)
+                owners[listener.cookie] = replace(owners[listener.cookie], has_holder=False)
         return owners
 
     def _hold(self, inodes: Collection[int]) -> set[int]:

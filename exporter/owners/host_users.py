@@ -1,7 +1,8 @@
 """The names of users on this host. To ask for one may hang: nothing here is for the sampling thread.
 
-This is the only module that asks the name service (nsswitch.conf(5)), whose answer may come from a directory
-in the network. So the users of /etc/passwd, among them those of almost all services, are known without it.
+This is the only module below `cli` that asks the name service (nsswitch.conf(5)), whose answer may come from
+a directory in the network. So the users of /etc/passwd, among them those of almost all services, are known
+without it.
 """
 
 from __future__ import annotations

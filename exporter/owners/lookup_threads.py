@@ -34,7 +34,7 @@ class LookupRunner(Protocol):
         """Make a lookup after those that were added before."""
         ...
 
-    def watch(self) -> None:
+    def replace_hung(self) -> None:
         """Let another thread take over where a lookup hangs; to be called now and again."""
         ...
 
@@ -65,7 +65,7 @@ class LookupThreads:
             self._start_thread()
             self._condition.notify()
 
-    def watch(self) -> None:
+    def replace_hung(self) -> None:
         """Let another thread take over where a lookup hangs; to be called now and again."""
         if self._busy() and (lookup := self._take_over()) is not None:
             lookup.hangs()

@@ -79,15 +79,15 @@ class SocketOwner:
 
     `order` sorts the owners of a group: the first is the owner of the group. `address` is where the socket is
     found now, empty where that is the address in the row. `stale_path` tells whether the path leads to
-    another file, or to none. `held` is false where searches of all processes over some seconds have found
-    nobody who holds it.
+    another file, or to none. `has_holder` is false where searches of all processes over some
+    seconds have found nobody who holds it.
     """
 
     owner: Owner
     order: tuple[int, int, int] = (3, 0, 0)
     address: str = ""
     stale_path: bool = False
-    held: bool = True
+    has_holder: bool = True
 
 
 OWNER_FACTS = tuple(OwnerFact(declared.name, **declared.metadata) for declared in fields(Owner))

@@ -25,7 +25,7 @@ from exporter.sampling.sources.namespaces import NamespaceDiscovery
 from exporter.sampling.sources.source import SourceStats
 
 # So many are sampled before the sources of the exporter's own namespace get a chance to run.
-_MAX_AT_ONCE: Final = NamespaceAccess.max_attached
+_MAX_AT_ONCE: Final = NamespaceAccess.max_at_once
 # So early a slot may be used, since a tick does not come to the millisecond.
 _EARLY_SECONDS: Final = 0.005
 _RETRY_SECONDS: Final = 0.1

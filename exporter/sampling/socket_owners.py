@@ -62,7 +62,7 @@ class SocketOwners:
                 identities[cookie] = GroupIdentity(group.key._replace(address=address), program)
         if identities and named:
             unknown = GroupIdentity(group.key, "")
-            identities |= {cookie: unknown for cookie, each in known if not each.held}
+            identities |= {cookie: unknown for cookie, each in known if not each.has_holder}
         return identities
 
     def of(self, group: ListenerGroup) -> GroupOwners | None:

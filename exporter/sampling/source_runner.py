@@ -54,6 +54,11 @@ class SourceRunner:
         return self._source.name
 
     @property
+    def asks_for(self) -> str:
+        """What the source asks for, in the words of a message to people."""
+        return self._source.asks_for
+
+    @property
     def method(self) -> str | None:
         """How the kernel is asked now; None where it cannot be asked."""
         return self._source.method

@@ -9,14 +9,14 @@ from typing import Final, Protocol
 from exporter.web.cpu_allowance import CpuAllowance
 
 # A client that has asked nothing for so long, as between two scrapes, waits for nobody who asks more often.
-RARE_SECONDS: Final = 0.9
+_IDLE_SECONDS: Final = 0.9
 # The part of what clients may use that is for those, whatever others have used, and what a request takes.
-_REGULAR_SHARE: Final = 0.5
-_REGULAR_SECONDS: Final = 0.001
+_IDLE_SHARE: Final = 0.5
+_IDLE_REQUEST_SECONDS: Final = 0.001
 # Of so many addresses it is known when a client of theirs had its last response.
 _MAX_ADDRESSES: Final = 4096
 # Where more wait, none is told that it waits in vain: in a flood whoever is told comes again at once.
-_MAX_TOLD: Final = 64
+_FEW_WAITING: Final = 64
 
 
 class Candidate(Protocol):
@@ -64,7 +64,7 @@ class Admission:
 
     def __init__(self, allowance: CpuAllowance, max_wait_seconds: float, max_waiting: int) -> None:
         self._allowance = allowance
-        self._regular = allowance.part(_REGULAR_SHARE)
+        self._idle_allowance = allowance.part(_IDLE_SHARE)
         self._max_wait_seconds = max_wait_seconds
         self._max_waiting = max_waiting
         self._loop = asyncio.get_running_loop()
@@ -75,7 +75,7 @@ class Admission:
         # Those that are no more than a socket, and those that are more but have had no response.
         self._unopened: dict[UnopenedCandidate, None] = {}
         self._opened: dict[Candidate, None] = {}
-        self._choices = cycle((self._rarest, self._newest, self._next_by_address))
+        self._choices = cycle((self._longest_idle, self._newest, self._next_by_address))
         # The time of the last response by address, the oldest first.
         self._responded_at: dict[str, float] = {}
         self._timer: asyncio.Handle | None = None
@@ -102,15 +102,15 @@ class Admission:
         if at is None or peer in self._new:
             return None
         idle_seconds = self._loop.time() - at
-        return idle_seconds if idle_seconds >= RARE_SECONDS else None
+        return idle_seconds if idle_seconds >= _IDLE_SECONDS else None
 
     def admit(self, *, idle_seconds: float | None) -> bool:
         """Tell whether a client may be served at once that has asked nothing for so long.
 
         None is for one that has had no response yet.
         """
-        if idle_seconds is not None and idle_seconds >= RARE_SECONDS and self._regular.available:
-            self._regular.spend(_REGULAR_SECONDS)
+        if idle_seconds is not None and idle_seconds >= _IDLE_SECONDS and self._idle_allowance.available:
+            self._idle_allowance.spend(_IDLE_REQUEST_SECONDS)
             return True
         return self._timer is None and self._allowance.available
 
@@ -163,7 +163,7 @@ class Admission:
         asks at intervals keeps the place.
         """
         often = min(self._known, key=self._known.__getitem__, default=None)
-        if often is not None and self._known[often] < RARE_SECONDS:
+        if often is not None and self._known[often] < _IDLE_SECONDS:
             self._refuse(often)
             return True
         first = next(iter(self._opened), None)
@@ -172,7 +172,7 @@ class Admission:
         self._refuse(first)
         return True
 
-    def refuse_regular(self, spared: int) -> bool:
+    def refuse_most_frequent(self, spared: int) -> bool:
         """Refuse who asks most often of those who have a place, where more than `spared` of them wait."""
         known = [each for each in self._known if each not in self._unopened]
         if len(known) <= spared:
@@ -216,7 +216,7 @@ class Admission:
         chosen = (next(self._choices)() for _ in range(3))
         return next((each for each in chosen if each is not None), None)
 
-    def _rarest(self) -> Candidate | None:
+    def _longest_idle(self) -> Candidate | None:
         return max(self._known, key=self._known.__getitem__, default=None)
 
     def _next_by_address(self) -> Candidate | None:
@@ -232,7 +232,7 @@ class Admission:
 
     def _refuse_late(self) -> None:
         oldest = self._loop.time() - self._max_wait_seconds
-        while self._unopened and len(self._unopened) <= _MAX_TOLD:
+        while self._unopened and len(self._unopened) <= _FEW_WAITING:
             client = next(iter(self._unopened))
             if client.since >= oldest:
                 return

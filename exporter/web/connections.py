@@ -65,7 +65,7 @@ class Connections:
             self._close_idle(spared)
             or self.admission.refuse_one()
             or self._close_unfinished(_SILENT_SECONDS if origin.idle_seconds else limits.evict_header_seconds)
-            or self.admission.refuse_regular(spared)
+            or self.admission.refuse_most_frequent(spared)
         )
 
     def close_one(self) -> bool:

@@ -321,7 +321,7 @@ def stop_after(seconds: int) -> int:
     pid = os.fork()
     if pid == 0:
         broker = BrokerClient(supervisor.start(Confinement()).channel, timeout_seconds=10)
-        broker.watch(seconds)
+        broker.set_watchdog(seconds)
         broker.pids()
         os.kill(os.getpid(), signal.SIGSTOP)
         os._exit(0)
@@ -379,11 +379,11 @@ def test_a_process_that_is_not_watched_may_be_silent_for_as_long_as_it_likes() -
 
 def test_each_request_is_a_sign_of_life() -> None:
     with running_broker() as broker:
-        broker.watch(1)
+        broker.set_watchdog(1)
         began = time.monotonic()
         # Longer than the process may be silent, and than what it is granted beyond that.
         while time.monotonic() < began + 4:
             broker.pids()
             time.sleep(0.2)
-        broker.watch(0)
+        broker.set_watchdog(0)
         assert broker.ended == 0

@@ -47,7 +47,7 @@ locating = st.builds(
     st.just(RequestType.NAMESPACES),
     pids=st.lists(numbers, max_size=20).map(tuple),
 )
-watching = st.builds(BrokerRequest, numbers, st.just(RequestType.WATCH), seconds=numbers)
+watching = st.builds(BrokerRequest, numbers, st.just(RequestType.SET_WATCHDOG), seconds=numbers)
 opening = st.builds(
     BrokerRequest,
     numbers,

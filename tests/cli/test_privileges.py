@@ -42,7 +42,7 @@ def allow_descriptors(count: int) -> None:
     ("descriptors", "message"),
     [
         (0, "cannot read the capabilities of this process: .*Too many open files"),
-        (1, "cannot start the process that enters namespaces: .*Too many open files"),
+        (1, "cannot start the supervisor of the brokers: .*Too many open files"),
     ],
 )
 def test_failure_to_start_the_broker_is_a_run_error(descriptors: int, message: str) -> None:

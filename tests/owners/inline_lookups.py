@@ -21,7 +21,7 @@ class InlineLookups:
         else:
             lookup.run()
 
-    def watch(self) -> None:
+    def replace_hung(self) -> None:
         self.watched += 1
 
     def run_one(self) -> None:

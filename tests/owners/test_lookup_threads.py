@@ -42,7 +42,7 @@ class Lookups:
         """Watch until these lookups were made."""
 
         def made() -> set[str]:
-            self.threads.watch()
+            self.threads.replace_hung()
             return set(self.made)
 
         until(made, lambda found: set(names) <= found)
@@ -51,7 +51,7 @@ class Lookups:
         """Watch until these lookups were found to hang."""
 
         def hung() -> list[str]:
-            self.threads.watch()
+            self.threads.replace_hung()
             return self.hung
 
         until(hung, equals(list(names)))
@@ -93,7 +93,7 @@ def test_a_lookup_that_hangs_does_not_keep_others_waiting(lookups: Lookups, tmp_
 def test_nobody_waits_for_a_lookup(lookups: Lookups) -> None:
     for number in range(1000):
         lookups.add(str(number), lookups.go_on.wait)
-        lookups.threads.watch()
+        lookups.threads.replace_hung()
     assert lookups.made == []
 
 
@@ -106,7 +106,7 @@ def test_where_a_few_hang_others_wait_for_the_end_of_one(lookups: Lookups) -> No
     lookups.add("next")
     lookups.until_hung(*names)
     time.sleep(2 * HANGING_SECONDS)
-    lookups.threads.watch()
+    lookups.threads.replace_hung()
     assert (lookups.made, lookups.hung) == ([], names)
     one.set()
     lookups.until_made(names[0], "next")
@@ -119,7 +119,7 @@ def test_a_lookup_that_hangs_is_told_of_once(lookups: Lookups) -> None:
     lookups.until_hung("hanging")
     for _ in range(5):
         time.sleep(HANGING_SECONDS / 4)
-        lookups.threads.watch()
+        lookups.threads.replace_hung()
     assert lookups.hung == ["hanging"]
 
 
@@ -142,5 +142,5 @@ def test_the_program_ends_while_a_lookup_hangs(tmp_path: Path) -> None:
 def test_without_lookups_there_is_no_thread() -> None:
     before = threading.active_count()
     threads = LookupThreads()
-    threads.watch()
+    threads.replace_hung()
     assert threading.active_count() == before

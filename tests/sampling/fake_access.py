@@ -85,7 +85,7 @@ class FakeAccess:
             self._found = refs
         return self._found
 
-    def end_watch(self) -> None:
+    def disable_watchdog(self) -> None:
         """Count it."""
         self.watch_ended += 1
 

@@ -180,3 +180,13 @@ def test_the_broker_opens_every_file_that_a_source_reads(simulation: Simulation)
 
 def test_each_source_of_a_namespace_is_counted_among_the_series(simulation: Simulation) -> None:
     assert [runner.name for runner in simulation.namespace.runners] == list(NAMESPACE_SOURCES)
+
+
+def test_each_source_has_words_for_what_it_asks_for(simulation: Simulation) -> None:
+    assert [runner.asks_for for runner in simulation.namespace.runners] == [
+        "TCP listeners",
+        "unix listeners",
+        "TCP counters and settings",
+        "half-open connections",
+        "how long the oldest connections have waited",
+    ]

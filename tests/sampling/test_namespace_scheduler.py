@@ -37,7 +37,7 @@ from tests.sampling.fake_namespace import FakeNamespace
 from tests.sampling.fake_workloads import FakeWorkloads
 from tests.sampling.simulation import TICK_SECONDS, Simulation, runner_of
 
-AT_ONCE = NamespaceAccess.max_attached
+AT_ONCE = NamespaceAccess.max_at_once
 LATE_SECONDS = 0.0001
 
 

@@ -255,7 +255,7 @@ def test_all_namespaces_are_sampled_once_each_was_or_could_not_be() -> None:
     others = FakeAccess()
     simulation = Simulation(others=others)
     assert simulation.sampler.all_namespaces_sampled(), "none was found"
-    others.add(*range(NamespaceAccess.max_attached + 1))
+    others.add(*range(NamespaceAccess.max_at_once + 1))
     others.errors["3"] = FAILED
     simulation.tick()
     assert not simulation.sampler.all_namespaces_sampled()
@@ -267,14 +267,14 @@ def test_at_the_start_owners_are_looked_for_when_the_listeners_of_all_namespaces
     """Once, and to the end: what a search costs does not depend on how many listeners it is for."""
     others = FakeAccess()
     simulation = Simulation(others=others)
-    others.add(*range(NamespaceAccess.max_attached + 1))
+    others.add(*range(NamespaceAccess.max_at_once + 1))
     simulation.tick()
     owners = simulation.runner("owners").stats
     assert owners.samples == 0
     simulation.tick()
     assert owners.samples == 1
     assert simulation.sampler.all_owners_searched()
-    others.add(*range(100, 101 + NamespaceAccess.max_attached))
+    others.add(*range(100, 101 + NamespaceAccess.max_at_once))
     simulation.run_for(2.0)
     assert owners.samples > 1
 
@@ -282,7 +282,7 @@ def test_at_the_start_owners_are_looked_for_when_the_listeners_of_all_namespaces
 def test_where_more_are_due_than_are_sampled_at_once_the_next_tick_is_due_at_once() -> None:
     """The sources of the exporter's own namespace come in between."""
     others = FakeAccess()
-    others.add(*range(NamespaceAccess.max_attached + 1))
+    others.add(*range(NamespaceAccess.max_at_once + 1))
     simulation = Simulation(others=others)
     assert simulation.sampler.sample() == simulation.clock.now
     assert simulation.sampler.sample() == simulation.clock.now + TICK_SECONDS

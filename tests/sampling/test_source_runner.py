@@ -19,6 +19,8 @@ FAILED = KernelError("dump failed", "ENOBUFS")
 class ScriptedSource(Source[int]):
     """A source whose cost, errors and answers a test sets."""
 
+    asks_for = "whatever a test sets"
+
     def __init__(self, clock: FakeClock, lock: threading.Lock) -> None:
         super().__init__("inet")
         self.cost = 0.0

@@ -28,7 +28,7 @@ def test_it_samples_at_the_interval_until_the_time_is_over() -> None:
 
 def test_every_namespace_is_sampled_once_more_at_the_end_however_many_there_are() -> None:
     others = FakeAccess()
-    others.add(*range(3 * NamespaceAccess.max_attached))
+    others.add(*range(3 * NamespaceAccess.max_at_once))
     made = Simulation("sampling: {cpu_budget: 100%}", others=others)
     while not made.sampler.all_namespaces_sampled():
         made.tick()
@@ -39,7 +39,7 @@ def test_every_namespace_is_sampled_once_more_at_the_end_however_many_there_are(
 
     sample_for(made.sampler, 0.01, made.clock.clock(), sleep)
     newest = [each.table.accept_timelines[FAMILIES[0]].newest for each in made.sampler.namespaces]
-    assert len(newest) == 3 * NamespaceAccess.max_attached + 1
+    assert len(newest) == 3 * NamespaceAccess.max_at_once + 1
     assert min(newest) > began
 
 

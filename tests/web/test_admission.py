@@ -206,7 +206,7 @@ def test_where_many_ask_at_intervals_a_place_is_taken_from_who_asks_most_often()
         for name, idle_seconds in (("15 s", 15.0), ("1 s", 1.0), ("minute", 60.0)):
             admission.wait(Client("1", name, found), idle_seconds=idle_seconds)
         admission.wait_new(Client("2", "socket", found), idle_seconds=1.0)
-        return found, [admission.refuse_regular(1) for _ in range(3)]
+        return found, [admission.refuse_most_frequent(1) for _ in range(3)]
 
     assert in_virtual_time(run()) == (["not 1 s", "not 15 s"], [True, True, False])
 

@@ -27,11 +27,11 @@ _RESERVED_DESCRIPTORS: Final = 640
 class NamespaceAccess:
     """Finds the other namespaces of the host, and opens what is read in them. One thread uses it.
 
-    `max_attached` is how many namespaces one call of `attach` takes at most, `max_kept` how many of them stay
+    `max_at_once` is how many namespaces one call of `attach` takes at most, `max_kept` how many of them stay
     attached; the others are detached as soon as they have been read.
     """
 
-    max_attached = MAX_TARGETS
+    max_at_once = MAX_TARGETS
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class NamespaceAccess:
         self._watch()
         return self._discovery.find(now)
 
-    def end_watch(self) -> None:
+    def disable_watchdog(self) -> None:
         """Let this process call `find` no more, as soon as no namespace is kept open.
 
         To be called in place of it until it is to be called again.
@@ -121,7 +121,7 @@ class NamespaceAccess:
         return self._broker.ended
 
     def _watch(self) -> None:
-        self._broker.watch(_WATCH_SECONDS if self._kept else 0)
+        self._broker.set_watchdog(_WATCH_SECONDS if self._kept else 0)
         self._watched = bool(self._kept)
 
     def _keep(self, remote: RemoteNamespace) -> bool:

@@ -126,9 +126,9 @@ class BrokerClient:
             found += named
         return found
 
-    def watch(self, seconds: int) -> None:
+    def set_watchdog(self, seconds: int) -> None:
         """Have this process killed where it does not ask anything for so many seconds, 0 for never."""
-        self._send("cannot ask the broker", BrokerRequest(0, RequestType.WATCH, seconds=seconds))
+        self._send("cannot ask the broker", BrokerRequest(0, RequestType.SET_WATCHDOG, seconds=seconds))
 
     def _ask_of_process(self, kind: RequestType, pid: int, name: str, expected: int) -> _Answer:
         request = BrokerRequest(0, kind, pid=pid, file=name)

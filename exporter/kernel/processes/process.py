@@ -119,7 +119,7 @@ class ProcfsProcesses(ABC):
 
     @abstractmethod
     def _link(self, pid: int, name: str) -> bytes:
-        """Read a link of a process, one of PROCESS_LINKS (exporter/broker/wire.py)."""
+        """Read a link of a process, one of PROCESS_LINKS (exporter/broker/readable_files.py)."""
 
     def has_all(self) -> bool:
         """Tell whether every process of the host has a number here, and not only those of a PID namespace.

@@ -25,6 +25,11 @@ class AcceptQueue(Source[Changes]):
         self._table = table
 
     @property
+    def asks_for(self) -> str:
+        """The listeners of the family."""
+        return self.family.listeners
+
+    @property
     def method(self) -> str:
         """`sock_diag` or `procfs`."""
         return self._reader.fallback.method

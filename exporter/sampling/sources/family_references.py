@@ -7,10 +7,10 @@ from typing import Final, Protocol
 
 from exporter.listeners.group import ListenerGroup
 from exporter.sampling.clock import Clock
-from exporter.sampling.sources.listener_references import ListenerReferences, RefCounts, ReferenceCounts
+from exporter.sampling.sources.listener_references import ListenerReferences, RefCounts, SynRecvByReferences
 from exporter.sampling.walk_limit import CostEstimate
 
-_NOTHING: Final = ReferenceCounts({}, frozenset(), 0, proven=True)
+_NOTHING: Final = SynRecvByReferences({}, frozenset(), 0, proven=True)
 
 
 class ReferenceReader(Protocol):

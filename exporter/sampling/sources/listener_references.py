@@ -27,7 +27,7 @@ RefCounts = Mapping[int, RefCount]
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceCounts:
+class SynRecvByReferences:
     """What references tell of several groups: half-open connections, of groups that have any.
 
     Of the groups in `unclear` they tell nothing. `unconfirmed` counts the connections of groups whose own
@@ -42,7 +42,7 @@ class ReferenceCounts:
 
 
 @dataclass(slots=True)
-class _Knowledge:
+class _OwnReferences:
     """What is known of a group that has had these sockets since a monotonic time.
 
     `own` are its own references, seen alone or told by a dump. `suspected` is what a dump told that did not
@@ -67,7 +67,7 @@ class ListenerReferences:
         self.disagreements = 0
         self._mptcp = mptcp
         self._compared = 0
-        self._known: dict[ListenerGroup, _Knowledge] = {}
+        self._known: dict[ListenerGroup, _OwnReferences] = {}
 
     @property
     def version(self) -> int:
@@ -82,7 +82,9 @@ class ListenerReferences:
             if group in groups and known.sockets == tuple(group.members)
         }
 
-    def count(self, groups: Collection[ListenerGroup], ref_counts: RefCounts, now: float) -> ReferenceCounts:
+    def count(
+        self, groups: Collection[ListenerGroup], ref_counts: RefCounts, now: float
+    ) -> SynRecvByReferences:
         """Tell how many half-open connections these groups have, whose references were read at `now`."""
         counts: dict[ListenerGroup, int] = {}
         unclear: set[ListenerGroup] = set()
@@ -90,7 +92,7 @@ class ListenerReferences:
         for group in groups:
             known = self._known.get(group)
             if known is None:
-                known = self._known[group] = _Knowledge(tuple(group.members), now)
+                known = self._known[group] = _OwnReferences(tuple(group.members), now)
             found = _add_up(group, ref_counts)
             count = None if found is None else self._syn_recv(group, known, *found)
             if found is None or count is None or known.suspected is not None or not known.trusted:
@@ -100,7 +102,7 @@ class ListenerReferences:
                 counts[group] = count
                 unconfirmed += count if known.own is None else 0
             proven = proven and not count and not found[1]
-        return ReferenceCounts(counts, frozenset(unclear), unconfirmed, proven)
+        return SynRecvByReferences(counts, frozenset(unclear), unconfirmed, proven)
 
     def compare(
         self,
@@ -132,7 +134,9 @@ class ListenerReferences:
         found, own = _add_up(group, ref_counts), self._own(group)
         return None if found is None or own is None else max(0, found[0] - own)
 
-    def _syn_recv(self, group: ListenerGroup, known: _Knowledge, unqueued: int, waiting: int) -> int | None:
+    def _syn_recv(
+        self, group: ListenerGroup, known: _OwnReferences, unqueued: int, waiting: int
+    ) -> int | None:
         """Return what is beyond the own references; None where there are fewer than these."""
         told, sockets = self._own(group), len(group.members)
         # Each socket may be MPTCP's, as long as that is not known.
@@ -141,7 +145,7 @@ class ListenerReferences:
             known.own = own
         return unqueued - own if unqueued >= own else None
 
-    def _take(self, known: _Knowledge, own: int, now: float) -> None:
+    def _take(self, known: _OwnReferences, own: int, now: float) -> None:
         """Take what a dump tells of the own references, where it is not what was known."""
         sockets = len(known.sockets)
         possible = sockets <= own <= sockets * _MAX_OWN

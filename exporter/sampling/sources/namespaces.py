@@ -27,6 +27,7 @@ class NamespaceDiscovery(Source[list[NamespaceRef]]):
     """
 
     NAME: ClassVar = "namespaces"
+    asks_for: ClassVar = "other network namespaces"
 
     def __init__(
         self, access: NamespaceAccess | None, config: Config, labels: NamespaceLabels | None = None
@@ -74,7 +75,7 @@ class NamespaceDiscovery(Source[list[NamespaceRef]]):
             self._applied = None
             self._labels.look_up(self.found, now)
         if self._access is not None:
-            self._access.end_watch()
+            self._access.disable_watchdog()
         return False
 
     def ask(self, now: float) -> list[NamespaceRef]:

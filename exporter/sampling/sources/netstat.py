@@ -18,6 +18,7 @@ class Netstat(Source[tuple[TcpCounters, Sysctls]]):
     """Reads /proc/net/netstat and the sysctls. What is not known, as before the first answer, is None."""
 
     NAME: ClassVar = "netstat"
+    asks_for: ClassVar = "TCP counters and settings"
     file_names: ClassVar = COUNTER_FILES
     # To read them costs more than to read listeners, and their queues are empty.
     quiet_interval_seconds: ClassVar = 4.0

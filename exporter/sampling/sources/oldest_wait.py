@@ -53,6 +53,7 @@ class OldestWait(Source[OldestWaits]):
     """Asks about listeners in whose accept queue connections wait; an empty queue needs no answer."""
 
     NAME: ClassVar = "oldest_wait"
+    asks_for: ClassVar = "how long the oldest connections have waited"
     min_interval_seconds: ClassVar = 1.0
     # Where a queue fills it is asked with the next sample; until then there is nothing to ask.
     quiet_interval_seconds: ClassVar = 4.0

@@ -39,6 +39,7 @@ class Owners(Source[SearchStep]):
     """Looks for the owners of new sockets."""
 
     NAME: ClassVar = "owners"
+    asks_for: ClassVar = "the processes that listen"
     # What is wrong holds as long as sockets without an owner do, though nothing is asked meanwhile.
     keeps_error_while_idle: ClassVar = True
 

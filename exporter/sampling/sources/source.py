@@ -76,6 +76,11 @@ class Source(ABC, Generic[Answer]):
     def method(self) -> str | None:
         """How the kernel is asked now, for the label `method`; None where it cannot be asked."""
 
+    @property
+    @abstractmethod
+    def asks_for(self) -> str:
+        """What it asks for, in the words of a message to people who cannot see it."""
+
     def interval(self, configured: float) -> float:
         """Return the seconds between two samples where sampling.interval is `configured`."""
         return max(configured, self.min_interval_seconds)

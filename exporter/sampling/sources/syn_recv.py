@@ -21,6 +21,7 @@ class SynRecv(Source[SynRecvCounts]):
     """Counts half-open connections; `unmatched` are those that fit no listener."""
 
     NAME: ClassVar = "syn_recv"
+    asks_for: ClassVar = "half-open connections"
     # They live for seconds, and a walk looks at every connection of the host.
     min_interval_seconds: ClassVar = 0.25
     quiet_interval_seconds: ClassVar = 3.0

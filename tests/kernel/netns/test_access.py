@@ -63,8 +63,8 @@ def test_as_many_as_are_promised_can_be_attached_at_once(tmp_path: Path) -> None
     with NamespacedProcess(81) as process, running_broker() as broker:
         access = NamespaceAccess(broker, tmp_path)
         target = next(ref.target for ref in access.find(0.0) if ref.inode == process.inode)
-        remotes = [(access.namespace(str(number), target), ()) for number in range(access.max_attached)]
-        assert access.max_attached == MAX_TARGETS
+        remotes = [(access.namespace(str(number), target), ()) for number in range(access.max_at_once)]
+        assert access.max_at_once == MAX_TARGETS
         assert [error for _, error in access.attach(remotes)] == [None] * MAX_TARGETS
 
 
@@ -253,17 +253,17 @@ def test_the_watch_ends_once_when_nothing_is_kept_any_more(tmp_path: Path) -> No
 
     with NamespacedProcess(81) as process, running_broker(client=Client) as broker:
         access = NamespaceAccess(broker, tmp_path)
-        access.end_watch()
+        access.disable_watchdog()
         remote = found(access, process)
         assert attach(access, remote) == [None]
         # From the first that is kept on, without waiting for the next look.
         assert asked == [0, 15]
         access.find(1.0)
-        access.end_watch()
+        access.disable_watchdog()
         access.detach(remote)
         assert asked == [0, 15, 15, 15]
-        access.end_watch()
-        access.end_watch()
+        access.disable_watchdog()
+        access.disable_watchdog()
         assert asked == [0, 15, 15, 15, 0]
 
 
@@ -275,7 +275,7 @@ def test_the_watch_ends_later_where_the_broker_cannot_be_told(tmp_path: Path) ->
         access.find(1.0)
         access.detach(remote)
         broker.close()
-        access.end_watch()
+        access.disable_watchdog()
 
 
 class RefusedWatch(EndWatch):

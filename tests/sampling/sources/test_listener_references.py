@@ -10,7 +10,7 @@ from exporter.kernel.procfs.refcount import RefCount
 from exporter.listeners.group import ListenerGroup
 from exporter.listeners.key import key_of
 from exporter.sampling.mptcp_sockets import MptcpSockets
-from exporter.sampling.sources.listener_references import ListenerReferences, ReferenceCounts
+from exporter.sampling.sources.listener_references import ListenerReferences, SynRecvByReferences
 from tests.listeners.sockets import reading, tcp
 
 NOW = 1000.0
@@ -45,7 +45,7 @@ class Listener:
         first, *others = (member.listener.inode for member in self.group.members.values())
         return {first: RefCount(held, waiting), **dict.fromkeys(others, RefCount(1, 0))}
 
-    def count(self, held: int, waiting: int = 0, now: float = NOW) -> ReferenceCounts:
+    def count(self, held: int, waiting: int = 0, now: float = NOW) -> SynRecvByReferences:
         """Count them."""
         return self.references.count([self.group], self.held(held, waiting), now)
 
