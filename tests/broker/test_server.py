@@ -123,12 +123,12 @@ def test_no_descriptor_stays_open_after_a_thousand_requests() -> None:
             os.close(broker.open_of_process(process.pid, "stat"))
 
         ask()
+        # The broker closes its own copies after it has answered, and before it answers the next request.
+        broker.pids()
         brokering = broker_of(supervisor_of(os.getpid()))
         before = descriptors(), descriptors(brokering)
         for _ in range(250):
             ask()
-        broker.pids()
-        # The broker closes its own copies after it has answered.
         until(lambda: (descriptors(), descriptors(brokering)), lambda now: now == before)
 
 

@@ -248,7 +248,7 @@ def test_the_watch_ends_once_when_nothing_is_kept_any_more(tmp_path: Path) -> No
     asked: list[int] = []
 
     class Client(BrokerClient):
-        def watch(self, seconds: int) -> None:
+        def set_watchdog(self, seconds: int) -> None:
             asked.append(seconds)
 
     with NamespacedProcess(81) as process, running_broker(client=Client) as broker:

@@ -321,11 +321,12 @@ def test_while_not_attached_each_request_opens_and_closes_what_it_needs() -> Non
                 remote.namespace.files.read("net/raw")
 
         use()
+        # The broker closes its own copies after it has answered, and before it answers the next request.
+        broker.pids()
         brokering = broker_of(supervisor_of(os.getpid()))
         before = descriptors(), descriptors(brokering)
         for _ in range(30):
             use()
-        # The broker closes its own copies after it has answered.
         until(lambda: (descriptors(), descriptors(brokering)), lambda now: now == before)
         process.end()
         until(socket.if_nameindex, lambda found: "here" not in [name for _, name in found])
