@@ -36,7 +36,7 @@ test: .venv/dev ## run every check and every test; pytest's flags go in ARGS, CO
 suite: .venv/dev programs
 	@$(PYTEST) -n $(WORKERS) $(ARGS)
 
-test-unit: .venv/dev ## run the tests that need neither root nor a network nor programs, in less than a minute
+test-unit: .venv/dev ## run the tests that need neither root nor a network nor programs
 	@$(BIN)/pytest -n $(UNIT_WORKERS) -m "not netns" $(addprefix --ignore=,$(WHOLE)) $(ARGS)
 
 test-pythons: .venv/dev programs ## run make test-unit with each Python that is supported, and with the oldest packages
