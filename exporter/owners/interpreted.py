@@ -26,6 +26,10 @@ from exporter.owners.interpreters import (
 # with its package, is unlikely to be one: classes begin with a capital, hosts of a domain do not.
 _QUALIFIED_CLASS: Final = re.compile(rb"([A-Za-z_$][\w$]*\.)+[A-Z$][\w$]*")
 _ARCHIVE: Final = re.compile(rb".+\.[jw]ar")
+# Deno runs what it fetches. Beside the path a URL may have a user, a password and a token; others are program
+# text themselves.
+_URL: Final = re.compile(rb"[a-z][a-z0-9+.-]*://[^/?#]*([^?#]*)", re.IGNORECASE)
+_TEXT_URL: Final = re.compile(rb"(data|blob):", re.IGNORECASE)
 _JAVA_WITH_VALUE: Final = frozenset(
     (
         *(b"-cp", b"-classpath", b"--class-path", b"-p", b"--module-path", b"--upgrade-module-path"),
@@ -192,7 +196,10 @@ def _read_letters(options: Options, letters: bytes, following: bytes) -> _Read:
 
 def _launched(script: bytes, arguments: Sequence[bytes]) -> bytes:
     """Return the name of a script, or of what that loads."""
-    name = file_name(script)
+    if _TEXT_URL.match(script):
+        return b""
+    url = _URL.match(script)
+    name = file_name(script if url is None else url[1])
     if name == b"__main__.py":
         # What Python runs of a directory.
         name = file_name(script.removesuffix(name)) or name
