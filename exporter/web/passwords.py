@@ -81,16 +81,23 @@ class Passwords:
             compared = self._of_some_user(users, user) if wanted is None else wanted
             comparing = asyncio.get_running_loop().create_task(self._compare(compared, password))
             self._waiting[key] = comparing
-            comparing.add_done_callback(lambda _: self._waiting.pop(key))
+            # The client may go before; it comes again, and is not to begin anew.
+            comparing.add_done_callback(lambda done: self._remember(users, user, key, done))
         # The client may go; others may wait for the same.
-        if await asyncio.shield(comparing) and wanted is not None:
+        return await asyncio.shield(comparing) and wanted is not None
+
+    def _remember(self, users: Mapping[str, bytes], user: str, key: bytes, done: asyncio.Task[bool]) -> None:
+        """Keep what a comparison has told."""
+        del self._waiting[key]
+        if done.cancelled() or done.exception() is not None:
+            return
+        if done.result() and user in users:
             # Those of users that were removed are forgotten.
             self._right = {name: kept for name, kept in self._right.items() if name in users} | {user: key}
-            return True
+            return
         self._wrong[key] = None
         if len(self._wrong) > _MAX_WRONG:
             self._wrong.popitem(last=False)
-        return False
 
     def _key(self, user: str, wanted: bytes, password: bytes) -> bytes:
         """Return what tells these three from others, and tells nobody what they are."""

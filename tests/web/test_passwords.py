@@ -203,3 +203,25 @@ def test_a_client_that_goes_leaves_the_comparison_to_others() -> None:
 
     assert run(ask())
     assert len(checks.compared) == 1
+
+
+def test_a_client_that_goes_while_its_password_is_compared_is_known_when_it_comes_again() -> None:
+    """The deadline of a response may be shorter than the wait behind the guesses of others."""
+    checks = CountedChecks()
+    may_end = threading.Event()
+
+    def check(password: bytes, wanted: bytes) -> bool:
+        may_end.wait(60)
+        return checks(password, wanted)
+
+    async def ask() -> list[bool]:
+        passwords = Passwords(lambda: PLENTY, check)
+        for password in (b"secret", b"wrong"):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(passwords.are_right(USERS, "prometheus", password), 0.01)
+        may_end.set()
+        await asyncio.gather(*asyncio.all_tasks().difference({asyncio.current_task()}))
+        return [await passwords.are_right(USERS, "prometheus", each) for each in (b"secret", b"wrong")]
+
+    assert run(ask()) == [True, False]
+    assert len(checks.compared) == 2
