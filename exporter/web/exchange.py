@@ -150,7 +150,11 @@ class Exchange:
         headers = dict(request.headers)
         if b"transfer-encoding" in headers:
             raise HttpError(HTTPStatus.LENGTH_REQUIRED, "a body needs a Content-Length")
-        if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
+        body_bytes = int(headers.get(b"content-length", b"0"))
+        if body_bytes and b"expect" in headers and request.http_version != b"1.0":
+            # RFC 9110, section 10.1.1: the client repeats the request without.
+            raise HttpError(HTTPStatus.EXPECTATION_FAILED, "send the body at once, without Expect")
+        if body_bytes > limits.body_bytes:
             text = f"a body has {limits.body_bytes} bytes at most"
             raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
         return _path_and_query(request.target.decode("ascii"))

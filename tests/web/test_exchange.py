@@ -176,3 +176,12 @@ def test_a_refusal_says_why(lines: bytes, status: int, text: str) -> None:
 
 def test_a_refusal_quotes_no_more_than_a_line() -> None:
     assert len(refused(b"x" * 190 + b"\r\n\r\n")[1]) < 200
+
+
+def test_a_client_that_waits_for_100_is_told_to_send_its_body_at_once() -> None:
+    """RFC 9110, section 10.1.1. Of HTTP/1.0, and without a body, the header means nothing."""
+    head = "POST / HTTP/1.{}\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n"
+    status, text = refused(head.format(1, 2).encode())
+    assert (status, text) == (417, "send the body at once, without Expect\n")
+    assert exchange_of(head.format(1, 0).encode()).has_head
+    assert exchange_of(head.format(0, 2).encode() + b"ab").has_head
